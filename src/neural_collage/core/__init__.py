@@ -1,0 +1,1 @@
+"""The mathematics of collages: blocks, isometries, partitions, fixed points, exact decoding."""

@@ -1,0 +1,178 @@
+"""The collage: an image as the fixed point of an affine map of the image to itself.
+
+Each range r (a block of the partition) is a sum of reduced domains, auxiliary patches and a bias,
+
+    z[r] = sum_k weights[r, k] * g[r, k](pool(z)[domain[r, k]])
+         + sum_a patch_weights[r, a] * patches[a] + bias[r],
+
+where pool averages `pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin
+1992; Poli et al. 2022, arXiv 2204.07673). This module holds the parameters; `affine` applies the
+map at any scale, `pyramid` solves it exactly, `region` looks at a window of any depth.
+"""
+
+import math
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from neural_collage.core.errors import NotContractiveError
+from neural_collage.core.fixed_point import Gradient, Picard
+from neural_collage.core.isometry import N_ISOMETRIES
+from neural_collage.core.partition import Partition
+
+
+@dataclass(frozen=True, eq=False)
+class Collage:
+    """The parameters of one collage operator; immutable, shared freely.
+
+    partition: the ranges.
+    domains: (r, k, 2) top left corners (y, x) in pixels of the k domains of each range; a domain
+        of a range of n pixels is pooling * n pixels wide and lies inside the canvas (or has no
+        weight, and is not read).
+    isometries: (r, k) codes 0..7, see `isometry`.
+    weights: (c or 1, r, k) contrast of each domain; one row is shared by all channels.
+    bias: (c, r) brightness of each range; pixel values are meant to lie in 0..1.
+    patches: (a, c or 1, p, p) auxiliary patches as cell averages, stretched over a whole range.
+    patch_weights: (c or 1, r, a), given together with patches.
+    pooling: the reduction from domain to range, a whole number of at least 2.
+
+    Raises ValueError if the parts do not fit each other.
+    """
+
+    partition: Partition
+    domains: Int64[Tensor, "r k 2"]
+    isometries: Int64[Tensor, "r k"]
+    weights: Float[Tensor, "cw r k"]
+    bias: Float[Tensor, "c r"]
+    patches: Float[Tensor, "a cp p p"] | None = None
+    patch_weights: Float[Tensor, "cv r a"] | None = None
+    pooling: int = 2
+
+    def __post_init__(self) -> None:
+        problems = []
+        ranges, sources = self.isometries.shape
+        if ranges != len(self.partition) or self.bias.shape[1] != ranges:
+            problems.append(f"{len(self.partition)} blocks but parameters for {ranges} ranges")
+        if self.weights.shape[1:] != (ranges, sources) or self.domains.shape[1] != sources:
+            problems.append("domains, isometries and weights must agree in ranges and sources")
+        if self.pooling < 2:
+            problems.append(f"pooling must be at least 2, not {self.pooling}")
+        if (self.patches is None) != (self.patch_weights is None):
+            problems.append("patches and patch_weights must be given together")
+        channel_counts = {self.channels, 1}
+        if self.weights.shape[0] not in channel_counts or (
+            self.patches is not None
+            and self.patch_weights is not None
+            and not {self.patches.shape[1], self.patch_weights.shape[0]} <= channel_counts
+        ):
+            problems.append(f"parameters must have 1 or {self.channels} channels")
+        if not problems and self.domains.numel():
+            extent = self.partition.blocks[:, 2] * self.pooling
+            end = self.domains + extent[:, None, None]
+            canvas = end.new_tensor([self.partition.canvas_height, self.partition.canvas_width])
+            outside = ((self.domains < 0) | (end > canvas)).any(-1)
+            if bool((outside & self.weights.ne(0).any(0)).any()):
+                problems.append("a domain reaches beyond the canvas")
+            if bool(((self.isometries < 0) | (self.isometries >= N_ISOMETRIES)).any()):
+                problems.append("an isometry is not in 0..7")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @property
+    def height(self) -> int:
+        """Height of the image in pixels at scale 1."""
+        return self.partition.height
+
+    @property
+    def width(self) -> int:
+        """Width of the image in pixels at scale 1."""
+        return self.partition.width
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.bias.shape[0]
+
+    @property
+    def n_sources(self) -> int:
+        """Number of domains per range."""
+        return self.isometries.shape[1]
+
+    @cached_property
+    def lattice(self) -> Fraction:
+        """The greatest length of which all block edges and pooled domain corners are multiples.
+
+        At the scales that are multiples of 1 / lattice the map is exact on whole pixels.
+        """
+        edges = math.gcd(*self.partition.blocks.flatten().unique().tolist())
+        corners = math.gcd(*self.domains.flatten().unique().tolist())
+        return Fraction(math.gcd(edges * self.pooling, corners), self.pooling)
+
+    def contraction(self) -> float:
+        """A bound on the sup norm of the linear part: below 1, the map is a contraction.
+
+        After n steps the error of any start is at most contraction() ** n times what it was.
+        """
+        return float(self.weights.detach().abs().sum(-1).max()) if self.weights.numel() else 0.0
+
+    def require_contractive(self) -> None:
+        """Raise NotContractiveError unless the bound `contraction()` is below 1."""
+        bound = self.contraction()
+        if not bound < 1:
+            raise NotContractiveError(
+                f"the weights of a range sum to {bound:.3g} in magnitude, where less than 1 is "
+                "needed for a fixed point: scale them down, or pass certify=False to rely on "
+                "the solver's residual"
+            )
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "Collage":
+        """The same collage on another device or with parameters of another floating dtype."""
+        moved: dict[str, object] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                moved[field.name] = value.to(device, dtype if value.is_floating_point() else None)
+        if device is not None:
+            moved["partition"] = self.partition.to(device)
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+    def step(self, z: Float[Tensor, "c H W"], scale: int | Fraction = 1) -> Tensor:
+        """Apply the map once to a canvas-sized image at some scale.
+
+        z: (c, canvas_height * scale, canvas_width * scale).
+        """
+        from neural_collage.core.affine import ScaledMap  # the map imports the parameters
+
+        return ScaledMap.of(self, Fraction(scale)).step(z)
+
+    def decode(
+        self,
+        scale: float = 1,
+        region: tuple[int, int, int, int] | None = None,
+        *,
+        certify: bool = True,
+        solver: Picard | None = None,
+        gradient: Gradient = "implicit",
+    ) -> Float[Tensor, "c h w"]:
+        """The image at any scale, or a window of it: the fixed point, by the exact pyramid.
+
+        scale: output pixels per pixel of the image. Whole numbers and fractions that keep blocks
+            on whole pixels are exact; any other scale is area-averaged from the next exact one.
+        region: (x, y, width, height) in pixels of the image at that scale; the cost follows the
+            window.
+        certify: refuse maps whose contraction bound is not below 1.
+
+        Differentiable in weights, bias, patches and patch_weights. Raises NotContractiveError,
+        NotConvergedError, or ValueError for a scale or region that has no pixels.
+        """
+        from neural_collage.core.pyramid import Decoder  # the decoder imports the parameters
+
+        return Decoder(self, certify=certify, solver=solver, gradient=gradient).decode(
+            scale, region
+        )

@@ -1,0 +1,33 @@
+"""The errors this library raises on purpose, all derived from `CollageError`.
+
+Each message is one line that says what was given, what was expected and what to do, so that a
+program can show it to its user as it is.
+"""
+
+
+class CollageError(Exception):
+    """Base of every error that neural-collage raises on purpose."""
+
+
+class CollageFormatError(CollageError):
+    """A .clg file that is damaged, forged, or of a version or codec this program cannot read."""
+
+
+class ImageError(CollageError):
+    """An input picture that cannot be used: missing, damaged, too large or of an unknown kind."""
+
+
+class OutputError(CollageError):
+    """An output that cannot be written, or that exists and was not to be overwritten."""
+
+
+class NotContractiveError(CollageError):
+    """A collage whose map does not contract, so that it need not have a fixed point."""
+
+
+class NotConvergedError(CollageError):
+    """A solver that reached its step limit before its tolerance."""
+
+
+class MissingExtraError(CollageError):
+    """A feature whose optional dependencies are not installed; the message names the extra."""

@@ -1,0 +1,257 @@
+"""Exact decoding by resolution: a small fixed point, then one application of the map per octave.
+
+With `pooling` k, averaging the fixed point at scale s over k x k pixels gives the fixed point at
+scale s / k (Baharav, Malah & Karnin 1993). So the image at any scale is one application, without
+pooling, of the map to the image at scale s / k; only the coarsest scale on which every block is a
+whole number of pixels has to be solved by iteration. The same step continues above scale 1.
+"""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.core.affine import ScaledMap
+from neural_collage.core.blocks import pool
+from neural_collage.core.collage import Collage
+from neural_collage.core.fixed_point import Gradient, Picard, Report, fixed_point
+from neural_collage.core.region import pixel_map
+from neural_collage.core.resample import area_resample
+
+Region = tuple[int, int, int, int]
+
+
+def output_length(length: int, scale: float | Fraction) -> int:
+    """Pixels of a side of `length` at a scale: rounded to nearest, at least one."""
+    return max(1, math.floor(length * exact_fraction(scale) + Fraction(1, 2)))
+
+
+def exact_fraction(scale: float | Fraction) -> Fraction:
+    """A scale as the simple fraction that was meant (0.1 is one tenth); ValueError unless > 0."""
+    if not (math.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale must be a positive number, not {scale}")
+    fraction = Fraction(scale).limit_denominator(1 << 16)
+    if not fraction:
+        raise ValueError(f"scale {scale} is too small to leave a pixel")
+    return fraction
+
+
+# A canvas pixel costs a gather; a single pixel of a window costs the arithmetic of `region`.
+_CANVAS_BARGAIN = 8
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, region: Region | None, height: int, width: int) -> "Window":
+        """The window of (x, y, width, height) within an image; ValueError if not inside."""
+        if region is None:
+            return cls(0, 0, height, width)
+        x, y, w, h = region
+        if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
+            raise ValueError(
+                f"region {x},{y},{w},{h} (x, y, width, height) does not lie inside the "
+                f"{width}x{height} pixels of the image at this scale"
+            )
+        return cls(y, x, h, w)
+
+
+class ScaleGrid(NamedTuple):
+    """The scales at which something renders exactly.
+
+    coarsest: where to begin looking; ratio: from one octave to the next.
+    """
+
+    coarsest: Fraction
+    ratio: int
+    is_exact: Callable[[Fraction], bool]
+
+    def at_least(self, scale: Fraction, height: int, width: int) -> Fraction:
+        """The scale itself if it is exact and either whole or at most 1, else the next octave.
+
+        Either way the sides of the image are whole numbers of pixels at that scale.
+        """
+
+        def fits(candidate: Fraction) -> bool:
+            whole = (height * candidate).denominator == (width * candidate).denominator == 1
+            return whole and self.is_exact(candidate)
+
+        if fits(scale) and (scale <= 1 or scale.denominator == 1):
+            return scale
+        candidate = self.coarsest
+        while candidate < scale or not fits(candidate):
+            candidate *= self.ratio
+        return candidate
+
+
+def render_at_scale(
+    image_size: tuple[int, int],
+    scale: float,
+    region: Region | None,
+    grid: ScaleGrid,
+    render: Callable[[Fraction, Window], Tensor],
+) -> Float[Tensor, "c h w"]:
+    """An image, or the region (x, y, width, height) of it, at any scale, from exact renderings.
+
+    image_size: height and width at scale 1. render: the pixels of a window at an exact scale. A
+    scale that is not exact is area-averaged from the next octave.
+
+    Raises ValueError for a scale or region without pixels.
+    """
+    height, width = image_size
+    wanted = exact_fraction(scale)
+    out_height, out_width = output_length(height, wanted), output_length(width, wanted)
+    out = Window.of(region, out_height, out_width)
+    exact = grid.at_least(wanted, height, width)
+    if exact == wanted:
+        return render(exact, out)
+    row_ratio, column_ratio = height * exact / out_height, width * exact / out_width
+    rows = (out.top * row_ratio, (out.top + out.height) * row_ratio)
+    columns = (out.left * column_ratio, (out.left + out.width) * column_ratio)
+    top, left = math.floor(rows[0]), math.floor(columns[0])
+    window = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
+    return area_resample(
+        render(exact, window),
+        out.height,
+        out.width,
+        (rows[0] - top, rows[1] - top),
+        (columns[0] - left, columns[1] - left),
+    )
+
+
+class Decoder:
+    """Decodes one collage, keeping the solved coarse image for the next call.
+
+    Raises NotContractiveError when made for a collage without a contraction certificate, unless
+    `certify` is false.
+    """
+
+    def __init__(
+        self,
+        collage: Collage,
+        *,
+        certify: bool = True,
+        solver: Picard | None = None,
+        gradient: Gradient = "implicit",
+    ) -> None:
+        if certify:
+            collage.require_contractive()
+        self.collage = collage
+        self._solver = solver or Picard()
+        self._gradient = gradient
+        self._solved: dict[Fraction, Tensor] = {}
+        self.report: Report | None = None  # of the latest solve
+
+    def decode(
+        self, scale: float = 1, region: tuple[int, int, int, int] | None = None
+    ) -> Float[Tensor, "c h w"]:
+        """The image, or the region (x, y, width, height) of it, at any scale > 0.
+
+        See `Collage.decode`.
+        """
+        return render_at_scale(
+            (self.collage.height, self.collage.width),
+            scale,
+            region,
+            ScaleGrid(1 / self.collage.lattice, self.collage.pooling, self.is_exact),
+            self.window,
+        )
+
+    def window(self, scale: Fraction, window: "Window") -> Float[Tensor, "c h w"]:
+        """A window of the canvas at an exact scale."""
+        if self._canvas_pays(scale, window.height * window.width):
+            canvas = self.canvas(scale)
+            return canvas[
+                :,
+                window.top : window.top + window.height,
+                window.left : window.left + window.width,
+            ]
+        device = self.collage.bias.device
+        rows = torch.arange(window.top, window.top + window.height, device=device)
+        columns = torch.arange(window.left, window.left + window.width, device=device)
+        grid = torch.meshgrid(rows, columns, indexing="ij")
+        return self._pixels(scale, grid[0].flatten(), grid[1].flatten()).unflatten(
+            1, (window.height, window.width)
+        )
+
+    def canvas(self, scale: Fraction) -> Float[Tensor, "c H W"]:
+        """The whole canvas at an exact scale, a multiple of 1 / lattice."""
+        source = self._source(scale)
+        mapping = ScaledMap.of(self.collage, scale)
+        if source is not None:
+            return mapping.apply(source)
+        if scale not in self._solved:
+            self._solved[scale], self.report = fixed_point(
+                mapping.step, mapping.offset, self._solver, self._gradient
+            )
+        return self._solved[scale]
+
+    def _source(self, scale: Fraction) -> Tensor | None:
+        """The canvas at scale / pooling, from the coarsest scale that has it; None if none has."""
+        for factor in _divisors(self.collage.pooling):
+            finer = scale * factor / self.collage.pooling
+            if self.is_exact(finer):
+                return pool(self.canvas(finer), factor)
+        return None
+
+    def _pixels(self, scale: Fraction, rows: Tensor, columns: Tensor) -> Tensor:
+        """Values (c, n) of single pixels of the canvas at an exact scale."""
+        source_scale = scale / self.collage.pooling
+        if self._canvas_pays(scale, len(rows)):
+            return _read(self.canvas(scale), rows, columns)
+        mapped = pixel_map(self.collage, scale, rows, columns)
+        result = mapped.offset
+        for k in range(self.collage.n_sources):
+            weight = mapped.weight[:, k]
+            rows, columns = mapped.rows[k], mapped.columns[k]
+            if self.is_exact(source_scale):
+                active = _active(weight)
+                values = self._pixels(source_scale, rows[active], columns[active])
+                result = result.index_add(1, active, weight[:, active] * values)
+            else:
+                source = self._source(scale)
+                assert source is not None  # a scale without source is solved: canvas pays
+                result = result + weight * _read(source, rows, columns)
+        return result
+
+    def _canvas_pays(self, scale: Fraction, pixels: int) -> bool:
+        """Whether to compute the whole canvas at a scale for so many pixels of it."""
+        if all(
+            not self.is_exact(scale * factor / self.collage.pooling)
+            for factor in _divisors(self.collage.pooling)
+        ):
+            return True
+        partition = self.collage.partition
+        area = partition.canvas_height * partition.canvas_width * scale**2
+        return area <= _CANVAS_BARGAIN * pixels
+
+    def is_exact(self, scale: Fraction) -> bool:
+        """Whether all blocks and domain corners are whole pixels at a scale."""
+        return (scale * self.collage.lattice).denominator == 1
+
+
+def _read(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Pixels (c, n) of an image (c, h, w)."""
+    return image.flatten(1).index_select(1, rows * image.shape[-1] + columns)
+
+
+def _active(weight: Float[Tensor, "c n"]) -> Tensor:
+    """The pixels that read their source at all; all of them while gradients are recorded."""
+    if weight.requires_grad:
+        return torch.arange(weight.shape[1], device=weight.device)
+    return weight.ne(0).any(0).nonzero()[:, 0]
+
+
+def _divisors(n: int) -> list[int]:
+    """The divisors of n below n, in rising order."""
+    return [d for d in range(1, n) if n % d == 0]

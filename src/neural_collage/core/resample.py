@@ -1,0 +1,94 @@
+"""Changing the resolution of images and patches, by exact cell averages.
+
+Pixels are averages over cells. Reducing an image to any size averages over the new cells (`area`).
+A patch, which must exist at every resolution, is read as the unique cosine series
+
+    f(y, x) = sum_uv c[u, v] phi_u(y) phi_v(x),   phi_0 = 1,  phi_k(t) = sqrt(2) cos(pi k t),
+
+on the unit square whose cell averages are the patch. Its cell averages on any other grid are the
+patch at that resolution, so averaging an enlarged patch gives the patch back exactly.
+"""
+
+import math
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Interval = tuple[Fraction | int, Fraction | int]
+
+
+def area_resample(
+    image: Float[Tensor, "c h w"],
+    height: int,
+    width: int,
+    rows: Interval | None = None,
+    columns: Interval | None = None,
+) -> Float[Tensor, "c H W"]:
+    """Average an image over a grid of height x width equal cells.
+
+    rows, columns: the part (start, stop) of the image that the grid covers, in pixels, fractions
+    allowed; the whole image by default. Exact for any ratio.
+    """
+    image = _average_last(image, width, *(columns or (0, image.shape[-1])))
+    return _average_last(image.mT, height, *(rows or (0, image.shape[-2]))).mT.contiguous()
+
+
+def _average_last(
+    image: Tensor, n_out: int, start: Fraction | int, stop: Fraction | int, strip: int = 64
+) -> Tensor:
+    """Area averages along the last axis, in strips of cells that bound the banded matrices."""
+    if (start, stop) == (0, n_out) and image.shape[-1] == n_out:
+        return image
+    step = Fraction(stop - start) / n_out
+    parts = []
+    for first_cell in range(0, n_out, strip):
+        cells = torch.arange(first_cell, min(n_out, first_cell + strip) + 1, dtype=torch.float64)
+        edges = float(start) + cells * float(step)
+        first, last = int(edges[0]), min(image.shape[-1], math.ceil(float(edges[-1]) - 1e-9))
+        pixels = torch.arange(first, last, dtype=torch.float64)
+        overlap = torch.minimum(edges[1:, None], pixels + 1) - torch.maximum(
+            edges[:-1, None], pixels
+        )
+        matrix = overlap.clamp_min(0)
+        matrix = matrix / matrix.sum(1, keepdim=True)
+        parts.append(image[..., first:last] @ matrix.to(image).mT)
+    return torch.cat(parts, -1)
+
+
+def cosine_cells(order: int, n_cells: int) -> Float[Tensor, "n order"]:
+    """Averages of phi_0..phi_{order-1} over n_cells equal cells of [0, 1] (float64)."""
+    index = torch.arange(n_cells, dtype=torch.float64)
+    return cosine_cell(order, (index + 0.5) / n_cells, torch.tensor(1 / n_cells).double())
+
+
+def cosine_cell(
+    order: int, centre: Float[Tensor, "*n"], width: Float[Tensor, "*n"]
+) -> Float[Tensor, "*n order"]:
+    """Averages of phi_0..phi_{order-1} over single cells given by their centre and width."""
+    k = torch.arange(order, dtype=centre.dtype, device=centre.device)
+    amplitude = math.sqrt(2) * torch.sinc(k / 2 * width[..., None])
+    values = amplitude * torch.cos(math.pi * k * centre[..., None])
+    return torch.cat([torch.ones_like(values[..., :1]), values[..., 1:]], -1)
+
+
+def cosine_coefficients(n_cells: int) -> Float[Tensor, "n n"]:
+    """The matrix that takes n cell averages to their n cosine coefficients (float64)."""
+    cells = cosine_cells(n_cells, n_cells)
+    return cells.mT / cells.square().sum(0)[:, None]
+
+
+def cosine_series(patches: Float[Tensor, "*a p p"]) -> Float[Tensor, "*a p p"]:
+    """The cosine coefficients c[u, v] of patches given by their p x p cell averages."""
+    analysis = cosine_coefficients(patches.shape[-1]).to(patches)
+    return analysis @ patches @ analysis.mT
+
+
+def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor, "*a s s"]:
+    """Patches at another resolution, exact cell averages of their cosine series."""
+    p = patches.shape[-1]
+    if size == p:
+        return patches
+    matrix = (cosine_cells(p, size) @ cosine_coefficients(p)).to(patches)
+    return matrix @ patches @ matrix.mT
