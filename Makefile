@@ -1,0 +1,44 @@
+# On a bare machine with Python 3.10 to 3.13 and make, `make demo` and `make test` do everything.
+
+PYTHON ?= python3
+PHOTO ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+CODE := src tests examples benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types check clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: .venv/.installed-demo ## compress a photo (PHOTO=path, else the astronaut), write demo/
+	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
+
+test: lint types check ## lint, types and tests: what CI runs
+
+lint: .venv/.installed-dev ## ruff: lint and format, nothing changed
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: .venv/.installed-dev ## mypy, strict
+	$(BIN)/mypy
+
+check: .venv/.installed-dev ## the tests alone
+	$(BIN)/python -m pytest -n 2
+
+format: .venv/.installed-dev ## let ruff rewrite the code
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+clean: ## remove the environment, caches and what the demo wrote
+	rm -rf .venv build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp per set of extras: the install is done once, and again when its inputs change.
+.venv/.installed-demo: EXTRAS := demo,bench
+.venv/.installed-dev: EXTRAS := dev
+.venv/.installed-%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable '.[$(EXTRAS)]'
+	@touch $@

@@ -1,0 +1,71 @@
+"""Images as fixed points of contractive maps: compress, decode at any size, make art.
+
+    >>> import neural_collage as nc
+    >>> collage = nc.encode("photo.jpg", quality=50)
+    >>> nc.save(collage, "photo.clg")
+    >>> enlarged = nc.load("photo.clg").decode(scale=4)
+
+Importing this package registers the .clg format with Pillow and is quick: torch is imported with
+the first name that needs it.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from neural_collage.codec import pillow_plugin
+
+if TYPE_CHECKING:
+    from neural_collage.codec.api import compress, decompress, encode, load, save
+    from neural_collage.codec.image import CollageImage
+    from neural_collage.core.collage import Collage
+    from neural_collage.core.errors import (
+        CollageError,
+        CollageFormatError,
+        ImageError,
+        MissingExtraError,
+        NotContractiveError,
+        NotConvergedError,
+        OutputError,
+    )
+
+__version__ = version("neural-collage")
+
+__all__ = [
+    "Collage",
+    "CollageError",
+    "CollageFormatError",
+    "CollageImage",
+    "ImageError",
+    "MissingExtraError",
+    "NotContractiveError",
+    "NotConvergedError",
+    "OutputError",
+    "compress",
+    "decompress",
+    "encode",
+    "load",
+    "save",
+]
+
+_HOME = {
+    "neural_collage.codec.api": ("compress", "decompress", "encode", "load", "save"),
+    "neural_collage.codec.image": ("CollageImage",),
+    "neural_collage.core.collage": ("Collage",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562); the errors are the default home."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(_MODULE_OF.get(name, "neural_collage.core.errors"))
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+pillow_plugin.register()
