@@ -58,13 +58,20 @@ class ScaledMap:
         index, weight, offset = (
             _assemble(blocks, canvas.groups, height, width) for blocks in zip(*parts, strict=True)
         )
-        weight = weight.unflatten(0, (-1, collage.n_sources))
+        weight = weight.view(len(collage.weights), collage.n_sources, height, width)
         return cls(index.flatten(1), weight, offset, source_height, source_width, collage.pooling)
 
     def apply(self, source: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
-        """The image at this scale from the image at scale / pooling."""
-        flat = source[..., : self.source_height, : self.source_width].flatten(1)
-        result = self.offset
+        """The image at this scale from the image at scale / pooling.
+
+        Raises ValueError if the source is not of the size that the map reads.
+        """
+        expected = (len(self.offset), self.source_height, self.source_width)
+        if source.shape != expected:
+            raise ValueError(f"the map reads an image of {expected}, not {tuple(source.shape)}")
+        flat, result = source.flatten(1), self.offset
+        if not source.numel():  # smaller than a domain: nothing has weight
+            return result
         for index, weight in zip(self.index, self.weight.unbind(1), strict=True):
             result = torch.addcmul(result, weight, flat.index_select(1, index).view_as(self.offset))
         return result
@@ -89,12 +96,15 @@ def _group_parts(
         t.to(torch.int32).T[..., None, None] for t in (start, per_row, per_column)
     )
     index = start + per_row * pixel[:, None] + per_column * pixel
-    if group.size * collage.pooling > min(
-        collage.partition.canvas_height, collage.partition.canvas_width
-    ):
-        index.zero_()  # no domain of this size fits, so none has weight
     weight = collage.weights[:, ranges].transpose(1, 2).flatten(0, 1)
-    return index, weight[..., None, None].expand(-1, -1, size, size), offset_of(collage, group, size)
+    if not bool(collage.has_room[group.ranges.start]):  # then all weight is zero, for good
+        index.zero_()
+        weight = weight.detach()
+    return (
+        index,
+        weight[..., None, None].expand(-1, -1, size, size),
+        offset_of(collage, group, size),
+    )
 
 
 def offset_of(collage: Collage, group: Group, size: int) -> Float[Tensor, "c r n n"]:
@@ -104,7 +114,7 @@ def offset_of(collage: Collage, group: Group, size: int) -> Float[Tensor, "c r n
         return bias.expand(-1, -1, size, size)
     patches = resize_patches(collage.patches, size).transpose(0, 1).flatten(2)
     summed = collage.patch_weights[:, group.ranges] @ patches
-    return bias + summed.unflatten(-1, (size, size))
+    return bias + summed.view(*summed.shape[:2], size, size)
 
 
 def _assemble(

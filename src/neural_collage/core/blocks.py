@@ -46,4 +46,7 @@ def cut_overlapping(image: Float[Tensor, "h w"], size: int, step: int) -> Float[
 
 def pool(image: Float[Tensor, "c h w"], factor: int) -> Float[Tensor, "c H W"]:
     """Average factor x factor pixels; rows and columns that do not fill a cell are dropped."""
-    return image if factor == 1 else functional.avg_pool2d(image[None], factor)[0]
+    height, width = image.shape[-2] // factor, image.shape[-1] // factor
+    if factor == 1 or not height or not width:
+        return image[..., :height, :width]
+    return functional.avg_pool2d(image[None], factor)[0]

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from neural_collage.core.errors import NotContractiveError
@@ -31,10 +31,11 @@ class Collage:
 
     partition: the ranges.
     domains: (r, k, 2) top left corners (y, x) in pixels of the k domains of each range; a domain
-        of a range of n pixels is pooling * n pixels wide and lies inside the canvas (or has no
-        weight, and is not read).
+        of a range of n pixels is pooling * n pixels wide and lies inside the canvas. Ranges for
+        which the canvas has no room (see `has_room`) keep weights of zero.
     isometries: (r, k) codes 0..7, see `isometry`.
-    weights: (c or 1, r, k) contrast of each domain; one row is shared by all channels.
+    weights: (c or 1, r, k) contrast of each domain; one row is shared by all channels. All
+        weights, biases and patches have one dtype and device.
     bias: (c, r) brightness of each range; pixel values are meant to lie in 0..1.
     patches: (a, c or 1, p, p) auxiliary patches as cell averages, stretched over a whole range.
     patch_weights: (c or 1, r, a), given together with patches.
@@ -59,6 +60,14 @@ class Collage:
             problems.append(f"{len(self.partition)} blocks but parameters for {ranges} ranges")
         if self.weights.shape[1:] != (ranges, sources) or self.domains.shape[1] != sources:
             problems.append("domains, isometries and weights must agree in ranges and sources")
+        if self.patches is not None and self.patch_weights is not None:
+            count, _, height, width = self.patches.shape
+            if self.patch_weights.shape[1:] != (ranges, count) or height != width:
+                problems.append("patches must be square, with a weight for each range and patch")
+        parameters = [self.weights, self.bias, self.patches, self.patch_weights]
+        kinds = {(p.dtype, p.device) for p in parameters if p is not None}
+        if len(kinds) > 1 or not self.bias.is_floating_point():
+            problems.append("weights, bias and patches must have one floating dtype and one device")
         if self.pooling < 2:
             problems.append(f"pooling must be at least 2, not {self.pooling}")
         if (self.patches is None) != (self.patch_weights is None):
@@ -75,7 +84,8 @@ class Collage:
             end = self.domains + extent[:, None, None]
             canvas = end.new_tensor([self.partition.canvas_height, self.partition.canvas_width])
             outside = ((self.domains < 0) | (end > canvas)).any(-1)
-            if bool((outside & self.weights.ne(0).any(0)).any()):
+            read = self.has_room[:, None] | self.weights.ne(0).any(0)
+            if bool((outside & read).any()):
                 problems.append("a domain reaches beyond the canvas")
             if bool(((self.isometries < 0) | (self.isometries >= N_ISOMETRIES)).any()):
                 problems.append("an isometry is not in 0..7")
@@ -101,6 +111,12 @@ class Collage:
     def n_sources(self) -> int:
         """Number of domains per range."""
         return self.isometries.shape[1]
+
+    @cached_property
+    def has_room(self) -> Bool[Tensor, " r"]:
+        """Which ranges are small enough for a domain of theirs to lie inside the canvas."""
+        canvas = min(self.partition.canvas_height, self.partition.canvas_width)
+        return self.partition.blocks[:, 2] * self.pooling <= canvas
 
     @cached_property
     def lattice(self) -> Fraction:
@@ -162,8 +178,9 @@ class Collage:
     ) -> Float[Tensor, "c h w"]:
         """The image at any scale, or a window of it: the fixed point, by the exact pyramid.
 
-        scale: output pixels per pixel of the image. Whole numbers and fractions that keep blocks
-            on whole pixels are exact; any other scale is area-averaged from the next exact one.
+        scale: output pixels per pixel of the image. Scales that keep blocks on whole pixels are
+            exact, as far as they reduce to at most the image's size by whole octaves; any other
+            scale is area-averaged from the next octave above it.
         region: (x, y, width, height) in pixels of the image at that scale; the cost follows the
             window.
         certify: refuse maps whose contraction bound is not below 1.

@@ -5,6 +5,7 @@ of the same kind, g = J^T g + dL/dz*, with J the Jacobian of f at z* (the implic
 theorem; Bai, Kolter & Koltun 2019). It needs no memory of the iterations.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -29,7 +30,7 @@ class Picard:
     max_steps: int = 1000
 
     def __post_init__(self) -> None:
-        if self.max_steps < 1 or (self.tolerance is not None and self.tolerance <= 0):
+        if self.max_steps < 1 or not (self.tolerance is None or self.tolerance > 0):
             raise ValueError("a solver needs at least one step and a positive tolerance")
 
 
@@ -47,16 +48,14 @@ def solve(
 ) -> tuple[Tensor, Report]:
     """Iterate z <- function(z) from `initial` until it stands still; no gradient, never raises."""
     tolerance = solver.tolerance or 8 * torch.finfo(initial.dtype).eps
-    z, residual, step = initial, float("inf"), 0
+    z, steps, residual, goal = initial, 0, float("inf"), tolerance
     with torch.no_grad():
-        for step in range(1, solver.max_steps + 1):
+        while residual > goal and steps < solver.max_steps:
             following = function(z)
             residual = float((following - z).abs().max())
-            z = following
-            if not residual > tolerance * max(1.0, float(z.abs().max())):
-                break
-    converged = residual <= tolerance * max(1.0, float(z.abs().max()))
-    return z, Report(step, residual, converged)
+            goal = tolerance * max(1.0, float(following.abs().max()))
+            z, steps = following, steps + 1
+    return z, Report(steps, residual, residual <= goal < math.inf)
 
 
 def fixed_point(
@@ -72,8 +71,9 @@ def fixed_point(
     gradient: "implicit" solves the adjoint equation in the backward pass (memory independent of
         the number of steps); "unrolled" differentiates the iterations.
 
-    Raises NotConvergedError when the step limit comes first, unless `throw` is false; in the
-    backward pass always.
+    Raises NotConvergedError when the step limit comes first or values stop being finite, unless
+    `throw` is false; in the backward pass always. Second derivatives need "unrolled": through
+    "implicit" they raise RuntimeError.
     """
     solver = solver or Picard()
     z, report = solve(function, initial, solver)
@@ -100,14 +100,23 @@ def _attach_implicit_gradient(
         return solution
 
     def solve_adjoint(incoming: Tensor) -> Tensor:
+        if torch.is_grad_enabled():  # as it is in a backward pass with create_graph
+            raise RuntimeError('second derivatives of a fixed point need gradient="unrolled"')
+
+        # The equation is linear: at unit size the tolerance means the same for any loss.
+        size = incoming.abs().max().clamp_min(torch.finfo(incoming.dtype).tiny)
+        unit = incoming / size
+
         def adjoint(g: Tensor) -> Tensor:
             with torch.enable_grad():
-                (product,) = torch.autograd.grad(image, base, g, retain_graph=True)
-            return product + incoming
+                (product,) = torch.autograd.grad(
+                    image, base, g, retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+            return product + unit
 
-        solved, report = solve(adjoint, incoming, solver)
+        solved, report = solve(adjoint, unit, solver)
         _require(report, solver)
-        return solved
+        return solved * size
 
     attached.register_hook(solve_adjoint)
     return attached

@@ -52,7 +52,7 @@ def _exchanged(flips: int, inner: int) -> int:
 
 
 def source_index(
-    isometry: Int64[Tensor, " *r"], size: int, row: Tensor, column: Tensor
+    isometry: Int64[Tensor, " *r"], size: int | Tensor, row: Tensor, column: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Row and column of a size x size block that land on (row, column) under each isometry.
 
@@ -67,8 +67,8 @@ def source_index(
 
 
 def source_strides(
-    isometry: Int64[Tensor, " r"], size: int, pitch: int
-) -> tuple[Int64[Tensor, " r"], Int64[Tensor, " r"], Int64[Tensor, " r"]]:
+    isometry: Int64[Tensor, " *r"], size: int, pitch: int
+) -> tuple[Int64[Tensor, " *r"], Int64[Tensor, " *r"], Int64[Tensor, " *r"]]:
     """The same as `source_index` for an image whose rows are `pitch` apart, as an affine form.
 
     Returns (start, per_row, per_column) such that pixel (i, j) of the transformed block is read at

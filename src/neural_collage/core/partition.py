@@ -1,13 +1,14 @@
 """Partitions of an image into ranges: tables of square blocks, uniform or from a quadtree.
 
-The blocks tile a canvas, the image padded at the right and bottom to a multiple of the largest
-block. They are sorted by size, largest first, and by raster order within a size, so that all
-blocks of one size are one slice of every per-range tensor.
+The blocks tile a canvas, the image padded at the right and bottom to whole blocks (of a quadtree,
+whole roots, even if every root is split). They are sorted by size, largest first, and by raster
+order within a size, so that all blocks of one size are one slice of every per-range tensor.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Int64
@@ -45,21 +46,23 @@ class Partition:
         if len(self.blocks) == 0 or int(self.blocks[:, 2].min()) < 1:
             raise ValueError("a partition needs blocks of at least one pixel")
         y, x, size = self.blocks.unbind(1)
-        if bool((size.diff() > 0).any()) or bool((size % size[-1] != 0).any()):
-            raise ValueError("blocks must be sorted, largest first, by multiples of the smallest")
+        if bool((size.diff() > 0).any()):
+            raise ValueError("blocks must be sorted, largest first")
+        if bool((size[0] % size != 0).any() or (size % size[-1] != 0).any()):
+            raise ValueError("block sizes must divide the largest and be multiples of the smallest")
         if bool((y % size != 0).any() or (x % size != 0).any()):
             raise ValueError("the corner of a block must be a multiple of its size")
-        inside = (y >= 0) & (x >= 0)
-        inside &= (y + size <= self.canvas_height) & (x + size <= self.canvas_width)
-        area = self.canvas_height * self.canvas_width
+        height, width = self.canvas_height, self.canvas_width
+        if height < self.height or width < self.width or min(int(y.min()), int(x.min())) < 0:
+            raise ValueError(
+                f"blocks must cover the {self.width}x{self.height} pixels of the image"
+            )
         if (
-            not bool(inside.all())
-            or int(size.square().sum()) != area
+            (height % int(size[0]) or width % int(size[0]))
+            or int(size.square().sum()) != height * width
             or bool((self.index_map < 0).any())
         ):
-            raise ValueError(
-                f"blocks must tile {self.canvas_width}x{self.canvas_height} pixels exactly once"
-            )
+            raise ValueError(f"blocks must tile {width}x{height} pixels exactly once")
 
     @classmethod
     def uniform(cls, height: int, width: int, size: int) -> "Partition":
@@ -72,19 +75,28 @@ class Partition:
         height: int,
         width: int,
         sizes: Sequence[int],
-        splits: Sequence[Bool[Tensor, "rows columns"]],
+        splits: Sequence[Bool[Tensor, "_ _"]],
     ) -> "Partition":
         """The leaves of a quadtree.
 
         sizes: block sizes from the root down, each half of the one before.
         splits: for each size but the last, which blocks of the full grid of that size are split;
             entries below an unsplit block are ignored.
+
+        Raises ValueError if the sizes do not halve or a grid is missing or of another shape.
         """
+        if min(sizes, default=0) < 1 or any(a != 2 * b for a, b in pairwise(sizes)):
+            raise ValueError(f"block sizes must halve from one level to the next, not {sizes}")
+        if len(splits) != len(sizes) - 1:
+            raise ValueError(f"{len(sizes)} block sizes need one grid less of splits")
         rows, columns = (round_up(n, sizes[0]) // sizes[0] for n in (height, width))
         alive = torch.ones(rows, columns, dtype=torch.bool)
         tables = []
         for level, size in enumerate(sizes):
-            split = splits[level] & alive if level < len(splits) else torch.zeros_like(alive)
+            split = splits[level] if level < len(splits) else torch.zeros_like(alive)
+            if split.shape != alive.shape:
+                raise ValueError(f"splits of {size}-pixel blocks must be {tuple(alive.shape)}")
+            split = split & alive
             corners = (alive & ~split).nonzero() * size
             tables.append(torch.cat([corners, torch.full_like(corners[:, :1], size)], 1))
             alive = split.repeat_interleave(2, 0).repeat_interleave(2, 1)
@@ -93,15 +105,15 @@ class Partition:
     def __len__(self) -> int:
         return len(self.blocks)
 
-    @property
+    @cached_property
     def canvas_height(self) -> int:
         """Height of the tiled area in pixels."""
-        return round_up(self.height, int(self.blocks[0, 2]))
+        return int((self.blocks[:, 0] + self.blocks[:, 2]).max())
 
-    @property
+    @cached_property
     def canvas_width(self) -> int:
         """Width of the tiled area in pixels."""
-        return round_up(self.width, int(self.blocks[0, 2]))
+        return int((self.blocks[:, 1] + self.blocks[:, 2]).max())
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:

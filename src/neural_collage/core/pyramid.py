@@ -40,6 +40,9 @@ def exact_fraction(scale: float | Fraction) -> Fraction:
     return fraction
 
 
+# Pixel coordinates, times the small denominators of scales, are 64-bit integers.
+_LONGEST_SIDE = 1 << 48
+
 # A canvas pixel costs a gather; a single pixel of a window costs the arithmetic of `region`.
 _CANVAS_BARGAIN = 8
 
@@ -69,7 +72,8 @@ class Window(NamedTuple):
 class ScaleGrid(NamedTuple):
     """The scales at which something renders exactly.
 
-    coarsest: where to begin looking; ratio: from one octave to the next.
+    coarsest: where to begin looking; ratio: from one octave to the next. A large enough power of
+    the ratio must be exact.
     """
 
     coarsest: Fraction
@@ -77,21 +81,32 @@ class ScaleGrid(NamedTuple):
     is_exact: Callable[[Fraction], bool]
 
     def at_least(self, scale: Fraction, height: int, width: int) -> Fraction:
-        """The scale itself if it is exact and either whole or at most 1, else the next octave.
+        """The scale itself if it can be rendered exactly for little, else the next octave above.
 
-        Either way the sides of the image are whole numbers of pixels at that scale.
+        Little means that whole octaves lead down to a scale of at most 1, where iteration starts.
+        Octaves are `coarsest` or 1 times powers of the ratio. Either way the sides of the image
+        are whole numbers of pixels.
         """
 
         def fits(candidate: Fraction) -> bool:
             whole = (height * candidate).denominator == (width * candidate).denominator == 1
             return whole and self.is_exact(candidate)
 
-        if fits(scale) and (scale <= 1 or scale.denominator == 1):
+        if fits(scale) and self._start(scale) <= 1:
             return scale
+        octave = Fraction(1)
+        while octave < scale or not fits(octave):
+            octave *= self.ratio
         candidate = self.coarsest
-        while candidate < scale or not fits(candidate):
+        while candidate < octave and (candidate < scale or not fits(candidate)):
             candidate *= self.ratio
-        return candidate
+        return min(candidate, octave)
+
+    def _start(self, scale: Fraction) -> Fraction:
+        """The coarsest exact scale that is whole octaves below a scale."""
+        while self.is_exact(scale / self.ratio):
+            scale /= self.ratio
+        return scale
 
 
 def render_at_scale(
@@ -113,6 +128,8 @@ def render_at_scale(
     out_height, out_width = output_length(height, wanted), output_length(width, wanted)
     out = Window.of(region, out_height, out_width)
     exact = grid.at_least(wanted, height, width)
+    if max(height, width) * exact > _LONGEST_SIDE:
+        raise ValueError(f"scale {scale} makes more pixels than can be counted")
     if exact == wanted:
         return render(exact, out)
     row_ratio, column_ratio = height * exact / out_height, width * exact / out_width
@@ -180,12 +197,13 @@ class Decoder:
         rows = torch.arange(window.top, window.top + window.height, device=device)
         columns = torch.arange(window.left, window.left + window.width, device=device)
         grid = torch.meshgrid(rows, columns, indexing="ij")
-        return self._pixels(scale, grid[0].flatten(), grid[1].flatten()).unflatten(
-            1, (window.height, window.width)
-        )
+        values = self._pixels(scale, grid[0].flatten(), grid[1].flatten())
+        return values.view(-1, window.height, window.width)
 
     def canvas(self, scale: Fraction) -> Float[Tensor, "c H W"]:
         """The whole canvas at an exact scale, a multiple of 1 / lattice."""
+        if not self.collage.n_sources:
+            return ScaledMap.of(self.collage, scale).offset
         source = self._source(scale)
         mapping = ScaledMap.of(self.collage, scale)
         if source is not None:
@@ -210,19 +228,16 @@ class Decoder:
         if self._canvas_pays(scale, len(rows)):
             return _read(self.canvas(scale), rows, columns)
         mapped = pixel_map(self.collage, scale, rows, columns)
-        result = mapped.offset
-        for k in range(self.collage.n_sources):
-            weight = mapped.weight[:, k]
-            rows, columns = mapped.rows[k], mapped.columns[k]
-            if self.is_exact(source_scale):
-                active = _active(weight)
-                values = self._pixels(source_scale, rows[active], columns[active])
-                result = result.index_add(1, active, weight[:, active] * values)
-            else:
-                source = self._source(scale)
-                assert source is not None  # a scale without source is solved: canvas pays
-                result = result + weight * _read(source, rows, columns)
-        return result
+        reads = mapped.reads
+        rows, columns = mapped.rows[reads], mapped.columns[reads]  # of all sources at once
+        if self.is_exact(source_scale):
+            values = self._pixels(source_scale, rows, columns)
+        else:
+            source = self._source(scale)
+            assert source is not None  # a scale without source is solved: canvas pays
+            values = _read(source, rows, columns)
+        reader = reads.nonzero()[:, 1]
+        return mapped.offset.index_add(1, reader, mapped.weight[:, reads] * values)
 
     def _canvas_pays(self, scale: Fraction, pixels: int) -> bool:
         """Whether to compute the whole canvas at a scale for so many pixels of it."""
@@ -243,13 +258,6 @@ class Decoder:
 def _read(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Pixels (c, n) of an image (c, h, w)."""
     return image.flatten(1).index_select(1, rows * image.shape[-1] + columns)
-
-
-def _active(weight: Float[Tensor, "c n"]) -> Tensor:
-    """The pixels that read their source at all; all of them while gradients are recorded."""
-    if weight.requires_grad:
-        return torch.arange(weight.shape[1], device=weight.device)
-    return weight.ne(0).any(0).nonzero()[:, 0]
 
 
 def _divisors(n: int) -> list[int]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from neural_collage.core import isometry
@@ -17,12 +17,16 @@ from neural_collage.core.resample import cosine_cell, cosine_series
 
 
 class PixelMap(NamedTuple):
-    """The map at n pixels: value = offset + sum_k weight[:, k] * source[rows[k], columns[k]]."""
+    """The map at n pixels: value = offset + sum_k weight[:, k] * source[rows[k], columns[k]].
+
+    reads: where the source is read at all; elsewhere rows and columns mean nothing.
+    """
 
     offset: Float[Tensor, "c n"]
     weight: Float[Tensor, "cw k n"]
     rows: Int64[Tensor, "k n"]
     columns: Int64[Tensor, "k n"]
+    reads: Bool[Tensor, "k n"]
 
 
 def pixel_map(
@@ -46,11 +50,14 @@ def pixel_map(
     )
     reduction = denominator * collage.pooling
     domain_rows, domain_columns = (collage.domains * numerator // reduction)[block].permute(2, 1, 0)
+    weight = collage.weights[:, block].mT
+    reads = weight.ne(0).any(0) | weight.requires_grad  # a weight of zero still has a gradient
     return PixelMap(
         offset,
-        collage.weights[:, block].mT,
+        weight,
         domain_rows + source_row,
         domain_columns + source_column,
+        reads & collage.has_room[block],
     )
 
 

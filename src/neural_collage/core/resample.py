@@ -11,6 +11,7 @@ patch at that resolution, so averaging an enlarged patch gives the patch back ex
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -30,6 +31,8 @@ def area_resample(
 
     rows, columns: the part (start, stop) of the image that the grid covers, in pixels, fractions
     allowed; the whole image by default. Exact for any ratio.
+
+    Raises ValueError if there are no cells or they reach beyond the image.
     """
     image = _average_last(image, width, *(columns or (0, image.shape[-1])))
     return _average_last(image.mT, height, *(rows or (0, image.shape[-2]))).mT.contiguous()
@@ -39,6 +42,10 @@ def _average_last(
     image: Tensor, n_out: int, start: Fraction | int, stop: Fraction | int, strip: int = 64
 ) -> Tensor:
     """Area averages along the last axis, in strips of cells that bound the banded matrices."""
+    if n_out < 1 or not 0 <= start < stop <= image.shape[-1]:
+        raise ValueError(
+            f"cannot average {start}..{stop} of {image.shape[-1]} pixels over {n_out} cells"
+        )
     if (start, stop) == (0, n_out) and image.shape[-1] == n_out:
         return image
     step = Fraction(stop - start) / n_out
@@ -60,11 +67,11 @@ def _average_last(
 def cosine_cells(order: int, n_cells: int) -> Float[Tensor, "n order"]:
     """Averages of phi_0..phi_{order-1} over n_cells equal cells of [0, 1] (float64)."""
     index = torch.arange(n_cells, dtype=torch.float64)
-    return cosine_cell(order, (index + 0.5) / n_cells, torch.tensor(1 / n_cells).double())
+    return cosine_cell(order, (index + 0.5) / n_cells, index.new_tensor(1 / n_cells))
 
 
 def cosine_cell(
-    order: int, centre: Float[Tensor, "*n"], width: Float[Tensor, "*n"]
+    order: int, centre: Float[Tensor, "*n"], width: Float[Tensor, "*#n"]
 ) -> Float[Tensor, "*n order"]:
     """Averages of phi_0..phi_{order-1} over single cells given by their centre and width."""
     k = torch.arange(order, dtype=centre.dtype, device=centre.device)
@@ -90,5 +97,10 @@ def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor,
     p = patches.shape[-1]
     if size == p:
         return patches
-    matrix = (cosine_cells(p, size) @ cosine_coefficients(p)).to(patches)
+    matrix = _resize_matrix(p, size).to(patches)
     return matrix @ patches @ matrix.mT
+
+
+@lru_cache(maxsize=256)
+def _resize_matrix(n_in: int, n_out: int) -> Float[Tensor, "n_out n_in"]:
+    return cosine_cells(n_in, n_out) @ cosine_coefficients(n_in)
