@@ -1,0 +1,1 @@
+"""Search-based fractal encoding: matching, rate-distortion quadtree, codes and their syntax."""

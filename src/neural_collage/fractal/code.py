@@ -1,0 +1,94 @@
+"""The fractal code of one plane: the integers that a file holds, and the collage that they mean.
+
+Brightness is coded as a tree of means (Haar details below each split block), contrast and domain
+as indices, texture as quantised cosine coefficients. Domains enter with their mean removed (Oien &
+Lepsoy 1994), so that means, contrasts and coefficients do not disturb each other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from neural_collage.core.collage import Collage
+from neural_collage.core.partition import Partition
+from neural_collage.fractal.brightness import calibrate, leaf_means
+from neural_collage.fractal.geometry import (
+    ORDER,
+    POOLING,
+    SIZES,
+    BoolArray,
+    IntArray,
+    PlaneGeometry,
+    patch_amplitudes,
+    patch_bank,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneCode:
+    """The integers of one plane; per-range arrays follow the order of `partition`.
+
+    splits: for sizes 32, 16, 8 the full grids of split flags.
+    roots: (rows, columns) quantised means of the 32-pixel blocks.
+    details: for sizes 32, 16, 8: (n, 3) quantised Haar details of the split blocks.
+    last: (r,) highest coded diagonal of cosine coefficients, 0 for none.
+    coefficients: (r, 8, 8) quantised cosine coefficients; [0, 0] is unused.
+    contrasts: (r, k) eighths, -7..7; 0 means no domain.
+    addresses, isometries: (r, k) domain in the pool of the range, and its isometry.
+    """
+
+    geometry: PlaneGeometry
+    splits: tuple[BoolArray, ...]
+    roots: IntArray
+    details: tuple[IntArray, ...]
+    last: IntArray
+    coefficients: IntArray
+    contrasts: IntArray
+    addresses: IntArray
+    isometries: IntArray
+
+    def partition(self) -> Partition:
+        """The ranges."""
+        return Partition.quadtree(
+            self.geometry.height,
+            self.geometry.width,
+            SIZES,
+            [torch.from_numpy(split) for split in self.splits],
+        )
+
+    def to_collage(self, step: float) -> Collage:
+        """The collage of this code.
+
+        step: the quantiser step in units of 1/255.
+
+        Raises NotConvergedError if the domains of a forged code do not settle.
+        """
+        partition = self.partition()
+        blocks = partition.blocks.numpy()
+        n_sources = int((self.contrasts != 0).sum(1).max())
+        contrasts, addresses = self.contrasts[:, :n_sources], self.addresses[:, :n_sources]
+        corners = np.zeros((*addresses.shape, 2), np.int64)
+        weights = torch.zeros(len(partition), ORDER * ORDER)
+        scaled = torch.from_numpy(self.coefficients).float() * (step / 255)
+        for group in partition.groups:
+            r = group.ranges
+            y, x = blocks[r, 0, None], blocks[r, 1, None]
+            used = contrasts[r] != 0
+            domain_y, domain_x = self.geometry.domain_corners(group.size, y, x, addresses[r])
+            corners[r] = np.where(used[..., None], np.stack([domain_y, domain_x], -1), 0)
+            q = min(ORDER, group.size)
+            values = torch.zeros(r.stop - r.start, ORDER, ORDER)
+            values[:, :q, :q] = scaled[r, :q, :q] * patch_amplitudes(group.size)
+            weights[r] = values.flatten(1)
+        collage = Collage(
+            partition,
+            torch.from_numpy(corners),
+            torch.from_numpy(self.isometries[:, :n_sources]),
+            torch.from_numpy(contrasts).float()[None] / 8,
+            torch.zeros(1, len(partition)),
+            patch_bank(),
+            weights[None],
+            POOLING,
+        )
+        return calibrate(collage, leaf_means(self.roots, self.splits, self.details, step / 255))

@@ -1,0 +1,41 @@
+"""How hard the fractal encoder searches, from 0 (at once) to 9 (everything)."""
+
+from dataclasses import dataclass, replace
+
+_ALL, _COARSE = (32, 16, 8), (32, 16)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The settings of one effort.
+
+    match_sizes: the ranges for which domains are searched.
+    lattice: step between domain corners in pixels.
+    passes: rounds of decisions, each priced with the statistics of the one before.
+    refits: rounds of fitting against the decoded image.
+    n_sources: domains a range may have.
+    """
+
+    match_sizes: tuple[int, ...]
+    lattice: int
+    passes: int = 2
+    refits: int = 1
+    n_sources: int = 1
+
+    def without_matching(self) -> "Effort":
+        """The same for a plane that has no use for domains."""
+        return replace(self, match_sizes=(), refits=0)
+
+
+EFFORTS = (
+    Effort((), 16, passes=1, refits=0),
+    Effort(_COARSE, 16, passes=1, refits=0),
+    Effort(_COARSE, 8, passes=1),
+    Effort(_ALL, 16),
+    Effort(_ALL, 8),
+    Effort(_ALL, 4),
+    Effort(_ALL, 4, refits=2),
+    Effort(_ALL, 4, passes=3, refits=2),
+    Effort((*_ALL, 4), 4, passes=3, refits=2),
+    Effort((*_ALL, 4), 4, passes=3, refits=3, n_sources=2),
+)

@@ -1,0 +1,131 @@
+"""What encoder and decoder agree on without a bit: block sizes, cosine patches, domain pools.
+
+A plane is coded on a quadtree of ranges of 32 down to 4 pixels. The auxiliary patches are the 64
+cosines of order 0..7 in each direction. The domains of a range start on a lattice of `lattice`
+pixels inside the pool of the range: the square tile of `TILE` pixels that holds the range, shifted
+inwards where a domain would leave the canvas. Pools keep search and domain addresses local, so
+that cost per pixel does not grow with the image.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.core.blocks import round_up
+from neural_collage.core.resample import cosine_cells
+
+SIZES = (32, 16, 8, 4)
+POOLING = 2
+ORDER = 8
+DIAGONAL = np.add.outer(np.arange(ORDER), np.arange(ORDER))  # u + v, the scan order
+CONTRAST_LEVELS = 7  # contrasts are -7..7 eighths, so that every collage contracts
+TILE = 256
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+
+def last_diagonal(size: int) -> int:
+    """The highest diagonal u + v among the cosines of a range of `size` pixels."""
+    return 2 * (min(ORDER, size) - 1)
+
+
+@lru_cache(maxsize=16)
+def cosine_transform(size: int) -> Float[Tensor, "q n"]:
+    """The first min(8, size) rows of the orthonormal cosine transform of `size` samples."""
+    order = min(ORDER, size)
+    cells = cosine_cells(order, size).mT
+    return torch.nn.functional.normalize(cells).float()
+
+
+def patch_bank() -> Float[Tensor, "64 1 8 8"]:
+    """The auxiliary patches: products of cosines, row order u * 8 + v."""
+    cells = cosine_cells(ORDER, ORDER)
+    return torch.einsum("iu,jv->uvij", cells, cells).reshape(-1, 1, ORDER, ORDER).float()
+
+
+@lru_cache(maxsize=16)
+def patch_amplitudes(size: int) -> Float[Tensor, "q q"]:
+    """Patch weights per unit of each orthonormal coefficient of a range of `size` pixels."""
+    norm = cosine_cells(min(ORDER, size), size).square().sum(0).sqrt()
+    return (1 / (norm[:, None] * norm)).float()
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The domains open to the ranges of one size in one tile: a grid of lattice positions."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class PlaneGeometry:
+    """The canvas of one plane.
+
+    height, width: pixels of the plane; lattice: the step between domain corners, 4, 8 or 16.
+    """
+
+    height: int
+    width: int
+    lattice: int
+
+    @property
+    def canvas_height(self) -> int:
+        """Height rounded up to whole roots."""
+        return round_up(self.height, SIZES[0])
+
+    @property
+    def canvas_width(self) -> int:
+        """Width rounded up to whole roots."""
+        return round_up(self.width, SIZES[0])
+
+    def grid(self, size: int) -> tuple[int, int]:
+        """Rows and columns of the full grid of blocks of one size."""
+        return self.canvas_height // size, self.canvas_width // size
+
+    def _axis(self, extent: int, size: int, tile: IntArray) -> tuple[IntArray, IntArray]:
+        """First position and number of positions of the pools along one axis."""
+        last = (extent - POOLING * size) // self.lattice * self.lattice
+        start = np.maximum(np.minimum(tile * TILE, last - TILE + self.lattice), 0)
+        count = (np.minimum(start + TILE - self.lattice, last) - start) // self.lattice + 1
+        return start, np.maximum(count, 0)
+
+    def pools(self, size: int, y: IntArray, x: IntArray) -> tuple[IntArray, ...]:
+        """Top, left, rows and columns of the pool of each range with corner (y, x).
+
+        Rows or columns are 0 where the canvas has no room for a domain.
+        """
+        top, rows = self._axis(self.canvas_height, size, y // TILE)
+        left, columns = self._axis(self.canvas_width, size, x // TILE)
+        return top, left, rows, columns
+
+    def domain_corners(
+        self, size: int, y: IntArray, x: IntArray, address: IntArray
+    ) -> tuple[IntArray, IntArray]:
+        """The corners (y, x) of the domains at `address` in the pools of ranges at (y, x)."""
+        top, left, _, columns = self.pools(size, y, x)
+        columns = np.maximum(columns, 1)
+        return top + address // columns * self.lattice, left + address % columns * self.lattice
+
+    def tiles(self) -> list[tuple[int, int]]:
+        """Corners (y, x) of the tiles, in raster order."""
+        return [
+            (y, x)
+            for y in range(0, self.canvas_height, TILE)
+            for x in range(0, self.canvas_width, TILE)
+        ]
+
+
+def quantiser_step(quality: int) -> float:
+    """The quantiser step, in units of 1/255 of the pixel range, of a quality 1..100."""
+    return 160.0 * math.pow(9.0 / 160.0, (quality - 1) / 99)

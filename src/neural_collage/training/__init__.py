@@ -1,0 +1,1 @@
+"""Fitting what ships with the library to data."""
