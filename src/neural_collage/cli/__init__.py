@@ -1,0 +1,1 @@
+"""The `collage` command; one thin module per subcommand, heavy imports inside them."""

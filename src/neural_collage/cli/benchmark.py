@@ -1,0 +1,121 @@
+"""`collage benchmark`: what the codecs of this library reach, measured beside others."""
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neural_collage.cli import options
+from neural_collage.core.errors import OutputError
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def benchmark() -> None:
+    """Measure codecs side by side."""
+
+
+@app.command()
+def rd(
+    images: Annotated[
+        Path,
+        typer.Option(help="A folder of pictures.", metavar="DIR", show_default=False),
+    ],
+    codecs: Annotated[
+        str, typer.Option(help="Names, separated by commas.", metavar="NAMES")
+    ] = "fractal,jpeg,webp,jpeg2000,avif",
+    qualities: Annotated[
+        str | None,
+        typer.Option(
+            help="1..100, separated by commas, for our codecs; the others keep their own.",
+            metavar="LIST",
+        ),
+    ] = None,
+    effort: Annotated[int, typer.Option(help="Of our codecs.", min=0, max=9)] = 5,
+    jobs: Annotated[int, typer.Option(help="Pictures measured at a time.", min=1)] = 1,
+    anchors: Annotated[
+        Path | None,
+        typer.Option(
+            help='Published curves for the plot, as JSON: name -> {"bpp": [...], "psnr": [...]}.',
+            metavar="FILE",
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where to write.", metavar="DIR")
+    ] = Path(),
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Rate-distortion curves of several codecs: writes rd.json, rd.md, rd.png and rd.svg."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from neural_collage.codec.files import write_atomically
+    from neural_collage.evaluation.environment import Environment
+    from neural_collage.evaluation.peers import benchmark_codecs
+    from neural_collage.evaluation.rate_distortion import (
+        RateDistortion,
+        Settings,
+        find_pictures,
+        measure,
+    )
+    from neural_collage.evaluation.report import (
+        REPORT_FILES,
+        bd_rate_table,
+        read_anchors,
+        report_files,
+    )
+
+    pictures = find_pictures(images)
+    chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort)
+    published = read_anchors(anchors) if anchors else {}
+    _prepare(output, REPORT_FILES, overwrite=overwrite)
+    console = Console(stderr=True)
+    measured = track(
+        measure(pictures, chosen, jobs),
+        description="",
+        total=len(pictures),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    settings = Settings(
+        command=_command(images, codecs, qualities, effort, jobs),
+        folder=images.resolve().name,
+        jobs=jobs,
+        codecs={codec.name: codec.options for codec in chosen},
+    )
+    result = RateDistortion(settings, Environment.current(), list(measured))
+    for name, data in report_files(result, published).items():
+        write_atomically(output / name, data)
+    typer.echo(bd_rate_table(result.bd_rates))
+
+
+def _parse_qualities(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    if not all(word.isdecimal() and 1 <= int(word) <= 100 for word in text.split(",")):
+        raise typer.BadParameter(f"{text}: whole numbers 1..100 separated by commas expected")
+    return [int(word) for word in text.split(",")]
+
+
+def _prepare(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Find out before hours of measuring whether the results can be written."""
+    for name in names:
+        if (folder / name).exists() and not overwrite:
+            raise OutputError(f"{folder / name} exists: pass --overwrite to replace it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+
+
+def _command(images: Path, codecs: str, qualities: str | None, effort: int, jobs: int) -> str:
+    """What to type for the same measurement, without the folders of this machine."""
+    words = ["--images", images.resolve().name, "--codecs", codecs]
+    if qualities:
+        words += ["--qualities", qualities]
+    words += ["--effort", str(effort), "--jobs", str(jobs)]
+    return shlex.join(["collage", "benchmark", "rd", *words])

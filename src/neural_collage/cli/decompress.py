@@ -1,0 +1,66 @@
+"""`collage decompress`: .clg files to pictures, at any size."""
+
+from typing import Annotated
+
+import typer
+
+from neural_collage.cli import options
+from neural_collage.codec.container import SUFFIX
+
+
+def decompress(
+    ctx: typer.Context,
+    inputs: options.Inputs,
+    output: options.Output = None,
+    scale: Annotated[
+        float, typer.Option("--scale", metavar="S", help="Size over the original's; any above 0.")
+    ] = 1.0,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region", metavar="X,Y,W,H", help="Decode this window alone, in pixels at that scale."
+        ),
+    ] = None,
+    device: options.Device = "cpu",
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Decode .clg files to pictures: PNG, or what the ending of -o FILE says."""
+    window = None if region is None else _window(region)
+    if not 0 < scale < float("inf"):
+        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
+
+    from neural_collage.cli.jobs import Product, run_jobs
+    from neural_collage.cli.plan import Job, plan_jobs
+    from neural_collage.codec import api
+    from neural_collage.codec.container import pixel_limit
+    from neural_collage.codec.picture import PICTURE_SUFFIXES, image_bytes, to_pil
+    from neural_collage.core.errors import CollageError
+
+    def work(job: Job) -> Product:
+        collage = api.load(job.source)
+        width, height = window[2:] if window else (collage.width * scale, collage.height * scale)
+        if width * height > (limit := pixel_limit()):
+            raise CollageError(
+                f"{width:.0f} x {height:.0f} pixels at scale {scale:g}, above the limit of "
+                f"{limit:.0f}: choose a smaller scale or a --region"
+            )
+        pixels = collage.decode(scale=scale, region=window, device=device)
+        image = to_pil(pixels, collage.header.icc_profile)
+        return Product(image_bytes(image, job.target.suffix), image.width, image.height)
+
+    api.check_device(device)
+    plan = plan_jobs(
+        inputs, output, searched=(SUFFIX,), written=PICTURE_SUFFIXES, overwrite=overwrite
+    )
+    run_jobs(plan, work, as_json=json, debug=ctx.obj)
+
+
+def _window(text: str) -> tuple[int, int, int, int]:
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--region {text}: give four whole numbers, as in 0,0,640,480"
+        ) from error
+    return x, y, width, height

@@ -1,0 +1,45 @@
+"""`collage info`: what a .clg file says about itself."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neural_collage.cli import options
+
+
+def info(
+    file: Annotated[Path, typer.Argument(help="A .clg file.", show_default=False)],
+    json: options.Json = False,
+) -> None:
+    """Show what a .clg file holds, after checking that it is whole."""
+    from neural_collage.codec.container import unpack
+    from neural_collage.codec.files import read_collage_file
+    from neural_collage.codec.registry import codec_name
+    from neural_collage.core.errors import CollageFormatError
+
+    data = read_collage_file(file)
+    try:
+        header, payload = unpack(data)
+    except CollageFormatError as error:
+        raise CollageFormatError(f"{file}: {error}") from error
+    facts: dict[str, Any] = {
+        "input": str(file),
+        "bytes": len(data),
+        "width": header.width,
+        "height": header.height,
+        "mode": header.mode,
+        "bpp": 8 * len(data) / (header.width * header.height),
+        "codec": codec_name(header.codec),
+        "quality": header.quality,
+        "model": None if header.model is None else header.model.name,
+        "icc_profile_bytes": len(header.icc_profile or b""),
+        "payload_bytes": len(payload),
+    }
+    if json:
+        typer.echo(json_format.dumps(facts))
+        return
+    for name, value in facts.items():
+        text = f"{value:.3f}" if isinstance(value, float) else value
+        typer.echo(f"{name.replace('_', ' '):18}{'none' if text is None else text}")

@@ -1,0 +1,71 @@
+"""The `collage` program: its commands, and what every one of them does about errors.
+
+Exit codes: 0 done, 1 a job failed, 2 wrong usage, 130 interrupted.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import neural_collage
+from neural_collage.cli import benchmark
+from neural_collage.cli.compress import compress
+from neural_collage.cli.decompress import decompress
+from neural_collage.cli.info import info
+
+
+class _Commands(TyperGroup):
+    """Turns an exception that leaves a command into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            typer.echo("collage: interrupted", err=True)
+            raise typer.Exit(130) from error
+        except Exception as error:
+            if isinstance(error, typer.Abort | BrokenPipeError) or hasattr(error, "exit_code"):
+                raise  # typer's own ways of leaving
+            from neural_collage.cli.jobs import one_line, report_error
+
+            report_error(one_line(error), error, debug=ctx.params["debug"])
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(compress)
+app.command()(decompress)
+app.command()(info)
+app.add_typer(benchmark.app, name="benchmark")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"neural-collage {neural_collage.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    ctx: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Compress pictures as fractals, and decode them at any size."""
+    ctx.obj = debug
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    app(prog_name="collage")

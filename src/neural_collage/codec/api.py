@@ -1,0 +1,117 @@
+"""The library's front door: pictures to collages, collages to files, and back."""
+
+from os import PathLike
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.codec.container import Header
+from neural_collage.codec.files import read_collage_file, write_atomically
+from neural_collage.codec.image import CollageImage
+from neural_collage.codec.picture import ImageLike, read_picture
+from neural_collage.codec.registry import get_codec
+from neural_collage.core.errors import CollageError, CollageFormatError
+from neural_collage.core.pyramid import Region
+
+
+def encode(
+    image: ImageLike,
+    *,
+    codec: str = "fractal",
+    quality: int = 50,
+    effort: int = 5,
+    device: str = "cpu",
+) -> CollageImage:
+    """Find the collage of a picture.
+
+    image: a path, Pillow image, array or tensor, as `picture.read_picture` takes them.
+    quality: 1 (smallest) to 100 (best); effort: 0 (fastest) to 9 (most thorough search).
+    device: where to search, "cpu" or "cuda" or "cuda:1"; the file does not depend on it.
+
+    Raises:
+        ImageError: the picture cannot be read or used.
+        CollageError: an argument is out of its range.
+    """
+    _check_level("quality", quality, 1, 100)
+    _check_level("effort", effort, 0, 9)
+    check_device(device)
+    coder = get_codec(codec)
+    picture = read_picture(image)
+    header = Header(
+        codec=coder.id,
+        width=picture.width,
+        height=picture.height,
+        mode=picture.mode,
+        quality=quality,
+        icc_profile=picture.icc_profile,
+    )
+    payload = coder.encode(picture, quality=quality, effort=effort, device=device)
+    return CollageImage(header, payload)
+
+
+def compress(
+    image: ImageLike,
+    *,
+    codec: str = "fractal",
+    quality: int = 50,
+    effort: int = 5,
+    device: str = "cpu",
+) -> bytes:
+    """`encode`, as the bytes of a .clg file."""
+    collage = encode(image, codec=codec, quality=quality, effort=effort, device=device)
+    return collage.to_bytes()
+
+
+def decompress(
+    data: bytes,
+    *,
+    scale: float = 1,
+    region: Region | None = None,
+    device: str = "cpu",
+) -> Float[Tensor, "c h w"]:
+    """Decode the bytes of a .clg file to pixels in [0, 1]; arguments as `CollageImage.decode`.
+
+    Raises:
+        CollageFormatError: damaged, forged, or of an unknown version or codec.
+        CollageError: the scale or the region does not fit the picture.
+    """
+    check_device(device)
+    return CollageImage.from_bytes(data).decode(scale=scale, region=region, device=device)
+
+
+def save(collage: CollageImage, path: str | PathLike[str]) -> None:
+    """Write a .clg file, whole or not at all; an old file of that name is replaced.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_atomically(Path(path), collage.to_bytes())
+
+
+def load(path: str | PathLike[str]) -> CollageImage:
+    """Read a .clg file.
+
+    Raises:
+        ImageError: missing or unreadable.
+        CollageFormatError: damaged, forged, or not a .clg file.
+    """
+    data = read_collage_file(Path(path))
+    try:
+        return CollageImage.from_bytes(data)
+    except CollageFormatError as error:
+        raise CollageFormatError(f"{path}: {error}") from error
+
+
+def check_device(device: str) -> None:
+    """Raise CollageError unless torch can compute on this device here and now."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise CollageError(f"device {device!r} cannot be used on this machine: try cpu") from error
+
+
+def _check_level(name: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise CollageError(f"{name} must be a whole number from {low} to {high}, not {value!r}")

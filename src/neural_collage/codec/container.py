@@ -1,0 +1,251 @@
+"""The .clg file around a codec's payload: a small header and a checksum over everything.
+
+    4  magic 89 43 4C 47        n  width, height, payload length, each a varint
+    1  format version           n  if flagged: name length, name, 8 bytes of hash of the model
+    1  codec                    n  if flagged: length, zlib data of the ICC profile
+    1  flags                    n  payload
+    1  colour space             4  CRC-32 of all the bytes before, little-endian
+    1  quality
+
+Flags: bits 0-1 are the mode (L, LA, RGB, RGBA), bit 2 says that a model follows, bit 3 that a
+profile does, the others are 0. A varint is LEB128 in its shortest form, at most 9 bytes.
+
+These bytes are an API. A change of layout bumps `VERSION`, and older versions keep decoding.
+"""
+
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, get_args
+
+from PIL import Image
+
+from neural_collage.codec.registry import codec_name
+from neural_collage.core.errors import CollageFormatError
+
+Mode = Literal["L", "LA", "RGB", "RGBA"]
+
+MAGIC = b"\x89CLG"
+VERSION = 1
+SUFFIX = ".clg"
+MAX_PROFILE_BYTES = 1 << 20
+
+_MODES: tuple[Mode, ...] = get_args(Mode)
+_HAS_MODEL = 4
+_HAS_PROFILE = 8
+_KNOWN_FLAGS = 15
+_CRC_BYTES = 4
+_DIGEST_BYTES = 8
+_MAX_VARINT_BYTES = 9
+
+
+class ColourSpace(IntEnum):
+    """How a codec's planes relate to the samples of the picture."""
+
+    YCBCR = 0
+    """Full-range BT.601 luma and chroma of the gamma-encoded samples; grey is luma alone."""
+
+
+@dataclass(frozen=True)
+class ModelId:
+    """The network a payload needs: its name, and the first 8 bytes of its weights' hash."""
+
+    name: str
+    digest: bytes
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name.encode()) <= 255:
+            raise ValueError(f"a model name takes 1 to 255 bytes, not {len(self.name.encode())}")
+        if len(self.digest) != _DIGEST_BYTES:
+            raise ValueError(f"a model digest has {_DIGEST_BYTES} bytes, not {len(self.digest)}")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about its picture.
+
+    codec: number in the registry; width, height: pixels, at least 1; quality: 1..100.
+    icc_profile: as it stood in the source, at most `MAX_PROFILE_BYTES`.
+
+    Raises ValueError if a field is out of its range.
+    """
+
+    codec: int
+    width: int
+    height: int
+    mode: Mode
+    quality: int
+    colour_space: ColourSpace = ColourSpace.YCBCR
+    model: ModelId | None = None
+    icc_profile: bytes | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 1 <= self.codec <= 255:
+            problems.append(f"codec number {self.codec} is not in 1..255")
+        if self.width < 1 or self.height < 1:
+            problems.append(f"a size of {self.width} x {self.height} pixels is empty")
+        if self.mode not in _MODES:
+            problems.append(f"mode {self.mode!r} is not one of {', '.join(_MODES)}")
+        if not 1 <= self.quality <= 100:
+            problems.append(f"quality {self.quality} is not in 1..100")
+        if self.icc_profile is not None and not 1 <= len(self.icc_profile) <= MAX_PROFILE_BYTES:
+            problems.append(f"the ICC profile has {len(self.icc_profile)} bytes, not 1 to 1 MiB")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @property
+    def channels(self) -> int:
+        """1 to 4, alpha included."""
+        return len(self.mode)
+
+
+def pixel_limit(max_pixels: int | None = None) -> float:
+    """The largest picture to accept: `max_pixels`, else twice Pillow's `MAX_IMAGE_PIXELS`.
+
+    Twice, because that is where Pillow stops warning and refuses. Infinite if both are None.
+    """
+    if max_pixels is not None:
+        return max_pixels
+    return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def pack(header: Header, payload: bytes) -> bytes:
+    """The complete file."""
+    flags = _MODES.index(header.mode)
+    optional = b""
+    if header.model is not None:
+        flags |= _HAS_MODEL
+        name = header.model.name.encode()
+        optional += _varint(len(name)) + name + header.model.digest
+    if header.icc_profile is not None:
+        flags |= _HAS_PROFILE
+        profile = zlib.compress(header.icc_profile, level=9)
+        optional += _varint(len(profile)) + profile
+    data = b"".join(
+        (
+            MAGIC,
+            bytes((VERSION, header.codec, flags, header.colour_space, header.quality)),
+            _varint(header.width),
+            _varint(header.height),
+            _varint(len(payload)),
+            optional,
+            payload,
+        )
+    )
+    return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
+
+
+def unpack(data: bytes, *, max_pixels: int | None = None) -> tuple[Header, bytes]:
+    """The header and payload of a complete file.
+
+    max_pixels: refuse a larger picture, by default as `pixel_limit` says.
+
+    Raises:
+        CollageFormatError: truncated, altered, forged, too large, or of an unknown version or
+            codec.
+    """
+    _check_kind(data)
+    reader = _Reader(data[: max(len(data) - _CRC_BYTES, 0)], position=len(MAGIC) + 1)
+    codec, flags, colour_space, quality = reader.take(4)
+    width, height, payload_length = reader.varint(), reader.varint(), reader.varint()
+    name = digest = profile = None
+    if flags & _HAS_MODEL:
+        name, digest = reader.take(reader.varint()), reader.take(_DIGEST_BYTES)
+    if flags & _HAS_PROFILE:
+        profile = reader.take(reader.varint())
+    payload = reader.take(payload_length)
+    reader.finish()
+    # Only now that the checksum vouches for them do the fields' values mean anything.
+    if zlib.crc32(reader.data) != int.from_bytes(data[-_CRC_BYTES:], "little"):
+        raise CollageFormatError("the file is damaged: its checksum does not match")
+    if flags & ~_KNOWN_FLAGS:
+        raise CollageFormatError(f"flags {flags:#04x} are unknown to this program: upgrade it")
+    codec_name(codec)
+    if width * height > (limit := pixel_limit(max_pixels)):
+        raise CollageFormatError(
+            f"the header claims {width} x {height} pixels, above the limit of {limit:.0f}"
+        )
+    try:
+        header = Header(
+            codec=codec,
+            width=width,
+            height=height,
+            mode=_MODES[flags & 3],
+            quality=quality,
+            colour_space=ColourSpace(colour_space),
+            model=None if name is None or digest is None else ModelId(name.decode(), digest),
+            icc_profile=None if profile is None else _inflate(profile),
+        )
+    except (ValueError, zlib.error) as error:
+        raise CollageFormatError(f"the header makes no sense: {error}") from error
+    return header, payload
+
+
+def _check_kind(data: bytes) -> None:
+    """Refuse what is not a .clg file, or one of another version."""
+    if not data:
+        raise CollageFormatError("the file is empty")
+    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+        raise CollageFormatError("not a .clg file: it does not begin with the .clg signature")
+    if len(data) <= len(MAGIC):
+        raise CollageFormatError(f"the file is truncated: it ends after {len(data)} bytes")
+    version = data[len(MAGIC)]
+    if version > VERSION:
+        raise CollageFormatError(
+            f"format version {version}, this program reads up to {VERSION}: upgrade it"
+        )
+    if version == 0:
+        raise CollageFormatError("format version 0 does not exist: the file is damaged")
+
+
+def _varint(value: int) -> bytes:
+    """LEB128: 7 bits per byte, low ones first, the high bit says that more follow."""
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _inflate(profile: bytes) -> bytes:
+    """A zlib stream's content, never more than one byte beyond the limit that `Header` checks."""
+    decompressor = zlib.decompressobj()
+    content = decompressor.decompress(profile, MAX_PROFILE_BYTES + 1)
+    if len(content) <= MAX_PROFILE_BYTES and (not decompressor.eof or decompressor.unused_data):
+        raise ValueError("the ICC profile is not one complete zlib stream")
+    return content
+
+
+@dataclass
+class _Reader:
+    """Takes bytes off the front and says so when there are too few."""
+
+    data: bytes
+    position: int
+
+    def take(self, count: int) -> bytes:
+        taken = self.data[self.position : self.position + count]
+        if len(taken) < count:
+            raise CollageFormatError(
+                f"the file is truncated: {count} bytes expected at {self.position}, "
+                f"{len(taken)} are left"
+            )
+        self.position += count
+        return taken
+
+    def varint(self) -> int:
+        value = 0
+        for index in range(_MAX_VARINT_BYTES):
+            (byte,) = self.take(1)
+            value |= (byte & 0x7F) << 7 * index
+            if byte < 0x80:
+                if byte == 0 and index > 0:
+                    break
+                return value
+        raise CollageFormatError(f"malformed number before byte {self.position}")
+
+    def finish(self) -> None:
+        if extra := len(self.data) - self.position:
+            raise CollageFormatError(f"{extra} bytes follow the end of the file")

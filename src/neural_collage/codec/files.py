@@ -1,0 +1,47 @@
+"""Reading .clg files, and writing any file so that it appears whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from neural_collage.codec.container import MAGIC
+from neural_collage.core.errors import ImageError, OutputError
+
+
+def read_collage_file(path: Path) -> bytes:
+    """The bytes of a .clg file, or just the first few of a file that is none.
+
+    Raises:
+        ImageError: missing or unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            return start + file.read() if start == MAGIC else start
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under another name beside `path`, then rename it; replaces an old file.
+
+    Whatever interrupts this, Ctrl-C included, the folder holds the old file or the new one, and
+    nothing else.
+
+    Raises:
+        OutputError: the folder cannot be written to, or `path` is a folder or a device.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is not a regular file: choose another output")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, path)  # noqa: PTH105 - the one name for it that says "atomic"
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,139 @@
+"""`CollageImage`: a picture held as the collages of its file, decoded at any size."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from neural_collage.codec.colour import to_samples
+from neural_collage.codec.container import Header, pack, unpack
+from neural_collage.codec.picture import to_pil
+from neural_collage.codec.registry import codec_by_id, codec_name
+from neural_collage.core.collage import Collage
+from neural_collage.core.errors import CollageError, CollageFormatError, NotConvergedError
+from neural_collage.core.pyramid import Decoder, Region, ScaleGrid, Window, render_at_scale
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One collage of a picture: some of its planes, at a whole fraction of its size.
+
+    reduction: pixels of the picture per pixel of the layer, along each side; decoding the layer
+    at `reduction` times the scale lines it up with the others.
+    """
+
+    collage: Collage
+    reduction: int = 1
+
+
+@dataclass(frozen=True)
+class CollageImage:
+    """A compressed picture: what a .clg file holds, ready to decode.
+
+    Made by `encode` or `load`; two are equal if their files are.
+    """
+
+    header: Header
+    payload: bytes = field(repr=False)
+    _decoders: dict[str, tuple[Decoder, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, max_pixels: int | None = None) -> "CollageImage":
+        """Read a complete file; raises CollageFormatError as `container.unpack` does."""
+        return cls(*unpack(data, max_pixels=max_pixels))
+
+    def to_bytes(self) -> bytes:
+        """The complete file."""
+        return pack(self.header, self.payload)
+
+    @property
+    def width(self) -> int:
+        """Width in pixels at scale 1."""
+        return self.header.width
+
+    @property
+    def height(self) -> int:
+        """Height in pixels at scale 1."""
+        return self.header.height
+
+    @property
+    def channels(self) -> int:
+        """1 (grey) to 4 (RGB and alpha)."""
+        return self.header.channels
+
+    @property
+    def quality(self) -> int:
+        """The quality it was encoded with, 1..100."""
+        return self.header.quality
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return codec_name(self.header.codec)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The collages, read from the payload when first asked for.
+
+        Raises CollageFormatError if the payload is damaged.
+        """
+        return codec_by_id(self.header.codec).layers(self.payload, self.header)
+
+    def decode(
+        self, scale: float = 1, region: Region | None = None, device: str = "cpu"
+    ) -> Float[Tensor, "c h w"]:
+        """Pixels in [0, 1], colour as in the source, alpha last.
+
+        scale: output pixels per pixel; any positive number.
+        region: (x, y, width, height) in pixels of the picture at that scale.
+
+        Raises CollageError if scale or region leave no pixel or reach outside, and
+        CollageFormatError if the file is damaged.
+        """
+        decoders = self._decoders_on(device)
+        layers = self.layers
+        coarsest = max(1 / (layer.collage.lattice * layer.reduction) for layer in layers)
+
+        def is_exact(candidate: Fraction) -> bool:
+            return all(
+                decoder.is_exact(candidate * layer.reduction)
+                for decoder, layer in zip(decoders, layers, strict=True)
+            )
+
+        def render(exact: Fraction, window: Window) -> Tensor:
+            planes = [
+                decoder.window(exact * layer.reduction, window)
+                for decoder, layer in zip(decoders, layers, strict=True)
+            ]
+            return to_samples(torch.cat(planes), self.header)
+
+        try:
+            return render_at_scale(
+                (self.height, self.width),
+                scale,
+                region,
+                ScaleGrid(coarsest, layers[0].collage.pooling, is_exact),
+                render,
+            )
+        except NotConvergedError as error:
+            raise CollageFormatError(f"the file is damaged: {error}") from error
+        except ValueError as error:
+            raise CollageError(str(error)) from error
+
+    def to_pil(self, scale: float = 1, region: Region | None = None) -> Image.Image:
+        """The picture as 8 bits a channel, with its ICC profile."""
+        return to_pil(self.decode(scale, region), self.header.icc_profile)
+
+    def _decoders_on(self, device: str) -> tuple[Decoder, ...]:
+        """One decoder a layer; they keep the coarse solution for the next window."""
+        if device not in self._decoders:
+            self._decoders[device] = tuple(
+                Decoder(layer.collage.to(device)) for layer in self.layers
+            )
+        return self._decoders[device]

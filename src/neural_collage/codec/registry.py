@@ -1,0 +1,87 @@
+"""The codecs a .clg file may hold, by name and by the number that stands in the file.
+
+A codec turns a picture into a payload and a payload into layers of collages. Its module is
+imported when it is first used, so that names and numbers can be looked up without torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from neural_collage.core.errors import CollageError, CollageFormatError
+
+if TYPE_CHECKING:
+    from neural_collage.codec.container import Header
+    from neural_collage.codec.image import Layer
+    from neural_collage.codec.picture import Picture
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """What a codec must do."""
+
+    @property
+    def name(self) -> str:
+        """The name users give."""
+
+    @property
+    def id(self) -> int:
+        """The number in the file, 1..255; never reused for another bitstream."""
+
+    def encode(self, picture: "Picture", *, quality: int, effort: int, device: str) -> bytes:
+        """The payload of a picture, for quality 1..100 and effort 0..9."""
+
+    def layers(self, payload: bytes, header: "Header") -> "tuple[Layer, ...]":
+        """The collages of a payload.
+
+        Raises:
+            CollageFormatError: the payload is damaged or does not fit the header.
+        """
+
+
+@dataclass(frozen=True)
+class CodecEntry:
+    """Where a codec lives: the number in the file, and the class that `module` holds."""
+
+    id: int
+    module: str
+    cls: str
+
+    def load(self) -> Codec:
+        """Import the module and make the codec."""
+        codec: Codec = getattr(import_module(self.module), self.cls)()
+        return codec
+
+
+CODECS: Mapping[str, CodecEntry] = {
+    "fractal": CodecEntry(1, "neural_collage.codec.fractal_stream", "FractalCodec"),
+}
+
+
+def get_codec(name: str) -> Codec:
+    """The codec of this name.
+
+    Raises:
+        CollageError: no codec has it; the message lists those that exist.
+    """
+    if name not in CODECS:
+        raise CollageError(f"unknown codec {name!r}: choose one of {', '.join(sorted(CODECS))}")
+    return CODECS[name].load()
+
+
+def codec_name(id: int) -> str:  # noqa: A002 - the file calls it so
+    """The name of the codec with this number.
+
+    Raises:
+        CollageFormatError: this program knows no such codec.
+    """
+    for name, entry in CODECS.items():
+        if entry.id == id:
+            return name
+    raise CollageFormatError(f"codec number {id} is unknown to this program: upgrade it")
+
+
+def codec_by_id(id: int) -> Codec:  # noqa: A002
+    """The codec with this number in the file; raises as `codec_name` does."""
+    return get_codec(codec_name(id))

@@ -1,0 +1,88 @@
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def rd(collage: Run, photo: Callable[..., Path]) -> Run:
+    """Run `collage benchmark rd` on a folder of two pictures."""
+    photo("photos/b.png", size=(48, 32))
+    folder = photo("photos/a.png", size=(32, 48)).parent
+    return partial(collage, "benchmark", "rd", "--images", folder)
+
+
+def test_the_report_is_written_and_the_bd_rates_are_printed(rd: Run, tmp_path: Path) -> None:
+    anchors = tmp_path / "anchors.json"
+    anchors.write_text('{"a paper": {"bpp": [0.5, 1.0], "psnr": [30, 33]}}')
+    output = tmp_path / "new" / "results"
+    found = rd("--codecs", "webp,jpeg", "--anchors", anchors, "-o", output)
+    assert found.exit_code == 0, found.output
+    assert {path.name for path in output.iterdir()} == {"rd.json", "rd.md", "rd.png", "rd.svg"}
+    report = json.loads((output / "rd.json").read_text())
+    assert set(report["curves"]) == {"webp", "jpeg"}
+    assert set(report["pictures"]) == {"a.png", "b.png"}
+    table = (output / "rd.md").read_text(encoding="utf-8")
+    assert found.stdout.strip() in table
+    assert "| webp |" in found.stdout
+    assert str(tmp_path) not in table
+    assert found.stderr == ""  # no progress bar off a terminal
+
+
+def test_qualities_and_effort_reach_our_codec(rd: Run, tmp_path: Path) -> None:
+    found = rd("--codecs", "fractal", "--qualities", "60,20", "--effort", "0")
+    assert found.exit_code == 0, found.output
+    report = json.loads((tmp_path / "rd.json").read_text())
+    assert [point["quality"] for point in report["curves"]["fractal"]] == [20, 60]
+    assert report["settings"]["codecs"] == {"fractal": {"effort": 0}}
+
+
+def test_results_are_kept_unless_overwritten(rd: Run, tmp_path: Path) -> None:
+    old = tmp_path / "rd.md"
+    old.write_text("old")
+    refused = rd("--codecs", "jpeg")
+    assert refused.exit_code == 1
+    assert "--overwrite" in refused.stderr
+    assert old.read_text() == "old"
+    assert not (tmp_path / "rd.json").exists()
+    assert rd("--codecs", "jpeg", "--overwrite").exit_code == 0
+    assert old.read_text(encoding="utf-8").startswith("# Rate-distortion")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--codecs", "jpeg,gif"], 1, "unknown codec 'gif'"),
+        (["--anchors", "none.json"], 1, "none.json"),
+        (["--qualities", "10,high"], 2, "whole numbers"),
+        (["--qualities", "0,50"], 2, "1..100"),
+        (["--effort", "10"], 2, "--effort"),
+        (["--jobs", "0"], 2, "--jobs"),
+    ],
+)
+def test_bad_arguments_are_refused(
+    arguments: list[str], code: int, message: str, rd: Run, tmp_path: Path
+) -> None:
+    found = rd("-o", "out", *arguments)
+    assert found.exit_code == code
+    assert message in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_folder_says_where_pictures_come_from(collage: Run, tmp_path: Path) -> None:
+    found = collage("benchmark", "rd", "--images", tmp_path)
+    assert found.exit_code == 1
+    assert found.stderr.count("\n") == 1
+    assert "Kodak" in found.stderr
+
+
+def test_an_output_that_is_a_file_is_refused(rd: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = rd("--codecs", "jpeg", "-o", "file")
+    assert found.exit_code == 1
+    assert "file: cannot be made" in found.stderr

@@ -1,0 +1,306 @@
+"""compress, decompress and info, as a user types them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+from typer.testing import Result
+
+import neural_collage as nc
+from neural_collage.codec import api
+from tests.cli.conftest import Photo, Run
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def objects(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_folder_goes_in_and_comes_back_at_twice_the_size(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.jpg")
+    photo("in/deep/b.png", size=(5, 9), mode="RGBA")
+    photo("in/deep/c.tif", size=(1, 1), mode="L")
+    assert collage("compress", "in", "-o", "k", "-q", 30, "--effort", 0).exit_code == 0
+    assert files(tmp_path / "k") == {"a.clg", "deep/b.clg", "deep/c.clg"}
+    assert collage("decompress", "k", "-o", "d", "--scale", 2).exit_code == 0
+    assert files(tmp_path / "d") == {"a.png", "deep/b.png", "deep/c.png"}
+    for name, size, mode in (
+        ("a", (24, 16), "RGB"),
+        ("deep/b", (10, 18), "RGBA"),
+        ("deep/c", (2, 2), "L"),
+    ):
+        with Image.open(tmp_path / f"d/{name}.png") as image:
+            assert (image.size, image.mode) == (size, mode)
+
+
+def test_the_file_is_what_the_library_writes(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    source = photo("x.png")
+    assert collage("compress", "x.png", "-q", 70, "--effort", 1).exit_code == 0
+    assert (tmp_path / "x.clg").read_bytes() == nc.compress(source, quality=70, effort=1)
+    assert collage("decompress", "x.clg", "-o", "y.png").exit_code == 0
+    with Image.open(tmp_path / "y.png") as image:
+        assert (np.asarray(image) == np.asarray(nc.load(tmp_path / "x.clg").to_pil())).all()
+
+
+def test_people_get_a_line_per_file(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    photo("x.png")
+    result = collage("compress", "x.png", "--effort", 0)
+    size = (tmp_path / "x.clg").stat().st_size
+    assert result.stdout.startswith(f"x.clg  12 x 8  {size} bytes  {8 * size / 96:.3f} bpp  ")
+    assert result.stderr == ""
+
+
+def test_programs_get_an_object_per_input(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    photo("x.png")
+    (tmp_path / "bad.png").touch()
+    result = collage("compress", "x.png", "missing.png", "bad.png", "--json", "--effort", 0)
+    assert result.exit_code == 1
+    missing, done, bad = objects(result)
+    assert missing == {"input": "missing.png", "error": "missing.png: no such file"}
+    assert bad == {"input": "bad.png", "error": "bad.png: the file is empty"}
+    size = (tmp_path / "x.clg").stat().st_size
+    assert done.pop("seconds") > 0
+    assert done == {
+        "input": "x.png",
+        "output": "x.clg",
+        "bytes": size,
+        "width": 12,
+        "height": 8,
+        "bpp": 8 * size / 96,
+    }
+    (decoded,) = objects(collage("decompress", "x.clg", "-o", "y.png", "--scale", 3, "--json"))
+    assert (decoded["width"], decoded["height"]) == (36, 24)
+    assert decoded["bytes"] == (tmp_path / "y.png").stat().st_size
+
+
+def test_bad_files_get_a_line_each_and_the_others_go_on(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.png")
+    photo("in/z.png")
+    (tmp_path / "in/text.png").write_text("no picture")
+    (tmp_path / "in/cut.jpg").write_bytes(photo("whole.jpg").read_bytes()[:-40])
+    result = collage("compress", "in", "-o", "out", "--effort", 0)
+    assert result.exit_code == 1
+    first, second = result.stderr.splitlines()
+    assert first.startswith("collage: in/cut.jpg: damaged or incomplete picture: ")
+    assert second == "collage: in/text.png: not a picture in a format that Pillow reads"
+    assert files(tmp_path / "out") == {"a.clg", "z.clg"}
+
+
+def test_a_warning_is_one_line_and_no_failure(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    with Image.open(photo("x.png")) as frame:
+        frame.save(tmp_path / "x.gif", save_all=True, append_images=[frame.rotate(180)])
+    result = collage("compress", "x.gif", "--effort", 0)
+    assert result.exit_code == 0
+    assert result.stderr == "collage: warning: x.gif: holds 2 frames, only the first is used\n"
+
+
+def test_an_existing_output_is_kept_without_overwrite(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("x.png")
+    (tmp_path / "x.clg").write_text("precious")
+    result = collage("compress", "x.png", "--effort", 0)
+    assert result.exit_code == 1
+    assert result.stderr == "collage: x.png: x.clg exists: pass --overwrite to replace it\n"
+    assert (tmp_path / "x.clg").read_text() == "precious"
+    assert collage("compress", "x.png", "--effort", 0, "--overwrite").exit_code == 0
+    assert nc.load(tmp_path / "x.clg").width == 12
+
+
+def test_an_output_that_cannot_be_written_fails_without_work(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("x.png")
+    (tmp_path / "file").touch()
+    before = files(tmp_path)
+    result = collage("compress", "x.png", "-o", "file/y.clg")
+    assert result.exit_code == 1
+    assert "file is not a folder" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"\x89CLG", b"\x89CLG\x07 from the future"], ids=repr
+)
+def test_a_file_that_is_no_collage_fails_by_name(
+    collage: Run, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "x.clg").write_bytes(content)
+    for command in ("decompress", "info"):
+        result = collage(command, "x.clg")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("collage: x.clg: ")
+        assert len(result.stderr.splitlines()) == 1
+    assert files(tmp_path) == {"x.clg"}
+
+
+def test_the_ending_chooses_the_picture_format(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    photo("x.png")
+    photo("clear.png", mode="RGBA")
+    collage("compress", "x.png", "clear.png", "--effort", 0)
+    assert collage("decompress", "x.clg", "-o", "y.jpg").exit_code == 0
+    with Image.open(tmp_path / "y.jpg") as image:
+        assert image.format == "JPEG"
+    result = collage("decompress", "clear.clg", "-o", "clear.jpg")
+    assert result.exit_code == 1
+    assert "a .jpg file cannot hold this picture of mode RGBA: choose .png" in result.stderr
+    assert not (tmp_path / "clear.jpg").exists()
+
+
+def test_a_region_is_cut_from_the_scaled_picture(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("x.png")
+    collage("compress", "x.png", "--effort", 0)
+    collage("decompress", "x.clg", "-o", "all.png", "--scale", 2)
+    collage("decompress", "x.clg", "-o", "part.png", "--scale", 2, "--region", "3,5,10,4")
+    with Image.open(tmp_path / "all.png") as whole, Image.open(tmp_path / "part.png") as part:
+        difference = np.asarray(whole, int)[5:9, 3:13] - np.asarray(part, int)
+    assert np.abs(difference).max() <= 1
+    result = collage("decompress", "x.clg", "-o", "out.png", "--region", "8,0,5,5")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("collage: x.clg: ")
+
+
+@pytest.mark.parametrize("options", [("--scale", 1e5), ("--region", "0,0,900000,900000")])
+def test_a_picture_beyond_the_pixel_limit_is_not_begun(
+    collage: Run, photo: Photo, options: tuple[str, object]
+) -> None:
+    photo("x.png")
+    collage("compress", "x.png", "--effort", 0)
+    result = collage("decompress", "x.clg", "-o", "y.png", *options)
+    assert result.exit_code == 1
+    assert "choose a smaller scale or a --region" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["compress"], "Missing argument"),
+        (["compress", "x.png", "-q", "0"], "'--quality' / '-q'"),
+        (["compress", "x.png", "-q", "101"], "'--quality' / '-q'"),
+        (["compress", "x.png", "--effort", "10"], "'--effort'"),
+        (["compress", "x.png", "--codec", "jpeg"], "unknown codec 'jpeg': choose from fractal"),
+        (["compress", "x.png", "-o", "x.jpg"], "end a file in .clg"),
+        (["decompress", "x.clg", "--scale", "0"], "--scale 0: give a number above 0"),
+        (["decompress", "x.clg", "--scale", "nan"], "give a number above 0"),
+        (["decompress", "x.clg", "--scale", "inf"], "give a number above 0"),
+        (["decompress", "x.clg", "--region", "1,2,3"], "give four whole numbers"),
+        (["decompress", "x.clg", "--region", "a,b,c,d"], "give four whole numbers"),
+        (["decompress", "x.clg", "-o", "y.clg"], "end a file in .png"),
+        (["explode"], "No such command 'explode'"),
+    ],
+)
+def test_wrong_usage_exits_with_two(
+    collage: Run, photo: Photo, arguments: list[str], reason: str, tmp_path: Path
+) -> None:
+    photo("x.png")
+    result = collage(*arguments)
+    assert result.exit_code == 2
+    assert reason in " ".join(result.stderr.split())
+    assert files(tmp_path) == {"x.png"}
+
+
+def test_a_device_that_is_not_there_fails_once(collage: Run, photo: Photo) -> None:
+    photo("x.png")
+    result = collage("compress", "x.png", "x.png", "--device", "cuda:99")
+    assert result.exit_code == 1
+    assert result.stderr.count("device 'cuda:99' cannot be used") == 1
+
+
+def test_info_tells_what_the_header_holds(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    photo("x.png", mode="LA")
+    collage("compress", "x.png", "-q", 33, "--effort", 0)
+    (facts,) = objects(collage("info", "x.clg", "--json"))
+    size = (tmp_path / "x.clg").stat().st_size
+    assert facts == {
+        "input": "x.clg",
+        "bytes": size,
+        "bpp": 8 * size / 96,
+        "width": 12,
+        "height": 8,
+        "mode": "LA",
+        "codec": "fractal",
+        "quality": 33,
+        "model": None,
+        "icc_profile_bytes": 0,
+        "payload_bytes": facts["payload_bytes"],
+    }
+    text = collage("info", "x.clg").stdout
+    assert "width             12\nheight            8\nmode              LA\nbpp" in text
+
+
+def test_a_bug_is_one_line_too_and_a_traceback_only_with_debug(
+    collage: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo("x.png")
+
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("stumbled")
+
+    monkeypatch.setattr(api, "encode", stumble)
+    result = collage("compress", "x.png")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "collage: x.png: unexpected ZeroDivisionError: stumbled (`collage --debug` shows where)\n"
+    )
+    result = collage("--debug", "compress", "x.png")
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "in stumble" in result.stderr
+
+
+def test_an_error_outside_a_job_is_one_line_too(
+    collage: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = collage("info", "missing.clg")
+    assert (result.exit_code, result.stderr) == (1, "collage: missing.clg: no such file\n")
+    assert "Traceback" in collage("--debug", "info", "missing.clg").stderr
+
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("stumbled\nbadly")
+
+    monkeypatch.setattr("neural_collage.codec.files.read_collage_file", stumble)
+    assert collage("info", "x.clg").stderr.startswith(
+        "collage: unexpected ZeroDivisionError: stumbled badly"
+    )
+
+
+def test_an_output_folder_that_turns_out_unwritable_is_one_failure(
+    collage: Run, photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo("x.png")
+    encode = api.encode
+
+    def encode_while_a_file_takes_the_folders_place(*arguments: Any, **options: Any) -> Any:
+        (tmp_path / "out").touch()
+        return encode(*arguments, **options)
+
+    monkeypatch.setattr(api, "encode", encode_while_a_file_takes_the_folders_place)
+    result = collage("compress", "x.png", "-o", "out/", "--effort", 0)
+    assert result.exit_code == 1
+    assert result.stderr == "collage: x.png: out: cannot be made: File exists\n"
+
+
+def test_progress_shows_on_a_terminal_alone(
+    collage: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo("x.png")
+    assert collage("compress", "x.png", "--effort", 0).stderr == ""
+    monkeypatch.setattr(Console, "is_terminal", True)
+    result = collage("compress", "x.png", "--effort", 0, "--overwrite", "--json")
+    assert "1/1" in result.stderr
+    assert len(objects(result)) == 1

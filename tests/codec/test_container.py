@@ -1,0 +1,207 @@
+import random
+import zlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from neural_collage.codec.container import (
+    MAX_PROFILE_BYTES,
+    Header,
+    Mode,
+    ModelId,
+    pack,
+    unpack,
+)
+from neural_collage.core.errors import CollageFormatError
+
+PLAIN = Header(codec=1, width=768, height=512, mode="RGB", quality=50)
+FULL = Header(
+    codec=1,
+    width=3,
+    height=70_000,
+    mode="LA",
+    quality=100,
+    model=ModelId("aerial-s", bytes(range(8))),
+    icc_profile=b"profile " * 40,
+)
+
+headers = st.builds(
+    Header,
+    codec=st.just(1),
+    width=st.integers(1, 10_000),
+    height=st.integers(1, 10_000),
+    mode=st.sampled_from(["L", "LA", "RGB", "RGBA"]),
+    quality=st.integers(1, 100),
+    model=st.none()
+    | st.builds(ModelId, st.text(min_size=1, max_size=40), st.binary(min_size=8, max_size=8)),
+    icc_profile=st.none() | st.binary(min_size=1, max_size=300),
+)
+
+
+def sealed(body: bytes) -> bytes:
+    """A file that a forger made: any content under a checksum that fits."""
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+@given(headers, st.binary(max_size=300))
+def test_what_is_packed_is_unpacked(header: Header, payload: bytes) -> None:
+    assert unpack(pack(header, payload)) == (header, payload)
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "golden"),
+    [
+        (PLAIN, b"payload", "89434c4701010200328006800407" + "7061796c6f6164" + "ac4bdfa5"),
+        (
+            replace(PLAIN, width=1, height=1, mode="L", quality=1, model=ModelId("m", b"\1" * 8)),
+            b"",
+            "89434c4701010400010101" + "00" + "016d" + "01" * 8 + "ad323c49",
+        ),
+    ],
+)
+def test_the_bytes_never_change(header: Header, payload: bytes, golden: str) -> None:
+    assert pack(header, payload).hex() == golden
+    assert unpack(bytes.fromhex(golden)) == (header, payload)
+
+
+def test_a_profile_is_stored_deflated_before_the_payload() -> None:
+    data = pack(FULL, b"payload")
+    start = data.index(bytes(range(8))) + 8
+    length = data[start]
+    assert zlib.decompress(data[start + 1 : start + 1 + length]) == FULL.icc_profile
+    assert data[start + 1 + length : -4] == b"payload"
+
+
+def test_a_plain_header_costs_eighteen_bytes() -> None:
+    assert len(pack(PLAIN, b"")) == 18
+
+
+@pytest.mark.parametrize("header", [PLAIN, FULL])
+def test_every_truncation_is_refused(header: Header) -> None:
+    data = pack(header, b"some payload")
+    for length in range(len(data)):
+        with pytest.raises(CollageFormatError):
+            unpack(data[:length])
+
+
+@pytest.mark.parametrize("header", [PLAIN, FULL])
+def test_every_flipped_bit_is_refused(header: Header) -> None:
+    data = pack(header, b"some payload")
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CollageFormatError):
+            unpack(bytes(flipped))
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_refused_with_a_reason(noise: bytes) -> None:
+    with pytest.raises(CollageFormatError, match=r"\w"):
+        unpack(noise)
+
+
+def test_a_forger_with_the_right_checksum_gets_a_header_or_a_reason() -> None:
+    source = random.Random(0)
+    for _ in range(3000):
+        body = bytearray(pack(FULL, b"some payload")[:-4])
+        for _ in range(source.randint(1, 3)):
+            body[source.randrange(4, len(body))] = source.randrange(256)
+        try:
+            header, payload = unpack(sealed(bytes(body)))
+        except CollageFormatError as error:
+            assert str(error)  # noqa: PT017
+        else:
+            assert len(payload) <= len(body)
+            assert len(header.icc_profile or b"") <= MAX_PROFILE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("01", "truncated"),
+        ("00", "version 0"),
+        ("02", "format version 2, this program reads up to 1: upgrade"),
+        ("01 63 02 00 32 01 01 00", "codec number 99 is unknown"),
+        ("01 01 12 00 32 01 01 00", "flags 0x12 are unknown"),
+        ("01 01 02 07 32 01 01 00", "7 is not a valid ColourSpace"),
+        ("01 01 02 00 00 01 01 00", "quality 0"),
+        ("01 01 02 00 65 01 01 00", "quality 101"),
+        ("01 01 02 00 32 00 01 00", "empty"),
+        ("01 01 02 00 32 01 00 00", "empty"),
+        ("01 01 02 00 32 8080808020 8080808020 00", "8589934592 x 8589934592 pixels, above"),
+        ("01 01 02 00 32 8100 01 00", "malformed number"),
+        ("01 01 02 00 32 ffffffffffffffffff01 01 00", "malformed number"),
+        ("01 01 02 00 32 01 01 05 00", "truncated"),
+        ("01 01 02 00 32 01 01 ffffffffffffff7f", "truncated"),
+        ("01 01 02 00 32 01 01 00 00", "1 bytes follow the end"),
+        ("01 01 06 00 32 01 01 00 00 0000000000000000", "model name takes"),
+        ("01 01 06 00 32 01 01 00 01ff 0000000000000000", "utf-8"),
+        ("01 01 0a 00 32 01 01 00 03 000000", "header makes no sense"),
+    ],
+)
+def test_a_forged_field_is_named(body: str, reason: str) -> None:
+    with pytest.raises(CollageFormatError, match=reason):
+        unpack(sealed(b"\x89CLG" + bytes.fromhex(body)))
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        zlib.compress(bytes(100 * MAX_PROFILE_BYTES)),
+        zlib.compress(b"p" * 100)[:-4],
+        zlib.compress(b"p") + b"more",
+    ],
+    ids=["bomb", "incomplete", "trailing"],
+)
+def test_a_forged_profile_is_refused_without_inflating_it(profile: bytes) -> None:
+    size = bytes((len(profile) & 0x7F | 0x80, len(profile) >> 7 & 0x7F | 0x80, len(profile) >> 14))
+    if len(profile) < 128:
+        size = bytes((len(profile),))
+    body = bytes.fromhex("89434c4701010a0032010100") + size + profile
+    with pytest.raises(CollageFormatError, match="ICC profile"):
+        unpack(sealed(body))
+
+
+def test_the_pixel_limit_is_pillows_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pack(PLAIN, b"")
+    assert unpack(data, max_pixels=768 * 512)[0] == PLAIN
+    with pytest.raises(CollageFormatError, match="768 x 512 pixels, above the limit of 393215"):
+        unpack(data, max_pixels=768 * 512 - 1)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 768 * 256 - 1)
+    with pytest.raises(CollageFormatError, match="above the limit"):
+        unpack(data)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert unpack(data)[0] == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (b"", "empty"),
+        (b"\x89C", "truncated"),
+        (b"GIF89a", "not a .clg"),
+        (b"\x89PNG", "not a .clg"),
+    ],
+)
+def test_another_kind_of_file_is_called_so(start: bytes, reason: str) -> None:
+    with pytest.raises(CollageFormatError, match=reason):
+        unpack(start)
+
+
+def test_a_header_reports_all_its_problems_at_once() -> None:
+    with pytest.raises(ValueError, match=r"codec number 0 .* size of 0 x 5 .* quality 101"):
+        Header(codec=0, width=0, height=5, mode="L", quality=101)
+
+
+@pytest.mark.parametrize(("name", "digest"), [("", bytes(8)), ("n" * 256, bytes(8)), ("n", b"")])
+def test_a_model_id_that_does_not_fit_the_file_is_refused(name: str, digest: bytes) -> None:
+    with pytest.raises(ValueError, match="a model"):
+        ModelId(name, digest)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)])
+def test_channels_follow_from_the_mode(mode: Mode, channels: int) -> None:
+    assert replace(PLAIN, mode=mode).channels == channels
