@@ -1,0 +1,218 @@
+"""Speed and memory of the fractal codec, beside Pillow's JPEG and JPEG 2000 and plain iteration.
+
+    python -m benchmarks.speed --image photo.png
+
+Each comparison is measured in one process, its contestants taking turns, and given as medians.
+How time and memory grow with the picture is measured in a fresh process per point. Writes
+speed.json and speed.md.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import torch
+import typer
+from PIL import Image
+
+import neural_collage as nc
+from benchmarks.growth import GrowthPoint, growth_point, growth_table, photo, timed
+from neural_collage.core.affine import ScaledMap
+from neural_collage.core.collage import Collage
+from neural_collage.evaluation.environment import Environment, available_cores
+from neural_collage.evaluation.peers import PEERS, PillowCodec
+from neural_collage.evaluation.report import markdown_table
+
+Seconds = Mapping[str, float]
+
+RESULTS = Path(__file__).parent / "results"
+STEPS = 10
+EFFORTS = (0, 5, 9)
+WINDOW, WINDOW_SCALE = 512, 64
+
+
+@dataclass(frozen=True)
+class Speed:
+    """All results; times are medians in seconds, by contestant."""
+
+    command: str
+    environment: Environment
+    size: tuple[int, int]
+    file_bytes: int
+    decode: Seconds
+    window: Seconds
+    encode: Seconds
+    growth_effort: int
+    growth: Sequence[GrowthPoint]
+
+
+def main(
+    image: Annotated[
+        Path | None,
+        typer.Option(help="A photo; without it, the astronaut that scikit-image ships."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    threads: Annotated[int, typer.Option(help="Of torch.")] = available_cores(),
+    size: Annotated[
+        tuple[int, int], typer.Option(help="Width and height of the compared picture.")
+    ] = (768, 512),
+    decode_rounds: Annotated[int, typer.Option(help="Rounds a median is of.")] = 11,
+    encode_rounds: Annotated[int, typer.Option(help="Rounds a median is of.")] = 3,
+    megapixels: Annotated[str, typer.Option(help="Sizes to grow through.")] = (
+        "0.1,0.4,1,2,6,12,24"
+    ),
+    growth_effort: Annotated[int, typer.Option(help="Effort of the encodes that grow.")] = 5,
+) -> None:
+    """Measure speed and memory of the fractal codec; writes speed.json and speed.md."""
+    torch.set_num_threads(threads)
+    picture = photo(image, *size)
+    data = nc.compress(picture)
+    result = Speed(
+        command=f"python -m benchmarks.speed{f' --image {image.name}' if image else ''}",
+        environment=Environment.current(),
+        size=size,
+        file_bytes=len(data),
+        decode=medians(decoders(picture, data), decode_rounds),
+        window=medians(window_decoders(picture, data), decode_rounds),
+        encode=medians(encoders(picture, len(data)), encode_rounds),
+        growth_effort=growth_effort,
+        growth=[
+            growth_point(image, float(count), growth_effort, threads)
+            for count in megapixels.split(",")
+        ],
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "speed.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
+    (output / "speed.md").write_text(to_markdown(result), encoding="utf-8")
+    typer.echo(to_markdown(result))
+
+
+def medians(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
+    """Median seconds of each; they take turns, so that a slow spell of the machine hits all."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for work in contestants.values():
+        work()
+    for _ in range(rounds):
+        for name, work in contestants.items():
+            seconds[name].append(timed(work)[0])
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object]]:
+    """File to pixels; and the fixed point alone, by the exact pyramid and by plain iteration."""
+    collages = [layer.collage for layer in nc.CollageImage.from_bytes(data).layers]
+    return {
+        "fractal, file to pixels": partial(nc.decompress, data),
+        "fractal, pyramid only": lambda: [collage.decode() for collage in collages],
+        f"{STEPS} full-size steps": lambda: [iterate(collage) for collage in collages],
+        f"{STEPS} full-size steps, indices kept": lambda: [
+            iterate_one_map(collage) for collage in collages
+        ],
+        **{
+            f"{peer.name}, file to pixels": partial(peer.decode, peer.encode(picture, quality))
+            for peer, quality in peers_at(picture, len(data))
+        },
+    }
+
+
+def peers_at(picture: Image.Image, file_bytes: int) -> list[tuple[PillowCodec, float]]:
+    """Pillow's JPEG and JPEG 2000 with the qualities at which they make a file of about a size."""
+    jpeg, jpeg2000 = PEERS["jpeg"], PEERS["jpeg2000"]
+    large_enough = (q for q in range(1, 101) if len(jpeg.encode(picture, q)) >= file_bytes)
+    return [
+        (jpeg, next(large_enough, 100)),
+        (jpeg2000, 8 * file_bytes / (picture.width * picture.height)),
+    ]
+
+
+def iterate(collage: Collage) -> torch.Tensor:
+    """Fractal decoding before the pyramid: apply the map to the full-size image again and again."""
+    z = blank(collage)
+    for _ in range(STEPS):
+        z = collage.step(z)
+    return z
+
+
+def iterate_one_map(collage: Collage) -> torch.Tensor:
+    """`iterate`, with the gather indices computed once and not in each step."""
+    z, full_size = blank(collage), ScaledMap.of(collage, Fraction(1))
+    for _ in range(STEPS):
+        z = full_size.step(z)
+    return z
+
+
+def blank(collage: Collage) -> torch.Tensor:
+    """A black canvas, (c, canvas height, canvas width)."""
+    canvas = collage.partition
+    return torch.zeros(collage.channels, canvas.canvas_height, canvas.canvas_width)
+
+
+def window_decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object]]:
+    """File to a window at the centre of the enlarged picture."""
+    left, top = (WINDOW_SCALE * side // 2 for side in picture.size)
+    region = (left, top, WINDOW, WINDOW)
+    return {
+        f"{WINDOW} x {WINDOW} at scale {WINDOW_SCALE}": partial(
+            nc.decompress, data, scale=WINDOW_SCALE, region=region
+        )
+    }
+
+
+def encoders(picture: Image.Image, file_bytes: int) -> dict[str, Callable[[], object]]:
+    """Pixels to file."""
+    return {
+        **{
+            f"fractal, effort {effort}": partial(nc.compress, picture, effort=effort)
+            for effort in EFFORTS
+        },
+        **{
+            peer.name: partial(peer.encode, picture, quality)
+            for peer, quality in peers_at(picture, file_bytes)
+        },
+    }
+
+
+def to_markdown(result: Speed) -> str:
+    """All results as tables."""
+    width, height = result.size
+    return f"""# Speed and memory
+
+    {result.command}
+
+Median times for a photo of {width} x {height} RGB pixels, of which the fractal codec at its
+default quality makes {result.file_bytes:,} bytes, and the peers about as many.
+Machine: {result.environment}.
+
+## Decode
+
+{seconds_table(result.decode)}
+
+{seconds_table(result.window)}
+
+## Encode
+
+{seconds_table(result.encode)}
+
+## Growth
+
+Encode at effort {result.growth_effort} and decode, each in a process of its own. Of its peak, the
+interpreter and the libraries take {result.growth[0].decode.idle_peak:,.0f} MB.
+
+{growth_table(result.growth)}
+"""
+
+
+def seconds_table(seconds: Seconds) -> str:
+    """Milliseconds, and the ratio to the first row."""
+    first = next(iter(seconds.values()))
+    rows = [[name, f"{1e3 * s:,.1f}", f"{s / first:.2f}"] for name, s in seconds.items()]
+    return markdown_table(["", "ms", "of the first"], rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,65 @@
+"""What a measurement ran on: processor, threads and versions, to be stored beside its numbers."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from PIL import features
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine and the libraries of one process."""
+
+    cpu: str
+    cores: int
+    """Cores that this process may use."""
+    threads: int
+    """Threads that torch uses."""
+    system: str
+    versions: dict[str, str]
+
+    def __str__(self) -> str:
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        return f"{self.cpu}, cores: {self.cores}, torch threads: {self.threads}; {versions}"
+
+    @classmethod
+    def current(cls) -> "Environment":
+        """Describe the running process."""
+        return cls(
+            cpu=_cpu_model(),
+            cores=available_cores(),
+            threads=torch.get_num_threads(),
+            system=f"{platform.system()} {platform.machine()}",
+            versions=_versions(),
+        )
+
+
+def available_cores() -> int:
+    """Number of cores that this process may run on, which a container may limit."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in ("neural-collage", "torch", "numpy", "Pillow")}
+    libraries = {
+        name: features.version(name) or "unknown"
+        for name in ("libjpeg_turbo", "webp", "jpg_2000", "avif")
+        if features.check(name)
+    }
+    return {"python": platform.python_version(), **packages, **libraries}

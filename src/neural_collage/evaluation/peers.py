@@ -1,0 +1,136 @@
+"""The codecs of the benchmark behind one interface: ours, and its peers from Pillow.
+
+A higher quality always means a larger and better file; each list of qualities spans about 0.05 to
+2 bits per pixel on photos, as far down as the codec goes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from PIL import Image
+
+from neural_collage.codec import api
+from neural_collage.codec.picture import to_pil
+from neural_collage.codec.registry import CODECS
+from neural_collage.core.errors import CollageError
+from neural_collage.evaluation.metrics import Rgb
+
+
+@runtime_checkable
+class BenchmarkCodec(Protocol):
+    """What the benchmark asks of a codec; picklable, so that worker processes can use it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def qualities(self) -> Sequence[float]:
+        """The settings to measure, in rising order."""
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        """The fixed settings, for the record."""
+
+    def encode(self, picture: Image.Image, quality: float) -> bytes:
+        """The complete file of an RGB picture."""
+
+    def decode(self, data: bytes) -> Rgb:
+        """The picture of a file."""
+
+
+@dataclass(frozen=True)
+class PillowCodec:
+    """A format of Pillow."""
+
+    name: str
+    format: str
+    qualities: Sequence[float]
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def encode(self, picture: Image.Image, quality: float) -> bytes:
+        file = BytesIO()
+        picture.save(file, self.format, **self._rate(quality), **self.options)
+        return file.getvalue()
+
+    def decode(self, data: bytes) -> Rgb:
+        with Image.open(BytesIO(data), formats=[self.format]) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def _rate(self, quality: float) -> dict[str, object]:
+        if self.format == "JPEG2000":  # steered by the compression ratio of 24-bit pixels
+            return {"quality_mode": "rates", "quality_layers": [24 / quality]}
+        return {"quality": int(quality)}
+
+
+@dataclass(frozen=True)
+class CollageCodec:
+    """A codec of this library."""
+
+    name: str
+    effort: int
+    qualities: Sequence[float] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        return {"effort": self.effort}
+
+    def encode(self, picture: Image.Image, quality: float) -> bytes:
+        return api.compress(picture, codec=self.name, quality=int(quality), effort=self.effort)
+
+    def decode(self, data: bytes) -> Rgb:
+        return np.asarray(to_pil(api.decompress(data)))
+
+
+PEERS: Mapping[str, PillowCodec] = {
+    peer.name: peer
+    for peer in (
+        PillowCodec(
+            "jpeg",
+            "JPEG",
+            qualities=(1, 4, 6, 9, 13, 20, 30, 45, 60, 75, 85),
+            options={"optimize": True},
+        ),
+        PillowCodec(
+            "webp",
+            "WEBP",
+            qualities=(0, 1, 3, 6, 12, 20, 35, 50, 65, 78, 85, 90),
+            options={"method": 6},
+        ),
+        # Bits per pixel. Pillow's default codes R, G and B apart, which costs some 3 dB.
+        PillowCodec(
+            "jpeg2000",
+            "JPEG2000",
+            qualities=(0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3, 2.0),
+            options={"irreversible": True, "mct": 1},
+        ),
+        PillowCodec("avif", "AVIF", qualities=(0, 8, 15, 22, 30, 38, 46, 55, 65, 75, 83)),
+    )
+}
+
+
+def benchmark_codecs(
+    names: Iterable[str], qualities: Sequence[int] | None = None, effort: int = 5
+) -> list[BenchmarkCodec]:
+    """The codecs of these names; `qualities` and `effort` are for ours, the peers keep their own.
+
+    Raises:
+        CollageError: no codec has that name, or this build of Pillow lacks the format.
+    """
+    return [_benchmark_codec(name, qualities, effort) for name in dict.fromkeys(names)]
+
+
+def _benchmark_codec(name: str, qualities: Sequence[int] | None, effort: int) -> BenchmarkCodec:
+    if name in CODECS:
+        ours = CollageCodec(name, effort)
+        return replace(ours, qualities=sorted(qualities)) if qualities else ours
+    if name not in PEERS:
+        known = ", ".join([*CODECS, *PEERS])
+        raise CollageError(f"unknown codec {name!r}: choose some of {known}")
+    peer = PEERS[name]
+    Image.init()
+    if peer.format not in Image.SAVE:
+        raise CollageError(f"this build of Pillow cannot write {peer.format}: leave out {name}")
+    return peer

@@ -1,0 +1,210 @@
+"""Rate-distortion curves of several codecs over a folder of pictures.
+
+Every codec meets a picture in the same process. Bits per pixel are 8 x the bytes of the complete
+file over the pixels of the picture; a curve averages bits per pixel, PSNR and MS-SSIM over the
+pictures at each quality.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+from PIL import Image
+
+from neural_collage.codec.picture import read_picture, to_pil
+from neural_collage.core.errors import CollageError
+from neural_collage.evaluation.bd_rate import Curve, bd_rate
+from neural_collage.evaluation.environment import Environment
+from neural_collage.evaluation.metrics import ms_ssim, psnr
+from neural_collage.evaluation.peers import BenchmarkCodec
+
+REFERENCE = "jpeg"
+"""The codec that BD-rates are relative to."""
+LOW_RATES = (0.1, 0.6)
+"""Bits per pixel between which the first of the two BD-rates is taken."""
+_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one codec made of a picture at one quality, or the average over several pictures."""
+
+    quality: float
+    bpp: float
+    psnr: float
+    """dB; infinite when the picture came back unchanged."""
+    ms_ssim: float | None
+    """None for pictures too small for it."""
+    encode_seconds: float
+    decode_seconds: float
+
+
+@dataclass(frozen=True)
+class PictureResult:
+    """One picture through all codecs: a point for each of their qualities."""
+
+    picture: str
+    points: dict[str, list[Point]]
+
+
+@dataclass(frozen=True)
+class BdRates:
+    """Percent of rate against `REFERENCE`; None where the curves have no PSNR in common."""
+
+    low_rates: float | None
+    overall: float | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was measured, and how to measure it again."""
+
+    command: str
+    folder: str
+    """Name of the folder of pictures."""
+    jobs: int
+    """Pictures measured at a time."""
+    codecs: Mapping[str, Mapping[str, object]]
+    """The fixed options of each codec."""
+
+
+@dataclass(frozen=True)
+class RateDistortion:
+    """A finished benchmark."""
+
+    settings: Settings
+    environment: Environment
+    pictures: Sequence[PictureResult]
+
+    @property
+    def curves(self) -> dict[str, list[Point]]:
+        """Per codec, the points averaged over the pictures."""
+        return {
+            codec: [
+                _average(points)
+                for points in zip(*(found.points[codec] for found in self.pictures), strict=True)
+            ]
+            for codec in self.settings.codecs
+        }
+
+    @property
+    def bd_rates(self) -> dict[str, BdRates]:
+        """Per codec other than the reference; empty when the reference was not measured."""
+        curves = {codec: curve_of(points) for codec, points in self.curves.items()}
+        if REFERENCE not in curves:
+            return {}
+        reference = curves.pop(REFERENCE)
+        return {
+            codec: BdRates(
+                low_rates=_bd_rate_or_none(reference, curve, LOW_RATES),
+                overall=_bd_rate_or_none(reference, curve, None),
+            )
+            for codec, curve in curves.items()
+        }
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """The pictures that lie in a folder, sorted by name.
+
+    Raises:
+        CollageError: there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise CollageError(f"{folder} is not a folder: give one that holds pictures")
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    if not pictures:
+        raise CollageError(
+            f"no pictures in {folder}: put some there, for example the 24 PNG files of the "
+            "Kodak lossless true color image suite"
+        )
+    return pictures
+
+
+def measure(
+    pictures: Sequence[Path], codecs: Sequence[BenchmarkCodec], jobs: int = 1
+) -> Iterator[PictureResult]:
+    """Put each picture through each codec at each of its qualities, in the order given.
+
+    With several `jobs` the pictures are spread over as many processes, which share out the torch
+    threads of this one; encode and decode seconds then tell of that crowd.
+
+    Raises:
+        ImageError: a picture cannot be read.
+    """
+    measure_one = partial(measure_picture, codecs=codecs)
+    if jobs == 1:
+        yield from map(measure_one, pictures)
+        return
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=get_context("spawn"),  # a forked torch can deadlock
+        initializer=_set_threads,
+        initargs=(max(1, torch.get_num_threads() // jobs),),
+    ) as pool:
+        yield from pool.map(measure_one, pictures)
+
+
+def measure_picture(path: Path, codecs: Sequence[BenchmarkCodec]) -> PictureResult:
+    """Put one picture, as RGB without alpha, through each codec at each of its qualities."""
+    picture = to_pil(read_picture(path).pixels).convert("RGB")
+    return PictureResult(
+        path.name,
+        {
+            codec.name: [_point(picture, codec, quality) for quality in codec.qualities]
+            for codec in codecs
+        },
+    )
+
+
+def curve_of(points: Sequence[Point]) -> Curve:
+    """The points as rates and PSNRs."""
+    return Curve([point.bpp for point in points], [point.psnr for point in points])
+
+
+def _point(picture: Image.Image, codec: BenchmarkCodec, quality: float) -> Point:
+    start = time.perf_counter()
+    data = codec.encode(picture, quality)
+    encoded = time.perf_counter()
+    decoded = codec.decode(data)
+    end = time.perf_counter()
+    original = np.asarray(picture)
+    return Point(
+        quality=quality,
+        bpp=8 * len(data) / (picture.width * picture.height),
+        psnr=psnr(original, decoded),
+        ms_ssim=ms_ssim(original, decoded),
+        encode_seconds=encoded - start,
+        decode_seconds=end - encoded,
+    )
+
+
+def _average(points: Sequence[Point]) -> Point:
+    similarities = [point.ms_ssim for point in points if point.ms_ssim is not None]
+    return Point(
+        quality=points[0].quality,
+        bpp=fmean(point.bpp for point in points),
+        psnr=fmean(point.psnr for point in points),
+        ms_ssim=fmean(similarities) if len(similarities) == len(points) else None,
+        encode_seconds=fmean(point.encode_seconds for point in points),
+        decode_seconds=fmean(point.decode_seconds for point in points),
+    )
+
+
+def _bd_rate_or_none(
+    reference: Curve, test: Curve, rate_range: tuple[float, float] | None
+) -> float | None:
+    try:
+        return bd_rate(reference, test, rate_range)
+    except CollageError:
+        return None
+
+
+def _set_threads(count: int) -> None:
+    torch.set_num_threads(count)

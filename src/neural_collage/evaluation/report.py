@@ -1,0 +1,168 @@
+"""A finished rate-distortion benchmark as files: numbers, tables and a figure."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from neural_collage.codec.registry import CODECS
+from neural_collage.core.errors import CollageError
+from neural_collage.evaluation.bd_rate import Curve
+from neural_collage.evaluation.plots import rate_distortion_figure, rendered
+from neural_collage.evaluation.rate_distortion import (
+    LOW_RATES,
+    REFERENCE,
+    BdRates,
+    Point,
+    RateDistortion,
+    curve_of,
+)
+
+REPORT_FILES = ("rd.json", "rd.md", "rd.png", "rd.svg")
+"""What `report_files` makes."""
+
+
+def report_files(result: RateDistortion, anchors: Mapping[str, Curve]) -> dict[str, bytes]:
+    """The files of a report by name; the published curves `anchors` appear in the figure."""
+    figure = rate_distortion_figure(
+        {codec: curve_of(points) for codec, points in result.curves.items()},
+        title=f"{result.settings.folder}: mean of {len(result.pictures)} pictures",
+        ours=CODECS,
+        anchors=anchors,
+    )
+    contents = (
+        to_json(result).encode(),
+        to_markdown(result).encode(),
+        rendered(figure, "png"),
+        rendered(figure, "svg"),
+    )
+    return dict(zip(REPORT_FILES, contents, strict=True))
+
+
+def to_json(result: RateDistortion) -> str:
+    """Everything that was measured; the infinite PSNR of an unchanged picture becomes null."""
+    return json.dumps(
+        {
+            "settings": asdict(result.settings),
+            "environment": asdict(result.environment),
+            "bd_rate": {
+                "reference": REFERENCE,
+                "low_rates": LOW_RATES,
+                "percent": {codec: asdict(rates) for codec, rates in result.bd_rates.items()},
+            },
+            "curves": _points_as_json(result.curves),
+            "pictures": {
+                picture.picture: _points_as_json(picture.points) for picture in result.pictures
+            },
+        },
+        indent=1,
+        allow_nan=False,
+    )
+
+
+def to_markdown(result: RateDistortion) -> str:
+    """The BD-rates and the mean curves as tables, with the settings they were measured with."""
+    settings = result.settings
+    codecs = "; ".join(
+        f"{codec} ({', '.join(f'{name}={value}' for name, value in options.items())})"
+        if options
+        else codec
+        for codec, options in settings.codecs.items()
+    )
+    curves = "\n\n".join(
+        f"## {codec}\n\n{curve_table(points)}" for codec, points in result.curves.items()
+    )
+    return f"""# Rate-distortion over the {len(result.pictures)} pictures of {settings.folder}
+
+    {settings.command}
+
+Codecs: {codecs}.
+Machine: {result.environment}. Pictures measured at a time: {settings.jobs}.
+
+## BD-rate against {REFERENCE}
+
+{bd_rate_table(result.bd_rates)}
+
+{curves}
+"""
+
+
+def bd_rate_table(rates: Mapping[str, BdRates]) -> str:
+    """Negative is better: the share of the reference's bits that is saved at equal PSNR."""
+    if not rates:
+        return f"None: `{REFERENCE}` and another codec are needed."
+    low, high = LOW_RATES
+    return markdown_table(
+        ["codec", f"{low:g} to {high:g} bpp", "full overlap"],
+        [
+            [codec, _percent(codec_rates.low_rates), _percent(codec_rates.overall)]
+            for codec, codec_rates in rates.items()
+        ],
+    )
+
+
+def curve_table(points: Sequence[Point]) -> str:
+    """One row per quality."""
+    return markdown_table(
+        ["quality", "bpp", "PSNR (dB)", "MS-SSIM", "encode (s)", "decode (s)"],
+        [
+            [
+                f"{point.quality:g}",
+                f"{point.bpp:.3f}",
+                f"{point.psnr:.2f}",
+                "–" if point.ms_ssim is None else f"{point.ms_ssim:.4f}",
+                f"{point.encode_seconds:.3f}",
+                f"{point.decode_seconds:.3f}",
+            ]
+            for point in points
+        ],
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column names the row and whose other columns hold numbers."""
+    align = [":--"] + ["--:"] * (len(header) - 1)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, align, *rows))
+
+
+def read_anchors(path: Path) -> dict[str, Curve]:
+    """Published curves: JSON of name -> {"bpp": [...], "psnr": [...]}, other entries ignored.
+
+    Raises:
+        CollageError: the file cannot be read or has another form.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        curves = {
+            str(name): Curve(
+                [float(rate) for rate in entry["bpp"]], [float(value) for value in entry["psnr"]]
+            )
+            for name, entry in entries.items()
+        }
+    except OSError as error:
+        raise CollageError(f"cannot read the anchors {path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CollageError(
+            f'{path} holds no anchors: JSON of name -> {{"bpp": [...], "psnr": [...]}} expected'
+        ) from error
+    for name, curve in curves.items():
+        if not curve.rates or len(curve.rates) != len(curve.psnrs):
+            raise CollageError(
+                f"{path}: {name} has {len(curve.rates)} bpp and {len(curve.psnrs)} psnr values"
+            )
+    return curves
+
+
+def _points_as_json(points: Mapping[str, Sequence[Point]]) -> dict[str, list[dict[str, object]]]:
+    return {
+        codec: [_point_as_json(point) for point in of_codec] for codec, of_codec in points.items()
+    }
+
+
+def _point_as_json(point: Point) -> dict[str, object]:
+    return {**asdict(point), "psnr": point.psnr if math.isfinite(point.psnr) else None}
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1f} %"

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from neural_collage.core.errors import CollageError
+from neural_collage.evaluation.metrics import psnr
+from neural_collage.evaluation.peers import PEERS, BenchmarkCodec, benchmark_codecs
+
+needs_avif = pytest.mark.skipif(not features.check("avif"), reason="Pillow built without AVIF")
+PEER_NAMES = [
+    pytest.param(name, marks=needs_avif if name == "avif" else ()) for name in sorted(PEERS)
+]
+
+
+@pytest.mark.parametrize("name", ["fractal", *PEER_NAMES])
+def test_a_higher_quality_costs_more_and_comes_closer(name: str, photo: Image.Image) -> None:
+    (codec,) = benchmark_codecs([name], effort=0)
+    original = np.asarray(photo)
+    worst, best = (codec.encode(photo, codec.qualities[index]) for index in (0, -1))
+    assert len(worst) < len(best)
+    assert psnr(original, codec.decode(worst)) < psnr(original, codec.decode(best))
+
+
+@pytest.mark.parametrize("name", ["fractal", *PEER_NAMES])
+def test_qualities_rise(name: str) -> None:
+    (codec,) = benchmark_codecs([name])
+    assert list(codec.qualities) == sorted(set(codec.qualities))
+
+
+def test_jpeg2000_keeps_to_its_rate(rng: np.random.Generator) -> None:
+    picture = Image.fromarray(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8))
+    data = PEERS["jpeg2000"].encode(picture, 2.0)
+    assert 8 * len(data) / 128**2 == pytest.approx(2.0, rel=0.1)
+
+
+def test_qualities_and_effort_are_for_our_codecs() -> None:
+    ours, jpeg = benchmark_codecs(["fractal", "jpeg"], qualities=[70, 20], effort=2)
+    assert list(ours.qualities) == [20, 70]
+    assert ours.options == {"effort": 2}
+    assert jpeg is PEERS["jpeg"]
+
+
+def test_a_codec_named_twice_is_measured_once() -> None:
+    codecs: list[BenchmarkCodec] = benchmark_codecs(["jpeg", "webp", "jpeg"])
+    assert [codec.name for codec in codecs] == ["jpeg", "webp"]
+
+
+def test_an_unknown_codec_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(CollageError, match=r"unknown codec 'gif'.*fractal, jpeg, webp"):
+        benchmark_codecs(["jpeg", "gif"])

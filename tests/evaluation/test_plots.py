@@ -1,0 +1,47 @@
+import math
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from neural_collage.evaluation.bd_rate import Curve
+from neural_collage.evaluation.plots import rate_distortion_figure, rendered
+
+CURVES = {
+    "jpeg": Curve([0.2, 0.5, 1.0], [24.0, 29.0, 33.0]),
+    "fractal": Curve([1.0, 0.2, 0.5], [33.1, 25.0, 29.5]),
+    "webp": Curve([0.2, 0.5, 1.0, 9.0], [25.0, 30.0, 33.05, math.inf]),
+}
+
+
+def test_every_curve_is_named_beside_its_end_and_clear_of_the_others() -> None:
+    figure = rate_distortion_figure(CURVES, title="three", ours={"fractal"})
+    (axes,) = figure.axes
+    labels = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert list(labels) == ["jpeg", "webp", "fractal"]  # from the lowest end to the highest
+    bottom, top = axes.get_ylim()
+    for lower, upper in zip(list(labels)[:-1], list(labels)[1:], strict=True):
+        assert labels[upper] - labels[lower] > 0.04 * (top - bottom)
+    assert sum(labels.values()) / 3 == pytest.approx((33.0 + 33.05 + 33.1) / 3)
+
+
+def test_ours_stands_out_from_peers_and_peers_from_anchors() -> None:
+    anchors = {"BPG": Curve([0.2, 1.0], [27.0, 36.0])}
+    figure = rate_distortion_figure(CURVES, title="four", ours={"fractal"}, anchors=anchors)
+    anchor, jpeg, ours, webp = (line.get_linewidth() for line in figure.axes[0].lines)
+    assert ours > jpeg == webp > anchor
+
+
+def test_points_far_from_the_rates_of_interest_are_not_shown() -> None:
+    anchors = {"lossless": Curve([9.0], [60.0]), "both": Curve([0.5, 9.0], [31.0, 60.0])}
+    figure = rate_distortion_figure(CURVES, title="", anchors=anchors)
+    assert "lossless" not in [text.get_text() for text in figure.axes[0].texts]
+    assert figure.axes[0].get_ylim()[1] < 40
+
+
+def test_a_figure_becomes_a_picture() -> None:
+    figure = rate_distortion_figure(CURVES, title="three")
+    with Image.open(BytesIO(rendered(figure, "png"))) as picture:
+        assert picture.format == "PNG"
+        assert picture.width >= 1200
+    assert b"<svg" in rendered(figure, "svg")
