@@ -8,6 +8,7 @@ The symbols and their order are those of `fractal.syntax`, the tables start from
 priors; luma and alpha adapt one set of tables, Cb and Cr another.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -19,12 +20,12 @@ from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.codec.image import Layer
 from neural_collage.codec.picture import Picture
 from neural_collage.core.blocks import pad_to_multiple, pool
-from neural_collage.core.errors import CollageFormatError, NotConvergedError
+from neural_collage.core.errors import CollageFormatError, NotContractiveError, NotConvergedError
 from neural_collage.fractal.code import PlaneCode
-from neural_collage.fractal.effort import EFFORTS
+from neural_collage.fractal.effort import EFFORTS, Effort
 from neural_collage.fractal.encoder import encode_plane
 from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
-from neural_collage.fractal.statistics import prior_counts
+from neural_collage.fractal.statistics import KINDS, Counts, prior_counts
 from neural_collage.fractal.syntax import traverse
 
 _LATTICES = (4, 8, 16)
@@ -50,6 +51,11 @@ class Parameters:
     lattice: int
     n_sources: int
     chroma_reduction: int
+
+    @classmethod
+    def of(cls, effort: Effort, quality: int) -> "Parameters":
+        """Those that the encoder chooses."""
+        return cls(effort.lattice, effort.n_sources, 1 if quality >= FULL_CHROMA_QUALITY else 2)
 
     def to_byte(self) -> bytes:
         """As written."""
@@ -84,21 +90,11 @@ class FractalCodec:
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture."""
-        chosen = EFFORTS[effort]
-        full = quality >= FULL_CHROMA_QUALITY
-        parameters = Parameters(chosen.lattice, chosen.n_sources, 1 if full else 2)
+        parameters = Parameters.of(EFFORTS[effort], quality)
         writer = SymbolWriter()
-        statistics = {kind: prior_counts(kind) for kind in ("luma", "chroma")}
-        planes = to_planes(picture.pixels.to(device)) * 255
-        specs = parameters.planes(len(planes), quality)
-        for plane, spec in zip(planes, specs, strict=True):
-            code = encode_plane(
-                reduce_plane(plane, spec.reduction),
-                spec.step,
-                LAGRANGIAN * spec.step**2,
-                statistics[spec.kind],
-                chosen if spec.kind == "luma" else chosen.without_matching(),
-            )
+        statistics = {kind: prior_counts(kind) for kind in KINDS}
+        pixels = picture.pixels.to(device)
+        for code, spec in encode_planes(pixels, quality, EFFORTS[effort], statistics):
             writer.counts = statistics[spec.kind]
             traverse(writer, code.geometry, parameters.n_sources, code)
         return parameters.to_byte() + writer.finish()
@@ -111,15 +107,39 @@ class FractalCodec:
                 Layer(code.to_collage(spec.step), spec.reduction)
                 for code, spec in _read_planes(payload[1:], header, parameters)
             )
-        except NotConvergedError as error:
+        except (NotContractiveError, NotConvergedError) as error:
             raise CollageFormatError(f"the fractal stream is damaged: {error}") from error
+
+
+def encode_planes(
+    pixels: Float[Tensor, "c h w"],
+    quality: int,
+    effort: Effort,
+    statistics: Mapping[str, Counts],
+) -> Iterator[tuple[PlaneCode, PlaneSpec]]:
+    """The codes of the planes of a picture, one at a time.
+
+    statistics: what each kind of plane is priced with, read anew for every plane, so that the
+    caller may let them adapt in between.
+    """
+    planes = to_planes(pixels) * 255
+    specs = Parameters.of(effort, quality).planes(len(planes), quality)
+    for plane, spec in zip(planes, specs, strict=True):
+        code = encode_plane(
+            _reduce(plane, spec.reduction),
+            spec.step,
+            LAGRANGIAN * spec.step**2,
+            statistics[spec.kind],
+            effort if spec.kind == "luma" else effort.without_matching(),
+        )
+        yield code, spec
 
 
 def _read_planes(
     stream: bytes, header: Header, parameters: Parameters
 ) -> list[tuple[PlaneCode, PlaneSpec]]:
     reader = SymbolReader(stream)
-    statistics = {kind: prior_counts(kind) for kind in ("luma", "chroma")}
+    statistics = {kind: prior_counts(kind) for kind in KINDS}
     planes = []
     for spec in parameters.planes(header.channels, header.quality):
         height, width = (-(-side // spec.reduction) for side in (header.height, header.width))
@@ -129,6 +149,6 @@ def _read_planes(
     return planes
 
 
-def reduce_plane(plane: Float[Tensor, "h w"], factor: int) -> Float[Tensor, "H W"]:
+def _reduce(plane: Float[Tensor, "h w"], factor: int) -> Float[Tensor, "H W"]:
     """Average factor x factor pixels, the last ones of odd sides repeated."""
     return pool(pad_to_multiple(plane[None], factor), factor)[0]

@@ -5,12 +5,11 @@ pooling is left to do. `step` pools the image at scale s first, and is the map w
 the image at that scale.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
-from jaxtyping import Float, Int32
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from neural_collage.core import isometry
@@ -31,13 +30,16 @@ def whole(value: Fraction) -> int:
 class ScaledMap:
     """A collage's map on the pixels of one scale; make it with `ScaledMap.of`.
 
+    Pixels are viewed as (rows, m, columns, m): a grid of cells, the smallest blocks, of m x m
+    pixels each.
+
     index: (k, H * W) where in the flattened source each pixel reads.
-    weight: (c or 1, k, H, W) contrast per pixel.
+    weight: (c or 1, k, rows, 1, columns, 1) contrast of each cell.
     offset: (c, H, W) bias and auxiliary patches.
     """
 
-    index: Int32[Tensor, "k n"]
-    weight: Float[Tensor, "cw k H W"]
+    index: Int32[Tensor, "k n"] | Int64[Tensor, "k n"]
+    weight: Float[Tensor, "cw k rows 1 columns 1"]
     offset: Float[Tensor, "c H W"]
     source_height: int
     source_width: int
@@ -47,19 +49,18 @@ class ScaledMap:
     def of(cls, collage: Collage, scale: Fraction) -> "ScaledMap":
         """The map at a scale that is a multiple of 1 / collage.lattice (else ValueError)."""
         whole(scale * collage.lattice)
-        canvas = collage.partition
-        height, width = whole(canvas.canvas_height * scale), whole(canvas.canvas_width * scale)
-        source_height, source_width = height // collage.pooling, width // collage.pooling
-        source_scale = scale / collage.pooling
-        parts = [
-            _group_parts(collage, group, whole(group.size * scale), source_scale, source_width)
-            for group in canvas.groups
-        ]
-        index, weight, offset = (
-            _assemble(blocks, canvas.groups, height, width) for blocks in zip(*parts, strict=True)
+        offset = offset_at(collage, scale)
+        height, width = offset.shape[1:]
+        cells = collage.partition.index_map
+        weight = torch.where(collage.has_room[:, None], collage.weights, 0)
+        return cls(
+            _source_index(collage, scale, height, width),
+            weight[:, cells].permute(0, 3, 1, 2)[..., None, :, None],
+            offset,
+            height // collage.pooling,
+            width // collage.pooling,
+            collage.pooling,
         )
-        weight = weight.view(len(collage.weights), collage.n_sources, height, width)
-        return cls(index.flatten(1), weight, offset, source_height, source_width, collage.pooling)
 
     def apply(self, source: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
         """The image at this scale from the image at scale / pooling.
@@ -69,62 +70,78 @@ class ScaledMap:
         expected = (len(self.offset), self.source_height, self.source_width)
         if source.shape != expected:
             raise ValueError(f"the map reads an image of {expected}, not {tuple(source.shape)}")
-        flat, result = source.flatten(1), self.offset
         if not source.numel():  # smaller than a domain: nothing has weight
-            return result
+            return self.offset
+        rows, columns = self.weight.shape[2], self.weight.shape[4]
+        height, width = self.offset.shape[1:]
+        in_cells = (-1, rows, height // rows, columns, width // columns)
+        flat, result = source.flatten(1), self.offset.view(in_cells)
         for index, weight in zip(self.index, self.weight.unbind(1), strict=True):
-            result = torch.addcmul(result, weight, flat.index_select(1, index).view_as(self.offset))
-        return result
+            result = torch.addcmul(result, weight, flat.index_select(1, index).view(in_cells))
+        return result.view(self.offset.shape)
 
     def step(self, z: Float[Tensor, "c H W"]) -> Float[Tensor, "c H W"]:
         """The map itself: pool the image at this scale, then `apply`."""
         return self.apply(pool(z, self.pooling))
 
 
-def _group_parts(
-    collage: Collage, group: Group, size: int, source_scale: Fraction, source_width: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Index (k, r, n, n), weight (cw * k, r, n, n) and offset (c, r, n, n) of one group."""
-    ranges = group.ranges
-    start, per_row, per_column = isometry.source_strides(
-        collage.isometries[ranges], size, source_width
-    )
-    corner = collage.domains[ranges] * source_scale.numerator // source_scale.denominator
-    start = start + corner[..., 0] * source_width + corner[..., 1]
-    pixel = torch.arange(size, dtype=torch.int32, device=start.device)
+def _source_index(
+    collage: Collage, scale: Fraction, height: int, width: int
+) -> Int32[Tensor, "k n"] | Int64[Tensor, "k n"]:
+    """Where each pixel reads: an affine function of its row and column on every range."""
+    partition = collage.partition
+    corner_row, corner_column, size = scaled(partition.blocks, scale).unbind(1)
+    domain = scaled(collage.domains, scale / collage.pooling)
+    pitch = width // collage.pooling
+    start, per_row, per_column = isometry.source_strides(collage.isometries, size[:, None], pitch)
+    start = start + domain[..., 0] * pitch + domain[..., 1]
+    start = start - per_row * corner_row[:, None] - per_column * corner_column[:, None]
+    dtype = torch.int32 if height * width < 1 << 31 else torch.int64
     start, per_row, per_column = (
-        t.to(torch.int32).T[..., None, None] for t in (start, per_row, per_column)
+        torch.where(collage.has_room[:, None], t, 0).to(dtype)[partition.index_map].movedim(-1, 0)
+        for t in (start, per_row, per_column)
     )
-    index = start + per_row * pixel[:, None] + per_column * pixel
-    weight = collage.weights[:, ranges].transpose(1, 2).flatten(0, 1)
-    if not bool(collage.has_room[group.ranges.start]):  # then all weight is zero, for good
-        index.zero_()
-        weight = weight.detach()
-    return (
-        index,
-        weight[..., None, None].expand(-1, -1, size, size),
-        offset_of(collage, group, size),
-    )
+    rows, columns = partition.index_map.shape
+    row = torch.arange(height, dtype=dtype, device=start.device).view(rows, -1, 1)
+    column = torch.arange(width, dtype=dtype, device=start.device).view(columns, -1)
+    by_row = torch.addcmul(start[:, :, None], per_row[:, :, None], row)
+    return torch.addcmul(by_row[..., None], per_column[:, :, None, :, None], column).flatten(1)
 
 
-def offset_of(collage: Collage, group: Group, size: int) -> Float[Tensor, "c r n n"]:
-    """Bias and auxiliary patches of the ranges of one group, at size x size pixels a range."""
-    bias = collage.bias[:, group.ranges, None, None]
+def scaled(lengths: Int64[Tensor, "*n"], scale: Fraction) -> Int64[Tensor, "*n"]:
+    """Lengths in pixels at another scale, where they are whole numbers of pixels."""
+    return lengths * scale.numerator // scale.denominator
+
+
+def offset_at(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W"]:
+    """The constant part of the map on the canvas at an exact scale: bias and patches."""
+    partition = collage.partition
+    height = whole(partition.canvas_height * scale)
+    width = whole(partition.canvas_width * scale)
+    rows, columns = partition.index_map.shape
+    bias = collage.bias[:, partition.index_map][:, :, None, :, None]
+    bias = bias.expand(-1, -1, height // rows, -1, width // columns)
     if collage.patches is None or collage.patch_weights is None:
-        return bias.expand(-1, -1, size, size)
+        return bias.reshape(-1, height, width)
+    texture = collage.bias.new_zeros(collage.channels, height, width)
+    for group in partition.groups:
+        _add_patches(texture, collage, group, whole(group.size * scale))
+    return (texture.view(bias.shape) + bias).view(texture.shape)
+
+
+def _add_patches(
+    texture: Float[Tensor, "c H W"], collage: Collage, group: Group, size: int
+) -> None:
+    """Write the patches of the ranges of one group that have any, at size x size pixels each."""
+    assert collage.patches is not None
+    assert collage.patch_weights is not None
+    weights = collage.patch_weights[:, group.ranges]
+    rows, columns = group.grid_rows, group.grid_columns
+    if not weights.requires_grad:
+        textured = weights.ne(0).any(-1).any(0).nonzero()[:, 0]
+        weights, rows, columns = weights[:, textured], rows[textured], columns[textured]
     patches = resize_patches(collage.patches, size).transpose(0, 1).flatten(2)
-    summed = collage.patch_weights[:, group.ranges] @ patches
-    return bias + summed.view(*summed.shape[:2], size, size)
-
-
-def _assemble(
-    parts: Sequence[Tensor], groups: Sequence[Group], height: int, width: int
-) -> Float[Tensor, "m H W"] | Int32[Tensor, "m H W"]:
-    """Put the blocks (m, r, n, n) of all groups in their places on the canvas."""
-    lead = parts[0].shape[0]
-    canvas = parts[0].new_empty(lead, height, width)
-    for blocks, group in zip(parts, groups, strict=True):
-        n = blocks.shape[-1]
-        grid = canvas.view(lead, height // n, n, width // n, n).permute(1, 3, 0, 2, 4)
-        grid[group.grid_rows, group.grid_columns] = blocks.transpose(0, 1)
-    return canvas
+    blocks = (weights @ patches).unflatten(-1, (size, size)).transpose(0, 1)
+    height, width = texture.shape[1:]
+    grid = texture.view(-1, height // size, size, width // size, size).permute(1, 3, 0, 2, 4)
+    grid[rows, columns] = blocks.expand(-1, len(texture), -1, -1)

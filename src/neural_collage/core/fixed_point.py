@@ -98,6 +98,7 @@ def _attach_implicit_gradient(
     attached = function(solution)  # the graph to the parameters
     if not attached.requires_grad:
         return solution
+    attached = attached.view_as(attached)  # the hook must not sit on a tensor that `image` shares
 
     def solve_adjoint(incoming: Tensor) -> Tensor:
         if torch.is_grad_enabled():  # as it is in a backward pass with create_graph

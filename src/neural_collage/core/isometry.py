@@ -67,7 +67,7 @@ def source_index(
 
 
 def source_strides(
-    isometry: Int64[Tensor, " *r"], size: int, pitch: int
+    isometry: Int64[Tensor, " *r"], size: int | Tensor, pitch: int
 ) -> tuple[Int64[Tensor, " *r"], Int64[Tensor, " *r"], Int64[Tensor, " *r"]]:
     """The same as `source_index` for an image whose rows are `pitch` apart, as an affine form.
 

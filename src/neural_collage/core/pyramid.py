@@ -19,7 +19,12 @@ from neural_collage.core.affine import ScaledMap
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import Gradient, Picard, Report, fixed_point
-from neural_collage.core.region import pixel_map
+from neural_collage.core.region import (
+    Window,
+    offset_at_pixels,
+    offset_in_window,
+    pixel_map,
+)
 from neural_collage.core.resample import area_resample
 
 Region = tuple[int, int, int, int]
@@ -47,26 +52,17 @@ _LONGEST_SIDE = 1 << 48
 _CANVAS_BARGAIN = 8
 
 
-class Window(NamedTuple):
-    """A rectangle of pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @classmethod
-    def of(cls, region: Region | None, height: int, width: int) -> "Window":
-        """The window of (x, y, width, height) within an image; ValueError if not inside."""
-        if region is None:
-            return cls(0, 0, height, width)
-        x, y, w, h = region
-        if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
-            raise ValueError(
-                f"region {x},{y},{w},{h} (x, y, width, height) does not lie inside the "
-                f"{width}x{height} pixels of the image at this scale"
-            )
-        return cls(y, x, h, w)
+def window_of(region: Region | None, height: int, width: int) -> Window:
+    """The window of (x, y, width, height) within an image; ValueError if not inside."""
+    if region is None:
+        return Window(0, 0, height, width)
+    x, y, w, h = region
+    if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
+        raise ValueError(
+            f"region {x},{y},{w},{h} (x, y, width, height) does not lie inside the "
+            f"{width}x{height} pixels of the image at this scale"
+        )
+    return Window(y, x, h, w)
 
 
 class ScaleGrid(NamedTuple):
@@ -126,7 +122,7 @@ def render_at_scale(
     height, width = image_size
     wanted = exact_fraction(scale)
     out_height, out_width = output_length(height, wanted), output_length(width, wanted)
-    out = Window.of(region, out_height, out_width)
+    out = window_of(region, out_height, out_width)
     exact = grid.at_least(wanted, height, width)
     if max(height, width) * exact > _LONGEST_SIDE:
         raise ValueError(f"scale {scale} makes more pixels than can be counted")
@@ -184,7 +180,7 @@ class Decoder:
             self.window,
         )
 
-    def window(self, scale: Fraction, window: "Window") -> Float[Tensor, "c h w"]:
+    def window(self, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
         """A window of the canvas at an exact scale."""
         if self._canvas_pays(scale, window.height * window.width):
             canvas = self.canvas(scale)
@@ -193,11 +189,10 @@ class Decoder:
                 window.top : window.top + window.height,
                 window.left : window.left + window.width,
             ]
-        device = self.collage.bias.device
-        rows = torch.arange(window.top, window.top + window.height, device=device)
-        columns = torch.arange(window.left, window.left + window.width, device=device)
-        grid = torch.meshgrid(rows, columns, indexing="ij")
-        values = self._pixels(scale, grid[0].flatten(), grid[1].flatten())
+        offset = offset_in_window(self.collage, scale, window).flatten(1)
+        pixel = torch.arange(offset.shape[1], device=offset.device)
+        rows, columns = window.top + pixel // window.width, window.left + pixel % window.width
+        values = self._add_sources(offset, scale, rows, columns)
         return values.view(-1, window.height, window.width)
 
     def canvas(self, scale: Fraction) -> Float[Tensor, "c H W"]:
@@ -224,9 +219,18 @@ class Decoder:
 
     def _pixels(self, scale: Fraction, rows: Tensor, columns: Tensor) -> Tensor:
         """Values (c, n) of single pixels of the canvas at an exact scale."""
-        source_scale = scale / self.collage.pooling
+        if not len(rows):
+            return self.collage.bias.new_empty(self.collage.channels, 0)
         if self._canvas_pays(scale, len(rows)):
             return _read(self.canvas(scale), rows, columns)
+        offset = offset_at_pixels(self.collage, scale, rows, columns)
+        return self._add_sources(offset, scale, rows, columns)
+
+    def _add_sources(
+        self, offset: Float[Tensor, "c n"], scale: Fraction, rows: Tensor, columns: Tensor
+    ) -> Float[Tensor, "c n"]:
+        """The values of pixels, given the constant part of the map there."""
+        source_scale = scale / self.collage.pooling
         mapped = pixel_map(self.collage, scale, rows, columns)
         reads = mapped.reads
         rows, columns = mapped.rows[reads], mapped.columns[reads]  # of all sources at once
@@ -237,7 +241,7 @@ class Decoder:
             assert source is not None  # a scale without source is solved: canvas pays
             values = _read(source, rows, columns)
         reader = reads.nonzero()[:, 1]
-        return mapped.offset.index_add(1, reader, mapped.weight[:, reads] * values)
+        return offset.index_add(1, reader, mapped.weight[:, reads] * values)
 
     def _canvas_pays(self, scale: Fraction, pixels: int) -> bool:
         """Whether to compute the whole canvas at a scale for so many pixels of it."""

@@ -12,80 +12,157 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from neural_collage.core import isometry
+from neural_collage.core.affine import scaled, whole
 from neural_collage.core.collage import Collage
-from neural_collage.core.resample import cosine_cell, cosine_series
+from neural_collage.core.resample import cosine_amplitudes, cosine_series, cosines
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 class PixelMap(NamedTuple):
-    """The map at n pixels: value = offset + sum_k weight[:, k] * source[rows[k], columns[k]].
+    """The linear part of the map at n pixels: sum_k weight[:, k] * source[rows[k], columns[k]].
 
     reads: where the source is read at all; elsewhere rows and columns mean nothing.
     """
 
-    offset: Float[Tensor, "c n"]
     weight: Float[Tensor, "cw k n"]
     rows: Int64[Tensor, "k n"]
     columns: Int64[Tensor, "k n"]
     reads: Bool[Tensor, "k n"]
 
 
+# A block of a window costs three small matrix products, as much as so many single pixels.
+_PIXELS_PER_BLOCK = 1024
+
+
 def pixel_map(
     collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
 ) -> PixelMap:
-    """The map at pixels (rows, columns) of the canvas at an exact scale.
+    """Where pixels (rows, columns) of the canvas at an exact scale read, and with what weight.
 
     The source is the image at scale / collage.pooling.
     """
-    partition = collage.partition
-    numerator, denominator = scale.numerator, scale.denominator
-    cell = int(partition.blocks[-1, 2]) * numerator // denominator
-    block = partition.index_map[rows // cell, columns // cell]
-    corner_row, corner_column, size = (
-        partition.blocks[block].T * numerator // denominator
-    ).unbind()
-    row, column = rows - corner_row, columns - corner_column
-    offset = collage.bias[:, block] + _patches_at(collage, block, row, column, size)
+    block, row, column = _locate(collage, scale, rows, columns)
+    size = scaled(collage.partition.blocks[:, 2], scale)[block]
     source_row, source_column = isometry.source_index(
         collage.isometries[block].T, size, row, column
     )
-    reduction = denominator * collage.pooling
-    domain_rows, domain_columns = (collage.domains * numerator // reduction)[block].permute(2, 1, 0)
+    domain_row, domain_column = scaled(collage.domains, scale / collage.pooling)[block].unbind(2)
     weight = collage.weights[:, block].mT
     reads = weight.ne(0).any(0) | weight.requires_grad  # a weight of zero still has a gradient
     return PixelMap(
-        offset,
         weight,
-        domain_rows + source_row,
-        domain_columns + source_column,
+        domain_row.T + source_row,
+        domain_column.T + source_column,
         reads & collage.has_room[block],
     )
 
 
-def _patches_at(
-    collage: Collage, block: Tensor, row: Tensor, column: Tensor, size: Tensor
-) -> Tensor:
-    """The auxiliary patches' part of the offset at pixels of the given ranges: (c, n)."""
-    result = collage.bias.new_zeros(collage.channels, len(block))
-    if collage.patches is None or collage.patch_weights is None:
-        return result
+def _locate(
+    collage: Collage, scale: Fraction, rows: Tensor, columns: Tensor
+) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
+    """The block of each pixel, and its row and column in the block."""
+    cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
+    block = collage.partition.index_map[rows // cell, columns // cell]
+    corner = scaled(collage.partition.blocks, scale)[block]
+    return block, rows - corner[:, 0], columns - corner[:, 1]
+
+
+def offset_in_window(collage: Collage, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
+    """The constant part of the map, bias and patches, on a window of the canvas."""
+    top, left, height, width = window
+    device = collage.bias.device
+    rows = torch.arange(top, top + height, device=device)
+    columns = torch.arange(left, left + width, device=device)
+    cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
+    touched = collage.partition.index_map[
+        top // cell : (top + height - 1) // cell + 1,
+        left // cell : (left + width - 1) // cell + 1,
+    ].unique()
+    if len(touched) * _PIXELS_PER_BLOCK > height * width:
+        grid = torch.meshgrid(rows, columns, indexing="ij")
+        flat = offset_at_pixels(collage, scale, grid[0].flatten(), grid[1].flatten())
+        return flat.view(-1, height, width)
+    series = _block_series(collage, scale, touched)
+    p = series.shape[-1]
+    result = series.new_empty(collage.channels, height, width)
+    blocks = scaled(collage.partition.blocks[touched], scale).tolist()
+    for (y, x, size), terms in zip(blocks, series.unbind(1), strict=True):
+        here = slice(max(y - top, 0), min(y + size - top, height))
+        there = slice(max(x - left, 0), min(x + size - left, width))
+        basis_row = cosines(p, (rows[here] - y + 0.5).to(series) / size)
+        basis_column = cosines(p, (columns[there] - x + 0.5).to(series) / size)
+        result[:, here, there] = basis_row @ terms @ basis_column.T
+    return result
+
+
+def offset_at_pixels(
+    collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
+) -> Float[Tensor, "c n"]:
+    """The constant part of the map, bias and patches, at single pixels of the canvas.
+
+    Pixels are treated together with those of blocks whose series end at about the same order, so
+    that smooth blocks cost little.
+    """
+    block, row, column = _locate(collage, scale, rows, columns)
     touched = torch.zeros(len(collage.partition), dtype=torch.bool, device=block.device)
     touched[block] = True
-    if not collage.patch_weights.requires_grad:
-        touched &= collage.patch_weights.ne(0).any(-1).any(0)
-    pixels = touched[block].nonzero()[:, 0]
-    if not len(pixels):
-        return result
-    rank = touched.cumsum(0)[block[pixels]] - 1
-    p = collage.patches.shape[-1]
-    series = cosine_series(collage.patches).transpose(0, 1).flatten(2)  # (cp, a, p * p)
-    blended = collage.patch_weights[:, touched] @ series  # (c, touched, p * p)
-    width = 1 / size[pixels].to(result)
-    basis_row = cosine_cell(p, (row[pixels] + 0.5) * width, width)
-    basis_column = cosine_cell(p, (column[pixels] + 0.5) * width, width)
-    values = torch.stack(
-        [
-            (torch.bmm(s[rank].view(-1, p, p), basis_column[..., None])[..., 0] * basis_row).sum(-1)
-            for s in blended.expand(collage.channels, -1, -1)
+    rank = touched.cumsum(0)[block] - 1
+    series = _block_series(collage, scale, touched.nonzero()[:, 0])
+    width = 1 / scaled(collage.partition.blocks[touched, 2], scale).to(series)
+    p = series.shape[-1]
+    order = _order(series)[rank]
+    result = series.new_zeros(collage.channels, len(block))
+    lower = 0
+    for upper in sorted({min(1 << n, p) for n in range(p.bit_length() + 1)}):
+        pixels = ((order > lower) & (order <= upper)).nonzero()[:, 0]
+        lower = upper
+        if not len(pixels):
+            continue
+        of = rank[pixels]
+        basis_row = cosines(upper, (row[pixels] + 0.5) * width[of])[:, None]
+        basis_column = cosines(upper, (column[pixels] + 0.5) * width[of])[..., None]
+        values = [
+            (basis_row @ (terms.index_select(0, of) @ basis_column)).flatten()
+            for terms in series[..., :upper, :upper].contiguous()
         ]
-    )
-    return result.index_copy(1, pixels, values)
+        result = result.index_copy(1, pixels, torch.stack(values))
+    return result
+
+
+def _block_series(
+    collage: Collage, scale: Fraction, blocks: Int64[Tensor, " t"]
+) -> Float[Tensor, "c t p p"]:
+    """Bias and patches of some blocks as coefficients of cos(pi u y) cos(pi v x) on their pixels.
+
+    The averaging over the pixels of this scale is part of the coefficients.
+    """
+    bias = collage.bias[:, blocks, None, None]
+    if collage.patches is None or collage.patch_weights is None:
+        return bias
+    p = collage.patches.shape[-1]
+    width = 1 / scaled(collage.partition.blocks[blocks, 2], scale).to(bias)
+    amplitude = cosine_amplitudes(p, width)
+    patches = cosine_series(collage.patches).transpose(0, 1).flatten(2)
+    series: Tensor = (collage.patch_weights[:, blocks] @ patches).unflatten(-1, (p, p))
+    series = series * amplitude[..., None] * amplitude[:, None]
+    constant = torch.zeros_like(series[:1, :1])
+    constant[..., 0, 0] = 1
+    return series + bias * constant
+
+
+def _order(series: Float[Tensor, "c r p p"]) -> Int64[Tensor, " r"]:
+    """How many cosines a direction each series needs; all while gradients are recorded."""
+    p = series.shape[-1]
+    if series.requires_grad:
+        return torch.full(series.shape[1:2], p, device=series.device)
+    used = series.ne(0).any(0)
+    along = used.any(1) | used.any(2)
+    return (along * torch.arange(1, p + 1, device=series.device)).amax(1)

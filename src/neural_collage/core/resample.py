@@ -66,18 +66,23 @@ def _average_last(
 
 def cosine_cells(order: int, n_cells: int) -> Float[Tensor, "n order"]:
     """Averages of phi_0..phi_{order-1} over n_cells equal cells of [0, 1] (float64)."""
-    index = torch.arange(n_cells, dtype=torch.float64)
-    return cosine_cell(order, (index + 0.5) / n_cells, index.new_tensor(1 / n_cells))
+    centre = (torch.arange(n_cells, dtype=torch.float64) + 0.5) / n_cells
+    return cosine_amplitudes(order, centre.new_tensor(1 / n_cells)) * cosines(order, centre)
 
 
-def cosine_cell(
-    order: int, centre: Float[Tensor, "*n"], width: Float[Tensor, "*#n"]
-) -> Float[Tensor, "*n order"]:
-    """Averages of phi_0..phi_{order-1} over single cells given by their centre and width."""
-    k = torch.arange(order, dtype=centre.dtype, device=centre.device)
-    amplitude = math.sqrt(2) * torch.sinc(k / 2 * width[..., None])
-    values = amplitude * torch.cos(math.pi * k * centre[..., None])
-    return torch.cat([torch.ones_like(values[..., :1]), values[..., 1:]], -1)
+def cosines(order: int, position: Float[Tensor, "*n"]) -> Float[Tensor, "*n order"]:
+    """cos(pi k t) for k below `order`, at positions t.
+
+    Times `cosine_amplitudes`, these are the averages of phi_k over cells centred on t.
+    """
+    k = torch.arange(order, dtype=position.dtype, device=position.device)
+    return torch.cos(math.pi * k * position[..., None])
+
+
+def cosine_amplitudes(order: int, width: Float[Tensor, "*n"]) -> Float[Tensor, "*n order"]:
+    """What averaging over cells of some widths leaves of phi_k, for k below `order`."""
+    k = torch.arange(order, dtype=width.dtype, device=width.device)
+    return torch.sinc(k / 2 * width[..., None]) * torch.where(k == 0, 1, math.sqrt(2))
 
 
 def cosine_coefficients(n_cells: int) -> Float[Tensor, "n n"]:

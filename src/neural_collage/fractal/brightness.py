@@ -99,7 +99,7 @@ def calibrate(collage: Collage, means: Float[Tensor, " r"]) -> Collage:
     with torch.no_grad():
         solution, _ = fixed_point(centred, means[owner][None])
         unbiased = range_means(mapping.apply(pool(solution, collage.pooling)))
-    return replace(collage, bias=(means - unbiased)[None])
+    return replace(collage, bias=collage.bias + (means - unbiased))
 
 
 def _range_of_pixel(collage: Collage, scale: Fraction) -> Int64[Tensor, "h w"]:

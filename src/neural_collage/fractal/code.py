@@ -62,7 +62,8 @@ class PlaneCode:
 
         step: the quantiser step in units of 1/255.
 
-        Raises NotConvergedError if the domains of a forged code do not settle.
+        Raises NotContractiveError or NotConvergedError if the contrasts of a range sum to 1 or
+        more or the means do not settle, as in a forged code.
         """
         partition = self.partition()
         blocks = partition.blocks.numpy()
@@ -91,4 +92,5 @@ class PlaneCode:
             weights[None],
             POOLING,
         )
+        collage.require_contractive()
         return calibrate(collage, leaf_means(self.roots, self.splits, self.details, step / 255))

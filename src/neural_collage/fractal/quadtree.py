@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neural_collage.fractal.analysis import Level
 from neural_collage.fractal.brightness import haar, predict_details
+from neural_collage.fractal.contexts import detail_context, rough_class
 from neural_collage.fractal.geometry import (
     CONTRAST_LEVELS,
     SIZES,
@@ -18,7 +19,6 @@ from neural_collage.fractal.geometry import (
     PlaneGeometry,
 )
 from neural_collage.fractal.rates import LARGEST, Rates
-from neural_collage.fractal.syntax import detail_context, rough_class
 from neural_collage.fractal.texture import quantise
 
 DETAIL_ROUNDING = 0.4  # below one half: a detail has to earn its bits
@@ -96,9 +96,8 @@ def _detail_cost(
         total = _rounded(parents).sum(-1).astype(np.int64)
         classes = rough_class(total).repeat(2, 0).repeat(2, 1)
     quantised = _rounded(magnitude)
-    table = rates.detail[SIZES[index]].numpy()
-    contexts = detail_context(classes.reshape(-1)).reshape(*classes.shape, 3)
-    bits = table[contexts, np.minimum(quantised, LARGEST).astype(np.int64)]
+    table = rates.detail.numpy()
+    bits = table[detail_context(index, classes), np.minimum(quantised, LARGEST).astype(np.int64)]
     error = ((magnitude - quantised) * step) ** 2
     cost = torch.from_numpy((error + lagrangian * bits).sum(-1)).float()
     return torch.from_numpy(classes), cost

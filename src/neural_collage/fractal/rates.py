@@ -7,15 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.fractal.contexts import N_BAND, N_NEAR, N_OWN, N_ROUGH, OWN_EDGES
 from neural_collage.fractal.geometry import (
     CONTRAST_LEVELS,
     DIAGONAL,
+    ORDER,
     SIZES,
     IntArray,
     last_diagonal,
 )
 from neural_collage.fractal.statistics import Counts
-from neural_collage.fractal.syntax import ESCAPE, N_BAND, N_NEAR, N_OWN
+from neural_collage.fractal.symbols import ESCAPE
 
 _SIGN = 1.0
 LARGEST = 64  # magnitudes beyond are priced as this one
@@ -43,7 +45,7 @@ class Rates:
     coefficient: by size, (own class, band, magnitude); the context of the surroundings averaged.
     last: by size, (last diagonal,). links: by size, (number of domains,).
     contrast: by size, (level + 7,). split: by size, (roughness class, flag).
-    detail: by size, (roughness class, magnitude) for horizontal and vertical, then diagonal.
+    detail: (context of the syntax, magnitude).
     """
 
     coefficient: dict[int, Float[Tensor, "o b m"]]
@@ -51,25 +53,35 @@ class Rates:
     links: dict[int, Float[Tensor, " k"]]
     contrast: dict[int, Float[Tensor, " c"]]
     split: dict[int, Float[Tensor, "r 2"]]
-    detail: dict[int, Float[Tensor, "r2 m"]]
+    detail: Float[Tensor, "c m"]
     isometry: float = 3.0
 
     @classmethod
     def of(cls, counts: Counts) -> "Rates":
         """Prices under given counts."""
-        coefficient, last, links, contrast, split, detail = ({} for _ in range(6))
-        for size in SIZES:
-            table = counts[f"magnitude{size}"].reshape(N_OWN, N_NEAR, 2, N_BAND, ESCAPE + 1)
-            coefficient[size] = _with_escape(_bits(table.sum((1, 2))))
-            last[size] = _bits(counts[f"last{size}"].sum(0))[: last_diagonal(size) + 1]
-            links[size] = _bits(counts[f"links{size}"].sum(0))
-            flat = _bits(counts[f"contrast{size}"].sum(0))
-            contrast[size] = torch.cat(
-                [flat[:CONTRAST_LEVELS], torch.zeros(1), flat[CONTRAST_LEVELS:]]
-            )
-            split[size] = _bits(counts[f"split{size}"].reshape(5, 4, 2).sum(0))
-            detail[size] = _with_escape(_bits(counts[f"detail{size}"]))
-        return cls(coefficient, last, links, contrast, split, detail)
+        shape = (len(SIZES), N_OWN, N_NEAR, 2, N_BAND, ESCAPE + 1)
+        coefficient = _with_escape(_bits(counts["magnitude"].reshape(shape).sum((2, 3))))
+        last = counts["last"].reshape(len(SIZES), -1, 2 * ORDER - 1).sum(1)
+        links = counts["links"].reshape(len(SIZES), -1, 4).sum(1)
+        split = counts["split"].reshape(len(SIZES) - 1, 5, N_ROUGH, 2).sum(1)
+        contrast = _bits(counts["contrast"])
+        unused = torch.zeros(len(SIZES), 1)
+        return cls(
+            dict(zip(SIZES, coefficient, strict=True)),
+            {s: _bits(c[: last_diagonal(s) + 1]) for s, c in zip(SIZES, last, strict=True)},
+            dict(zip(SIZES, _bits(links), strict=True)),
+            dict(
+                zip(
+                    SIZES,
+                    torch.cat(
+                        [contrast[:, :CONTRAST_LEVELS], unused, contrast[:, CONTRAST_LEVELS:]], 1
+                    ),
+                    strict=True,
+                )
+            ),
+            dict(zip(SIZES, _bits(split), strict=False)),
+            _with_escape(_bits(counts["detail"])),
+        )
 
 
 def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
@@ -82,7 +94,7 @@ def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
         + padded[:, :q, 2:]
         + padded[:, 2:, :q]
     )
-    edges = torch.tensor([1, 2, 3, 5, 8, 14], dtype=own.dtype, device=own.device)
+    edges = torch.tensor(OWN_EDGES, dtype=own.dtype, device=own.device)
     return torch.bucketize(own, edges, right=True)
 
 

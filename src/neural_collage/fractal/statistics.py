@@ -10,8 +10,8 @@ from importlib import resources
 
 import numpy as np
 
+from neural_collage.fractal.contexts import TABLES
 from neural_collage.fractal.geometry import IntArray
-from neural_collage.fractal.syntax import TABLES
 
 INCREMENT = 32  # what one symbol adds; prior counts have the same unit
 FIRST_CHUNK, LARGEST_CHUNK = 128, 4096

@@ -6,46 +6,34 @@ contexts made only of symbols that came before, so that all of them are coded in
 operation.
 """
 
-from typing import Protocol, runtime_checkable
-
 import numpy as np
 
 from neural_collage.fractal.code import PlaneCode
+from neural_collage.fractal.contexts import (
+    CELL_UNIT,
+    Leaves,
+    Tree,
+    box_maximum,
+    box_sum,
+    coefficient_context,
+    detail_context,
+    last_context,
+    links_context,
+    median_edge,
+    rough_class,
+    split_context,
+    split_neighbours,
+)
 from neural_collage.fractal.geometry import (
     CONTRAST_LEVELS,
     DIAGONAL,
     ORDER,
     SIZES,
-    BoolArray,
-    FloatArray,
     IntArray,
     PlaneGeometry,
     last_diagonal,
 )
-
-ESCAPE = 15  # magnitudes from here on are continued in Exp-Golomb bits
-N_OWN, N_NEAR, N_BAND = 7, 5, 4
-
-# Contexts and alphabet of every adaptive table.
-TABLES: dict[str, tuple[int, int]] = {"root": (1, 20), "isometry": (1, 8), "escape": (1, 24)}
-for _size in SIZES:
-    TABLES[f"split{_size}"] = (20, 2)
-    TABLES[f"detail{_size}"] = (8, ESCAPE + 1)
-    TABLES[f"last{_size}"] = (24, 2 * ORDER - 1)
-    TABLES[f"links{_size}"] = (5, 4)
-    TABLES[f"contrast{_size}"] = (1, 2 * CONTRAST_LEVELS)
-    TABLES[f"magnitude{_size}"] = (N_OWN * N_NEAR * 2 * N_BAND, ESCAPE + 1)
-
-
-@runtime_checkable
-class SymbolCoder(Protocol):
-    """Writes, reads or counts symbols; `values` is None when reading."""
-
-    def symbols(self, table: str, contexts: IntArray, values: IntArray | None) -> IntArray:
-        """Symbols 0..alphabet-1 of an adaptive table of `TABLES`, one context each."""
-
-    def uniform(self, sizes: IntArray, values: IntArray | None) -> IntArray:
-        """Symbols 0..size-1, all equally likely; each size in 1..2**23."""
+from neural_collage.fractal.symbols import Numbers, SymbolCoder
 
 
 def traverse(
@@ -55,40 +43,18 @@ def traverse(
 
     code: the plane to write or count; None to read.
     """
-    walk = _Walk(coder, geometry)
-    roots = walk.roots(code.roots if code else None)
-    splits: list[BoolArray] = []
-    details: list[IntArray] = []
-    leaves: list[BoolArray] = []
-    alive = np.ones(roots.shape, bool)
-    nearby = np.zeros(roots.shape, np.int64)  # split neighbours of the parent
-    rough = np.zeros(roots.shape, np.int64)  # size of the details of the parent
-    roughness = []
-    for level, size in enumerate(SIZES):
-        roughness.append(rough)
-        if level == len(SIZES) - 1:
-            leaves.append(alive)
-            break
-        flags = code.splits[level][alive] if code else None
-        split = np.zeros(alive.shape, bool)
-        split[alive] = walk.splits(size, nearby[alive], rough[alive], flags)
-        detail = walk.details(size, rough[split], code.details[level] if code else None)
-        leaves.append(alive & ~split)
-        splits.append(split)
-        details.append(detail)
-        nearby = _split_neighbours(split).repeat(2, 0).repeat(2, 1)
-        magnitude = np.zeros(alive.shape, np.int64)
-        magnitude[split] = np.abs(detail).sum(1)
-        rough = magnitude.repeat(2, 0).repeat(2, 1)
-        alive = split.repeat(2, 0).repeat(2, 1)
-    last = walk.last(leaves, roughness, code.last if code else None)
-    contrasts, addresses, isometries = walk.links(leaves, last, n_sources, code)
-    coefficients = walk.coefficients(leaves, last, code.coefficients if code else None)
+    numbers = Numbers(coder)
+    roots = _roots(numbers, geometry, None if code is None else code.roots)
+    tree = _tree(numbers, roots, code)
+    leaves = Leaves.of(geometry, tree)
+    last = _last(numbers, leaves, None if code is None else code.last)
+    contrasts, addresses, isometries = _links(numbers, leaves, last, n_sources, code)
+    coefficients = _coefficients(numbers, leaves, last, None if code is None else code.coefficients)
     return PlaneCode(
         geometry,
-        tuple(splits),
+        tuple(tree.splits),
         roots,
-        tuple(details),
+        tuple(tree.details),
         last,
         coefficients,
         contrasts,
@@ -97,226 +63,123 @@ def traverse(
     )
 
 
-def _split_neighbours(split: BoolArray) -> IntArray:
-    """How many of the four neighbours of each block are split."""
-    padded = np.pad(split.astype(np.int64), 1, mode="edge")
-    return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+def _roots(numbers: Numbers, geometry: PlaneGeometry, values: IntArray | None) -> IntArray:
+    """Means of the roots, each predicted from the ones to the left, above and between."""
+    rows, columns = geometry.grid(SIZES[0])
+    given = None
+    if values is not None:
+        y, x = np.divmod(np.arange(rows * columns), columns)
+        given = values[y, x] - median_edge(values, y, x)
+    magnitude = numbers.unbounded("root", rows * columns, None if given is None else np.abs(given))
+    residual = numbers.signs(magnitude, given).reshape(rows, columns)
+    roots = np.zeros((rows, columns), np.int64)
+    for diagonal in range(rows + columns - 1):  # what lies to the left and above is known
+        y = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
+        x = diagonal - y
+        roots[y, x] = residual[y, x] + median_edge(roots, y, x)
+    return roots
 
 
-def rough_class(total: IntArray) -> IntArray:
-    """Four classes of the summed magnitudes of three details."""
-    classes: IntArray = np.searchsorted([1, 2, 4], total, side="right").astype(np.int64)
-    return classes
+def _tree(numbers: Numbers, roots: IntArray, code: PlaneCode | None) -> Tree:
+    """Split flags and details, size by size."""
+    tree = Tree([], [], [], [])
+    alive = np.ones(roots.shape, bool)
+    rough = np.zeros(roots.shape, np.int64)
+    nearby = np.zeros(roots.shape, np.int64)
+    for level in range(len(SIZES) - 1):
+        contexts = split_context(level, nearby[alive], rough[alive])
+        flags = None if code is None else code.splits[level][alive].astype(np.int64)
+        split = np.zeros(alive.shape, bool)
+        split[alive] = numbers.coder.symbols("split", contexts, flags) != 0
+        contexts = detail_context(level, rough[split]).reshape(-1)
+        given = None if code is None else code.details[level].reshape(-1)
+        detail = numbers.signed("detail", contexts, given).reshape(-1, 3)
+        tree.splits.append(split)
+        tree.details.append(detail)
+        tree.leaves.append(alive & ~split)
+        tree.roughness.append(rough)
+        nearby = split_neighbours(split).repeat(2, 0).repeat(2, 1)
+        total = np.zeros(alive.shape, np.int64)
+        total[split] = np.abs(detail).sum(1)
+        rough = rough_class(total).repeat(2, 0).repeat(2, 1)
+        alive = split.repeat(2, 0).repeat(2, 1)
+    tree.leaves.append(alive)
+    tree.roughness.append(rough)
+    return tree
 
 
-def detail_context(rough: IntArray) -> IntArray:
-    """Contexts (n, 3) of the details of n blocks: horizontal and vertical ones share theirs."""
-    return rough[:, None] + np.array([0, 0, 4])
+def _last(numbers: Numbers, leaves: Leaves, values: IntArray | None) -> IntArray:
+    """The last diagonal of each leaf, by those of larger leaves around, and roughness."""
+    known = np.zeros(leaves.owner.shape, np.int64)
+    last = np.zeros(len(leaves), np.int64)
+    for level, size in enumerate(SIZES):
+        part = np.flatnonzero(leaves.level == level)
+        span = size // SIZES[-1]
+        rows, columns = leaves.geometry.grid(size)
+        around = box_maximum(known).reshape(rows, span, columns, span).max((1, 3))
+        near = around[leaves.top[part] // span, leaves.left[part] // span]
+        contexts = last_context(level, near, leaves.rough[part])
+        symbols = numbers.coder.symbols("last", contexts, None if values is None else values[part])
+        last[part] = np.minimum(symbols, last_diagonal(size))
+        known = np.where(leaves.level[leaves.owner] <= level, last[leaves.owner] + 1, 0)
+    return last
 
 
-def _slices(leaves: list[BoolArray]) -> list[slice]:
-    """Where the leaves of each size lie in partition order."""
-    ends = np.cumsum([int(leaf.sum()) for leaf in leaves])
-    return [
-        slice(int(end) - int(leaf.sum()), int(end)) for end, leaf in zip(ends, leaves, strict=True)
-    ]
+def _links(
+    numbers: Numbers, leaves: Leaves, last: IntArray, n_sources: int, code: PlaneCode | None
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Number of domains of each leaf; then contrast, isometry and address of each domain."""
+    contrasts, addresses, isometries = np.zeros((3, len(leaves), n_sources), np.int64)
+    choices = np.zeros(len(leaves), np.int64)
+    for level, size in enumerate(SIZES):
+        part = np.flatnonzero(leaves.level == level)
+        _, _, rows, columns = leaves.geometry.pools(size, *leaves.corners(part))
+        choices[part] = rows * columns
+    able = np.flatnonzero(choices)
+    contexts = links_context(leaves.level[able], last[able])
+    given = None if code is None else (code.contrasts[able] != 0).sum(1)
+    count = np.zeros(len(leaves), np.int64)
+    count[able] = numbers.coder.symbols("links", contexts, given)
+    for k in range(n_sources):
+        used = np.flatnonzero(count > k)
+        value = None if code is None else code.contrasts[used, k]
+        symbol = None if value is None else value + CONTRAST_LEVELS - (value > 0)
+        symbol = numbers.coder.symbols("contrast", leaves.level[used], symbol)
+        contrasts[used, k] = symbol - CONTRAST_LEVELS + (symbol >= CONTRAST_LEVELS)
+        given = None if code is None else code.isometries[used, k]
+        isometries[used, k] = numbers.coder.symbols("isometry", np.zeros_like(used), given)
+        given = None if code is None else code.addresses[used, k]
+        addresses[used, k] = numbers.coder.uniform(choices[used], given)
+    return contrasts, addresses, isometries
 
 
-class _Walk:
-    """The parts of `traverse`, over one coder."""
-
-    def __init__(self, coder: SymbolCoder, geometry: PlaneGeometry) -> None:
-        self.coder = coder
-        self.geometry = geometry
-
-    def _plain(self, table: str, count: int, values: IntArray | None) -> IntArray:
-        return self.coder.symbols(table, np.zeros(count, np.int64), values)
-
-    def _bits(self, lengths: IntArray, values: IntArray | None) -> IntArray:
-        """Numbers below 2**length, as plain bits."""
-        return self.coder.uniform(1 << lengths, values)
-
-    def _unbounded(self, table: str, count: int, values: IntArray | None) -> IntArray:
-        """Numbers >= 0: the bit length of n + 1 in a table, then its bits below the first."""
-        length = None if values is None else np.frexp(values + 1)[1].astype(np.int64) - 1
-        length = self._plain(table, count, length)
-        rest = None if values is None else values + 1 - (1 << length)
-        return (1 << length) - 1 + self._bits(length, rest)
-
-    def _signs(self, magnitude: IntArray, values: IntArray | None) -> IntArray:
-        """Give the non-zero magnitudes their signs."""
-        nonzero = magnitude != 0
-        negative = None if values is None else (values[nonzero] < 0).astype(np.int64)
-        signed = magnitude.copy()
-        signed[nonzero] *= 1 - 2 * self._bits(np.ones(int(nonzero.sum()), np.int64), negative)
-        return signed
-
-    def _signed(self, table: str, contexts: IntArray, values: IntArray | None) -> IntArray:
-        """Signed numbers: magnitude in a table, escape for large ones, then the sign."""
-        magnitude = None if values is None else np.abs(values)
-        coded = self.coder.symbols(
-            table, contexts, None if magnitude is None else np.minimum(magnitude, ESCAPE)
-        )
-        large = coded == ESCAPE
-        excess = None if magnitude is None else magnitude[large] - ESCAPE
-        coded[large] += self._unbounded("escape", int(large.sum()), excess)
-        return self._signs(coded, values)
-
-    def roots(self, values: IntArray | None) -> IntArray:
-        """Means of the roots, row by row of antidiagonals, each predicted from three neighbours."""
-        rows, columns = self.geometry.grid(SIZES[0])
-        grid = np.zeros((rows + 1, columns + 1), np.int64)
-        if values is not None:
-            grid[1:, 1:] = values
-        for diagonal in range(rows + columns - 1):
-            y = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
-            x = diagonal - y
-            left, up, corner = grid[y + 1, x], grid[y, x + 1], grid[y, x]
-            left = np.where(x == 0, up, left)
-            up = np.where(y == 0, left, up)
-            corner = np.where((x == 0) | (y == 0), left, corner)
-            low, high = np.minimum(left, up), np.maximum(left, up)
-            predicted = np.clip(left + up - corner, low, high)
-            residual = None if values is None else values[y, x] - predicted
-            magnitude = self._unbounded(
-                "root", len(y), None if residual is None else np.abs(residual)
-            )
-            grid[y + 1, x + 1] = predicted + self._signs(magnitude, residual)
-        return grid[1:, 1:]
-
-    def splits(
-        self, size: int, nearby: IntArray, rough: IntArray, values: BoolArray | None
-    ) -> BoolArray:
-        """Split flags, by the split neighbours of the parent and the details of the parent."""
-        contexts = nearby * 4 + rough_class(rough)
-        flags = None if values is None else values.astype(np.int64)
-        return self.coder.symbols(f"split{size}", contexts, flags).astype(bool)
-
-    def details(self, size: int, rough: IntArray, values: IntArray | None) -> IntArray:
-        """Haar details (n, 3) of split blocks, by direction and the details of the parent."""
-        contexts = detail_context(rough_class(rough))
-        flat = None if values is None else values.reshape(-1)
-        return self._signed(f"detail{size}", contexts.reshape(-1), flat).reshape(-1, 3)
-
-    def last(
-        self, leaves: list[BoolArray], roughness: list[IntArray], values: IntArray | None
-    ) -> IntArray:
-        """The last diagonal of each leaf, by those of larger leaves around and the details."""
-        known = np.zeros(self.geometry.grid(SIZES[-1]), np.int64)
-        parts = []
-        for size, leaf, rough, part in zip(SIZES, leaves, roughness, _slices(leaves), strict=True):
-            span = size // SIZES[-1]
-            around = _box_maximum(known).reshape(leaf.shape[0], span, leaf.shape[1], span)
-            near = np.minimum((around.max((1, 3))[leaf] + 2) // 3, 5)
-            contexts = near * 4 + rough_class(rough[leaf])
-            symbols = self.coder.symbols(
-                f"last{size}", contexts, None if values is None else values[part]
-            )
-            symbols = np.minimum(symbols, last_diagonal(size))
-            grid = np.zeros(leaf.shape, np.int64)
-            grid[leaf] = symbols + 1
-            known = np.maximum(known, grid.repeat(span, 0).repeat(span, 1))
-            parts.append(symbols)
-        return np.concatenate(parts)
-
-    def links(
-        self, leaves: list[BoolArray], last: IntArray, n_sources: int, code: PlaneCode | None
-    ) -> tuple[IntArray, IntArray, IntArray]:
-        """Number of domains, then contrast, isometry and address of each."""
-        contrasts, addresses, isometries = np.zeros((3, len(last), n_sources), np.int64)
-        for size, leaf, part in zip(SIZES, leaves, _slices(leaves), strict=True):
-            y, x = np.argwhere(leaf).T * size
-            _, _, rows, columns = self.geometry.pools(size, y, x)
-            open_to = rows * columns > 0
-            given = None if code is None else (code.contrasts[part][open_to] != 0).sum(1)
-            contexts = np.minimum(last[part][open_to], 4)
-            count = np.zeros(len(y), np.int64)
-            count[open_to] = self.coder.symbols(f"links{size}", contexts, given)
-            for k in range(n_sources):
-                used = np.flatnonzero(count > k)
-                target = used + part.start
-                value = None if code is None else code.contrasts[target, k]
-                symbol = None if value is None else value + CONTRAST_LEVELS - (value > 0)
-                symbol = self._plain(f"contrast{size}", len(used), symbol)
-                contrasts[target, k] = symbol - CONTRAST_LEVELS + (symbol >= CONTRAST_LEVELS)
-                isometries[target, k] = self._plain(
-                    "isometry", len(used), None if code is None else code.isometries[target, k]
-                )
-                addresses[target, k] = self.coder.uniform(
-                    (rows * columns)[used], None if code is None else code.addresses[target, k]
-                )
-        return contrasts, addresses, isometries
-
-    def coefficients(
-        self, leaves: list[BoolArray], last: IntArray, values: IntArray | None
-    ) -> IntArray:
-        """Cosine coefficients, diagonal by diagonal for all leaves, by what is known around."""
-        result = np.zeros((len(last), ORDER + 2, ORDER + 2), np.int64)  # two zero rows in front
-        energy = np.zeros(self.geometry.grid(SIZES[-1]))
-        slices = _slices(leaves)
-        for diagonal in range(1, 2 * ORDER - 1):
-            around = _box_sum(energy)
-            for size, leaf, part in zip(SIZES, leaves, slices, strict=True):
-                coded = part.start + np.flatnonzero(last[part] >= diagonal)
-                if not len(coded):
-                    continue
-                u, v = np.argwhere(DIAGONAL[: min(size, ORDER), : min(size, ORDER)] == diagonal).T
-                span = size // SIZES[-1]
-                near = around.reshape(leaf.shape[0], span, leaf.shape[1], span).mean((1, 3))[leaf]
-                own = np.abs(result[coded])
-                magnitude = (
-                    2 * (own[:, u + 1, v + 2] + own[:, u + 2, v + 1])
-                    + own[:, u + 1, v + 1]
-                    + own[:, u, v + 2]
-                    + own[:, u + 2, v]
-                )
-                contexts = _coefficient_context(
-                    magnitude, near[coded - part.start], last[coded] == diagonal, diagonal
-                )
-                given = None if values is None else values[coded][:, u, v].reshape(-1)
-                symbols = self._signed(f"magnitude{size}", contexts.reshape(-1), given)
-                result[coded[:, None], u + 2, v + 2] = symbols.reshape(len(coded), -1)
-            energy = energy + self._energy(leaves, slices, result, diagonal)
-        return result[:, 2:, 2:]
-
-    def _energy(
-        self, leaves: list[BoolArray], slices: list[slice], result: IntArray, diagonal: int
-    ) -> FloatArray:
-        """Magnitudes of one diagonal per 4 x 4 pixels, spread over each leaf."""
-        total = np.zeros(self.geometry.grid(SIZES[-1]))
-        u, v = np.nonzero(np.equal(DIAGONAL, diagonal))
-        for size, leaf, part in zip(SIZES, leaves, slices, strict=True):
-            span = size // SIZES[-1]
-            grid = np.zeros(leaf.shape)
-            grid[leaf] = np.abs(result[part][:, u + 2, v + 2]).sum(1) / span**2
-            total += grid.repeat(span, 0).repeat(span, 1)
-        return total
-
-
-def _coefficient_context(
-    own: IntArray,
-    near: FloatArray,
-    final: BoolArray,
-    diagonal: int,
+def _coefficients(
+    numbers: Numbers, leaves: Leaves, last: IntArray, values: IntArray | None
 ) -> IntArray:
-    """Contexts (n, coefficients) of one diagonal of n leaves."""
-    own_class = np.searchsorted([1, 2, 3, 5, 8, 14], own, side="right")
-    near_class = np.searchsorted([0.45, 1.8, 4.5, 10.8], near, side="right")
-    band = min((diagonal - 1) // 2, N_BAND - 1)
-    return ((own_class * N_NEAR + near_class[:, None]) * 2 + final[:, None]) * N_BAND + band
-
-
-def _box_sum(
-    grid: FloatArray,
-) -> FloatArray:
-    """Sums over 3 x 3 cells."""
-    padded = np.pad(grid, 1, mode="edge")
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-
-
-def _box_maximum(grid: IntArray) -> IntArray:
-    """Largest values over 3 x 3 cells."""
-    padded = np.pad(grid, 1, mode="edge")
-    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-    return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    """Cosine coefficients, diagonal by diagonal for all leaves, by what is known around."""
+    result = np.zeros((len(leaves), ORDER + 2, ORDER + 2), np.int64)  # two zero rows in front
+    order = np.minimum(np.array(SIZES), ORDER)[leaves.level]
+    energy = np.zeros(leaves.owner.shape, np.int64)  # CELL_UNIT per unit of magnitude and cell
+    for diagonal in range(1, int(last.max()) + 1):
+        coded = np.flatnonzero(last >= diagonal)
+        near = leaves.means(box_sum(energy))[coded]
+        u, v = np.nonzero(np.equal(DIAGONAL, diagonal))
+        own = np.abs(result[coded])
+        magnitude = (
+            2 * (own[:, u + 1, v + 2] + own[:, u + 2, v + 1])
+            + own[:, u + 1, v + 1]
+            + own[:, u, v + 2]
+            + own[:, u + 2, v]
+        )
+        contexts = coefficient_context(
+            leaves.level[coded], magnitude, near, last[coded] == diagonal, diagonal
+        )
+        exists = np.maximum(u, v) < order[coded, None]
+        given = None if values is None else values[coded[:, None], u, v][exists]
+        symbols = np.zeros(exists.shape, np.int64)
+        symbols[exists] = numbers.signed("magnitude", contexts[exists], given)
+        result[coded[:, None], u + 2, v + 2] = symbols
+        density = np.zeros(len(leaves), np.int64)
+        density[coded] = np.abs(symbols).sum(1) * (CELL_UNIT // leaves.span[coded] ** 2)
+        energy += density[leaves.owner]
+    return result[:, 2:, 2:]

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_collage.codec.colour import to_planes
-from neural_collage.codec.fractal_stream import LAGRANGIAN, Parameters, reduce_plane
+from neural_collage.codec.fractal_stream import encode_planes
 from neural_collage.codec.picture import PICTURE_SUFFIXES, read_picture
 from neural_collage.fractal.effort import EFFORTS
-from neural_collage.fractal.encoder import encode_plane
 from neural_collage.fractal.statistics import (
     INCREMENT,
     KINDS,
@@ -32,18 +30,10 @@ QUALITIES = (10, 25, 40, 55, 70, 85)
 def observe(path: Path, priors: dict[str, Counts], effort: int) -> dict[str, Counts]:
     """The symbol counts of one picture over all qualities, in units of INCREMENT."""
     total = {kind: {t: np.zeros_like(c) for t, c in priors[kind].items()} for kind in KINDS}
-    planes = to_planes(read_picture(path).pixels) * 255
+    pixels = read_picture(path).pixels
     chosen = EFFORTS[effort]
     for quality in QUALITIES:
-        specs = Parameters(chosen.lattice, chosen.n_sources, 2).planes(len(planes), quality)
-        for plane, spec in zip(planes, specs, strict=True):
-            code = encode_plane(
-                reduce_plane(plane, spec.reduction),
-                spec.step,
-                LAGRANGIAN * spec.step**2,
-                priors[spec.kind],
-                chosen if spec.kind == "luma" else chosen.without_matching(),
-            )
+        for code, spec in encode_planes(pixels, quality, chosen, priors):
             counter = Counter({t: np.ones_like(c) for t, c in priors[spec.kind].items()})
             traverse(counter, code.geometry, chosen.n_sources, code)
             for table, counts in counter.counts.items():
@@ -81,7 +71,7 @@ def learn(paths: list[Path], rounds: int, effort: int, strength: float) -> dict[
 def save_priors(priors: dict[str, Counts], path: Path) -> None:
     """Write the file that `fractal.statistics` reads."""
     arrays = {
-        f"{kind}/{table}": counts.astype(np.uint16)
+        f"{kind}/{table}": counts.astype(np.uint32)
         for kind, tables in priors.items()
         for table, counts in tables.items()
     }
