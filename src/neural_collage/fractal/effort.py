@@ -29,11 +29,11 @@ class Effort:
 
 EFFORTS = (
     Effort((), 16, passes=1, refits=0),
-    Effort(_COARSE, 16, passes=1, refits=0),
-    Effort(_COARSE, 8, passes=1),
-    Effort(_ALL, 16),
+    Effort(_COARSE, 16, passes=1),
+    Effort(_COARSE, 16),
+    Effort(_COARSE, 8),
     Effort(_ALL, 8),
-    Effort(_ALL, 4),
+    Effort(_ALL, 8, refits=2),
     Effort(_ALL, 4, refits=2),
     Effort(_ALL, 4, passes=3, refits=2),
     Effort((*_ALL, 4), 4, passes=3, refits=2),

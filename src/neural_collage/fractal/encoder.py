@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neural_collage.core.blocks import pad_to_multiple, pool
+from neural_collage.core.errors import NotConvergedError
 from neural_collage.core.pyramid import Decoder
 from neural_collage.fractal.analysis import Level, analyse, corner_tensor, fit_contrast
 from neural_collage.fractal.brightness import descend, haar, predict_details
@@ -38,6 +39,9 @@ def encode_plane(
 
     image: in units of 1/255. step: the quantiser step in the same units. lagrangian: the squared
     error that one bit is worth. prior: the statistics that the entropy coder starts from.
+
+    The code's collage always contracts: contrasts of a range sum below 1, and should its
+    brightness not settle all the same, the plane is coded without domains.
     """
     geometry = PlaneGeometry(image.shape[0], image.shape[1], effort.lattice)
     canvas = pad_to_multiple(image[None], SIZES[0])
@@ -50,10 +54,16 @@ def encode_plane(
         code = _settle(code, levels, original, step, lagrangian, rates, refit=False)
         if remaining:
             rates = Rates.of(_count(code, prior))
-    for _ in range(effort.refits if code.contrasts.any() else 0):
-        decoded = Decoder(code.to_collage(step)).canvas(Fraction(1)).to(canvas) * 255
-        half = pool(decoded, POOLING)[0]
-        code = _settle(code, levels, half, step, lagrangian, rates, refit=True)
+    if not code.contrasts.any():
+        return code
+    try:
+        for _ in range(effort.refits):
+            decoded = Decoder(code.to_collage(step)).canvas(Fraction(1)).to(canvas) * 255
+            half = pool(decoded, POOLING)[0]
+            code = _settle(code, levels, half, step, lagrangian, rates, refit=True)
+        code.to_collage(step)  # a code that does not settle is never handed out
+    except NotConvergedError:
+        return encode_plane(image, step, lagrangian, prior, effort.without_matching())
     return code
 
 

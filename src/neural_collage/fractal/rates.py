@@ -53,7 +53,7 @@ class Rates:
     links: dict[int, Float[Tensor, " k"]]
     contrast: dict[int, Float[Tensor, " c"]]
     split: dict[int, Float[Tensor, "r 2"]]
-    detail: Float[Tensor, "c m"]
+    detail: Float[Tensor, "x m"]
     isometry: float = 3.0
 
     @classmethod

@@ -1,0 +1,95 @@
+"""Files whose bytes tests pin, since bytes are an API. To make them anew after a change of format:
+
+    python -m tests.codec.make_golden
+
+A changed byte layout bumps `container.VERSION`, and files of older versions keep decoding: then
+keep the old golden files beside the new ones.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import neural_collage as nc
+from neural_collage.codec.entropy import SymbolWriter
+from neural_collage.codec.picture import to_pil
+from neural_collage.fractal.code import PlaneCode
+from neural_collage.fractal.geometry import (
+    DIAGONAL,
+    ORDER,
+    SIZES,
+    PlaneGeometry,
+    last_diagonal,
+)
+from neural_collage.fractal.statistics import KINDS, prior_counts
+from neural_collage.fractal.syntax import traverse
+from tests.fractal.codes import quadtree
+from tests.pictures import texture
+
+FOLDER = Path(__file__).parent / "golden"
+PLANES = FOLDER / "planes.bin"
+COLLAGE = FOLDER / "picture.clg"
+DECODED = {1: FOLDER / "picture.png", 2: FOLDER / "picture-2x.png"}
+N_SOURCES = 2
+
+
+def plane_code() -> PlaneCode:
+    """A plane in which everything occurs, from whole numbers alone: the same on every machine."""
+    geometry = PlaneGeometry(90, 70, 4)
+    splits, details = [], []
+    alive = np.ones(geometry.grid(SIZES[0]), bool)
+    for _ in SIZES[:-1]:
+        y, x = np.indices(alive.shape)
+        split = alive & ((3 * y + 5 * x) % 4 < 2)
+        splits.append(split)
+        numbers = np.arange(3 * split.sum()).reshape(-1, 3)
+        details.append(numbers * 7 % 9 - 4 + 50 * (numbers % 31 == 0))
+        alive = split.repeat(2, 0).repeat(2, 1)
+    blocks = quadtree(geometry, tuple(splits)).blocks.numpy()
+    r, u, v = np.indices((len(blocks), ORDER, ORDER))
+    last = np.array([index % (last_diagonal(int(b[2])) + 1) for index, b in enumerate(blocks)])
+    coefficients = ((7 * r + 5 * u + 3 * v) % 11 - 5) * np.where((r + u * v) % 53 == 0, 999, 1)
+    coefficients *= (last[:, None, None] >= DIAGONAL) & (DIAGONAL > 0)
+    order = np.minimum(blocks[:, 2], ORDER)[:, None, None]
+    coefficients *= (u < order) & (v < order)
+    contrasts, addresses, isometries = np.zeros((3, len(blocks), N_SOURCES), np.int64)
+    for index, (y, x, size) in enumerate(blocks):
+        _, _, rows, columns = geometry.pools(int(size), np.array([y]), np.array([x]))
+        for k in range(index % (N_SOURCES + 1)):
+            contrasts[index, k] = (index % 3 + 1) * (-1) ** (index // 2)
+            addresses[index, k] = (37 * index + 11 * k) % int(rows[0] * columns[0])
+            isometries[index, k] = (index + 3 * k) % 8
+    return PlaneCode(
+        geometry,
+        tuple(splits),
+        np.arange(9).reshape(geometry.grid(SIZES[0])) * 5 % 13 + 8,
+        tuple(details),
+        last,
+        coefficients,
+        contrasts,
+        addresses,
+        isometries,
+    )
+
+
+def planes() -> bytes:
+    """The stream of that plane, once with each kind of statistics."""
+    writer, code = SymbolWriter(), plane_code()
+    for kind in KINDS:
+        writer.counts = prior_counts(kind)
+        traverse(writer, code.geometry, N_SOURCES, code)
+    return writer.finish()
+
+
+def main() -> None:
+    """Write all golden files."""
+    FOLDER.mkdir(exist_ok=True)
+    PLANES.write_bytes(planes())
+    collage = nc.encode(texture(70, 93, 4), quality=60, effort=9)
+    nc.save(collage, COLLAGE)
+    for scale, path in DECODED.items():
+        to_pil(collage.decode(scale)).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

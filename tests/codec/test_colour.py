@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from neural_collage.codec.colour import to_planes, to_samples
+from neural_collage.codec.container import Header, Mode
+
+MODES: list[tuple[Mode, int]] = [("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)]
+
+
+def header(mode: Mode) -> Header:
+    return Header(codec=1, width=7, height=5, mode=mode, quality=50)
+
+
+@pytest.mark.parametrize(("mode", "channels"), MODES)
+def test_planes_and_samples_are_inverse(mode: Mode, channels: int) -> None:
+    samples = torch.rand(channels, 5, 7)
+    planes = to_planes(samples)
+    assert planes.shape == samples.shape
+    torch.testing.assert_close(to_samples(planes, header(mode)), samples, atol=1e-6, rtol=0)
+
+
+def test_grey_has_no_chroma_and_its_own_luma() -> None:
+    grey = torch.rand(1, 5, 7)
+    luma, cb, cr, alpha = to_planes(torch.cat([grey.expand(3, 5, 7), 1 - grey]))
+    torch.testing.assert_close(luma, grey[0])
+    assert float(torch.stack([cb, cr]).abs().max()) < 1e-6
+    assert torch.equal(alpha, 1 - grey[0])
+
+
+@pytest.mark.parametrize(
+    ("rgb", "ycbcr"),
+    [
+        ((1, 0, 0), (0.299, -0.168736, 0.5)),  # as in the JFIF specification
+        ((0, 1, 0), (0.587, -0.331264, -0.418688)),
+        ((0, 0, 1), (0.114, 0.5, -0.081312)),
+        ((1, 1, 1), (1, 0, 0)),
+    ],
+)
+def test_the_primaries_are_those_of_jfif(rgb: tuple[float, ...], ycbcr: tuple[float, ...]) -> None:
+    planes = to_planes(torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1)).flatten()
+    assert planes.tolist() == pytest.approx(ycbcr, abs=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "channels"), MODES)
+def test_samples_are_clipped(mode: Mode, channels: int) -> None:
+    samples = to_samples(torch.randn(channels, 5, 7) * 3, header(mode))
+    assert (float(samples.min()), float(samples.max())) == (0, 1)

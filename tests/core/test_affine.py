@@ -1,0 +1,87 @@
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+
+from neural_collage.core.affine import ScaledMap, scaled, whole
+from neural_collage.core.blocks import pool
+from tests.core.collages import CASES, Recipe, reference_step
+
+WHOLE = [case for case in CASES if case.lattice.denominator == 1]
+
+
+@pytest.mark.parametrize("recipe", WHOLE, ids=str)
+def test_a_step_is_the_formula_range_by_range(recipe: Recipe) -> None:
+    collage = recipe.make()
+    partition = collage.partition
+    z = torch.randn(
+        collage.channels, partition.canvas_height, partition.canvas_width, dtype=torch.float64
+    )
+    torch.testing.assert_close(collage.step(z), reference_step(collage, z))
+
+
+@pytest.mark.parametrize("recipe", CASES, ids=str)
+def test_stepping_and_averaging_commute(recipe: Recipe) -> None:
+    """The exact hierarchy: averaging a step is stepping, at the lower scale, from the average."""
+    collage = recipe.make()
+    low = ScaledMap.of(collage, 1 / collage.lattice)
+    for factor in (2, 3, 4):
+        fine = ScaledMap.of(collage, factor / collage.lattice)
+        z = torch.randn_like(fine.offset)
+        torch.testing.assert_close(pool(fine.step(z), factor), low.step(pool(z, factor)))
+
+
+@pytest.mark.parametrize("recipe", CASES, ids=str)
+def test_the_map_reads_inside_its_source(recipe: Recipe) -> None:
+    for factor in (1, 2, 3):
+        mapping = ScaledMap.of(recipe.make(), factor / recipe.lattice)
+        last = max(0, mapping.source_height * mapping.source_width - 1)
+        assert torch.equal(mapping.index, mapping.index.clamp(0, last))
+        assert mapping.index.shape == (recipe.sources, mapping.offset[0].numel())
+
+
+def test_channels_with_one_weight_are_channels_with_equal_weights() -> None:
+    shared = Recipe(20, 31, (8, 4), step=4, channels=3, sources=2, patches=2).make()
+    assert shared.patches is not None
+    assert shared.patch_weights is not None
+    spread = replace(
+        shared,
+        weights=shared.weights.expand(3, -1, -1),
+        patches=shared.patches.expand(-1, 3, -1, -1),
+        patch_weights=shared.patch_weights.expand(3, -1, -1),
+    )
+    assert torch.equal(shared.decode(2), spread.decode(2))
+
+
+def test_patches_may_differ_in_channels_while_their_weights_do_not() -> None:
+    collage = Recipe(8, 8, (4,), step=4, channels=3, shared=False, patches=2).make()
+    assert collage.patches is not None
+    assert collage.patch_weights is not None
+    collage = replace(collage, patch_weights=collage.patch_weights[:1])
+    z = torch.rand(3, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(collage.step(z), reference_step(collage, z))
+
+
+def test_a_scale_that_splits_pixels_is_refused() -> None:
+    collage = Recipe(16, 16, (8,), step=8).make()
+    assert ScaledMap.of(collage, Fraction(3, 8)).offset.shape == (1, 6, 6)
+    with pytest.raises(ValueError, match="not a whole number of pixels"):
+        ScaledMap.of(collage, Fraction(1, 16))
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 15), (1, 18, 16), (2, 16, 16), (1, 8, 8)])
+def test_an_image_of_another_size_is_refused(shape: tuple[int, ...]) -> None:
+    collage = Recipe(16, 16, (8,), step=8).make()
+    with pytest.raises(ValueError, match=r"\(1, 8, 8\)"):
+        collage.step(torch.zeros(shape, dtype=torch.float64))
+
+
+def test_whole_numbers() -> None:
+    assert whole(Fraction(6, 2)) == 3
+    with pytest.raises(ValueError, match="3/2"):
+        whole(Fraction(3, 2))
+
+
+def test_lengths_at_another_scale() -> None:
+    assert scaled(torch.tensor([8, 16, 0]), Fraction(3, 8)).tolist() == [3, 6, 0]

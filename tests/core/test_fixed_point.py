@@ -1,0 +1,182 @@
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_collage.core.errors import CollageError, NotConvergedError
+from neural_collage.core.fixed_point import Gradient, Picard, fixed_point, solve
+
+A = 0.2 * torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+C = torch.randn(6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+EXACT = torch.linalg.solve(torch.eye(6, dtype=torch.float64) - A, C)
+
+
+def affine(a: Tensor, c: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda z: a @ z + c
+
+
+def solution(a: Tensor, c: Tensor, gradient: Gradient = "implicit") -> Tensor:
+    return fixed_point(affine(a, c), torch.zeros_like(c), gradient=gradient)[0]
+
+
+def test_the_solution_is_that_of_the_linear_system() -> None:
+    z, report = fixed_point(affine(A, C), torch.zeros_like(C))
+    torch.testing.assert_close(z, EXACT, atol=1e-13, rtol=0)
+    assert report.converged
+    assert report.residual < 1e-14
+    assert 2 < report.steps < 200
+
+
+def test_a_map_that_stands_still_needs_one_step() -> None:
+    z, report = fixed_point(lambda z: z, C)
+    assert torch.equal(z, C)
+    assert (report.steps, report.residual, report.converged) == (1, 0.0, True)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_the_tolerance_is_relative_for_large_values_only(size: float) -> None:
+    solver = Picard(tolerance=1e-4)
+    _, report = solve(affine(A, size * C), torch.zeros_like(C), solver)
+    goal = 1e-4 * max(1.0, size * float(EXACT.abs().max()))
+    assert report.converged
+    assert report.residual <= 1.01 * goal
+
+
+@pytest.mark.parametrize("gradient", ["implicit", "unrolled"])
+def test_gradients_agree_with_finite_differences(gradient: Gradient) -> None:
+    a, c = A.clone().requires_grad_(), C.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda a, c: solution(a, c, gradient), (a, c), check_undefined_grad=False
+    )
+
+
+def test_implicit_and_unrolled_gradients_agree_on_a_nonlinear_map() -> None:
+    def loss(c: Tensor, gradient: Gradient) -> Tensor:
+        z, _ = fixed_point(lambda z: torch.tanh(A @ z) + c, torch.zeros_like(c), gradient=gradient)
+        return (z**3).sum()
+
+    c = C.clone().requires_grad_()
+    (implicit,) = torch.autograd.grad(loss(c, "implicit"), c)
+    (unrolled,) = torch.autograd.grad(loss(c, "unrolled"), c)
+    torch.testing.assert_close(implicit, unrolled, atol=1e-11, rtol=1e-11)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_gradients_of_small_and_large_losses_are_as_precise(size: float) -> None:
+    c = C.float().requires_grad_()
+    (gradient,) = torch.autograd.grad(size * solution(A.float(), c).sum(), c)
+    expected = torch.linalg.solve(torch.eye(6).double() - A.T, torch.ones(6).double())
+    torch.testing.assert_close(gradient / size, expected.float(), atol=1e-5, rtol=0)
+
+
+def test_a_loss_that_does_not_feel_the_solution_has_no_gradient() -> None:
+    c = C.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad((0 * solution(A, c)).sum(), c)
+    assert torch.equal(gradient, torch.zeros(6, dtype=torch.float64))
+
+
+def test_a_map_that_ignores_its_argument_has_a_gradient() -> None:
+    c = C.clone().requires_grad_()
+    stored = 2 * c  # one tensor, in the graphs of the solution and of its adjoint
+    z, _ = fixed_point(lambda z: stored, torch.zeros_like(c))
+    (gradient,) = torch.autograd.grad(z.sum(), c)
+    assert torch.equal(gradient, torch.full_like(c, 2))
+
+
+def test_the_gradient_memory_does_not_grow_with_the_steps() -> None:
+    def saved(contraction: float) -> int:
+        tensors: list[Tensor] = []
+
+        def pack(tensor: Tensor) -> Tensor:
+            tensors.append(tensor)
+            return tensor
+
+        c = C.clone().requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            z, _ = fixed_point(lambda z: contraction * torch.sin(z) + c, torch.zeros_like(c))
+        assert z.requires_grad
+        return len(tensors)
+
+    assert saved(0.9) == saved(0.1)
+
+
+def test_nothing_is_recorded_without_gradients() -> None:
+    c = C.clone().requires_grad_()
+    with torch.no_grad():
+        assert not solution(A, c).requires_grad
+    assert not solution(A, C).requires_grad
+
+
+def test_second_derivatives_are_right_or_refused() -> None:
+    c = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+
+    def second(gradient: Gradient) -> Tensor:
+        z, _ = fixed_point(lambda z: torch.sin(z) / 2 + c, torch.zeros_like(c), gradient=gradient)
+        (first,) = torch.autograd.grad(z, c, create_graph=True)
+        return torch.autograd.grad(first, c)[0]
+
+    z, _ = fixed_point(lambda z: torch.sin(z) / 2 + c.detach(), torch.zeros(()).double())
+    expected = -(z.sin() / 2) / (1 - z.cos() / 2) ** 3
+    torch.testing.assert_close(second("unrolled"), expected)
+    with pytest.raises(RuntimeError, match='gradient="unrolled"'):
+        second("implicit")
+
+
+def test_running_out_of_steps_is_an_error() -> None:
+    with pytest.raises(NotConvergedError, match=r"after 3 steps.*max_steps above 3") as caught:
+        fixed_point(affine(A, C), torch.zeros_like(C), Picard(max_steps=3))
+    assert isinstance(caught.value, CollageError)
+
+
+def test_running_out_of_steps_can_be_asked_about_instead() -> None:
+    z, report = fixed_point(affine(A, C), torch.zeros_like(C), Picard(max_steps=3), throw=False)
+    assert (report.steps, report.converged) == (3, False)
+    torch.testing.assert_close(z, A @ (A @ C + C) + C)
+    assert report.residual == pytest.approx(float((A @ A @ C).abs().max()))
+
+
+def test_steps_run_out_in_the_backward_pass_too() -> None:
+    c = C.clone().requires_grad_()
+    start = EXACT.clone()  # so that the forward pass needs one step, the backward pass more
+    z, report = fixed_point(affine(A, c), start, Picard(tolerance=1e-12, max_steps=2))
+    assert report.converged
+    with pytest.raises(NotConvergedError):
+        z.sum().backward()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: 2 * z + 1,  # grows step by step until it overflows
+        lambda z: 1e200 * (z + 1),  # overflows at once
+        lambda z: -z + 1,  # neither grows nor settles
+        lambda z: z * math.nan,
+        lambda z: torch.cat([z[:1] * math.nan, z[1:] / 2]),  # NaN in one place
+        lambda z: z / 0,
+    ],
+)
+@pytest.mark.parametrize("start", [0.0, 1.0, math.nan, math.inf])
+def test_values_that_diverge_never_pass_as_converged(
+    function: Callable[[Tensor], Tensor], start: float
+) -> None:
+    initial = torch.full((3,), start, dtype=torch.float64)
+    solver = Picard(max_steps=2000)
+    with pytest.raises(NotConvergedError, match="may not contract"):
+        fixed_point(function, initial, solver)
+    assert not fixed_point(function, initial, solver, throw=False)[1].converged
+
+
+def test_nan_in_the_incoming_gradient_is_an_error() -> None:
+    c = C.clone().requires_grad_()
+    with pytest.raises(NotConvergedError):
+        (solution(A, c) * math.nan).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "max_steps"), [(None, 0), (0.0, 9), (-1.0, 9), (math.nan, 9)]
+)
+def test_a_solver_without_sense_is_refused(tolerance: float | None, max_steps: int) -> None:
+    with pytest.raises(ValueError, match="at least one step and a positive tolerance"):
+        Picard(tolerance, max_steps)

@@ -1,0 +1,121 @@
+"""Random valid codes of planes, and flat ones to build by hand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from neural_collage.core.partition import Partition
+from neural_collage.fractal.code import PlaneCode
+from neural_collage.fractal.geometry import (
+    DIAGONAL,
+    ORDER,
+    SIZES,
+    BoolArray,
+    IntArray,
+    PlaneGeometry,
+    last_diagonal,
+)
+
+
+@dataclass(frozen=True)
+class CodeRecipe:
+    """What a random code is made of.
+
+    split, linked: how likely a block is split, a range has each of its domains.
+    spread: typical magnitude of coefficients and details; `wild` ones are up to 2000 times it.
+    """
+
+    height: int
+    width: int
+    lattice: int = 8
+    n_sources: int = 1
+    split: float = 0.6
+    linked: float = 0.5
+    spread: float = 1.5
+    wild: float = 0.01
+
+    def make(self, rng: np.random.Generator) -> PlaneCode:
+        """The code; its contrasts sum to at most 7 eighths a range."""
+        geometry = PlaneGeometry(self.height, self.width, self.lattice)
+        splits, details = [], []
+        alive = np.ones(geometry.grid(SIZES[0]), bool)
+        for _ in SIZES[:-1]:
+            split = alive & (rng.random(alive.shape) < self.split)
+            splits.append(split)
+            details.append(self._numbers(rng, (int(split.sum()), 3)))
+            alive = split.repeat(2, 0).repeat(2, 1)
+        blocks = quadtree(geometry, tuple(splits)).blocks.numpy()
+        count = len(blocks)
+        highest = np.array([last_diagonal(int(size)) for size in blocks[:, 2]])
+        last = np.minimum(rng.geometric(0.3, count) - 1, highest)
+        coefficients = self._numbers(rng, (count, ORDER, ORDER))
+        coefficients *= (last[:, None, None] >= DIAGONAL) & (DIAGONAL > 0)
+        coefficients[blocks[:, 2] == 4, 4:] = 0
+        coefficients[blocks[:, 2] == 4, :, 4:] = 0
+        contrasts, addresses, isometries = np.zeros((3, count, self.n_sources), np.int64)
+        for r, (y, x, size) in enumerate(blocks):
+            _, _, rows, columns = geometry.pools(int(size), np.array([y]), np.array([x]))
+            positions, room = int(rows[0] * columns[0]), 7
+            for k in range(self.n_sources):
+                if not positions or not room or rng.random() > self.linked:
+                    break
+                contrast = int(rng.integers(1, room + 1))
+                room -= contrast
+                contrasts[r, k] = rng.choice([-1, 1]) * contrast
+                addresses[r, k] = rng.integers(positions)
+                isometries[r, k] = rng.integers(8)
+        return PlaneCode(
+            geometry,
+            tuple(splits),
+            self._numbers(rng, geometry.grid(SIZES[0])) + 12,
+            tuple(details),
+            last,
+            coefficients,
+            contrasts,
+            addresses,
+            isometries,
+        )
+
+    def _numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> IntArray:
+        numbers = rng.laplace(0, self.spread, shape)
+        numbers *= np.where(rng.random(shape) < self.wild, 2000 * rng.random(shape), 1)
+        return np.rint(numbers).astype(np.int64)
+
+
+RECIPES = [
+    CodeRecipe(1, 1, lattice=16, linked=1),
+    CodeRecipe(3, 700, lattice=4, n_sources=2, split=0.8),
+    CodeRecipe(700, 3, lattice=8, n_sources=3, linked=0.9, wild=0.2),
+    CodeRecipe(64, 64, lattice=16, split=0),
+    CodeRecipe(65, 95, lattice=4, n_sources=3, split=1, linked=0.9),
+    CodeRecipe(130, 290, lattice=8, n_sources=2, spread=0.6, wild=0),
+    CodeRecipe(270, 70, lattice=16, spread=4, wild=0.05),
+]
+
+
+def quadtree(geometry: PlaneGeometry, splits: tuple[BoolArray, ...]) -> Partition:
+    """The ranges of a code with these splits."""
+    return Partition.quadtree(
+        geometry.height, geometry.width, SIZES, [torch.from_numpy(split) for split in splits]
+    )
+
+
+def uniform_splits(geometry: PlaneGeometry, size: int) -> tuple[BoolArray, ...]:
+    """Splits down to equal ranges."""
+    return tuple(np.full(geometry.grid(coarser), coarser > size) for coarser in SIZES[:-1])
+
+
+def blank_code(geometry: PlaneGeometry, size: int, root: int = 0) -> PlaneCode:
+    """Equal ranges of one size without texture or domains, all of one mean."""
+    splits = uniform_splits(geometry, size)
+    count = len(quadtree(geometry, splits))
+    return PlaneCode(
+        geometry,
+        splits,
+        np.full(geometry.grid(SIZES[0]), root),
+        tuple(np.zeros((int(split.sum()), 3), np.int64) for split in splits),
+        np.zeros(count, np.int64),
+        np.zeros((count, ORDER, ORDER), np.int64),
+        *np.zeros((3, count, 1), np.int64),
+    )

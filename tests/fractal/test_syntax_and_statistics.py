@@ -1,0 +1,180 @@
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.core.errors import CollageFormatError
+from neural_collage.fractal.code import PlaneCode
+from neural_collage.fractal.contexts import TABLES
+from neural_collage.fractal.geometry import IntArray
+from neural_collage.fractal.statistics import (
+    INCREMENT,
+    KINDS,
+    Counter,
+    chunks,
+    flat_counts,
+    prior_counts,
+    update,
+)
+from neural_collage.fractal.symbols import SymbolCoder
+from neural_collage.fractal.syntax import traverse
+from tests.fractal.codes import RECIPES, CodeRecipe
+
+by_size = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.height}x{r.width}")
+
+
+class Watch:
+    """A coder around another that checks every symbol and context that passes."""
+
+    def __init__(self, inner: SymbolCoder) -> None:
+        self.inner = inner
+        self.calls: list[tuple[str, tuple[int, ...]]] = []
+
+    def symbols(self, table: str, contexts: IntArray, values: IntArray | None) -> IntArray:
+        rows, alphabet = TABLES[table]
+        assert ((contexts >= 0) & (contexts < rows)).all()
+        if values is not None:
+            assert ((values >= 0) & (values < alphabet)).all()
+        result = self.inner.symbols(table, contexts, values)
+        assert result.shape == contexts.shape
+        self.calls.append((table, tuple(contexts)))
+        return result
+
+    def uniform(self, sizes: IntArray, values: IntArray | None) -> IntArray:
+        assert ((sizes >= 1) & (sizes <= 1 << 23)).all()
+        if values is not None:
+            assert ((values >= 0) & (values < sizes)).all()
+        self.calls.append(("uniform", tuple(sizes)))
+        return self.inner.uniform(sizes, values)
+
+
+def write(code: PlaneCode) -> tuple[bytes, Watch]:
+    writer = SymbolWriter()
+    writer.counts = prior_counts("luma")
+    watch = Watch(writer)
+    traverse(watch, code.geometry, code.contrasts.shape[1], code)
+    return writer.finish(), watch
+
+
+def reader_of(data: bytes) -> SymbolReader:
+    reader = SymbolReader(data)
+    reader.counts = prior_counts("luma")
+    return reader
+
+
+def assert_equal(a: PlaneCode, b: PlaneCode) -> None:
+    for field in fields(PlaneCode):
+        first, second = getattr(a, field.name), getattr(b, field.name)
+        if field.name == "geometry":
+            assert first == second
+        elif isinstance(first, tuple):
+            assert len(first) == len(second)
+            for x, y in zip(first, second, strict=True):
+                np.testing.assert_array_equal(x, y)
+        else:
+            np.testing.assert_array_equal(first, second)
+
+
+@by_size
+def test_what_is_written_is_read(recipe: CodeRecipe, rng: np.random.Generator) -> None:
+    code = recipe.make(rng)
+    data, written = write(code)
+    read = Watch(reader_of(data))
+    assert_equal(traverse(read, code.geometry, recipe.n_sources, None), code)
+    assert read.calls == written.calls
+
+
+def test_many_random_planes_survive_in_one_stream(rng: np.random.Generator) -> None:
+    codes = [
+        CodeRecipe(
+            height=int(rng.integers(1, 140)),
+            width=int(rng.integers(1, 140)),
+            lattice=int(rng.choice([4, 8, 16])),
+            n_sources=int(rng.integers(1, 4)),
+            split=float(rng.random()),
+            linked=float(rng.random()),
+            spread=float(rng.exponential(2)),
+        ).make(rng)
+        for _ in range(12)
+    ]
+    writer = SymbolWriter()
+    writer.counts = prior_counts("chroma")
+    for code in codes:
+        traverse(writer, code.geometry, code.contrasts.shape[1], code)
+    reader = SymbolReader(writer.finish())
+    reader.counts = prior_counts("chroma")
+    for code in codes:
+        assert_equal(traverse(reader, code.geometry, code.contrasts.shape[1], None), code)
+    for table in TABLES:
+        np.testing.assert_array_equal(writer.counts[table], reader.counts[table])
+
+
+@by_size
+def test_the_counter_knows_the_size_of_the_stream(
+    recipe: CodeRecipe, rng: np.random.Generator
+) -> None:
+    code = recipe.make(rng)
+    data, _ = write(code)
+    counter = Counter(prior_counts("luma"))
+    assert_equal(traverse(counter, code.geometry, recipe.n_sources, code), code)
+    assert 8 * len(data) == pytest.approx(sum(counter.bits.values()), rel=0.01, abs=48)
+
+
+@by_size
+def test_a_stream_of_noise_never_leaves_the_tables(
+    recipe: CodeRecipe, rng: np.random.Generator
+) -> None:
+    geometry = recipe.make(rng).geometry
+    finished = 0
+    for length in (0, 3, 40, 1000):
+        try:
+            code = traverse(Watch(reader_of(rng.bytes(length))), geometry, 3, None)
+        except CollageFormatError:
+            continue
+        finished += 1
+        assert len(code.last) == len(code.partition())
+        assert not code.coefficients[:, 0, 0].any()
+    assert finished > 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 129, 5000, 123_456])
+def test_chunks_tile_the_run_and_grow(count: int) -> None:
+    pieces = list(chunks(count))
+    covered = np.concatenate([np.arange(count)[piece] for piece in pieces] or [np.arange(0)])
+    np.testing.assert_array_equal(covered, np.arange(count))
+    lengths = [piece.stop - piece.start for piece in pieces[:-1]]
+    assert lengths == sorted(lengths)
+    assert max(lengths, default=0) <= 4096
+
+
+def test_an_update_counts_every_symbol_once() -> None:
+    counts = np.ones((2, 3), np.int64)
+    update(counts, np.array([0, 1, 1, 1]), np.array([2, 0, 0, 1]))
+    assert (counts - 1).tolist() == [[0, 0, INCREMENT], [2 * INCREMENT, INCREMENT, 0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shipped_priors_fit_the_tables_and_leave_no_symbol_without_a_code(kind: str) -> None:
+    for counts in (prior_counts(kind), flat_counts()):
+        assert set(counts) == set(TABLES)
+        for table, shape in TABLES.items():
+            assert counts[table].shape == shape
+            assert counts[table].min() >= 1
+
+
+def test_prior_counts_are_a_copy() -> None:
+    counts = prior_counts("luma")
+    before = counts["root"].copy()
+    counts["root"] += 5
+    np.testing.assert_array_equal(prior_counts("luma")["root"], before)
+
+
+def test_a_counter_learns_what_repeats() -> None:
+    counter = Counter(flat_counts())
+    zeros = np.zeros(4000, np.int64)
+    rare = np.full(4000, 7)
+    counter.symbols("isometry", zeros, rare)
+    assert counter.bits["isometry"] < 4000 * 0.5
+    counter.uniform(np.full(10, 8), np.zeros(10, np.int64))
+    assert counter.bits["uniform"] == pytest.approx(30)
