@@ -22,8 +22,8 @@ from PIL import Image
 
 import neural_collage as nc
 from benchmarks.growth import GrowthPoint, growth_point, growth_table, photo, timed
+from neural_collage.codec.image import Layer
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.collage import Collage
 from neural_collage.evaluation.environment import Environment, available_cores
 from neural_collage.evaluation.peers import PEERS, PillowCodec
 from neural_collage.evaluation.report import markdown_table
@@ -104,14 +104,19 @@ def medians(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Sec
 
 
 def decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object]]:
-    """File to pixels; and the fixed point alone, by the exact pyramid and by plain iteration."""
-    collages = [layer.collage for layer in nc.CollageImage.from_bytes(data).layers]
+    """File to pixels; and the fixed point alone, by the exact pyramid and by plain iteration.
+
+    Half-size chroma is decoded at scale 2, so that all planes have the size of the picture.
+    """
+    layers = nc.CollageImage.from_bytes(data).layers
     return {
         "fractal, file to pixels": partial(nc.decompress, data),
-        "fractal, pyramid only": lambda: [collage.decode() for collage in collages],
-        f"{STEPS} full-size steps": lambda: [iterate(collage) for collage in collages],
+        "fractal, pyramid only": lambda: [
+            layer.collage.decode(layer.reduction) for layer in layers
+        ],
+        f"{STEPS} full-size steps": lambda: [iterate(layer) for layer in layers],
         f"{STEPS} full-size steps, indices kept": lambda: [
-            iterate_one_map(collage) for collage in collages
+            iterate_one_map(layer) for layer in layers
         ],
         **{
             f"{peer.name}, file to pixels": partial(peer.decode, peer.encode(picture, quality))
@@ -130,26 +135,27 @@ def peers_at(picture: Image.Image, file_bytes: int) -> list[tuple[PillowCodec, f
     ]
 
 
-def iterate(collage: Collage) -> torch.Tensor:
+def iterate(layer: Layer) -> torch.Tensor:
     """Fractal decoding before the pyramid: apply the map to the full-size image again and again."""
-    z = blank(collage)
+    z = blank(layer)
     for _ in range(STEPS):
-        z = collage.step(z)
+        z = layer.collage.step(z, layer.reduction)
     return z
 
 
-def iterate_one_map(collage: Collage) -> torch.Tensor:
+def iterate_one_map(layer: Layer) -> torch.Tensor:
     """`iterate`, with the gather indices computed once and not in each step."""
-    z, full_size = blank(collage), ScaledMap.of(collage, Fraction(1))
+    z, full_size = blank(layer), ScaledMap.of(layer.collage, Fraction(layer.reduction))
     for _ in range(STEPS):
         z = full_size.step(z)
     return z
 
 
-def blank(collage: Collage) -> torch.Tensor:
-    """A black canvas, (c, canvas height, canvas width)."""
-    canvas = collage.partition
-    return torch.zeros(collage.channels, canvas.canvas_height, canvas.canvas_width)
+def blank(layer: Layer) -> torch.Tensor:
+    """A black canvas of the size of the picture, (c, height, width)."""
+    canvas, scale = layer.collage.partition, layer.reduction
+    sides = (canvas.canvas_height * scale, canvas.canvas_width * scale)
+    return torch.zeros(layer.collage.channels, *sides)
 
 
 def window_decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object]]:

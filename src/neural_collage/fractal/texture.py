@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from neural_collage.fractal.geometry import DIAGONAL, cosine_transform, last_diagonal
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
+
+_CHUNK = 1 << 14  # ranges at a time, which bounds the memory of the temporaries
+_SURVIVAL = 0.35  # contexts are taken from what rounding down from 0.65 would leave
 
 
 class Spectrum(NamedTuple):
@@ -32,7 +35,7 @@ def spectrum(blocks: Float[Tensor, "r n n"]) -> Spectrum:
 class Quantised(NamedTuple):
     """Quantised coefficients, last coded diagonal and rate-distortion cost of each range."""
 
-    values: Int64[Tensor, "r q q"]
+    values: Int32[Tensor, "r q q"]
     last: Int64[Tensor, " r"]
     cost: Float[Tensor, " r"]
 
@@ -45,12 +48,26 @@ def quantise(
     Each coefficient may be rounded or moved one step towards zero, then each range is cut after
     the diagonal where that is cheapest.
     """
+    parts = [
+        _quantise(Spectrum(coefficients, remainder), size, step, lagrangian, rates)
+        for coefficients, remainder in zip(
+            spectrum.coefficients.split(_CHUNK), spectrum.remainder.split(_CHUNK), strict=True
+        )
+    ]
+    return Quantised(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+def _quantise(
+    spectrum: Spectrum, size: int, step: float, lagrangian: float, rates: Rates
+) -> Quantised:
     scaled = (spectrum.coefficients / step).abs()
     q = scaled.shape[-1]
     rounded = torch.floor(scaled + 0.5)
     prices = rates.coefficient[size].to(scaled)
     n_magnitudes = prices.shape[-1]
-    context = own_class(torch.floor(scaled + 0.35)) * prices.shape[1] + band(q).to(scaled.device)
+    context = own_class(torch.floor(scaled + _SURVIVAL)) * prices.shape[1] + band(q).to(
+        scaled.device
+    )
     row = context * n_magnitudes
     prices = prices.flatten()
 
@@ -73,6 +90,6 @@ def quantise(
     magnitude = magnitude * (diagonals.view(q, q) <= last[:, None, None])
     magnitude[:, 0, 0] = 0
     last = (magnitude.ne(0) * diagonals.view(q, q)).amax((1, 2))  # drop an all-zero tail
-    values = (magnitude * spectrum.coefficients.sign()).long()
+    values = (magnitude * spectrum.coefficients.sign()).int()
     energy = spectrum.coefficients.square().sum((1, 2)) + spectrum.remainder
     return Quantised(values, last, energy + ends.min(1).values)
