@@ -135,13 +135,13 @@ def _add_patches(
     """Write the patches of the ranges of one group that have any, at size x size pixels each."""
     assert collage.patches is not None
     assert collage.patch_weights is not None
-    weights = collage.patch_weights[:, group.ranges]
-    rows, columns = group.grid_rows, group.grid_columns
-    if not weights.requires_grad:
-        textured = weights.ne(0).any(-1).any(0).nonzero()[:, 0]
-        weights, rows, columns = weights[:, textured], rows[textured], columns[textured]
-    patches = resize_patches(collage.patches, size).transpose(0, 1).flatten(2)
-    blocks = (weights @ patches).unflatten(-1, (size, size)).transpose(0, 1)
+    textured = collage.is_textured[group.ranges].nonzero()[:, 0]
+    weights = collage.patch_weights[:, group.ranges][:, textured]
+    p = collage.patches.shape[-1]
+    patches = collage.patches.transpose(0, 1).flatten(2)
+    summed: Tensor = (weights @ patches).unflatten(-1, (p, p))
+    blocks = resize_patches(summed, size).transpose(0, 1)
     height, width = texture.shape[1:]
     grid = texture.view(-1, height // size, size, width // size, size).permute(1, 3, 0, 2, 4)
+    rows, columns = group.grid_rows[textured], group.grid_columns[textured]
     grid[rows, columns] = blocks.expand(-1, len(texture), -1, -1)

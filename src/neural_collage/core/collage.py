@@ -119,6 +119,14 @@ class Collage:
         return self.partition.blocks[:, 2] * self.pooling <= canvas
 
     @cached_property
+    def is_textured(self) -> Bool[Tensor, " r"]:
+        """Which ranges give patches any weight; all of them while gradients are recorded."""
+        if self.patch_weights is None:
+            return torch.zeros_like(self.has_room)
+        used = self.patch_weights.detach().ne(0).any(-1).any(0)
+        return used | self.patch_weights.requires_grad
+
+    @cached_property
     def lattice(self) -> Fraction:
         """The greatest length of which all block edges and pooled domain corners are multiples.
 
