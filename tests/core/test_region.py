@@ -133,8 +133,8 @@ class Cost:
             self.pixels.append(len(rows))
             return pixel_map(collage, scale, rows, columns)
 
-        def count_canvas(decoder: Decoder, scale: Fraction) -> Tensor:
-            result = canvas(decoder, scale)
+        def count_canvas(decoder: Decoder, scale: Fraction, offset: Tensor | None = None) -> Tensor:
+            result = canvas(decoder, scale, offset)
             self.canvases.append(result[0].numel())
             return result
 

@@ -46,10 +46,16 @@ class ScaledMap:
     pooling: int
 
     @classmethod
-    def of(cls, collage: Collage, scale: Fraction) -> "ScaledMap":
-        """The map at a scale that is a multiple of 1 / collage.lattice (else ValueError)."""
+    def of(
+        cls, collage: Collage, scale: Fraction, offset: Float[Tensor, "c H W"] | None = None
+    ) -> "ScaledMap":
+        """The map at a scale that is a multiple of 1 / collage.lattice (else ValueError).
+
+        offset: `offset_at` that scale, if it is known.
+        """
         whole(scale * collage.lattice)
-        offset = offset_at(collage, scale)
+        if offset is None:
+            offset = offset_at(collage, scale)
         height, width = offset.shape[1:]
         cells = collage.partition.index_map
         weight = torch.where(collage.has_room[:, None], collage.weights, 0)
@@ -77,7 +83,8 @@ class ScaledMap:
         in_cells = (-1, rows, height // rows, columns, width // columns)
         flat, result = source.flatten(1), self.offset.view(in_cells)
         for index, weight in zip(self.index, self.weight.unbind(1), strict=True):
-            result = torch.addcmul(result, weight, flat.index_select(1, index).view(in_cells))
+            # two roundings, not a fused one: the same pixels on every machine
+            result = result + weight * flat.index_select(1, index).view(in_cells)
         return result.view(self.offset.shape)
 
     def step(self, z: Float[Tensor, "c H W"]) -> Float[Tensor, "c H W"]:
@@ -97,10 +104,8 @@ def _source_index(
     start = start + domain[..., 0] * pitch + domain[..., 1]
     start = start - per_row * corner_row[:, None] - per_column * corner_column[:, None]
     dtype = torch.int32 if height * width < 1 << 31 else torch.int64
-    start, per_row, per_column = (
-        torch.where(collage.has_room[:, None], t, 0).to(dtype)[partition.index_map].movedim(-1, 0)
-        for t in (start, per_row, per_column)
-    )
+    forms = torch.where(collage.has_room[:, None], torch.stack([start, per_row, per_column]), 0)
+    start, per_row, per_column = forms.to(dtype)[:, partition.index_map].movedim(-1, 1)
     rows, columns = partition.index_map.shape
     row = torch.arange(height, dtype=dtype, device=start.device).view(rows, -1, 1)
     column = torch.arange(width, dtype=dtype, device=start.device).view(columns, -1)
@@ -136,11 +141,13 @@ def _add_patches(
     assert collage.patches is not None
     assert collage.patch_weights is not None
     textured = collage.is_textured[group.ranges].nonzero()[:, 0]
-    weights = collage.patch_weights[:, group.ranges][:, textured]
+    # Matrix products add in an order that depends on threads and machine. In double precision that
+    # is lost in rounding, so that pixels do not depend on it.
+    weights = collage.patch_weights[:, group.ranges][:, textured].double()
     p = collage.patches.shape[-1]
-    patches = collage.patches.transpose(0, 1).flatten(2)
+    patches = collage.patches.double().transpose(0, 1).flatten(2)
     summed: Tensor = (weights @ patches).unflatten(-1, (p, p))
-    blocks = resize_patches(summed, size).transpose(0, 1)
+    blocks = resize_patches(summed, size).to(texture.dtype).transpose(0, 1)
     height, width = texture.shape[1:]
     grid = texture.view(-1, height // size, size, width // size, size).permute(1, 3, 0, 2, 4)
     rows, columns = group.grid_rows[textured], group.grid_columns[textured]

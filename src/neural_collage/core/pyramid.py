@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.core.affine import ScaledMap
+from neural_collage.core.affine import ScaledMap, offset_at
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import Gradient, Picard, Report, fixed_point
@@ -195,26 +195,40 @@ class Decoder:
         values = self._add_sources(offset, scale, rows, columns)
         return values.view(-1, window.height, window.width)
 
-    def canvas(self, scale: Fraction) -> Float[Tensor, "c H W"]:
-        """The whole canvas at an exact scale, a multiple of 1 / lattice."""
+    def canvas(
+        self, scale: Fraction, offset: Float[Tensor, "c H W"] | None = None
+    ) -> Float[Tensor, "c H W"]:
+        """The whole canvas at an exact scale, a multiple of 1 / lattice.
+
+        offset: `offset_at` that scale, if it is known.
+        """
+        if scale in self._solved:
+            return self._solved[scale]
+        if offset is None:
+            offset = offset_at(self.collage, scale)
         if not self.collage.n_sources:
-            return ScaledMap.of(self.collage, scale).offset
-        source = self._source(scale)
-        mapping = ScaledMap.of(self.collage, scale)
+            return offset
+        source = self._source(scale, offset)
         if source is not None:
-            return mapping.apply(source)
-        if scale not in self._solved:
-            self._solved[scale], self.report = fixed_point(
-                mapping.step, mapping.offset, self._solver, self._gradient
-            )
+            return ScaledMap.of(self.collage, scale, offset).apply(source)
+        # what is kept for other scales must not depend on the scale that was asked for first
+        mapping = ScaledMap.of(self.collage, scale)
+        self._solved[scale], self.report = fixed_point(
+            mapping.step, mapping.offset, self._solver, self._gradient
+        )
         return self._solved[scale]
 
-    def _source(self, scale: Fraction) -> Tensor | None:
-        """The canvas at scale / pooling, from the coarsest scale that has it; None if none has."""
-        for factor in _divisors(self.collage.pooling):
-            finer = scale * factor / self.collage.pooling
+    def _source(self, scale: Fraction, offset: Tensor | None = None) -> Tensor | None:
+        """The canvas at scale / pooling, from the coarsest scale that has it; None if none has.
+
+        The offset at a coarser scale is the average of the one at `scale`.
+        """
+        pooling = self.collage.pooling
+        for factor in _divisors(pooling):
+            finer = scale * factor / pooling
             if self.is_exact(finer):
-                return pool(self.canvas(finer), factor)
+                coarser = None if offset is None else pool(offset, pooling // factor)
+                return pool(self.canvas(finer, coarser), factor)
         return None
 
     def _pixels(self, scale: Fraction, rows: Tensor, columns: Tensor) -> Tensor:

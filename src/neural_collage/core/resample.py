@@ -60,7 +60,8 @@ def _average_last(
         )
         matrix = overlap.clamp_min(0)
         matrix = matrix / matrix.sum(1, keepdim=True)
-        parts.append(image[..., first:last] @ matrix.to(image).mT)
+        # in double precision, so that the order of additions does not show
+        parts.append((image[..., first:last].double() @ matrix.mT.to(image.device)).to(image.dtype))
     return torch.cat(parts, -1)
 
 
