@@ -37,7 +37,8 @@ def test_python_blocks_run(holiday: Path) -> None:
 
 
 def test_command_lines_run(holiday: Path) -> None:
-    commands = re.findall(r"^    collage (?!benchmark)(.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+    line = re.compile(r"^    collage (?!benchmark)(.*?)(?:\s+#.*)?$", flags=re.MULTILINE)
+    commands = line.findall(README)
     assert len(commands) >= 4
     for command in commands:
         result = CliRunner().invoke(app, shlex.split(command))
