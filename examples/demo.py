@@ -1,6 +1,6 @@
 """Compress a photo, decode it at once and four times its size, and show the three side by side.
 
-    python examples/demo.py [PHOTO] [--quality 50] [--out demo]
+    python examples/demo.py [PHOTO] [--quality 75] [--out demo]
 
 Writes photo.clg, decoded.png, decoded-4x.png and demo.png.
 """
@@ -32,7 +32,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Compress a photo and decode it at 1x and 4x.")
     parser.add_argument("photo", nargs="?", help="default: scikit-image's astronaut")
-    parser.add_argument("--quality", type=int, default=50, help="1..100")
+    parser.add_argument("--quality", type=int, default=75, help="1..100")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
     options = parser.parse_args()
     try:
