@@ -160,10 +160,15 @@ def coefficient_context(
     """
     own_class: IntArray = np.searchsorted(OWN_EDGES, own, side="right").astype(np.int64)
     near_class: IntArray = np.searchsorted(NEAR_EDGES, near, side="right").astype(np.int64)
-    band = min((diagonal - 1) // 2, N_BAND - 1)
+    band = band_of(np.array([diagonal]))
     block = (level[:, None] * N_OWN + own_class) * N_NEAR + near_class[:, None]
     contexts: IntArray = (block * 2 + final[:, None]) * N_BAND + band
     return contexts
+
+
+def band_of(diagonal: IntArray) -> IntArray:
+    """The frequency band of diagonals u + v >= 1: two to a band, the last takes the rest."""
+    return np.minimum((diagonal - 1) // 2, N_BAND - 1)
 
 
 def box_sum(grid: IntArray) -> IntArray:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.fractal.contexts import N_BAND, N_NEAR, N_OWN, N_ROUGH, OWN_EDGES
+from neural_collage.fractal.contexts import N_BAND, N_NEAR, N_OWN, N_ROUGH, OWN_EDGES, band_of
 from neural_collage.fractal.geometry import (
     CONTRAST_LEVELS,
     DIAGONAL,
@@ -99,6 +99,5 @@ def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
 
 
 def band(order: int) -> Tensor:
-    """The band of every coefficient, as in the syntax."""
-    diagonal = torch.from_numpy(DIAGONAL[:order, :order])
-    return ((diagonal - 1).clamp_min(0) // 2).clamp_max(N_BAND - 1)
+    """The band of every coefficient, as in the syntax; that of the unused mean is 0."""
+    return torch.from_numpy(band_of(np.maximum(DIAGONAL[:order, :order], 1)))

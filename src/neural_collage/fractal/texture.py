@@ -10,7 +10,7 @@ from neural_collage.fractal.geometry import DIAGONAL, cosine_transform, last_dia
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
 
 _CHUNK = 1 << 14  # ranges at a time, which bounds the memory of the temporaries
-_SURVIVAL = 0.35  # contexts are taken from what rounding down from 0.65 would leave
+_SURVIVAL = 0.35  # for contexts, a magnitude of n + 0.65 and more counts as n + 1
 
 
 class Spectrum(NamedTuple):
