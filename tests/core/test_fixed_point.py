@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from neural_collage.core.errors import CollageError, NotConvergedError
-from neural_collage.core.fixed_point import Gradient, Picard, fixed_point, solve
+from neural_collage.core.fixed_point import Anderson, Gradient, Picard, fixed_point, solve
 
 A = 0.2 * torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 C = torch.randn(6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -180,3 +180,39 @@ def test_nan_in_the_incoming_gradient_is_an_error() -> None:
 def test_a_solver_without_sense_is_refused(tolerance: float | None, max_steps: int) -> None:
     with pytest.raises(ValueError, match="at least one step and a positive tolerance"):
         Picard(tolerance, max_steps)
+
+
+@pytest.mark.parametrize("radius", [0.5, 0.98])
+def test_anderson_needs_fewer_steps_for_the_same_solution(radius: float) -> None:
+    basis, _ = torch.linalg.qr(torch.randn(30, 30, dtype=torch.float64))
+    slow = basis @ torch.diag(torch.linspace(-radius, radius, 30).double()) @ basis.T
+    c = torch.randn(30, dtype=torch.float64)
+    plain, plain_report = fixed_point(affine(slow, c), torch.zeros_like(c), Picard(max_steps=5000))
+    mixed, report = fixed_point(affine(slow, c), torch.zeros_like(c), Anderson())
+    torch.testing.assert_close(mixed, plain, atol=1e-11, rtol=0)
+    assert report.steps < plain_report.steps / (2 if radius > 0.9 else 1)
+
+
+def test_anderson_and_picard_have_the_same_implicit_gradient() -> None:
+    gradients = []
+    for solver in (Picard(), Anderson(memory=3)):
+        a = A.clone().requires_grad_()
+        z, _ = fixed_point(affine(a, C), torch.zeros_like(C), solver)
+        gradients += torch.autograd.grad((z**2).sum(), a)
+    torch.testing.assert_close(*gradients, atol=1e-12, rtol=1e-12)
+
+
+def test_anderson_stands_on_a_solution_that_it_hits_exactly() -> None:
+    z, report = fixed_point(lambda z: 0 * z + C, torch.zeros_like(C), Anderson())
+    assert torch.equal(z, C)
+    assert report.converged
+
+
+def test_only_picard_can_be_unrolled() -> None:
+    with pytest.raises(ValueError, match="only Picard iteration can be unrolled, not Anderson"):
+        fixed_point(affine(A, C), torch.zeros_like(C), Anderson(), "unrolled")
+
+
+def test_anderson_mixes_at_least_two_values() -> None:
+    with pytest.raises(ValueError, match="at least 2 values, not 1"):
+        Anderson(memory=1)

@@ -13,11 +13,15 @@ def round_up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def pad_to_multiple(image: Float[Tensor, "c h w"], multiple: int) -> Float[Tensor, "c H W"]:
+def pad_to_multiple(
+    image: Float[Tensor, "*b c h w"], multiple: int
+) -> Float[Tensor, "*b c H W"]:
     """Repeat the last row and column until both sides are multiples of `multiple`."""
-    height, width = image.shape[-2:]
+    *lead, height, width = image.shape
     right, bottom = round_up(width, multiple) - width, round_up(height, multiple) - height
-    return functional.pad(image[None], (0, right, 0, bottom), mode="replicate")[0]
+    planes = image.reshape(1, -1, height, width)
+    padded = functional.pad(planes, (0, right, 0, bottom), mode="replicate")
+    return padded.reshape(*lead, *padded.shape[-2:])
 
 
 def cut(image: Tensor, size: int) -> Tensor:
@@ -44,9 +48,10 @@ def cut_overlapping(image: Float[Tensor, "h w"], size: int, step: int) -> Float[
     return image.unfold(0, size, step).unfold(1, size, step).reshape(-1, size, size)
 
 
-def pool(image: Float[Tensor, "c h w"], factor: int) -> Float[Tensor, "c H W"]:
+def pool(image: Float[Tensor, "*b c h w"], factor: int) -> Float[Tensor, "*b c H W"]:
     """Average factor x factor pixels; rows and columns that do not fill a cell are dropped."""
-    height, width = image.shape[-2] // factor, image.shape[-1] // factor
-    if factor == 1 or not height or not width:
-        return image[..., :height, :width]
-    return functional.avg_pool2d(image[None], factor)[0]
+    *lead, height, width = image.shape
+    if factor == 1 or height < factor or width < factor:
+        return image[..., : height // factor, : width // factor]
+    pooled = functional.avg_pool2d(image.reshape(-1, 1, height, width), factor)
+    return pooled.reshape(*lead, *pooled.shape[-2:])

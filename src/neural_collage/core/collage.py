@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from neural_collage.core.errors import NotContractiveError
-from neural_collage.core.fixed_point import Gradient, Picard
+from neural_collage.core.fixed_point import Gradient, Solver
 from neural_collage.core.isometry import N_ISOMETRIES
 from neural_collage.core.partition import Partition
 
@@ -181,7 +181,7 @@ class Collage:
         region: tuple[int, int, int, int] | None = None,
         *,
         certify: bool = True,
-        solver: Picard | None = None,
+        solver: Solver | None = None,
         gradient: Gradient = "implicit",
     ) -> Float[Tensor, "c h w"]:
         """The image at any scale, or a window of it: the fixed point, by the exact pyramid.

@@ -17,6 +17,10 @@ class ImageError(CollageError):
     """An input picture that cannot be used: missing, damaged, too large or of an unknown kind."""
 
 
+class DataError(CollageError):
+    """A set of images that cannot be used: missing, out of reach, empty, or unfit for its crops."""
+
+
 class OutputError(CollageError):
     """An output that cannot be written, or that exists and was not to be overwritten."""
 
@@ -31,3 +35,15 @@ class NotConvergedError(CollageError):
 
 class MissingExtraError(CollageError):
     """A feature whose optional dependencies are not installed; the message names the extra."""
+
+
+class ConfigError(CollageError):
+    """A config of an experiment that cannot be used: an unknown key, a value of a wrong kind."""
+
+
+class CheckpointError(CollageError):
+    """A checkpoint that is missing, damaged, of another config, or that could not be written."""
+
+
+class TrainingError(CollageError):
+    """A training that cannot go on: exploding gradients, or a request to stop."""

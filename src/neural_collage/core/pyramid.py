@@ -18,7 +18,7 @@ from torch import Tensor
 from neural_collage.core.affine import ScaledMap, offset_at
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.fixed_point import Gradient, Picard, Report, fixed_point
+from neural_collage.core.fixed_point import Gradient, Picard, Report, Solver, fixed_point
 from neural_collage.core.region import (
     Window,
     offset_at_pixels,
@@ -111,7 +111,7 @@ def render_at_scale(
     region: Region | None,
     grid: ScaleGrid,
     render: Callable[[Fraction, Window], Tensor],
-) -> Float[Tensor, "c h w"]:
+) -> Float[Tensor, "*c h w"]:
     """An image, or the region (x, y, width, height) of it, at any scale, from exact renderings.
 
     image_size: height and width at scale 1. render: the pixels of a window at an exact scale. A
@@ -154,7 +154,7 @@ class Decoder:
         collage: Collage,
         *,
         certify: bool = True,
-        solver: Picard | None = None,
+        solver: Solver | None = None,
         gradient: Gradient = "implicit",
     ) -> None:
         if certify:

@@ -21,12 +21,12 @@ Interval = tuple[Fraction | int, Fraction | int]
 
 
 def area_resample(
-    image: Float[Tensor, "c h w"],
+    image: Float[Tensor, "*c h w"],
     height: int,
     width: int,
     rows: Interval | None = None,
     columns: Interval | None = None,
-) -> Float[Tensor, "c H W"]:
+) -> Float[Tensor, "*c H W"]:
     """Average an image over a grid of height x width equal cells.
 
     rows, columns: the part (start, stop) of the image that the grid covers, in pixels, fractions

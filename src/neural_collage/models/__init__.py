@@ -1,0 +1,1 @@
+"""Networks: the collage operator as a layer, and the models that drive it."""

@@ -1,0 +1,146 @@
+"""The affine map of a batch of collage operators, on blocks of any resolution.
+
+A range is p x p pixels at scale p / range_size. All ranges of a batch are one matrix product of
+their weights with the reduced domains, (ranges, sources) @ (sources, pixels), or a gather of the
+few that they are linked to; domains are never repeated for the ranges that share them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from neural_collage.core import isometry
+from neural_collage.core.blocks import cut, pool, stitch
+from neural_collage.core.resample import resize_patches
+from neural_collage.models.operator_config import OperatorConfig
+
+
+@dataclass(frozen=True, eq=False)
+class BlockMap:
+    """The parameters of a batch of maps, as they are applied.
+
+    weights: (b, c or 1, r, s) of every source, or (b, c or 1, r, k) of the linked ones.
+    bias: (b, c, r). patches: (b or 1, a, c, p, p), None if there are none.
+    links: (b, r, k) numbers of sources, or None.
+    grid: rows and columns of the ranges, all of the canvas or a rectangle of them.
+    """
+
+    config: OperatorConfig
+    weights: Float[Tensor, "b cw r k"]
+    bias: Float[Tensor, "b c r"]
+    patches: Float[Tensor, "bp a c p p"] | None
+    links: Int64[Tensor, "b r k"] | None
+    grid: tuple[int, int]
+
+    def window(self, top: int, left: int, rows: int, columns: int) -> "BlockMap":
+        """The same map for a rectangle of the ranges; it still reads the whole canvas."""
+        index = torch.arange(self.bias.shape[-1], device=self.bias.device).view(self.grid)
+        kept = index[top : top + rows, left : left + columns].flatten()
+        return replace(
+            self,
+            weights=self.weights[:, :, kept],
+            bias=self.bias[:, :, kept],
+            links=None if self.links is None else self.links[:, kept],
+            grid=(rows, columns),
+        )
+
+    def offset(self, size: int) -> Float[Tensor, "b c H W"]:
+        """The constant part, bias and patches, with ranges of size x size pixels."""
+        bias = self.bias[..., None, None]
+        if self.patches is None:
+            return self._stitch(bias.expand(*bias.shape[:3], size, size))
+        patches = resize_patches(self.patches, size).transpose(1, 2)
+        summed = self._sum(patches, self.config.n_own, self.config.n_sources)
+        return self._stitch(summed + bias)
+
+    def linear(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c H W"]:
+        """What all domains give, read from the canvas at the same scale."""
+        return self._linear(image, size, 1, self.config.reductions)
+
+    def from_coarser(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c H W"]:
+        """What the domains that are reduced give, read from the canvas one octave below."""
+        reduced = [k for k in self.config.reductions if k > 1]
+        return self._linear(image, size, self.config.octave, reduced)
+
+    def from_same(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c H W"]:
+        """What the domains that are not reduced give."""
+        return self._linear(image, size, 1, [1])
+
+    def _linear(self, image: Tensor, size: int, octave: int, reductions: Sequence[int]) -> Tensor:
+        spans = source_spans(self.config)
+        parts = [
+            self._sum(domain_blocks(self.config, image, k // octave, size), *spans[k])
+            for k in reductions
+        ]
+        total: Tensor = sum(parts[1:], parts[0])
+        return self._stitch(total)
+
+    def _sum(
+        self, sources: Float[Tensor, "bs c n s s"], start: int, stop: int
+    ) -> Float[Tensor, "b c r s s"]:
+        """The weighted sums of the sources numbered start to stop; bs is b, or 1 for all."""
+        if self.links is not None:
+            return self._sum_linked(sources, start, stop)
+        weights = self.weights[..., start:stop]
+        batch, channels, count, size, _ = sources.shape
+        if weights.shape[1] == channels:
+            summed: Tensor = (weights @ sources.flatten(3)).unflatten(3, (size, size))
+            return summed
+        # one map for all channels: they are columns of one product
+        columns = sources.transpose(1, 2).reshape(batch, count, -1)
+        summed = weights[:, 0] @ (columns if batch > 1 else columns[0])
+        summed = summed.unflatten(2, (channels, size, size)).transpose(1, 2)
+        return summed
+
+    def _sum_linked(self, sources: Tensor, start: int, stop: int) -> Tensor:
+        """`_sum` for few links: one gather for each."""
+        assert self.links is not None
+        batch, channels, count, size, _ = sources.shape
+        flat = sources.transpose(1, 2).reshape(batch * count, channels, size, size)
+        first = torch.arange(batch, device=flat.device)[:, None] * count
+        total = flat.new_zeros(())
+        for link, weight in zip(self.links.unbind(2), self.weights.unbind(3), strict=True):
+            inside = (link >= start) & (link < stop)
+            index = torch.where(inside, link - start, 0) + first
+            read = flat.index_select(0, index.flatten()).unflatten(0, index.shape)
+            own = torch.where(inside[:, None], weight, 0).transpose(1, 2)
+            total = total + own[..., None, None] * read
+        return total.transpose(1, 2)
+
+    def dense_weights(self) -> Float[Tensor, "b cw r s"]:
+        """The weights of all sources, zero for those that are not linked."""
+        if self.links is None:
+            return self.weights
+        links = self.links[:, None].expand_as(self.weights)
+        weights = self.weights.new_zeros(*self.weights.shape[:3], self.config.n_sources)
+        return weights.scatter_add(3, links, self.weights)
+
+    def _stitch(self, blocks: Float[Tensor, "b c r s s"]) -> Float[Tensor, "b c H W"]:
+        rows, columns = self.grid
+        size = blocks.shape[-1]
+        stitched: Tensor = stitch(blocks, rows * size, columns * size)
+        return stitched
+
+
+def source_spans(config: OperatorConfig) -> dict[int, tuple[int, int]]:
+    """First and last (exclusive) number of the sources of each reduction."""
+    height, width = config.canvas_size
+    copies = len(config.isometry_codes)
+    counts = [(height // d) * (width // d) * copies for d in config.domain_sizes]
+    ends = pairwise(accumulate(counts, initial=0))
+    return dict(zip(config.reductions, ends, strict=True))
+
+
+def domain_blocks(
+    config: OperatorConfig, image: Float[Tensor, "b c h w"], reduction: int, size: int
+) -> Float[Tensor, "b c n s s"]:
+    """All domains, reduced, in every isometry, as blocks of size x size pixels."""
+    pooled = pool(image, reduction)
+    height, width = (n - n % size for n in pooled.shape[-2:])
+    blocks = cut(pooled[..., :height, :width], size)
+    codes = config.isometry_codes
+    return torch.stack([isometry.apply(blocks, g) for g in codes], 3).flatten(2, 3)

@@ -1,0 +1,163 @@
+"""Finding the image of a `BlockMap` at one resolution, by the pyramid or by plain iteration.
+
+Averaging the fixed point over octave x octave pixels gives the fixed point of the same map at the
+coarser scale, so one small system is solved and one application of the map follows per octave
+(Baharav, Malah & Karnin 1993). Domains that are not reduced are solved for at every octave.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.core.blocks import cut, stitch
+from neural_collage.core.fixed_point import (
+    Anderson,
+    Picard,
+    Solver,
+    attach_implicit_gradient,
+    fixed_point,
+)
+from neural_collage.core.fixed_point import Gradient as IterationGradient
+from neural_collage.models.block_map import BlockMap, domain_blocks
+from neural_collage.models.operator_config import OperatorConfig
+
+Gradient = Literal["implicit", "unrolled", "pyramid"]
+
+# Up to so many unknowns per channel, elimination costs less than iterating.
+ELIMINATION_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Solve the coarsest scale, then apply the map once per octave: exact, and the fastest.
+
+    coarse: iterates where something must be solved; None takes `Picard()`, and Gaussian
+        elimination for a coarsest scale of at most `ELIMINATION_LIMIT` pixels, which has no
+        step that depends on values (so it works under `torch.func.vmap` and compiles whole).
+    """
+
+    coarse: Picard | Anderson | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """How fixed points are found and differentiated; see `CollageOperator`.
+
+    Raises ValueError for choices that do not go together.
+    """
+
+    solver: Pyramid | Picard | Anderson
+    gradient: Gradient
+    throw: bool
+
+    def __post_init__(self) -> None:
+        if self.gradient == "pyramid" and not isinstance(self.solver, Pyramid):
+            raise ValueError('gradient="pyramid" needs the solver Pyramid()')
+        if self.gradient == "unrolled" and not isinstance(self.iteration, Picard):
+            raise ValueError("only Picard iteration can be unrolled")
+
+    @property
+    def iteration(self) -> Solver:
+        """What iterates."""
+        return (self.solver.coarse or Picard()) if isinstance(self.solver, Pyramid) else self.solver
+
+    @property
+    def eliminates(self) -> bool:
+        """Whether small systems are solved by elimination."""
+        return self.solver == Pyramid() and self.gradient != "unrolled"
+
+    def image(self, mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
+        """The fixed point on the canvas, with ranges of size x size pixels.
+
+        Raises NotConvergedError unless `throw` is false.
+        """
+        if not isinstance(self.solver, Pyramid):
+            return self._solve_at(mapping, size)
+        if self.gradient == "implicit" and torch.is_grad_enabled() and mapping.config.reductions:
+            with torch.no_grad():
+                solution = self._climb(mapping, size)
+            offset = mapping.offset(size)
+            return attach_implicit_gradient(
+                lambda z: offset + mapping.linear(z, size), solution, self.iteration
+            )
+        return self._climb(mapping, size)
+
+    def window(
+        self, mapping: BlockMap, size: int, top: int, left: int, rows: int, columns: int
+    ) -> Float[Tensor, "b c H W"]:
+        """The fixed point on a rectangle of ranges only; by the pyramid, at the cost of those."""
+        octave, reductions = mapping.config.octave, mapping.config.reductions
+        climbs = isinstance(self.solver, Pyramid) and self.gradient != "implicit"
+        if not reductions:
+            return mapping.window(top, left, rows, columns).offset(size)
+        if climbs and size % octave == 0 and 1 not in reductions:
+            coarser = self._climb(mapping, size // octave)
+            return self._ascend(mapping.window(top, left, rows, columns), coarser, size)
+        whole = self.image(mapping, size)
+        return whole[..., top * size : (top + rows) * size, left * size : (left + columns) * size]
+
+    def _climb(self, mapping: BlockMap, size: int) -> Tensor:
+        """Solve the coarsest scale whose ranges are whole pixels, then ascend."""
+        config = mapping.config
+        coarsest = size
+        while any(k > 1 for k in config.reductions) and coarsest % config.octave == 0:
+            coarsest //= config.octave
+        if self.eliminates and config.n_ranges * coarsest**2 <= ELIMINATION_LIMIT:
+            z = _eliminate(mapping, coarsest)
+        else:
+            z = self._solve_at(mapping, coarsest)
+        while coarsest < size:
+            coarsest *= config.octave
+            z = self._ascend(mapping, z, coarsest)
+        return z
+
+    def _ascend(self, mapping: BlockMap, coarser: Tensor, size: int) -> Tensor:
+        """The fixed point from that at the next coarser octave."""
+        known = mapping.offset(size) + mapping.from_coarser(coarser, size)
+        if 1 not in mapping.config.reductions:
+            return known
+        return self._iterate(lambda z: known + mapping.from_same(z, size), known)
+
+    def _solve_at(self, mapping: BlockMap, size: int) -> Tensor:
+        """The fixed point by iteration at one scale."""
+        offset = mapping.offset(size)
+        if not mapping.config.reductions:
+            return offset
+        return self._iterate(lambda z: offset + mapping.linear(z, size), offset)
+
+    def _iterate(self, function: Callable[[Tensor], Tensor], initial: Tensor) -> Tensor:
+        gradient: IterationGradient = "unrolled" if self.gradient == "unrolled" else "implicit"
+        z, _ = fixed_point(function, initial, self.iteration, gradient, self.throw)
+        return z
+
+
+def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
+    """The fixed point as the solution of the linear system of its pixels."""
+    config = mapping.config
+    height, width = (n * size for n in config.grid)
+    sources = _sources_of_pixels(config, size).to(mapping.bias)
+    weights = mapping.dense_weights()[..., : config.n_own]
+    matrix = torch.einsum("bcrs,nsp->bcrpn", weights, sources).flatten(2, 3)
+    system = torch.eye(matrix.shape[-1], device=matrix.device, dtype=matrix.dtype) - matrix
+    offset = cut(mapping.offset(size), size).flatten(2)
+    if len(system[0]) == 1:  # one map: the channels are its right-hand sides
+        pixels = torch.linalg.solve(system[:, 0], offset.mT).mT
+    else:
+        pixels = torch.linalg.solve(system, offset[..., None])[..., 0]
+    return stitch(pixels.unflatten(2, (config.n_ranges, size, size)), height, width)
+
+
+@lru_cache(maxsize=64)
+def _sources_of_pixels(config: OperatorConfig, size: int) -> Float[Tensor, "n s p"]:
+    """What each source reads of each pixel, pixels counted range by range."""
+    count = config.n_ranges * size**2
+    height, width = (n * size for n in config.grid)
+    pixels = torch.eye(count, dtype=torch.float64).view(count, 1, config.n_ranges, size, size)
+    image = stitch(pixels, height, width)
+    blocks = [domain_blocks(config, image, k, size) for k in config.reductions]
+    return torch.cat(blocks, 2)[:, 0].flatten(2) if blocks else torch.zeros(count, 0, size**2)
