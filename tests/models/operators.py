@@ -95,7 +95,8 @@ def make_operator(case: Case, **choices: Any) -> CollageOperator:
 def apply_operator(operator: CollageOperator, parameters: Parameters, **where: Any) -> Tensor:
     """Call it."""
     weights, bias, patches, links = parameters
-    return operator(weights, bias, patches, links=links, **where)
+    images: Tensor = operator(weights, bias, patches, links=links, **where)
+    return images
 
 
 def looped_step(operator: CollageOperator, parameters: Parameters, z: Tensor) -> Tensor:

@@ -35,7 +35,13 @@ def at_scale_one(name: str, **choices: Any) -> tuple[CollageOperator, Parameters
 @pytest.mark.parametrize("name", CASES)
 def test_the_image_is_the_fixed_point_of_the_map_as_defined(name: str) -> None:
     operator, parameters, images = at_scale_one(name)
-    one = Parameters(*(None if p is None else p[1:] for p in parameters))
+    weights, bias, patches, links = parameters
+    one = Parameters(
+        weights[1:],
+        bias[1:],
+        None if patches is None else patches[1:],
+        None if links is None else links[1:],
+    )
     height, width = operator.config.canvas_size
     z = torch.zeros(operator.config.channels, height, width, dtype=torch.float64)
     with torch.no_grad():
@@ -89,7 +95,7 @@ def test_the_certificate_bounds_what_the_map_does_to_differences(name: str) -> N
         assert torch.equal(bound, torch.zeros(2, dtype=torch.float64))
         return
     start = start[:, : operator.config.channels]
-    moved = mapping.linear(start, size).abs().amax((1, 2, 3))
+    moved = mapping.linear(start, size).abs().amax((1, 2, 3, 4))
     assert (moved <= bound * start.abs().amax((1, 2, 3)) + 1e-12).all()
 
 

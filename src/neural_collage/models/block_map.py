@@ -38,6 +38,8 @@ class BlockMap:
 
     def window(self, top: int, left: int, rows: int, columns: int) -> "BlockMap":
         """The same map for a rectangle of the ranges; it still reads the whole canvas."""
+        if (rows, columns) == self.grid:
+            return self
         index = torch.arange(self.bias.shape[-1], device=self.bias.device).view(self.grid)
         kept = index[top : top + rows, left : left + columns].flatten()
         return replace(
@@ -48,25 +50,33 @@ class BlockMap:
             grid=(rows, columns),
         )
 
-    def offset(self, size: int) -> Float[Tensor, "b c H W"]:
-        """The constant part, bias and patches, with ranges of size x size pixels."""
+    def image(self, ranges: Float[Tensor, "b c r #s #s"], size: int) -> Float[Tensor, "b c H W"]:
+        """The image that ranges of size x size pixels make."""
+        rows, columns = self.grid
+        ranges = ranges.expand(*ranges.shape[:3], size, size)
+        stitched: Tensor = stitch(ranges, rows * size, columns * size)
+        return stitched
+
+    def offset(self, size: int) -> Float[Tensor, "b c r #s #s"]:
+        """The constant part of each range, bias and patches, with size x size pixels."""
         bias = self.bias[..., None, None]
         if self.patches is None:
-            return self._stitch(bias.expand(*bias.shape[:3], size, size))
+            return bias
         patches = resize_patches(self.patches, size).transpose(1, 2)
-        summed = self._sum(patches, self.config.n_own, self.config.n_sources)
-        return self._stitch(summed + bias)
+        return self._sum(patches, self.config.n_own, self.config.n_sources) + bias
 
-    def linear(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c H W"]:
-        """What all domains give, read from the canvas at the same scale."""
+    def linear(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c r s s"]:
+        """What all domains give each range, read from the canvas at the same scale."""
         return self._linear(image, size, 1, self.config.reductions)
 
-    def from_coarser(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c H W"]:
+    def from_coarser(
+        self, image: Float[Tensor, "b c h w"], size: int
+    ) -> Float[Tensor, "b c r s s"]:
         """What the domains that are reduced give, read from the canvas one octave below."""
         reduced = [k for k in self.config.reductions if k > 1]
         return self._linear(image, size, self.config.octave, reduced)
 
-    def from_same(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c H W"]:
+    def from_same(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c r s s"]:
         """What the domains that are not reduced give."""
         return self._linear(image, size, 1, [1])
 
@@ -77,7 +87,7 @@ class BlockMap:
             for k in reductions
         ]
         total: Tensor = sum(parts[1:], parts[0])
-        return self._stitch(total)
+        return total
 
     def _sum(
         self, sources: Float[Tensor, "bs c n s s"], start: int, stop: int
@@ -88,12 +98,12 @@ class BlockMap:
         weights = self.weights[..., start:stop]
         batch, channels, count, size, _ = sources.shape
         if weights.shape[1] == channels:
-            summed: Tensor = (weights @ sources.flatten(3)).unflatten(3, (size, size))
-            return summed
-        # one map for all channels: they are columns of one product
-        columns = sources.transpose(1, 2).reshape(batch, count, -1)
-        summed = weights[:, 0] @ (columns if batch > 1 else columns[0])
-        summed = summed.unflatten(2, (channels, size, size)).transpose(1, 2)
+            summed: Tensor = weights @ sources.flatten(3)
+            summed = summed.unflatten(3, (size, size))
+        else:  # one map for all channels: they are columns of one product
+            columns = sources.transpose(1, 2).reshape(batch, count, -1)
+            summed = weights[:, 0] @ (columns if batch > 1 else columns[0])
+            summed = summed.unflatten(2, (channels, size, size)).transpose(1, 2)
         return summed
 
     def _sum_linked(self, sources: Tensor, start: int, stop: int) -> Tensor:
@@ -102,13 +112,14 @@ class BlockMap:
         batch, channels, count, size, _ = sources.shape
         flat = sources.transpose(1, 2).reshape(batch * count, channels, size, size)
         first = torch.arange(batch, device=flat.device)[:, None] * count
-        total = flat.new_zeros(())
+        total: Tensor | None = None
         for link, weight in zip(self.links.unbind(2), self.weights.unbind(3), strict=True):
             inside = (link >= start) & (link < stop)
             index = torch.where(inside, link - start, 0) + first
             read = flat.index_select(0, index.flatten()).unflatten(0, index.shape)
-            own = torch.where(inside[:, None], weight, 0).transpose(1, 2)
-            total = total + own[..., None, None] * read
+            own = torch.where(inside[:, None], weight, 0).transpose(1, 2)[..., None, None]
+            total = own * read if total is None else torch.addcmul(total, own, read)
+        assert total is not None
         return total.transpose(1, 2)
 
     def dense_weights(self) -> Float[Tensor, "b cw r s"]:
@@ -118,12 +129,6 @@ class BlockMap:
         links = self.links[:, None].expand_as(self.weights)
         weights = self.weights.new_zeros(*self.weights.shape[:3], self.config.n_sources)
         return weights.scatter_add(3, links, self.weights)
-
-    def _stitch(self, blocks: Float[Tensor, "b c r s s"]) -> Float[Tensor, "b c H W"]:
-        rows, columns = self.grid
-        size = blocks.shape[-1]
-        stitched: Tensor = stitch(blocks, rows * size, columns * size)
-        return stitched
 
 
 def source_spans(config: OperatorConfig) -> dict[int, tuple[int, int]]:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.core.blocks import cut, stitch
+from neural_collage.core.blocks import stitch
 from neural_collage.core.fixed_point import (
     Anderson,
     Picard,
@@ -83,7 +83,9 @@ class Method:
                 solution = self._climb(mapping, size)
             offset = mapping.offset(size)
             return attach_implicit_gradient(
-                lambda z: offset + mapping.linear(z, size), solution, self.iteration
+                lambda z: mapping.image(mapping.linear(z, size) + offset, size),
+                solution,
+                self.iteration,
             )
         return self._climb(mapping, size)
 
@@ -94,7 +96,8 @@ class Method:
         octave, reductions = mapping.config.octave, mapping.config.reductions
         climbs = isinstance(self.solver, Pyramid) and self.gradient != "implicit"
         if not reductions:
-            return mapping.window(top, left, rows, columns).offset(size)
+            part = mapping.window(top, left, rows, columns)
+            return part.image(part.offset(size), size)
         if climbs and size % octave == 0 and 1 not in reductions:
             coarser = self._climb(mapping, size // octave)
             return self._ascend(mapping.window(top, left, rows, columns), coarser, size)
@@ -118,17 +121,21 @@ class Method:
 
     def _ascend(self, mapping: BlockMap, coarser: Tensor, size: int) -> Tensor:
         """The fixed point from that at the next coarser octave."""
-        known = mapping.offset(size) + mapping.from_coarser(coarser, size)
+        known = mapping.from_coarser(coarser, size) + mapping.offset(size)
+        start = mapping.image(known, size)
         if 1 not in mapping.config.reductions:
-            return known
-        return self._iterate(lambda z: known + mapping.from_same(z, size), known)
+            return start
+        return self._iterate(
+            lambda z: mapping.image(mapping.from_same(z, size) + known, size), start
+        )
 
     def _solve_at(self, mapping: BlockMap, size: int) -> Tensor:
         """The fixed point by iteration at one scale."""
         offset = mapping.offset(size)
+        start = mapping.image(offset, size)
         if not mapping.config.reductions:
-            return offset
-        return self._iterate(lambda z: offset + mapping.linear(z, size), offset)
+            return start
+        return self._iterate(lambda z: mapping.image(mapping.linear(z, size) + offset, size), start)
 
     def _iterate(self, function: Callable[[Tensor], Tensor], initial: Tensor) -> Tensor:
         gradient: IterationGradient = "unrolled" if self.gradient == "unrolled" else "implicit"
@@ -139,17 +146,17 @@ class Method:
 def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
     """The fixed point as the solution of the linear system of its pixels."""
     config = mapping.config
-    height, width = (n * size for n in config.grid)
     sources = _sources_of_pixels(config, size).to(mapping.bias)
     weights = mapping.dense_weights()[..., : config.n_own]
     matrix = torch.einsum("bcrs,nsp->bcrpn", weights, sources).flatten(2, 3)
     system = torch.eye(matrix.shape[-1], device=matrix.device, dtype=matrix.dtype) - matrix
-    offset = cut(mapping.offset(size), size).flatten(2)
+    offset = mapping.offset(size)
+    offset = offset.expand(*offset.shape[:3], size, size).flatten(2)
     if len(system[0]) == 1:  # one map: the channels are its right-hand sides
         pixels = torch.linalg.solve(system[:, 0], offset.mT).mT
     else:
         pixels = torch.linalg.solve(system, offset[..., None])[..., 0]
-    return stitch(pixels.unflatten(2, (config.n_ranges, size, size)), height, width)
+    return mapping.image(pixels.unflatten(2, (config.n_ranges, size, size)), size)
 
 
 @lru_cache(maxsize=64)

@@ -87,7 +87,7 @@ class CollageOperator(nn.Module):
         else:
             self.register_parameter("patches", None)
 
-    @torch.compiler.disable
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(
         self,
         weights: Float[Tensor, "b cw r k"],
@@ -159,8 +159,10 @@ class CollageOperator(nn.Module):
             offset = mapping.offset(size)
             iterates = [z]
             for _ in range(steps):
-                linear = mapping.linear(z, size) if self.config.reductions else 0
-                z = offset + linear
+                ranges = offset
+                if self.config.reductions:
+                    ranges = ranges + mapping.linear(z, size)
+                z = mapping.image(ranges, size)
                 iterates.append(z)
             return torch.stack(iterates)[..., :height, :width]
 
