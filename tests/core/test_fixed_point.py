@@ -194,7 +194,7 @@ def test_anderson_needs_fewer_steps_for_the_same_solution(radius: float) -> None
 
 
 def test_anderson_and_picard_have_the_same_implicit_gradient() -> None:
-    gradients = []
+    gradients: list[Tensor] = []
     for solver in (Picard(), Anderson(memory=3)):
         a = A.clone().requires_grad_()
         z, _ = fixed_point(affine(a, C), torch.zeros_like(C), solver)

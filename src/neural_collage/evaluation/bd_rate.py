@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neural_collage.core.errors import CollageError
-from neural_collage.evaluation.extras import needs_extra
+from neural_collage.core.extras import needs_extra
 
 with needs_extra("bench"):
     from scipy.interpolate import PchipInterpolator

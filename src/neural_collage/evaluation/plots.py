@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from neural_collage.evaluation.bd_rate import Curve
-from neural_collage.evaluation.extras import needs_extra
+from neural_collage.core.extras import needs_extra
 
 with needs_extra("bench"):
     from matplotlib.axes import Axes
