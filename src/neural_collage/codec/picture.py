@@ -6,8 +6,10 @@ given up on the way (the later frames of an animation, an oversized profile) rai
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -115,40 +117,61 @@ def image_bytes(image: Image.Image, suffix: str) -> bytes:
     return file.getvalue()
 
 
-def _read_file(path: Path, max_pixels: int | None) -> Picture:
+def read_samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
+    """(h, w) or (h, w, c) samples of an image: upright, as bytes, or as floats where grey is deep.
+
+    name: what the errors call it.
+
+    Raises:
+        ImageError: damaged or incomplete.
+    """
+    with _naming_damage(name):
+        image.load()
+        return _samples(ImageOps.exif_transpose(image))
+
+
+@contextmanager
+def open_picture(file: Path | BufferedReader, name: str) -> Iterator[Image.Image]:
+    """A picture file, of which only the header has been read, for as long as the block lasts.
+
+    Raises:
+        ImageError: whatever is wrong with the file, inside the block too; it starts with `name`.
+    """
     try:
-        if path.stat().st_size == 0 and path.is_file():
-            raise ImageError(f"{path}: the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit is below
-            image = Image.open(path)
-        with image:
-            return _read_pillow(image, str(path), max_pixels)
+        if isinstance(file, Path) and file.stat().st_size == 0 and file.is_file():
+            raise ImageError(f"{name}: the file is empty")
+        with Image.open(file) as image:
+            yield image
     except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file") from error
+        raise ImageError(f"{name}: no such file") from error
     except IsADirectoryError as error:
-        raise ImageError(f"{path}: is a folder, not a picture") from error
+        raise ImageError(f"{name}: is a folder, not a picture") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not a picture in a format that Pillow reads") from error
+        raise ImageError(f"{name}: not a picture in a format that Pillow reads") from error
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{path}: more pixels than Pillow's limit: reduce or cut it, or raise "
+            f"{name}: more pixels than Pillow's limit: reduce or cut it, or raise "
             "PIL.Image.MAX_IMAGE_PIXELS if you trust it"
         ) from error
     except CollageFormatError as error:
-        raise ImageError(f"{path}: {error}") from error
+        raise ImageError(f"{name}: {error}") from error
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_file(path: Path, max_pixels: int | None) -> Picture:
+    with ExitStack() as stack:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit is below
+            image = stack.enter_context(open_picture(path, str(path)))
+        return _read_pillow(image, str(path), max_pixels)
 
 
 def _read_pillow(image: Image.Image, name: str, max_pixels: int | None) -> Picture:
     _check_size(image.width, image.height, name, max_pixels)
-    try:
+    with _naming_damage(name):
         frames = getattr(image, "n_frames", 1)
-        image.load()
-        samples = _samples(ImageOps.exif_transpose(image))
-    except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
-        raise ImageError(f"{name}: damaged or incomplete picture: {error}") from error
+    samples = read_samples(image, name)
     if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG with previews behind it
         _warn(f"{name}: holds {frames} frames, only the first is used")
     profile = None if image.mode == "CMYK" else image.info.get("icc_profile") or None
@@ -156,6 +179,14 @@ def _read_pillow(image: Image.Image, name: str, max_pixels: int | None) -> Pictu
         _warn(f"{name}: its ICC profile of {len(profile)} bytes is left out")
         profile = None
     return replace(_from_array(samples, name, max_pixels), icc_profile=profile)
+
+
+@contextmanager
+def _naming_damage(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
+        raise ImageError(f"{name}: damaged or incomplete picture: {error}") from error
 
 
 def _samples(image: Image.Image) -> npt.NDArray[Any]:

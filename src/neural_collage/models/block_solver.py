@@ -29,7 +29,7 @@ from neural_collage.models.operator_config import OperatorConfig
 Gradient = Literal["implicit", "unrolled", "pyramid"]
 
 # Up to so many unknowns per channel, elimination costs less than iterating.
-ELIMINATION_LIMIT = 64
+ELIMINATION_LIMIT = 256
 
 
 @dataclass(frozen=True)

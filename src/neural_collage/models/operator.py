@@ -51,7 +51,7 @@ class CollageOperator(nn.Module):
 
     Parameters in half precision, as under autocast, are promoted to float32: a fixed point needs
     its digits. Under `torch.func.vmap` only what does not iterate works, which is the default as
-    long as the coarsest scale has at most 64 pixels (see `Pyramid`), and `trajectory`. A model
+    long as the coarsest scale has at most 256 pixels (see `Pyramid`), and `trajectory`. A model
     that is compiled by `torch.compile` runs this layer as it is: it is a few matrix products, and
     how many depends on values.
 

@@ -1,0 +1,200 @@
+"""Batches of crops, in an order that the number of processes and threads does not change.
+
+A loader can stop and go on in the middle of an epoch. Its workers are threads, because Pillow
+decodes without holding Python's lock: they share the decoded images, and crops need no copy
+between processes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from numpy import ndarray
+from torch import Tensor
+
+from neural_collage.core import isometry
+from neural_collage.core.errors import CheckpointError
+from neural_collage.data.crops import CropPlan
+from neural_collage.data.levels import binarise, to_float
+from neural_collage.data.store import ImageStore
+
+Pixels = UInt8[ndarray, "s c h w"]
+_AHEAD = 2  # blocks that workers prepare while one is used
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of each batch this process loads: items `rank`, `rank` + `world`, ... of it."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class CropLoader:
+    """Iterating gives the batches of the current epoch, float32 (b, c, h, w) in [0, 1].
+
+    Batch t of all processes together are the crops t * b * world to (t + 1) * b * world of the
+    epoch's plan. If the last batch cannot be shared equally, its first crops are repeated, at most
+    one for each process.
+
+    Lightning finds `sampler.set_epoch`, `state_dict` and `load_state_dict` by their names (and
+    misses `batch_sampler`): it says which epoch it is in, and keeps the position in checkpoints.
+
+    Args:
+        store: the images.
+        plan: the crops of an epoch, the same number in each.
+        crop: height and width.
+        batch_size: items of a batch in this process.
+        rounds: batches in a row that are cut at once, because they are made of the same images.
+        share: the part of this process.
+        num_workers: threads that work ahead; with 0 the caller waits for each batch.
+        bits: of the levels, see `levels.to_float`.
+        binary: draw black-and-white samples of the crops.
+    """
+
+    batch_sampler = None
+
+    def __init__(
+        self,
+        store: ImageStore,
+        plan: Callable[[int], CropPlan],
+        crop: tuple[int, int],
+        *,
+        batch_size: int,
+        rounds: int = 1,
+        share: Share = Share(),
+        num_workers: int = 0,
+        bits: int = 8,
+        binary: bool = False,
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._crop = crop
+        self._global_batch = batch_size * share.world
+        self._rounds = rounds
+        self._share = share
+        self._num_workers = num_workers
+        self._bits = bits
+        self._binary = binary
+        self._length = -(-len(plan(0)) // self._global_batch)
+        self._epoch = 0
+        self._position = (0, 0)  # epoch and batch that come next
+        self._resume_at = (0, 0)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def sampler(self) -> "CropLoader":
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch that the next iteration goes through."""
+        self._epoch = epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the last iteration stands."""
+        epoch, batch = self._position
+        return {"epoch": epoch, "batch": batch, "of": self._length, "size": self._global_batch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Let the next iteration go on from there, if it goes through the same epoch.
+
+        Raises:
+            CheckpointError: the state is in the middle of an epoch that had other batches.
+        """
+        theirs, ours = (state["of"], state["size"]), (self._length, self._global_batch)
+        if theirs != ours and 0 < state["batch"] < state["of"]:
+            raise CheckpointError(
+                f"the checkpoint is in an epoch of {theirs[0]} batches of {theirs[1]} images, and "
+                f"the data now gives {ours[0]} of {ours[1]}: resume with the same data, batch_size "
+                "(times processes) and crops_per_image"
+            )
+        self._resume_at = self._position = (state["epoch"], state["batch"])
+        self._epoch = state["epoch"] + (state["batch"] == state["of"])
+
+    def __iter__(self) -> Iterator[Float[Tensor, "b c h w"]]:
+        # Runs up to the first batch only when that is asked for: Lightning makes the iterator of
+        # a resumed training before it says which epoch it is.
+        epoch, (resume_epoch, batch) = self._epoch, self._resume_at
+        first = batch if epoch == resume_epoch else 0
+        self._resume_at = (0, 0)
+        plan = self._plan(epoch)
+        for number, (pixels, noise) in enumerate(self._batches(plan, first), first):
+            self._position = (epoch, number + 1)
+            levels = binarise(pixels, noise) if self._binary else pixels
+            yield to_float(torch.from_numpy(levels), self._bits)
+
+    def _batches(self, plan: CropPlan, first: int) -> Iterator[tuple[Pixels, Int64[ndarray, " s"]]]:
+        blocks = (
+            self._items(plan, max(start, first), min(start + self._rounds, self._length))
+            for start in range(first - first % self._rounds, self._length, self._rounds)
+        )
+        b = self._global_batch // self._share.world
+        for block, pixels in self._cut_all(blocks):
+            for start in range(0, len(block), b):
+                yield pixels[start : start + b], block.noise[start : start + b]
+
+    def _items(self, plan: CropPlan, start: int, stop: int) -> CropPlan:
+        """What this process loads of the batches from start to stop - 1."""
+        size, (rank, world) = self._global_batch, (self._share.rank, self._share.world)
+        index = np.arange(start * size, min(stop * size, len(plan)))
+        if missing := -len(index) % world:
+            index = np.concatenate([index, np.resize(index[-(len(index) % size) :], missing)])
+        return plan.take(index[rank::world])
+
+    def _cut_all(self, blocks: Iterator[CropPlan]) -> Iterator[tuple[CropPlan, Pixels]]:
+        """Cut block after block, some ahead if there are workers."""
+        if not self._num_workers:
+            for block in blocks:
+                pixels = self._room(block)
+                self._cut(block, pixels, 0, 1)
+                yield block, pixels
+            return
+        ahead: deque[tuple[CropPlan, Pixels, list[Future[None]]]] = deque()
+        pool = ThreadPoolExecutor(self._num_workers, thread_name_prefix="crops")
+        try:
+            for block in blocks:
+                ahead.append(self._submit(pool, block))
+                if len(ahead) > _AHEAD:
+                    yield _finished(*ahead.popleft())
+            while ahead:
+                yield _finished(*ahead.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, block: CropPlan
+    ) -> tuple[CropPlan, Pixels, list[Future[None]]]:
+        pixels, parts = self._room(block), self._num_workers
+        jobs = [pool.submit(self._cut, block, pixels, part, parts) for part in range(parts)]
+        return block, pixels, jobs
+
+    def _room(self, block: CropPlan) -> Pixels:
+        return np.empty((len(block), self._store.channels, *self._crop), np.uint8)
+
+    def _cut(self, block: CropPlan, out: Pixels, part: int, parts: int) -> None:
+        """Fill in the crops of every `parts`-th image of a block, getting each image once."""
+        _, rank = np.unique(block.image, return_inverse=True)
+        by_image = np.argsort(block.image, kind="stable")
+        mine = by_image[rank[by_image] % parts == part]
+        images, tops, lefts = block.image.tolist(), block.top.tolist(), block.left.tolist()
+        height, width = self._crop
+        for image, positions in groupby(mine.tolist(), key=images.__getitem__):
+            pixels = self._store[image]
+            for i in positions:
+                out[i] = pixels[:, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]
+        for code in set(block.isometry[mine].tolist()) - {isometry.IDENTITY}:
+            turned = mine[block.isometry[mine] == code]
+            out[turned] = isometry.apply(torch.from_numpy(out[turned]), code).numpy()
+
+
+def _finished(block: CropPlan, pixels: Pixels, jobs: list[Future[None]]) -> tuple[CropPlan, Pixels]:
+    for job in jobs:
+        job.result()
+    return block, pixels

@@ -1,0 +1,220 @@
+"""Where images come from: folders, parquet files and the Hugging Face hub, all as one `Images`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import datasets
+import huggingface_hub
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined] # not in __all__
+
+from neural_collage.codec.picture import PICTURE_SUFFIXES
+from neural_collage.core.errors import DataError
+from neural_collage.data.images import Images
+
+KNOWN_NAMES = {
+    "mnist": "ylecun/mnist",  # 28x28 digits; splits train, test
+    "cifar10": "uoft-cs/cifar10",  # 32x32 photos; splits train, test
+    "ffhq": "merkol/ffhq-256",  # 256x256 faces; split train
+    "dota": "HichTala/dota",  # aerial scenes; splits train, validation, test
+}
+"""Short names of data sets on the hub, where images are in a column `image` or `img`."""
+
+_SPLIT_NAMES = {"val": ("val", "validation", "valid", "dev")}
+_COLUMNS = ("image", "img")
+_PROBE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of images, or a part of it.
+
+    Attributes:
+        path: a folder of images, searched recursively; a parquet file, or a folder of them, with
+            encoded images in a column `image` or `img`; mnist, cifar10, ffhq or dota; or the name
+            of a data set on the Hugging Face hub, such as `ylecun/mnist`.
+        split: which split of it; of a folder of images, which subfolder. By default the one that
+            suits the use (train, val or test), and the whole of a folder of images.
+        start: the first image to use, in the order of rows or of the names of files.
+        stop: the image to stop before, by default the end.
+    """
+
+    path: str
+    split: str | None = None
+    start: int = 0
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or (self.stop is not None and self.stop <= self.start):
+            raise ValueError(
+                f"start and stop must be 0 <= start < stop, not {self.start} and {self.stop}"
+            )
+
+
+def open_images(
+    source: str | Source,
+    *,
+    use: Literal["train", "val", "test"] = "train",
+    channels: Literal[1, 3] = 3,
+    resize: int | None = None,
+) -> Images:
+    """Open a set of images without decoding any.
+
+    use: names the split where the source does not.
+    channels: 1 makes colour images grey, 3 makes grey images RGB; alpha is dropped.
+    resize: length of the shorter side that images are brought to.
+
+    Raises:
+        DataError: there is no such set, no such split, no image in it, or no way to the hub. The
+            last is found out within seconds, and data sets that were downloaded before still open.
+    """
+    source = Source(source) if isinstance(source, str) else source
+    path = Path(source.path).expanduser()
+    if path.is_dir():
+        files = sorted(path.rglob("*.parquet"))
+        rows = _parquet_rows(files, source, use) if files else _folder_rows(path, source)
+    elif path.is_file():
+        rows = _parquet_rows([path], source, use)
+    elif source.path in KNOWN_NAMES or _may_be_on_hub(source.path):
+        rows = _hub_rows(KNOWN_NAMES.get(source.path, source.path), source, use)
+    else:
+        raise DataError(
+            f"{source.path}: no such folder or file: give a folder of images, a parquet file, "
+            f"a name on the hub such as ylecun/mnist, or one of {', '.join(KNOWN_NAMES)}"
+        )
+    stop = len(rows) if source.stop is None else min(source.stop, len(rows))
+    if source.start >= stop:
+        raise DataError(
+            f"{source.path}: holds {len(rows)} images, none left from {source.start} on: "
+            "check the path, the split and `start`"
+        )
+    return Images(rows.select(range(source.start, stop)), source.path, channels, resize)
+
+
+def _folder_rows(folder: Path, source: Source) -> datasets.Dataset:
+    folder = folder / (source.split or "")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder: leave out the split, or name a subfolder")
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    )
+    if not paths:
+        raise DataError(
+            f"{folder}: holds no images and no parquet files: an image ends in "
+            f"{', '.join(PICTURE_SUFFIXES)}"
+        )
+    return _image_column(datasets.Dataset.from_dict({"image": [str(p) for p in paths]}), source)
+
+
+def _parquet_rows(files: Sequence[Path], source: Source, use: str) -> datasets.Dataset:
+    """A file that stands alone is taken whole; of several, those of the split."""
+    if len(files) > 1:
+        names = {file: file.stem.split("-")[0] for file in files}  # train-00000-of-00002.parquet
+        split = _choose_split(sorted(set(names.values())), source, use)
+        files = [file for file in files if names[file] == split]
+    elif source.split is not None:
+        _choose_split([files[0].stem.split("-")[0]], source, use)
+    with _quiet():
+        try:
+            rows = datasets.Dataset.from_parquet([str(file) for file in files])
+        except Exception as error:  # pyarrow and datasets wrap damage in many kinds of errors
+            cause = str(error.__cause__ or error).splitlines()[0]
+            raise DataError(f"{files[0]}: not a readable parquet file: {cause}") from error
+    return _image_column(rows, source)
+
+
+def _hub_rows(name: str, source: Source, use: str) -> datasets.Dataset:
+    reachable = _hub_has(name)
+    remedy = (
+        f"download it where there is a network (load_dataset({name!r}) of the package datasets), "
+        "or give a local folder of images or of parquet files"
+    )
+    try:
+        with _offline(not reachable):
+            splits = datasets.load_dataset(name)
+    except Exception as error:  # network, disk, format: nothing in common but the name
+        cause = "cannot be loaded" if reachable else "the hub cannot be reached"
+        detail = str(error).splitlines()[0] if reachable and str(error) else ""
+        raise DataError(
+            f"{source.path}: {cause}{detail and f' ({detail})'}, and no earlier download of "
+            f"{name} was found: {remedy}"
+        ) from error
+    return _image_column(splits[_choose_split(list(splits), source, use)], source)
+
+
+def _hub_has(name: str) -> bool:
+    """Whether the hub holds a data set; False if nobody answers within seconds.
+
+    `datasets` itself would go on trying for half a minute.
+    """
+    try:
+        huggingface_hub.HfApi().dataset_info(name, timeout=_PROBE_SECONDS)
+    except RepositoryNotFoundError as error:
+        raise DataError(
+            f"{name}: neither a local folder or file nor a data set on the hub (a private one "
+            f"needs `hf auth login`); short names are {', '.join(KNOWN_NAMES)}"
+        ) from error
+    except Exception:  # whichever HTTP client the hub's library uses
+        return False
+    return True
+
+
+def _may_be_on_hub(path: str) -> bool:
+    try:
+        validate_repo_id(path)
+    except HFValidationError:
+        return False
+    return path.count("/") == 1
+
+
+def _choose_split(available: Sequence[str], source: Source, use: str) -> str:
+    wanted = (source.split,) if source.split is not None else _SPLIT_NAMES.get(use, (use,))
+    for split in wanted:
+        if split in available:
+            return split
+    raise DataError(
+        f"{source.path}: no split {wanted[0]!r}, only {', '.join(available)}: name one of these "
+        "as `split`, and hold out a part of it with `start` and `stop` if need be"
+    )
+
+
+def _image_column(rows: datasets.Dataset, source: Source) -> datasets.Dataset:
+    """Only the images, not decoded, as a column `image`."""
+    column = next((name for name in _COLUMNS if name in rows.column_names), None)
+    if column is None:
+        raise DataError(
+            f"{source.path}: no column {' or '.join(_COLUMNS)}, only {', '.join(rows.column_names)}"
+        )
+    rows = rows.select_columns([column]).cast_column(column, datasets.Image(decode=False))
+    return rows if column == "image" else rows.rename_column(column, "image")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars of `datasets`, which come up even for a second of work."""
+    shown = not datasets.utils.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+@contextmanager
+def _offline(offline: bool) -> Iterator[None]:
+    """With `datasets` looking only at what was downloaded before, if `offline`."""
+    flags = (datasets.config, huggingface_hub.constants)
+    before = [module.HF_HUB_OFFLINE for module in flags]
+    for module, flag in zip(flags, before, strict=True):
+        module.HF_HUB_OFFLINE = flag or offline
+    try:
+        yield
+    finally:
+        for module, flag in zip(flags, before, strict=True):
+            module.HF_HUB_OFFLINE = flag
