@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Photo, Run
 
-COMMANDS = ("compress", "decompress", "info", "benchmark")
+COMMANDS = ("compress", "decompress", "info", "train", "evaluate", "benchmark")
 
 # Stops in the middle of a job: once the named function is called, says so and waits.
 STUCK = """

@@ -17,11 +17,15 @@ def compress(
         str, typer.Option("--codec", metavar="|".join(CODECS), help="How to compress.")
     ] = "fractal",
     quality: Annotated[
-        int, typer.Option("--quality", "-q", min=1, max=100, help="1 smallest, 100 best.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            "--quality", "-q", min=1, max=100, help="1 smallest, 100 best; 50 if left out."
+        ),
+    ] = None,
     effort: Annotated[
-        int, typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files.")
-    ] = 5,
+        int | None,
+        typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files; 5 if left out."),
+    ] = None,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
     json: options.Json = False,

@@ -24,11 +24,11 @@ def read_collage_file(path: Path) -> bytes:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a file under another name beside `path`, then rename it; replaces an old file.
 
     Whatever interrupts this, Ctrl-C included, the folder holds the old file or the new one, and
-    nothing else.
+    nothing else. With `durable` that holds for a power failure too; it waits for the disk.
 
     Raises:
         OutputError: the folder cannot be written to, or `path` is a folder or a device.
@@ -38,7 +38,11 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         try:
-            temporary.write_bytes(data)
+            with temporary.open("wb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105 - the one name for it that says "atomic"
         except BaseException:
             temporary.unlink(missing_ok=True)

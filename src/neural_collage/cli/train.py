@@ -1,0 +1,166 @@
+"""`collage train` and `collage evaluate`: experiments described by a config."""
+
+import json as json_format
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Context of a command that takes every key of a config as an option."""
+
+Config = Annotated[
+    list[Path],
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="A YAML file that describes the experiment; of several, the later ones win.",
+        show_default=False,
+    ),
+]
+
+
+def train(
+    ctx: typer.Context,
+    config: Config = [],  # noqa: B006 - typer makes a list of its own
+    ckpt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="last|PATH",
+            help="Resume from the last checkpoint in the run folder, or from this one.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a training in the run folder.")
+    ] = False,
+    help_config: Annotated[
+        bool, typer.Option("--help-config", help="List the keys of a config and exit.")
+    ] = False,
+) -> None:
+    """Train what a config describes.
+
+    Every key of the config may be given as an option too, and then counts more than the file:
+
+    collage train --config configs/autoencoding/mlp.yaml --trainer.max_steps 500
+
+    The run folder, runs/NAME for NAME.yaml unless trainer.default_root_dir says otherwise, gets
+    checkpoints, metrics.csv, TensorBoard's files, pictures, and the whole config. SIGTERM or Ctrl-C
+    stops after the step at hand and saves; --ckpt last goes on from there, or starts if there is
+    nothing yet. --trainer.fast_dev_run true tries one batch of everything and writes nothing.
+    """
+    arguments = [] if help_config else _arguments(ctx, config)
+    with _training_extra():
+        from neural_collage.training.experiment import config_help, training
+
+    if help_config:
+        typer.echo(config_help())
+        return
+    with _one_line_errors(ctx), _warnings_as_lines():
+        experiment = training(arguments, ckpt, overwrite=overwrite)
+        for line in experiment.introduction(ckpt):
+            _status(line)
+        experiment.fit()
+        _status(experiment.conclusion())
+
+
+def evaluate(
+    ctx: typer.Context,
+    ckpt: Annotated[
+        str,
+        typer.Option(
+            metavar="last|best|PATH",
+            help="A checkpoint of the run folder, or this one.",
+            show_default=False,
+        ),
+    ],
+    config: Config = [],  # noqa: B006
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a trained model on the validation and test pictures of its config.
+
+    The averaged weights of the checkpoint are used. Every key of the config may be given as an
+    option too, as in `collage train`.
+    """
+    arguments = _arguments(ctx, config)
+    with _training_extra():
+        from neural_collage.training.experiment import evaluation
+
+    with _one_line_errors(ctx), _warnings_as_lines():
+        experiment = evaluation(arguments, ckpt)
+        metrics = experiment.evaluate()
+    if json:
+        facts = {"checkpoint": str(experiment.checkpoint), "step": experiment.step}
+        typer.echo(json_format.dumps({**facts, "metrics": metrics}))
+        return
+    typer.echo(f"{experiment.checkpoint} after step {experiment.step}")
+    for name, value in metrics.items():
+        typer.echo(f"{name:24} {value:.6g}")
+
+
+def _arguments(ctx: typer.Context, config: list[Path]) -> list[str]:
+    """What the config's parser gets; finds the commonest mistakes before the slow imports."""
+    if not config:
+        raise typer.BadParameter("--config FILE is missing", ctx)
+    for file in config:
+        if not file.is_file():
+            typer.echo(f"collage: {file}: no such config file", err=True)
+            raise typer.Exit(2)
+    return [*(word for file in config for word in ("--config", str(file))), *ctx.args]
+
+
+@contextmanager
+def _training_extra() -> Iterator[None]:
+    from neural_collage.core.extras import needs_extra
+
+    with needs_extra("train"):
+        yield
+
+
+@contextmanager
+def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
+    """Exit codes: 2 for a wrong config, 128 and the number of the signal for a stopped training.
+
+    An error that stops all processes of a training is reported by the first of them.
+    """
+    from neural_collage.cli.jobs import one_line, report_error
+    from neural_collage.core.errors import CheckpointError, ConfigError, TrainingError
+    from neural_collage.training.interruption import TrainingStoppedError
+    from neural_collage.training.processes import is_first_process
+
+    try:
+        yield
+    except (CheckpointError, ConfigError, TrainingError) as error:
+        if is_first_process():
+            report_error(one_line(error), error, debug=bool(ctx.obj))
+        if isinstance(error, TrainingStoppedError):
+            # A launcher would kill the first process, which may still be saving, if another failed.
+            raise typer.Exit(128 + error.signal if is_first_process() else 0) from error
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Show each warning once, as one line, at once: a training may take days."""
+    from neural_collage.training.processes import is_first_process
+    from neural_collage.training.quiet import quiet_lightning
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if is_first_process():
+            typer.echo(f"collage: warning: {' '.join(str(message).split())}", err=True)
+
+    with quiet_lightning():
+        shown, warnings.showwarning = warnings.showwarning, show
+        try:
+            yield
+        finally:
+            warnings.showwarning = shown
+
+
+def _status(line: str) -> None:
+    from neural_collage.training.processes import is_first_process
+
+    if is_first_process():
+        typer.echo(line, err=True)

@@ -1,0 +1,136 @@
+"""Reading and writing checkpoints, so that a file is whole or not there, and never trusted blindly.
+
+A checkpoint is Lightning's, read without running any code that it might hold, plus the `config`
+of the experiment it belongs to.
+"""
+
+import io
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from torch import nn
+
+from neural_collage.codec.files import write_atomically
+from neural_collage.core.errors import CheckpointError, OutputError
+
+CONFIG = "config"
+"""The key of the experiment's config in a checkpoint."""
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """How a trainer writes checkpoints, so that a full disk leaves the one before, and reads them.
+
+    Both raise CheckpointError.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(Path(path), buffer.getvalue(), durable=True)
+        except OutputError as error:
+            raise CheckpointError(str(error)) from error
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint, on the CPU.
+
+    Raises:
+        CheckpointError: missing, damaged, or no checkpoint; the message names another one.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:  # torch checks no sums
+            if file.testzip():
+                raise zipfile.BadZipFile
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint{_alternative(path)}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise CheckpointError(f"{path}: cannot be read: {reason}{_alternative(path)}") from error
+    except Exception as error:  # what damaged bytes may lead to is not documented
+        raise CheckpointError(f"{path}: is damaged or no checkpoint{_alternative(path)}") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", "global_step"} <= checkpoint.keys():
+        raise CheckpointError(f"{path}: is not a checkpoint of a training{_alternative(path)}")
+    return checkpoint
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load the averaged weights of the network that a checkpoint's task holds.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or belongs to another network.
+    """
+    state = read_checkpoint(path)["state_dict"]
+    prefix = "model."
+    try:
+        model.load_state_dict(
+            {n.removeprefix(prefix): value for n, value in state.items() if n.startswith(prefix)}
+        )
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path}: holds weights of another network than this {type(model).__name__}: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+
+
+def require_same_model(
+    path: Path,
+    checkpoint: Mapping[str, Any],
+    config: Mapping[str, Any],
+    apart_from: Collection[str] = (),
+) -> None:
+    """Check that a checkpoint was made with the `model` part of this config.
+
+    apart_from: keys of the task that may differ.
+
+    Raises:
+        CheckpointError: it was not; the message names the keys that differ.
+    """
+    if CONFIG not in checkpoint:
+        raise CheckpointError(f"{path}: was not made by `collage train`: it holds no config")
+    theirs = dict(_leaves(checkpoint[CONFIG]["model"], "model"))
+    ours = dict(_leaves(config["model"], "model"))
+    different = [
+        f"{key} ({theirs.get(key, 'absent')} there, {ours.get(key, 'absent')} here)"
+        for key in dict.fromkeys([*theirs, *ours])
+        if (key not in theirs or key not in ours or theirs[key] != ours[key])
+        and not any(key.startswith(f"model.init_args.{name}") for name in apart_from)
+    ]
+    if different:
+        raise CheckpointError(
+            f"{path}: was made with another config: {'; '.join(different)}: use the config.yaml "
+            "of its run, or start a new run"
+        )
+
+
+def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
+    """The dotted keys of a nested config and their values."""
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}")
+    else:
+        yield key, value
+
+
+def _alternative(path: Path) -> str:
+    """What to use instead of a checkpoint that cannot be used: the newest other one beside it."""
+    others = [p for p in path.parent.glob("*.ckpt") if p != path] if path.parent.is_dir() else []
+    if not others:
+        return ": start a new run"
+    newest = max(others, key=lambda p: p.stat().st_mtime)
+    return f": use --ckpt {newest}"

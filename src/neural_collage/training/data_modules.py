@@ -1,0 +1,233 @@
+"""Images for Lightning: crops of photographs or whole small images, for training and testing."""
+
+import math
+from functools import cached_property
+from typing import Literal
+
+from lightning.pytorch import LightningDataModule
+
+from neural_collage.core.errors import DataError
+from neural_collage.core.isometry import N_ISOMETRIES
+from neural_collage.data.crops import CropPlan, centre_crops, random_crops, tiles
+from neural_collage.data.loader import CropLoader, Share
+from neural_collage.data.sources import Source, open_images
+from neural_collage.data.store import ImageStore, MemoryBudget
+
+Use = Literal["train", "val", "test"]
+_BLOCK_BYTES = 2**26  # crops cut at once; an image whose crops need more may be decoded again
+_USES: dict[str, tuple[Use, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+}
+
+
+class ImageData(LightningDataModule):
+    """Batches of crops, float32 (b, c, h, w) in [0, 1].
+
+    Training takes random crops, turned at random, in an order that depends on the seed and the
+    epoch alone: not on the number of workers or of processes that share a batch, nor on whether
+    training was interrupted. Validation and testing take the same crops each time, not turned.
+
+    Args:
+        train: images to train on: a folder (searched recursively), a parquet file or a folder of
+            them, mnist, cifar10, ffhq, dota, a name on the Hugging Face hub, or a `Source` for a
+            certain split or part of these.
+        val: images to validate on, likewise.
+        test: images to test on, likewise.
+        crop: height and width of the crops, one number if they are equal. Whole images are crops
+            of the images' size.
+        batch_size: crops in a batch of one process.
+        crops_per_image: random crops that an epoch takes of each image.
+        augment: how training crops are turned: not at all, mirrored left to right, or by all flips
+            and rotations that keep the crop's shape.
+        val_crops: what of an image is validated and tested on: the centre, or tiles that cover it.
+        channels: 1 for grey, 3 for RGB.
+        resize: bring the shorter side of every image to this length first.
+        undersized: what to do with images smaller than the crop: refuse them, or leave them out.
+        binarise: turn levels into black and white at random: once for each image (static), or anew
+            for each crop (dynamic; validation is static all the same).
+        bits: keep so many bits of each level; 5 gives 32 levels, still from 0 to 1.
+        limit: use only so many images of each set.
+        memory: bytes of decoded images to keep, in each process. Images beyond it are decoded once
+            in every epoch (unless their crops fill more than 64 MiB at a time).
+        num_workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
+        seed: of shuffling, crops, turns and binarisation.
+
+    Raises:
+        ValueError: arguments that make no sense, all of them in one message.
+    """
+
+    def __init__(
+        self,
+        train: str | Source | None = None,
+        val: str | Source | None = None,
+        test: str | Source | None = None,
+        *,
+        crop: int | tuple[int, int] = 64,
+        batch_size: int = 32,
+        crops_per_image: int = 1,
+        augment: Literal["none", "mirror", "all"] = "all",
+        val_crops: Literal["centre", "tiles"] = "centre",
+        channels: Literal[1, 3] = 3,
+        resize: int | None = None,
+        undersized: Literal["error", "skip"] = "error",
+        binarise: Literal["none", "static", "dynamic"] = "none",
+        bits: int = 8,
+        limit: int | None = None,
+        memory: int = 2**30,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.sources: dict[Use, str | Source | None] = {"train": train, "val": val, "test": test}
+        self.crop = (crop, crop) if isinstance(crop, int) else crop
+        self.batch_size = batch_size
+        self.crops_per_image = crops_per_image
+        self.augment = augment
+        self.val_crops = val_crops
+        self.channels: Literal[1, 3] = channels
+        self.resize = resize
+        self.undersized = undersized
+        self.binarise = binarise
+        self.bits = bits
+        self.limit = limit
+        self.memory = memory
+        self.num_workers = num_workers
+        self.seed = seed
+        if problems := self._problems():
+            raise ValueError("; ".join(problems))
+        self._stores: dict[Use, ImageStore] = {}
+        self._train_loader: CropLoader | None = None
+        self._resume_at: dict[str, int] | None = None
+
+    def setup(self, stage: str) -> None:
+        """Open the images of a stage, so that what is wrong with them shows before it begins.
+
+        Raises:
+            DataError, ImageError: see `open_images` and `ImageStore`.
+        """
+        without_val = stage == "fit" and self.sources["val"] is None
+        if without_val and self.trainer is not None:
+            self.trainer.limit_val_batches = 0
+        for use in _USES.get(stage, ()):
+            if not (without_val and use == "val"):
+                self._store(use)
+
+    def train_dataloader(self) -> CropLoader:
+        store, share = self._store("train"), self._share()
+        overfit = getattr(self.trainer, "overfit_batches", 0) > 0
+        codes = {"none": 1, "mirror": 2, "all": 4 if self.crop[0] != self.crop[1] else N_ISOMETRIES}
+
+        def plan(epoch: int) -> CropPlan:
+            return random_crops(
+                store.sizes,
+                self.crop,
+                per_image=self.crops_per_image,
+                batch=self.batch_size * share.world,
+                isometries=codes[self.augment],
+                seed=self.seed,
+                epoch=0 if overfit else epoch,
+            )
+
+        self._train_loader = CropLoader(
+            store,
+            plan,
+            self.crop,
+            batch_size=self.batch_size,
+            rounds=min(self.crops_per_image, self._batches_at_once()),
+            share=share,
+            num_workers=self.num_workers,
+            bits=self.bits,
+            binary=self.binarise == "dynamic",
+        )
+        if self._resume_at is not None:
+            self._train_loader.load_state_dict(self._resume_at)
+            self._resume_at = None
+        return self._train_loader
+
+    def val_dataloader(self) -> CropLoader:
+        return self._fixed_loader("val")
+
+    def test_dataloader(self) -> CropLoader:
+        return self._fixed_loader("test")
+
+    def state_dict(self) -> dict[str, int]:
+        """The position in the training images.
+
+        Lightning would keep it with the loader, but does not restore it there if a learning rate
+        schedule asked for the number of steps before.
+        """
+        return {} if self._train_loader is None else self._train_loader.state_dict()
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from there; raises what `CropLoader.load_state_dict` raises."""
+        if self.trainer is not None and self.trainer.state.fn != "fit":
+            return
+        if self._train_loader is None:
+            self._resume_at = state
+        else:
+            self._train_loader.load_state_dict(state)
+
+    @cached_property
+    def _budget(self) -> MemoryBudget:  # made late: it cannot be sent to another process
+        return MemoryBudget(self.memory)
+
+    def _fixed_loader(self, use: Use) -> CropLoader:
+        store = self._store(use)
+        cut = tiles if self.val_crops == "tiles" else centre_crops
+        plan = cut(store.sizes, self.crop)
+        return CropLoader(
+            store,
+            lambda epoch: plan,
+            self.crop,
+            batch_size=self.batch_size,
+            rounds=self._batches_at_once() if self.val_crops == "tiles" else 1,
+            share=self._share(),
+            num_workers=self.num_workers,
+            bits=self.bits,
+        )
+
+    def _store(self, use: Use) -> ImageStore:
+        if use in self._stores:
+            return self._stores[use]
+        source = self.sources[use]
+        if source is None:
+            raise DataError(f"no images for this: set `{use}` of the data")
+        images = open_images(source, use=use, channels=self.channels, resize=self.resize)
+        fixed = self.binarise == "static" or (self.binarise == "dynamic" and use != "train")
+        self._stores[use] = ImageStore(
+            images if self.limit is None else images.first(self.limit),
+            self.crop,
+            skip_small=self.undersized == "skip",
+            budget=self._budget,
+            binary_seed=self.seed if fixed else None,
+        )
+        return self._stores[use]
+
+    def _batches_at_once(self) -> int:
+        return max(1, _BLOCK_BYTES // (self.batch_size * self.channels * math.prod(self.crop)))
+
+    def _share(self) -> Share:
+        trainer = self.trainer
+        return Share() if trainer is None else Share(trainer.global_rank, trainer.world_size)
+
+    def _problems(self) -> list[str]:
+        counts = {
+            "batch_size": self.batch_size,
+            "crops_per_image": self.crops_per_image,
+            "crop": min(self.crop),
+            "limit": 1 if self.limit is None else self.limit,
+        }
+        problems = [f"{name} must be at least 1, not {n}" for name, n in counts.items() if n < 1]
+        if not any(self.sources.values()):
+            problems.append("no images: set train, val or test")
+        if not 1 <= self.bits <= 8:
+            problems.append(f"bits must be 1 to 8, not {self.bits}")
+        if self.bits < 8 and self.binarise != "none":
+            problems.append("binarise leaves one bit: leave bits at 8")
+        if self.resize is not None and self.resize < max(self.crop):
+            problems.append(f"resize={self.resize} is smaller than crop={self.crop}")
+        if self.memory < 0 or self.num_workers < 0:
+            problems.append("memory and num_workers must not be negative")
+        return problems
