@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neural_collage.codec.image import CollageImage
     from neural_collage.core.collage import Collage
     from neural_collage.core.errors import (
+        CheckpointError,
         CollageError,
         CollageFormatError,
         ImageError,
@@ -28,18 +29,25 @@ if TYPE_CHECKING:
         NotConvergedError,
         OutputError,
     )
+    from neural_collage.models.neural_collage import NeuralCollage
+    from neural_collage.models.operator import CollageOperator
+    from neural_collage.models.operator_config import OperatorConfig
 
 __version__ = version("neural-collage")
 
 __all__ = [
+    "CheckpointError",
     "Collage",
     "CollageError",
     "CollageFormatError",
     "CollageImage",
+    "CollageOperator",
     "ImageError",
     "MissingExtraError",
+    "NeuralCollage",
     "NotContractiveError",
     "NotConvergedError",
+    "OperatorConfig",
     "OutputError",
     "compress",
     "decompress",
@@ -52,6 +60,9 @@ _HOME = {
     "neural_collage.codec.api": ("compress", "decompress", "encode", "load", "save"),
     "neural_collage.codec.image": ("CollageImage",),
     "neural_collage.core.collage": ("Collage",),
+    "neural_collage.models.neural_collage": ("NeuralCollage",),
+    "neural_collage.models.operator": ("CollageOperator",),
+    "neural_collage.models.operator_config": ("OperatorConfig",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -13,9 +13,7 @@ def round_up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def pad_to_multiple(
-    image: Float[Tensor, "*b c h w"], multiple: int
-) -> Float[Tensor, "*b c H W"]:
+def pad_to_multiple(image: Float[Tensor, "*b c h w"], multiple: int) -> Float[Tensor, "*b c H W"]:
     """Repeat the last row and column until both sides are multiples of `multiple`."""
     *lead, height, width = image.shape
     right, bottom = round_up(width, multiple) - width, round_up(height, multiple) - height
