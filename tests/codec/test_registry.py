@@ -13,7 +13,10 @@ def test_every_codec_is_found_by_name_and_by_number(name: str) -> None:
 
 
 def test_numbers_are_part_of_the_format() -> None:
-    assert {name: entry.id for name, entry in CODECS.items()} == {"fractal": 1}
+    assert {name: entry.id for name, entry in CODECS.items()} == {
+        "fractal": 1,
+        "poli2022": 3,
+    }
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:

@@ -102,6 +102,22 @@ def test_offsets_of_windows_are_those_of_the_canvas(recipe: Recipe) -> None:
             close(got, offset[:, y : y + height, x : x + width])
 
 
+@pytest.mark.parametrize("pixels", ["all", "a rectangle of each block", "scattered"])
+def test_many_pixels_of_a_block_are_those_of_the_canvas(pixels: str) -> None:
+    """From grids of their rows and columns, or, where those are too large, one by one."""
+    collage = Recipe(16, 24, (8,), step=4, channels=3, patches=5, shared=False).make()
+    scale = Fraction(16)
+    canvas = offset_in_window(collage, scale, Window(0, 0, 256, 384))
+    rows, columns = torch.meshgrid(torch.arange(256), torch.arange(384), indexing="ij")
+    chosen = {
+        "all": torch.ones(256, 384, dtype=torch.bool),
+        "a rectangle of each block": (rows % 128 < 40) & (columns % 128 > 70),
+        "scattered": torch.rand(256, 384) < 0.1,
+    }[pixels]
+    found = offset_at_pixels(collage, scale, rows[chosen], columns[chosen])
+    close(found, canvas[:, chosen])
+
+
 @pytest.mark.parametrize(
     "recipe",
     [Recipe(20, 33, (8, 4), step=4, patches=2), Recipe(9, 13, (3,), pooling=3, step=9)],

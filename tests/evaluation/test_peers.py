@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from neural_collage.codec.picture import to_pil
 from neural_collage.core.errors import CollageError
 from neural_collage.evaluation.metrics import psnr
 from neural_collage.evaluation.peers import PEERS, BenchmarkCodec, benchmark_codecs
+from tests.pictures import photo_crop
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="Pillow built without AVIF")
 PEER_NAMES = [
@@ -46,5 +48,13 @@ def test_a_codec_named_twice_is_measured_once() -> None:
 
 
 def test_an_unknown_codec_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(CollageError, match=r"unknown codec 'gif'.*fractal, jpeg, webp"):
+    with pytest.raises(CollageError, match=r"unknown codec 'gif'.*fractal, poli2022, jpeg, webp"):
         benchmark_codecs(["jpeg", "gif"])
+
+
+def test_a_codec_of_a_single_rate_has_one_quality_and_no_options() -> None:
+    (codec,) = benchmark_codecs(["poli2022"], qualities=[10, 90], effort=9)
+    assert (list(codec.qualities), dict(codec.options)) == ([50], {})
+    picture = to_pil(photo_crop(60))
+    decoded = codec.decode(codec.encode(picture, codec.qualities[0]))
+    assert 15 < psnr(np.asarray(picture), decoded) < 50

@@ -11,33 +11,38 @@ from neural_collage.codec.container import Header
 from neural_collage.codec.files import read_collage_file, write_atomically
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.picture import ImageLike, read_picture
-from neural_collage.codec.registry import get_codec
+from neural_collage.codec.registry import CODECS, get_codec
 from neural_collage.core.errors import CollageError, CollageFormatError
 from neural_collage.core.pyramid import Region
+
+DEFAULT_QUALITY, DEFAULT_EFFORT = 50, 5
 
 
 def encode(
     image: ImageLike,
     *,
     codec: str = "fractal",
-    quality: int = 50,
-    effort: int = 5,
+    quality: int | None = None,
+    effort: int | None = None,
     device: str = "cpu",
 ) -> CollageImage:
     """Find the collage of a picture.
 
     image: a path, Pillow image, array or tensor, as `picture.read_picture` takes them.
-    quality: 1 (smallest) to 100 (best); effort: 0 (fastest) to 9 (most thorough search).
+    quality: 1 (smallest) to 100 (best), 50 if None; effort: 0 (fastest) to 9 (most thorough
+        search), 5 if None. Codecs of a single rate take neither.
     device: where to search, "cpu" or "cuda" or "cuda:1"; the file does not depend on it.
 
     Raises:
         ImageError: the picture cannot be read or used.
         CollageError: an argument is out of its range.
     """
-    _check_level("quality", quality, 1, 100)
-    _check_level("effort", effort, 0, 9)
-    check_device(device)
     coder = get_codec(codec)
+    if CODECS[codec].single_rate and (quality is not None or effort is not None):
+        raise CollageError(f"codec {codec!r} has a single rate: leave out quality and effort")
+    quality = _level("quality", quality, 1, 100, DEFAULT_QUALITY)
+    effort = _level("effort", effort, 0, 9, DEFAULT_EFFORT)
+    check_device(device)
     picture = read_picture(image)
     header = Header(
         codec=coder.id,
@@ -45,6 +50,8 @@ def encode(
         height=picture.height,
         mode=picture.mode,
         quality=quality,
+        colour_space=coder.colour_space,
+        model=coder.model,
         icc_profile=picture.icc_profile,
     )
     payload = coder.encode(picture, quality=quality, effort=effort, device=device)
@@ -55,8 +62,8 @@ def compress(
     image: ImageLike,
     *,
     codec: str = "fractal",
-    quality: int = 50,
-    effort: int = 5,
+    quality: int | None = None,
+    effort: int | None = None,
     device: str = "cpu",
 ) -> bytes:
     """`encode`, as the bytes of a .clg file."""
@@ -112,6 +119,9 @@ def check_device(device: str) -> None:
         raise CollageError(f"device {device!r} cannot be used on this machine: try cpu") from error
 
 
-def _check_level(name: str, value: int, low: int, high: int) -> None:
+def _level(name: str, value: int | None, low: int, high: int, default: int) -> int:
+    if value is None:
+        return default
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise CollageError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return value

@@ -44,6 +44,9 @@ class ColourSpace(IntEnum):
 
     YCBCR = 0
     """Full-range BT.601 luma and chroma of the gamma-encoded samples; grey is luma alone."""
+    RGB = 1
+    """The samples themselves, three planes for the colours and three for alpha; where grey or alpha
+    is one channel of the picture, it is the average of its three planes."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Entropy coding: the fractal syntax over constriction's range coder.
+"""Entropy coding: symbols with adaptive tables over constriction's range coder.
 
 Probabilities are integer counts handed over as whole numbers in float32; constriction turns them
 into fixed-point tables by basic arithmetic alone (`perfect=False`), so every machine gets the same
@@ -81,6 +81,15 @@ class SymbolReader:
         if real.any():
             result[real] = self._decode(_UNIFORM, sizes[real].astype(np.int32))
         return result
+
+    def finish(self) -> None:
+        """Check that nothing follows what was read.
+
+        Raises:
+            CollageFormatError: there is more.
+        """
+        if not self._decoder.maybe_exhausted():
+            raise CollageFormatError("the entropy-coded data is damaged: it is too long")
 
     def _decode(self, model: object, parameters: object) -> IntArray:
         try:

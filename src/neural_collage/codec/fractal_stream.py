@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.codec.colour import to_planes
-from neural_collage.codec.container import Header
+from neural_collage.codec.container import ColourSpace, Header
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.codec.image import Layer
 from neural_collage.codec.picture import Picture
@@ -87,6 +87,8 @@ class FractalCodec:
 
     name = "fractal"
     id = 1
+    colour_space = ColourSpace.YCBCR
+    model = None
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture."""

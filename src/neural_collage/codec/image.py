@@ -84,7 +84,13 @@ class CollageImage:
 
         Raises CollageFormatError if the payload is damaged.
         """
-        return codec_by_id(self.header.codec).layers(self.payload, self.header)
+        codec = codec_by_id(self.header.codec)
+        if self.header.colour_space != codec.colour_space:
+            raise CollageFormatError(
+                f"the file is damaged: codec {codec.name} has no colour space "
+                f"{self.header.colour_space.name}"
+            )
+        return codec.layers(self.payload, self.header)
 
     def decode(
         self, scale: float = 1, region: Region | None = None, device: str = "cpu"

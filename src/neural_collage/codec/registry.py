@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from neural_collage.core.errors import CollageError, CollageFormatError
 
 if TYPE_CHECKING:
-    from neural_collage.codec.container import Header
+    from neural_collage.codec.container import ColourSpace, Header, ModelId
     from neural_collage.codec.image import Layer
     from neural_collage.codec.picture import Picture
 
@@ -29,11 +29,19 @@ class Codec(Protocol):
     def id(self) -> int:
         """The number in the file, 1..255; never reused for another bitstream."""
 
+    @property
+    def colour_space(self) -> "ColourSpace":
+        """What the planes of its layers are."""
+
+    @property
+    def model(self) -> "ModelId | None":
+        """The network that its payloads need, if one is needed."""
+
     def encode(self, picture: "Picture", *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture, for quality 1..100 and effort 0..9."""
 
     def layers(self, payload: bytes, header: "Header") -> "tuple[Layer, ...]":
-        """The collages of a payload.
+        """The collages of a payload, whose header has the colour space of this codec.
 
         Raises:
             CollageFormatError: the payload is damaged or does not fit the header.
@@ -42,11 +50,15 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class CodecEntry:
-    """Where a codec lives: the number in the file, and the class that `module` holds."""
+    """Where a codec lives: the number in the file, and the class that `module` holds.
+
+    single_rate: it has one quality and one effort, which users cannot choose.
+    """
 
     id: int
     module: str
     cls: str
+    single_rate: bool = False
 
     def load(self) -> Codec:
         """Import the module and make the codec."""
@@ -56,6 +68,9 @@ class CodecEntry:
 
 CODECS: Mapping[str, CodecEntry] = {
     "fractal": CodecEntry(1, "neural_collage.codec.fractal_stream", "FractalCodec"),
+    "poli2022": CodecEntry(
+        3, "neural_collage.codec.poli2022_stream", "Poli2022Codec", single_rate=True
+    ),
 }
 
 

@@ -4,6 +4,7 @@ A pixel of range r at scale s reads one pixel of each domain of r at scale s / p
 these reads down octave by octave costs the window's pixels per octave, whatever the image's size.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ class PixelMap(NamedTuple):
 
 # A block of a window costs three small matrix products, as much as so many single pixels.
 _PIXELS_PER_BLOCK = 1024
+_GRID_BARGAIN = 4  # a position of a grid costs about a fourth of one by itself, at the least
+_PIXELS_AT_ONCE = 1 << 14  # bounds the memory for the series of single pixels
 
 
 def pixel_map(
@@ -108,8 +111,9 @@ def offset_at_pixels(
 ) -> Float[Tensor, "c n"]:
     """The constant part of the map, bias and patches, at single pixels of the canvas.
 
-    Pixels are treated together with those of blocks whose series end at about the same order, so
-    that smooth blocks cost little.
+    Where many pixels of a block are wanted, they are taken from a grid of its rows and columns.
+    The others are treated together with those of blocks whose series end at about the same order,
+    so that smooth blocks cost little.
     """
     block, row, column = _locate(collage, scale, rows, columns)
     touched = torch.zeros(len(collage.partition), dtype=torch.bool, device=block.device)
@@ -117,24 +121,57 @@ def offset_at_pixels(
     rank = touched.cumsum(0)[block] - 1
     series = _block_series(collage, scale, touched.nonzero()[:, 0])
     width = 1 / scaled(collage.partition.blocks[touched, 2], scale).to(series)
+    row_position, column_position = ((n + 0.5) * width[rank] for n in (row, column))
+    found: list[tuple[Tensor, Tensor]] = []  # numbers of pixels, and their values
+    rest = torch.ones_like(rank, dtype=torch.bool)
+    for of, pixels in _crowds(rank):
+        grid = _on_grid(series[:, of], row_position[pixels], column_position[pixels])
+        if grid is not None:
+            found.append((pixels, grid))
+            rest[pixels] = False
     p = series.shape[-1]
-    order = _order(series)[rank]
-    result = series.new_zeros(collage.channels, len(block))
+    order = torch.where(rest, _order(series)[rank], 0)
     lower = 0
     for upper in sorted({min(1 << n, p) for n in range(p.bit_length() + 1)}):
-        pixels = ((order > lower) & (order <= upper)).nonzero()[:, 0]
+        within = ((order > lower) & (order <= upper)).nonzero()[:, 0]
         lower = upper
-        if not len(pixels):
-            continue
-        of = rank[pixels]
-        basis_row = cosines(upper, (row[pixels] + 0.5) * width[of])[:, None]
-        basis_column = cosines(upper, (column[pixels] + 0.5) * width[of])[..., None]
-        values = [
-            (basis_row @ (terms.index_select(0, of) @ basis_column)).flatten()
-            for terms in series[..., :upper, :upper].contiguous()
-        ]
-        result = result.index_copy(1, pixels, torch.stack(values))
-    return result
+        for pixels in within.split(_PIXELS_AT_ONCE):
+            basis_row = cosines(upper, row_position[pixels])[:, None]
+            basis_column = cosines(upper, column_position[pixels])[..., None]
+            terms = series[..., :upper, :upper].index_select(1, rank[pixels])
+            found.append((pixels, (basis_row @ (terms @ basis_column)).flatten(1)))
+    result = series.new_zeros(collage.channels, len(block))
+    if not found:
+        return result
+    return result.index_copy(
+        1, torch.cat([pixels for pixels, _ in found]), torch.cat([v for _, v in found], 1)
+    )
+
+
+def _crowds(rank: Int64[Tensor, " n"]) -> Iterator[tuple[int, Int64[Tensor, " m"]]]:
+    """The blocks of which many pixels are wanted, and which pixels those are."""
+    counts = torch.bincount(rank)
+    if not bool((counts >= _PIXELS_PER_BLOCK).any()):
+        return
+    by_block = rank.argsort().split(counts.tolist())
+    for of in (counts >= _PIXELS_PER_BLOCK).nonzero()[:, 0].tolist():
+        yield of, by_block[of]
+
+
+def _on_grid(
+    terms: Float[Tensor, "c p p"], rows: Float[Tensor, " m"], columns: Float[Tensor, " m"]
+) -> Float[Tensor, "c m"] | None:
+    """A series at m positions, from all of their rows times all of their columns.
+
+    None if they are too scattered for that to pay.
+    """
+    unique_rows, row = rows.unique(return_inverse=True)
+    unique_columns, column = columns.unique(return_inverse=True)
+    if len(unique_rows) * len(unique_columns) > _GRID_BARGAIN * len(rows):
+        return None
+    p = terms.shape[-1]
+    grid = cosines(p, unique_rows) @ terms @ cosines(p, unique_columns).T
+    return grid[:, row, column]
 
 
 def _block_series(

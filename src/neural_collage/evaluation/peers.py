@@ -75,9 +75,11 @@ class CollageCodec:
 
     @property
     def options(self) -> Mapping[str, object]:
-        return {"effort": self.effort}
+        return {} if CODECS[self.name].single_rate else {"effort": self.effort}
 
     def encode(self, picture: Image.Image, quality: float) -> bytes:
+        if CODECS[self.name].single_rate:
+            return api.compress(picture, codec=self.name)
         return api.compress(picture, codec=self.name, quality=int(quality), effort=self.effort)
 
     def decode(self, data: bytes) -> Rgb:
@@ -125,6 +127,8 @@ def benchmark_codecs(
 def _benchmark_codec(name: str, qualities: Sequence[int] | None, effort: int) -> BenchmarkCodec:
     if name in CODECS:
         ours = CollageCodec(name, effort)
+        if CODECS[name].single_rate:
+            return replace(ours, qualities=(api.DEFAULT_QUALITY,))
         return replace(ours, qualities=sorted(qualities)) if qualities else ours
     if name not in PEERS:
         known = ", ".join([*CODECS, *PEERS])

@@ -144,8 +144,24 @@ def domain_blocks(
     config: OperatorConfig, image: Float[Tensor, "b c h w"], reduction: int, size: int
 ) -> Float[Tensor, "b c n s s"]:
     """All domains, reduced, in every isometry, as blocks of size x size pixels."""
+    return in_every_isometry(config, reduced_domains(image, reduction, size))
+
+
+def reduced_domains(
+    image: Float[Tensor, "b c h w"], reduction: int, size: int
+) -> Float[Tensor, "b c n s s"]:
+    """All domains of a canvas, reduced to blocks of size x size pixels."""
     pooled = pool(image, reduction)
     height, width = (n - n % size for n in pooled.shape[-2:])
-    blocks = cut(pooled[..., :height, :width], size)
+    blocks: Tensor = cut(pooled[..., :height, :width], size)
+    return blocks
+
+
+def in_every_isometry(
+    config: OperatorConfig, blocks: Float[Tensor, "*b n s s"]
+) -> Float[Tensor, "*b m s s"]:
+    """The blocks under each isometry of the operator in turn: m is n times as many."""
     codes = config.isometry_codes
-    return torch.stack([isometry.apply(blocks, g) for g in codes], 3).flatten(2, 3)
+    if len(codes) == 1:
+        return blocks
+    return torch.stack([isometry.apply(blocks, g) for g in codes], -3).flatten(-4, -3)

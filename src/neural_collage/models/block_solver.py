@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.core.blocks import stitch
 from neural_collage.core.fixed_point import (
     Anderson,
     Picard,
@@ -23,7 +22,12 @@ from neural_collage.core.fixed_point import (
     fixed_point,
 )
 from neural_collage.core.fixed_point import Gradient as IterationGradient
-from neural_collage.models.block_map import BlockMap, domain_blocks
+from neural_collage.models.block_map import (
+    BlockMap,
+    in_every_isometry,
+    reduced_domains,
+    source_spans,
+)
 from neural_collage.models.operator_config import OperatorConfig
 
 Gradient = Literal["implicit", "unrolled", "pyramid"]
@@ -37,7 +41,7 @@ class Pyramid:
     """Solve the coarsest scale, then apply the map once per octave: exact, and the fastest.
 
     coarse: iterates where something must be solved; None takes `Picard()`, and Gaussian
-        elimination for a coarsest scale of at most `ELIMINATION_LIMIT` pixels, which has no
+        elimination where its domains have at most `ELIMINATION_LIMIT` pixels, which has no
         step that depends on values (so it works under `torch.func.vmap` and compiles whole).
     """
 
@@ -110,7 +114,7 @@ class Method:
         coarsest = size
         while any(k > 1 for k in config.reductions) and coarsest % config.octave == 0:
             coarsest //= config.octave
-        if self.eliminates and config.n_ranges * coarsest**2 <= ELIMINATION_LIMIT:
+        if self.eliminates and 0 < _unknowns(config, coarsest) <= ELIMINATION_LIMIT:
             z = _eliminate(mapping, coarsest)
         else:
             z = self._solve_at(mapping, coarsest)
@@ -143,28 +147,48 @@ class Method:
         return z
 
 
+def _unknowns(config: OperatorConfig, size: int) -> int:
+    """Pixels of all reduced domains, with ranges of size x size pixels."""
+    return config.n_domains * size**2
+
+
 def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
-    """The fixed point as the solution of the linear system of its pixels."""
+    """The fixed point from the linear system of the pixels of the reduced domains.
+
+    There are fewer of them than pixels, and the image is one application of the map to them.
+    """
     config = mapping.config
-    sources = _sources_of_pixels(config, size).to(mapping.bias)
+    sources = _sources_of_domains(config, size).to(mapping.bias)
     weights = mapping.dense_weights()[..., : config.n_own]
-    matrix = torch.einsum("bcrs,nsp->bcrpn", weights, sources).flatten(2, 3)
-    system = torch.eye(matrix.shape[-1], device=matrix.device, dtype=matrix.dtype) - matrix
-    offset = mapping.offset(size)
-    offset = offset.expand(*offset.shape[:3], size, size).flatten(2)
+    offset = mapping.image(mapping.offset(size), size)
+    constant = _domain_pixels(config, offset, size)
+    ranges = torch.einsum("bcrs,usp->bcurp", weights, sources).flatten(1, 2)
+    images = mapping.image(ranges.unflatten(3, (size, size)), size)
+    matrix = _domain_pixels(config, images, size).unflatten(1, (-1, len(sources))).mT
+    system = torch.eye(len(sources), device=matrix.device, dtype=matrix.dtype) - matrix
     if len(system[0]) == 1:  # one map: the channels are its right-hand sides
-        pixels = torch.linalg.solve(system[:, 0], offset.mT).mT
+        domains = torch.linalg.solve(system[:, 0], constant.mT).mT
     else:
-        pixels = torch.linalg.solve(system, offset[..., None])[..., 0]
-    return mapping.image(pixels.unflatten(2, (config.n_ranges, size, size)), size)
+        domains = torch.linalg.solve(system, constant[..., None])[..., 0]
+    shown = torch.einsum("bcu,usp->bcsp", domains, sources)
+    ranges = (weights @ shown).unflatten(3, (size, size))
+    return mapping.image(ranges, size) + offset
+
+
+def _domain_pixels(
+    config: OperatorConfig, image: Float[Tensor, "b c h w"], size: int
+) -> Float[Tensor, "b c u"]:
+    """The pixels of all domains, reduced, domain by domain."""
+    parts = [reduced_domains(image, k, size).flatten(2) for k in config.reductions]
+    return torch.cat(parts, 2)
 
 
 @lru_cache(maxsize=64)
-def _sources_of_pixels(config: OperatorConfig, size: int) -> Float[Tensor, "n s p"]:
-    """What each source reads of each pixel, pixels counted range by range."""
-    count = config.n_ranges * size**2
-    height, width = (n * size for n in config.grid)
-    pixels = torch.eye(count, dtype=torch.float64).view(count, 1, config.n_ranges, size, size)
-    image = stitch(pixels, height, width)
-    blocks = [domain_blocks(config, image, k, size) for k in config.reductions]
-    return torch.cat(blocks, 2)[:, 0].flatten(2) if blocks else torch.zeros(count, 0, size**2)
+def _sources_of_domains(config: OperatorConfig, size: int) -> Float[Tensor, "u s p"]:
+    """What each source shows of each pixel of the reduced domains."""
+    pixels = torch.eye(_unknowns(config, size), dtype=torch.float64)
+    blocks = pixels.view(len(pixels), -1, size, size)
+    counts = [stop - start for start, stop in source_spans(config).values()]
+    counts = [count // len(config.isometry_codes) for count in counts]
+    parts = [in_every_isometry(config, part) for part in blocks.split(counts, 1)]
+    return torch.cat(parts, 1).flatten(2)

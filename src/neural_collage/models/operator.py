@@ -6,6 +6,7 @@ it is differentiated are three choices: `OperatorConfig`, a solver, and a gradie
 """
 
 from fractions import Fraction
+from math import inf, isfinite
 
 import torch
 from jaxtyping import Float, Int64
@@ -51,7 +52,7 @@ class CollageOperator(nn.Module):
 
     Parameters in half precision, as under autocast, are promoted to float32: a fixed point needs
     its digits. Under `torch.func.vmap` only what does not iterate works, which is the default as
-    long as the coarsest scale has at most 256 pixels (see `Pyramid`), and `trajectory`. A model
+    long as the domains of the coarsest scale have at most 256 pixels, and `trajectory`. A model
     that is compiled by `torch.compile` runs this layer as it is: it is a few matrix products, and
     how many depends on values.
 
@@ -115,6 +116,9 @@ class CollageOperator(nn.Module):
         """
         with torch.autocast(weights.device.type, enabled=False):
             mapping = self.mapping(weights, bias, patches, links)
+            if scale == 1 and region is None:
+                height, width = self.config.image_size
+                return self.method.image(mapping, self.config.range_size)[..., :height, :width]
             grid = ScaleGrid(
                 Fraction(1, self.config.range_size),
                 self.config.octave,
@@ -281,7 +285,7 @@ class CollageOperator(nn.Module):
         self, weights: Tensor, bias: Tensor, patches: Tensor | None, links: Tensor | None
     ) -> None:
         for name, values in {"weights": weights, "bias": bias, "patches": patches}.items():
-            if values is not None and not bool(torch.isfinite(values).all()):
+            if values is not None and not isfinite(torch.linalg.vector_norm(values.detach(), inf)):
                 raise ValueError(f"{name} must be finite numbers, but some are NaN or infinite")
         if self.config.mixing != "free":
             return
