@@ -90,7 +90,7 @@ def test_all_exact_scales_average_to_each_other(recipe: Recipe) -> None:
         (Recipe(16, 24, (4,), step=8), 0.9, 1),
         (Recipe(16, 24, (4,), step=8), 1.7, 2),
         (Recipe(16, 24, (4,), step=8, sources=2, patches=2), 2.7, 4),
-        (Recipe(16, 24, (4,), step=8), 5, 8),  # exact, but only from an image of 5/4 the size
+        (Recipe(16, 24, (4,), step=8), 9, 16),  # exact, but only from an image of 9/4 the size
         (Recipe(18, 27, (9,), pooling=3, step=9), 0.3, 1 / 3),
         (Recipe(18, 28, (9,), pooling=3, step=9), 0.3, 1),
         (Recipe(18, 27, (9,), pooling=3, step=9, channels=2), 2.7, 3),
@@ -186,6 +186,7 @@ def test_constants_are_reproduced() -> None:
         (Recipe(64, 48, (16, 8), step=16), 4, (8, 6)),
         (Recipe(64, 48, (8,), step=8), 1, (16, 12)),
         (Recipe(64, 48, (8,), step=16), 3, (24, 18)),
+        (Recipe(64, 48, (8,), step=8), 5, (80, 60)),  # a little more than the image
         (Recipe(64, 48, (8,), step=16), 67, (8, 6)),  # 67/8 would be far more than the image
         (Recipe(54, 27, (9,), pooling=3, step=27), 3, (6, 3)),
         (Recipe(64, 48, (8,), step=2), 1, (64, 48)),

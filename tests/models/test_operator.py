@@ -66,10 +66,6 @@ def test_averaging_an_enlarged_image_gives_the_image(name: str, scale: int) -> N
     with torch.no_grad():
         enlarged = apply_operator(operator, parameters, scale=scale)
     assert enlarged.shape[2:] == tuple(scale * n for n in operator.config.image_size)
-    if scale % operator.config.octave and operator.config.reductions:
-        # not whole octaves: another image of the same collage, with the same fixed-point map
-        assert enlarged.isfinite().all()
-        return
     torch.testing.assert_close(pool(enlarged, scale), images, atol=1e-12, rtol=0)
 
 

@@ -79,16 +79,16 @@ class ScaleGrid(NamedTuple):
     def at_least(self, scale: Fraction, height: int, width: int) -> Fraction:
         """The scale itself if it can be rendered exactly for little, else the next octave above.
 
-        Little means that whole octaves lead down to a scale of at most 1, where iteration starts.
-        Octaves are `coarsest` or 1 times powers of the ratio. Either way the sides of the image
-        are whole numbers of pixels.
+        Little means that whole octaves lead down to where iteration starts at a scale of at most
+        1, or of at most 2 and a quarter of this one. Octaves are `coarsest` or 1 times powers of
+        the ratio. Either way the sides of the image are whole numbers of pixels.
         """
 
         def fits(candidate: Fraction) -> bool:
             whole = (height * candidate).denominator == (width * candidate).denominator == 1
             return whole and self.is_exact(candidate)
 
-        if fits(scale) and self._start(scale) <= 1:
+        if fits(scale) and self._start(scale) <= max(1, min(2, scale / 4)):
             return scale
         octave = Fraction(1)
         while octave < scale or not fits(octave):
