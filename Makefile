@@ -7,13 +7,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 CODE := src tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types check clean
+.PHONY: help demo tutorial test lint format types check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: .venv/.installed-demo ## compress a photo (PHOTO=path, else the astronaut), write demo/
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
+
+tutorial: .venv/.installed-demo ## train a small neural collage for a minute, write tutorial/
+	$(BIN)/python examples/tutorial.py
 
 test: lint types check ## lint, types and tests: what CI runs
 
@@ -32,7 +35,7 @@ format: .venv/.installed-dev ## let ruff rewrite the code
 	$(BIN)/ruff format $(CODE)
 
 clean: ## remove the environment, caches and what the demo wrote
-	rm -rf .venv build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist demo tutorial .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp per set of extras: the install is done once, and again when its inputs change.

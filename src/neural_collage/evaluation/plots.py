@@ -15,7 +15,7 @@ with needs_extra("bench"):
 
 # From the palettes of Okabe & Ito and of Tol, which colour-blind readers tell apart, those dark
 # enough for text on white. The warm ones are ours.
-_OUR_COLOURS = ("#D55E00", "#7A2E00")
+_OUR_COLOURS = ("#D55E00", "#7A2E00", "#E69F00")
 _PEER_COLOURS = ("#0072B2", "#009E73", "#AA3377", "#332288", "#999933")
 _INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 

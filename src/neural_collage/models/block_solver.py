@@ -158,21 +158,25 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
     There are fewer of them than pixels, and the image is one application of the map to them.
     """
     config = mapping.config
-    sources = _sources_of_domains(config, size).to(mapping.bias)
-    weights = mapping.dense_weights()[..., : config.n_own]
+    unknowns, n_own = _unknowns(config, size), config.n_own
+    shows = _sources_of_domains(config, size, mapping.bias.dtype, mapping.bias.device)
+    weights = mapping.dense_weights()[..., :n_own]
     offset = mapping.image(mapping.offset(size), size)
     constant = _domain_pixels(config, offset, size)
-    ranges = torch.einsum("bcrs,usp->bcurp", weights, sources).flatten(1, 2)
-    images = mapping.image(ranges.unflatten(3, (size, size)), size)
-    matrix = _domain_pixels(config, images, size).unflatten(1, (-1, len(sources))).mT
-    system = torch.eye(len(sources), device=matrix.device, dtype=matrix.dtype) - matrix
+
+    # what each pixel of a domain adds to the image, and by that to the pixels of all domains
+    ranges = weights @ shows.transpose(0, 1).flatten(1)
+    ranges = ranges.unflatten(3, (unknowns, size, size)).transpose(2, 3).flatten(1, 2)
+    matrix = _domain_pixels(config, mapping.image(ranges, size), size)
+    matrix = matrix.unflatten(1, (-1, unknowns)).mT
+    system = torch.eye(unknowns, device=matrix.device, dtype=matrix.dtype) - matrix
     if len(system[0]) == 1:  # one map: the channels are its right-hand sides
         domains = torch.linalg.solve(system[:, 0], constant.mT).mT
     else:
         domains = torch.linalg.solve(system, constant[..., None])[..., 0]
-    shown = torch.einsum("bcu,usp->bcsp", domains, sources)
-    ranges = (weights @ shown).unflatten(3, (size, size))
-    return mapping.image(ranges, size) + offset
+
+    sources = (domains @ shows.flatten(1)).unflatten(2, (n_own, size**2))
+    return mapping.image((weights @ sources).unflatten(3, (size, size)), size) + offset
 
 
 def _domain_pixels(
@@ -184,9 +188,11 @@ def _domain_pixels(
 
 
 @lru_cache(maxsize=64)
-def _sources_of_domains(config: OperatorConfig, size: int) -> Float[Tensor, "u s p"]:
+def _sources_of_domains(
+    config: OperatorConfig, size: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "u s p"]:
     """What each source shows of each pixel of the reduced domains."""
-    pixels = torch.eye(_unknowns(config, size), dtype=torch.float64)
+    pixels = torch.eye(_unknowns(config, size), dtype=dtype, device=device)
     blocks = pixels.view(len(pixels), -1, size, size)
     counts = [stop - start for start, stop in source_spans(config).values()]
     counts = [count // len(config.isometry_codes) for count in counts]

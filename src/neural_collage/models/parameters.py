@@ -1,5 +1,7 @@
 """From the raw numbers of a network to the weights of a contractive map."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -29,26 +31,37 @@ def effective_weights(
     config: OperatorConfig, raw: Float[Tensor, "b cw r k"], links: Int64[Tensor, "#b r k"] | None
 ) -> Float[Tensor, "b cw r k"]:
     """The weights of the map, as `OperatorConfig.mixing` and `patch_share` say."""
-    own = own_sources(config, links, raw.device)
+    select = _select(config, links, raw.device)
     if config.mixing == "softmax":
         weights = raw.softmax(-1)
-        weights = torch.where(own, config.bound * weights, weights)
+        weights = select(config.bound * weights, weights)
     elif config.mixing == "bounded":
-        total = torch.where(own, raw, 0).abs().sum(-1, keepdim=True)
-        weights = torch.where(own, raw * (config.bound / total.clamp_min(config.bound)), raw)
+        total = select(raw, 0).abs().sum(-1, keepdim=True)
+        weights = select(raw * (config.bound / total.clamp_min(config.bound)), raw)
     else:
         weights = raw
     if config.patch_share is None:
         return weights
-    return weights * torch.where(own, 1 - config.patch_share, config.patch_share)
+    share = config.patch_share
+    return select((1 - share) * weights, share * weights)
 
 
 def contraction_bound(
     config: OperatorConfig, weights: Float[Tensor, "b cw r k"], links: Tensor | None
 ) -> Float[Tensor, " b"]:
     """A bound on the sup norm of the linear part of each map, from its effective weights."""
-    own = torch.where(own_sources(config, links, weights.device), weights, 0)
+    own = _select(config, links, weights.device)(weights, 0)
     return own.abs().sum(-1).flatten(1).amax(1)
+
+
+def _select(
+    config: OperatorConfig, links: Tensor | None, device: torch.device
+) -> Callable[[Tensor, Tensor | float], Tensor]:
+    """Takes the first argument for weights of own domains, the second for those of patches."""
+    if not config.n_patches:
+        return lambda own, patches: own
+    mask = own_sources(config, links, device)
+    return lambda own, patches: torch.where(mask, own, patches)
 
 
 def cosine_patches(count: int, channels: int, size: int) -> Float[Tensor, "a c p p"]:
