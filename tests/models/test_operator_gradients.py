@@ -1,5 +1,6 @@
 """Gradients of the operator: all ways of taking them, and finite differences, agree."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_gradients_at_another_scale(method: str) -> None:
 
 def test_rounding_lets_the_gradient_through() -> None:
     case = CASES["plain"]
-    stepped = Case(case.config.__class__(**{**vars(case.config), "step": 0.01}))
+    stepped = Case(replace(case.config, step=0.01))
     parameters, leaves = with_gradient(random_parameters(stepped))
     image = apply_operator(make_operator(stepped), parameters)
     weights, bias = (torch.round(leaf.detach() / 0.01) * 0.01 for leaf in leaves)
@@ -95,6 +96,17 @@ def test_rounding_lets_the_gradient_through() -> None:
         torch.autograd.grad(image.square().sum(), leaves),
         torch.autograd.grad(expected.square().sum(), plain_leaves),
     )
+
+
+def test_what_is_kept_from_inference_serves_training() -> None:
+    config = replace(CASES["finer patches"].config, image_size=(8, 12), patch_size=3)
+    case = Case(config)
+    operator = make_operator(case)
+    with torch.inference_mode():
+        apply_operator(operator, random_parameters(case))
+    parameters, leaves = with_gradient(random_parameters(case))
+    image = apply_operator(operator, parameters)
+    assert all(g.isfinite().all() for g in torch.autograd.grad(image.sum(), leaves))
 
 
 def test_second_derivatives_by_elimination() -> None:

@@ -88,7 +88,7 @@ class ScaleGrid(NamedTuple):
             whole = (height * candidate).denominator == (width * candidate).denominator == 1
             return whole and self.is_exact(candidate)
 
-        if fits(scale) and self._start(scale) <= max(1, min(2, scale / 4)):
+        if fits(scale) and self._start(scale) <= max(Fraction(1), min(Fraction(2), scale / 4)):
             return scale
         octave = Fraction(1)
         while octave < scale or not fits(octave):

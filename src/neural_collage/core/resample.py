@@ -108,5 +108,6 @@ def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor,
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)  # what is kept shall serve training, too
 def _resize_matrix(n_in: int, n_out: int) -> Float[Tensor, "n_out n_in"]:
     return cosine_cells(n_in, n_out) @ cosine_coefficients(n_in)

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.core.blocks import stitch
 from neural_collage.core.fixed_point import (
     Anderson,
     Picard,
@@ -157,44 +158,43 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
 
     There are fewer of them than pixels, and the image is one application of the map to them.
     """
-    config = mapping.config
-    unknowns, n_own = _unknowns(config, size), config.n_own
-    shows = _sources_of_domains(config, size, mapping.bias.dtype, mapping.bias.device)
+    config, bias = mapping.config, mapping.bias
+    shows, averages = _domain_matrices(config, size, bias.dtype, bias.device)
+    unknowns, n_own, _ = shows.shape
     weights = mapping.dense_weights()[..., :n_own]
-    offset = mapping.image(mapping.offset(size), size)
-    constant = _domain_pixels(config, offset, size)
+    offset = mapping.offset(size).flatten(3)
+    offset = offset.expand(*offset.shape[:3], size**2)
 
-    # what each pixel of a domain adds to the image, and by that to the pixels of all domains
-    ranges = weights @ shows.transpose(0, 1).flatten(1)
-    ranges = ranges.unflatten(3, (unknowns, size, size)).transpose(2, 3).flatten(1, 2)
-    matrix = _domain_pixels(config, mapping.image(ranges, size), size)
-    matrix = matrix.unflatten(1, (-1, unknowns)).mT
+    # what each pixel of a domain adds to the ranges, and by that to the pixels of all domains
+    added = (weights @ shows.transpose(0, 1).flatten(1)).unflatten(3, (unknowns, -1))
+    matrix = (added.transpose(2, 3).flatten(3) @ averages).mT
     system = torch.eye(unknowns, device=matrix.device, dtype=matrix.dtype) - matrix
+    constant = offset.flatten(2) @ averages
     if len(system[0]) == 1:  # one map: the channels are its right-hand sides
         domains = torch.linalg.solve(system[:, 0], constant.mT).mT
     else:
         domains = torch.linalg.solve(system, constant[..., None])[..., 0]
 
-    sources = (domains @ shows.flatten(1)).unflatten(2, (n_own, size**2))
-    return mapping.image((weights @ sources).unflatten(3, (size, size)), size) + offset
+    sources = (domains @ shows.flatten(1)).unflatten(2, (n_own, -1))
+    return mapping.image((weights @ sources + offset).unflatten(3, (size, size)), size)
 
 
-def _domain_pixels(
-    config: OperatorConfig, image: Float[Tensor, "b c h w"], size: int
-) -> Float[Tensor, "b c u"]:
-    """The pixels of all domains, reduced, domain by domain."""
-    parts = [reduced_domains(image, k, size).flatten(2) for k in config.reductions]
-    return torch.cat(parts, 2)
-
-
-@lru_cache(maxsize=64)
-def _sources_of_domains(
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept shall serve training, too
+def _domain_matrices(
     config: OperatorConfig, size: int, dtype: torch.dtype, device: torch.device
-) -> Float[Tensor, "u s p"]:
-    """What each source shows of each pixel of the reduced domains."""
-    pixels = torch.eye(_unknowns(config, size), dtype=dtype, device=device)
-    blocks = pixels.view(len(pixels), -1, size, size)
-    counts = [stop - start for start, stop in source_spans(config).values()]
-    counts = [count // len(config.isometry_codes) for count in counts]
-    parts = [in_every_isometry(config, part) for part in blocks.split(counts, 1)]
-    return torch.cat(parts, 1).flatten(2)
+) -> tuple[Float[Tensor, "u s p"], Float[Tensor, "n u"]]:
+    """What sources show of the u pixels of all reduced domains, p pixels each.
+
+    And how these average the n pixels of the canvas, counted range by range.
+    """
+    unknowns, copies = _unknowns(config, size), len(config.isometry_codes)
+    blocks = torch.eye(unknowns, dtype=torch.float64).view(unknowns, -1, size, size)
+    counts = [(stop - start) // copies for start, stop in source_spans(config).values()]
+    shows = torch.cat([in_every_isometry(config, part) for part in blocks.split(counts, 1)], 1)
+
+    height, width = (n * size for n in config.grid)
+    ranges = torch.eye(height * width, dtype=torch.float64).view(-1, 1, config.n_ranges, size, size)
+    image = stitch(ranges, height, width)
+    averages = [reduced_domains(image, k, size).flatten(1) for k in config.reductions]
+    return shows.flatten(2).to(device, dtype), torch.cat(averages, 1).to(device, dtype)
