@@ -102,7 +102,7 @@ class BlockMap:
             summed = summed.unflatten(3, (size, size))
         else:  # one map for all channels: they are columns of one product
             columns = sources.transpose(1, 2).reshape(batch, count, -1)
-            summed = weights[:, 0] @ (columns if batch > 1 else columns[0])
+            summed = weights.squeeze(1) @ (columns if batch > 1 else columns[0])
             summed = summed.unflatten(2, (channels, size, size)).transpose(1, 2)
         return summed
 

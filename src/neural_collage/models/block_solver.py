@@ -159,23 +159,23 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
     There are fewer of them than pixels, and the image is one application of the map to them.
     """
     config, bias = mapping.config, mapping.bias
-    shows, averages = _domain_matrices(config, size, bias.dtype, bias.device)
-    unknowns, n_own, _ = shows.shape
+    shows, shown_by, averages = _domain_matrices(config, size, bias.dtype, bias.device)
+    unknowns, n_own = averages.shape[1], len(shows)
     weights = mapping.dense_weights()[..., :n_own]
     offset = mapping.offset(size).flatten(3)
     offset = offset.expand(*offset.shape[:3], size**2)
 
     # what each pixel of a domain adds to the ranges, and by that to the pixels of all domains
-    added = (weights @ shows.transpose(0, 1).flatten(1)).unflatten(3, (unknowns, -1))
+    added = (weights @ shows).unflatten(3, (unknowns, -1))
     matrix = (added.transpose(2, 3).flatten(3) @ averages).mT
     system = torch.eye(unknowns, device=matrix.device, dtype=matrix.dtype) - matrix
     constant = offset.flatten(2) @ averages
     if len(system[0]) == 1:  # one map: the channels are its right-hand sides
-        domains = torch.linalg.solve(system[:, 0], constant.mT).mT
+        domains = torch.linalg.solve(system.squeeze(1), constant.mT).mT
     else:
         domains = torch.linalg.solve(system, constant[..., None])[..., 0]
 
-    sources = (domains @ shows.flatten(1)).unflatten(2, (n_own, -1))
+    sources = (domains @ shown_by).unflatten(2, (n_own, -1))
     return mapping.image((weights @ sources + offset).unflatten(3, (size, size)), size)
 
 
@@ -183,10 +183,11 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
 @torch.inference_mode(False)  # what is kept shall serve training, too
 def _domain_matrices(
     config: OperatorConfig, size: int, dtype: torch.dtype, device: torch.device
-) -> tuple[Float[Tensor, "u s p"], Float[Tensor, "n u"]]:
-    """What sources show of the u pixels of all reduced domains, p pixels each.
+) -> tuple[Float[Tensor, "s up"], Float[Tensor, "u sp"], Float[Tensor, "n u"]]:
+    """What each source shows of each of the u pixels of all reduced domains, p pixels each.
 
-    And how these average the n pixels of the canvas, counted range by range.
+    Source by source, then the same domain pixel by domain pixel; at last, how these average the n
+    pixels of the canvas, which are counted range by range.
     """
     unknowns, copies = _unknowns(config, size), len(config.isometry_codes)
     blocks = torch.eye(unknowns, dtype=torch.float64).view(unknowns, -1, size, size)
@@ -197,4 +198,6 @@ def _domain_matrices(
     ranges = torch.eye(height * width, dtype=torch.float64).view(-1, 1, config.n_ranges, size, size)
     image = stitch(ranges, height, width)
     averages = [reduced_domains(image, k, size).flatten(1) for k in config.reductions]
-    return shows.flatten(2).to(device, dtype), torch.cat(averages, 1).to(device, dtype)
+    forms = shows.transpose(0, 1).flatten(1), shows.flatten(1), torch.cat(averages, 1)
+    by_source, by_pixel, averaged = (form.to(device, dtype) for form in forms)
+    return by_source, by_pixel, averaged
