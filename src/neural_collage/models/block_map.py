@@ -96,15 +96,17 @@ class BlockMap:
         if self.links is not None:
             return self._sum_linked(sources, start, stop)
         weights = self.weights[..., start:stop]
-        batch, channels, count, size, _ = sources.shape
-        if weights.shape[1] == channels:
-            summed: Tensor = weights @ sources.flatten(3)
-            summed = summed.unflatten(3, (size, size))
-        else:  # one map for all channels: they are columns of one product
-            columns = sources.transpose(1, 2).reshape(batch, count, -1)
-            summed = weights.squeeze(1) @ (columns if batch > 1 else columns[0])
-            summed = summed.unflatten(2, (channels, size, size)).transpose(1, 2)
-        return summed
+        maps, (_, channels, count, size, _) = weights.shape[1], sources.shape
+        # channels that share a map are columns of one product
+        columns = sources.reshape(-1, channels // maps, count, size**2).transpose(1, 2).flatten(2)
+        if len(columns) == 1:
+            summed = weights.flatten(0, 1) @ columns[0]
+        elif len(sources) == len(weights):
+            summed = weights.flatten(0, 1) @ columns
+        else:
+            summed = (weights @ columns).flatten(0, 1)
+        by_map: Tensor = summed.unflatten(2, (-1, size, size)).transpose(1, 2)
+        return by_map.reshape(len(weights), channels, -1, size, size)
 
     def _sum_linked(self, sources: Tensor, start: int, stop: int) -> Tensor:
         """`_sum` for few links: one gather for each."""

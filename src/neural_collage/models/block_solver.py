@@ -161,22 +161,21 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
     config, bias = mapping.config, mapping.bias
     shows, shown_by, averages = _domain_matrices(config, size, bias.dtype, bias.device)
     unknowns, n_own = averages.shape[1], len(shows)
-    weights = mapping.dense_weights()[..., :n_own]
+    weights = mapping.dense_weights()[..., :n_own].flatten(0, 1)  # (m, r, s), m maps
     offset = mapping.offset(size).flatten(3)
     offset = offset.expand(*offset.shape[:3], size**2)
+    constant = (offset.flatten(2) @ averages).view(len(weights), -1, unknowns)  # channels of a map
 
     # what each pixel of a domain adds to the ranges, and by that to the pixels of all domains
-    added = (weights @ shows).unflatten(3, (unknowns, -1))
-    matrix = (added.transpose(2, 3).flatten(3) @ averages).mT
+    added = (weights @ shows).unflatten(2, (unknowns, -1))
+    matrix = (added.transpose(1, 2).flatten(2) @ averages).mT
     system = torch.eye(unknowns, device=matrix.device, dtype=matrix.dtype) - matrix
-    constant = offset.flatten(2) @ averages
-    if len(system[0]) == 1:  # one map: the channels are its right-hand sides
-        domains = torch.linalg.solve(system.squeeze(1), constant.mT).mT
-    else:
-        domains = torch.linalg.solve(system, constant[..., None])[..., 0]
+    domains = torch.linalg.solve(system, constant.mT).mT
 
-    sources = (domains @ shown_by).unflatten(2, (n_own, -1))
-    return mapping.image((weights @ sources + offset).unflatten(3, (size, size)), size)
+    sources = (domains @ shown_by).unflatten(2, (n_own, -1)).transpose(1, 2).flatten(2)
+    ranges = (weights @ sources).unflatten(2, (-1, size**2)).transpose(1, 2)
+    ranges = ranges.reshape(offset.shape) + offset
+    return mapping.image(ranges.unflatten(3, (size, size)), size)
 
 
 @lru_cache(maxsize=16)
