@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import neural_collage as nc
+from neural_collage.core import errors
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_all_errors_have_one_base() -> None:
-    errors = [getattr(nc, name) for name in nc.__all__ if name.endswith("Error")]
-    assert len(errors) == 7
-    assert all(issubclass(error, nc.CollageError) for error in errors)
+    exported = {name for name in nc.__all__ if name.endswith("Error")}
+    defined = {name for name in vars(errors) if name.endswith("Error")}
+    assert exported == defined
+    assert all(issubclass(getattr(nc, name), nc.CollageError) for name in exported)

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
         CheckpointError,
         CollageError,
         CollageFormatError,
+        ConfigError,
+        DataError,
         ImageError,
         MissingExtraError,
         NotContractiveError,
         NotConvergedError,
         OutputError,
+        TrainingError,
     )
     from neural_collage.models.neural_collage import NeuralCollage
     from neural_collage.models.operator import CollageOperator
@@ -42,6 +45,8 @@ __all__ = [
     "CollageFormatError",
     "CollageImage",
     "CollageOperator",
+    "ConfigError",
+    "DataError",
     "ImageError",
     "MissingExtraError",
     "NeuralCollage",
@@ -49,6 +54,7 @@ __all__ = [
     "NotConvergedError",
     "OperatorConfig",
     "OutputError",
+    "TrainingError",
     "compress",
     "decompress",
     "encode",
