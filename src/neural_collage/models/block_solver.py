@@ -43,7 +43,7 @@ class Pyramid:
 
     coarse: iterates where something must be solved; None takes `Picard()`, and Gaussian
         elimination where its domains have at most `ELIMINATION_LIMIT` pixels, which has no
-        step that depends on values (so it works under `torch.func.vmap` and compiles whole).
+        step that depends on values (so it works under `torch.func.vmap`) and second derivatives.
     """
 
     coarse: Picard | Anderson | None = None
