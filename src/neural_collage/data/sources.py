@@ -36,8 +36,9 @@ class Source:
         path: a folder of images, searched recursively; a parquet file, or a folder of them, with
             encoded images in a column `image` or `img`; mnist, cifar10, ffhq or dota; or the name
             of a data set on the Hugging Face hub, such as `ylecun/mnist`.
-        split: which split of it; of a folder of images, which subfolder. By default the one that
-            suits the use (train, val or test), and the whole of a folder of images.
+        split: which split of it; of a folder of images, which subfolder, or several as in
+            "train+test". By default the one that suits the use (train, val or test), and the whole
+            of a folder of images.
         start: the first image to use, in the order of rows or of the names of files.
         stop: the image to stop before, by default the end.
     """
@@ -95,14 +96,16 @@ def open_images(
 
 
 def _folder_rows(folder: Path, source: Source) -> datasets.Dataset:
-    folder = folder / (source.split or "")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder: leave out the split, or name a subfolder")
-    paths = sorted(
+    folders = [folder / name for name in (source.split or "").split("+")]
+    for part in folders:
+        if not part.is_dir():
+            raise DataError(f"{part}: no such folder: leave out the split, or name a subfolder")
+    paths = [
         path
-        for path in folder.rglob("*")
+        for part in folders
+        for path in sorted(part.rglob("*"))
         if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
-    )
+    ]
     if not paths:
         raise DataError(
             f"{folder}: holds no images and no parquet files: an image ends in "

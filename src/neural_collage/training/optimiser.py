@@ -82,6 +82,7 @@ def make_optimiser(model: nn.Module, config: OptimiserConfig) -> AdamW:
         ],
         lr=config.learning_rate,
         betas=config.betas,
+        fused=True,
     )
 
 

@@ -1,0 +1,157 @@
+"""How likely each coefficient is: a mean-scale hyperprior, channel groups and a checkerboard.
+
+A few numbers per 2 x 2 ranges are sent first (hyperprior: Balle et al. 2018; means: Minnen et al.
+2018). They start a state per range. Groups of coefficients follow, the coarse ones first (Minnen &
+Singh 2020), each in two passes, black ranges and white ones (He et al. 2021). What is known so far
+adds to the state through a convolution per group, and a small network per pass turns the state
+into the mean and the scale of each coefficient, a logistic distribution.
+
+Everything is additive and rectified linear, so that `integer_entropy` can do the same in whole
+numbers. This module is the float version that learns.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from neural_collage.models.analysis import compressed
+from neural_collage.models.ladder import Ladder
+
+PASSES = 2
+SLOPE = 1 / 8  # of the rectifier below zero
+SIGNED_GROUPS = 2  # groups whose signs, too, say something about others
+SMALLEST_SCALE, LARGEST_SCALE = 0.04, 64.0
+_LEAST = 1e-9  # probability, so that gradients stay finite
+
+
+class Rate(NamedTuple):
+    """What a batch of coefficients costs and becomes.
+
+    bits: (b,) of the coefficients; side_bits: (b,) of the hyperprior.
+    quantised: the coefficients as a decoder gets them; gradients pass as if they were unrounded.
+    """
+
+    bits: Float[Tensor, " b"]
+    side_bits: Float[Tensor, " b"]
+    quantised: Float[Tensor, "b a rows columns"]
+
+
+class Prediction(nn.Module):
+    """Means and logarithmic scales of one pass over a group, from the state."""
+
+    def __init__(self, width: int, size: int, rungs: int) -> None:
+        super().__init__()
+        self.shift = Ladder(rungs, torch.zeros(width))
+        self.hidden = nn.Conv2d(width, width, 1)
+        self.out = nn.Conv2d(width, 2 * size, 1)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)
+            self.out.bias.zero_()  # type: ignore[union-attr]
+
+    def forward(self, state: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        shifted = functional.leaky_relu(state + self.shift(level)[..., None, None], SLOPE)
+        hidden = functional.leaky_relu(self.hidden(shifted), SLOPE)
+        with torch.autocast(state.device.type, enabled=False):
+            mean, log_scale = self.out(hidden.float()).chunk(2, 1)
+        return mean, log_scale
+
+
+class EntropyModel(nn.Module):
+    """The rate of coefficients in units of their steps; see the module.
+
+    groups: sizes of the channel groups. width: of the state. side: channels of the hyperprior.
+    """
+
+    def __init__(self, groups: Sequence[int], width: int, side: int, rungs: int) -> None:
+        super().__init__()
+        self.groups = tuple(groups)
+        n = sum(groups)
+        self.side_analysis = nn.Sequential(
+            nn.Conv2d(n, width, 1),
+            nn.GELU(approximate="tanh"),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GELU(approximate="tanh"),
+            nn.Conv2d(width, side, 2, 2),
+        )
+        self.side_log_scale = Ladder(rungs, torch.zeros(side))
+        self.side_synthesis = nn.Conv2d(side, 4 * width, 3, padding=1)
+        self.start = Ladder(rungs, torch.zeros(width))
+        self.contexts = nn.ModuleList(
+            nn.Conv2d(size * (2 if g < SIGNED_GROUPS else 1), width, 3, padding=1, bias=False)
+            for g, size in enumerate(groups)
+        )
+        self.predictions = nn.ModuleList(
+            Prediction(width, size, rungs) for size in groups for _ in range(PASSES)
+        )
+        self.log_scale = Ladder(rungs, torch.zeros(n))
+
+    def forward(self, values: Float[Tensor, "b a rows columns"], level: Tensor) -> Rate:
+        """The rate of coefficients at some levels; noise stands for rounding while training."""
+        rows, columns = values.shape[-2:]
+        side = self.side_analysis(compressed(functional.pad(values, (0, columns % 2, 0, rows % 2))))
+        side_scale = self.side_log_scale(level)[..., None, None]
+        side_bits = self._bits(side.float(), torch.zeros_like(side_scale), side_scale)
+        unpacked = functional.pixel_shuffle(self.side_synthesis(_rounded(side)), 2)
+        state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
+        base = self.log_scale(level)[..., None, None].split(self.groups, 1)
+        black = checkerboard(rows, columns, values.device)
+        bits = torch.zeros_like(side_bits)
+        quantised = []
+        for g, group in enumerate(values.split(self.groups, 1)):
+            first = self.predictions[PASSES * g](state, level)
+            known = torch.where(black, group + _rounding(group - first[0]), 0)
+            later = state + self.contexts[g](self.features(g, known)).float()
+            second = self.predictions[PASSES * g + 1](later, level)
+            mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
+            bits = bits + self._bits(group, mean, log_scale + base[g])
+            quantised.append(group + _rounding(group - mean))
+            if g + 1 < len(self.groups):
+                state = state + self.contexts[g](self.features(g, quantised[-1])).float()
+        return Rate(bits, side_bits, torch.cat(quantised, 1))
+
+    def features(self, group: int, quantised: Tensor) -> Tensor:
+        """What the coefficients of a group tell the others."""
+        seen = compressed(quantised)
+        return torch.cat([seen, seen.abs()], 1) if group < SIGNED_GROUPS else seen.abs()
+
+    def _bits(self, values: Tensor, mean: Tensor, log_scale: Tensor) -> Float[Tensor, " b"]:
+        if self.training:
+            values = values + torch.rand_like(values) - 0.5
+        else:
+            values = mean + (values - mean).round()
+        return logistic_bits(values - mean, log_scale).sum((1, 2, 3))
+
+
+def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:
+    """-log2 of the mass of a logistic distribution within half a step of a deviation."""
+    low, high = math.log(SMALLEST_SCALE), math.log(LARGEST_SCALE)
+    narrowness = torch.exp(-_clamped(log_scale, low, high))
+    x = deviation.abs()
+    mass = torch.sigmoid((0.5 - x) * narrowness) - torch.sigmoid((-0.5 - x) * narrowness)
+    return -mass.clamp_min(_LEAST).log2()
+
+
+def checkerboard(rows: int, columns: int, device: torch.device | None = None) -> Bool[Tensor, "r c"]:
+    """True on the ranges of the first pass."""
+    row, column = torch.arange(rows, device=device), torch.arange(columns, device=device)
+    return (row[:, None] + column) % 2 == 0
+
+
+def _rounding(values: Tensor) -> Tensor:
+    """What rounding adds, without gradient."""
+    return (values.round() - values).detach()
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """Rounded, with the gradient of the unrounded."""
+    return values + _rounding(values)
+
+
+def _clamped(values: Tensor, low: float, high: float) -> Tensor:
+    """Clamped, with the gradient of the unclamped, so that nothing gets stuck."""
+    return values + (values.clamp(low, high) - values).detach()

@@ -1,0 +1,49 @@
+"""Parameters that depend on the quality: linear interpolation between rungs, learned at each.
+
+One model serves all rates (as in the gain units of Cui et al. 2021, arXiv 2003.02012). The level of
+a quality q in 1..100 is t = (q - 1) / 99, in [0, 1].
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+LEVELS = 99
+"""Steps from the lowest quality to the highest."""
+
+
+def level_of(quality: int) -> float:
+    """The level of a quality 1..100."""
+    return (quality - 1) / LEVELS
+
+
+class Ladder(nn.Module):
+    """A tensor for each level, given on `rungs` equally spaced levels from 0 to 1.
+
+    start: its value at every rung, or at each (then with the rungs as first dimension).
+    """
+
+    def __init__(self, rungs: int, start: Tensor, *, at_each: bool = False) -> None:
+        super().__init__()
+        value = start if at_each else start.expand(rungs, *start.shape)
+        self.rungs = nn.Parameter(value.clone().contiguous())
+
+    def forward(self, level: Float[Tensor, " b"]) -> Float[Tensor, "b *s"]:
+        """The values at some levels."""
+        n = len(self.rungs) - 1
+        position = level * n
+        lower = position.floor().clamp(0, n - 1)
+        # a sum over rungs, whose gradient is cheaper than that of an index
+        rung = torch.arange(n + 1, device=level.device)
+        distance = (position[:, None] - rung).abs()
+        share = (1 - distance).clamp_min(0) * ((rung == lower[:, None]) | (rung == lower[:, None] + 1))
+        return (share @ self.rungs.flatten(1)).unflatten(1, self.rungs.shape[1:])
+
+
+def rung_values(rungs: Int64[Tensor, "n *s"], quality: int) -> Int64[Tensor, "*s"]:
+    """A ladder of whole numbers at a quality, in exact arithmetic, rounded down."""
+    lower, part = divmod((quality - 1) * (len(rungs) - 1), LEVELS)
+    if part == 0:
+        return rungs[lower]
+    mixed = rungs[lower] * (LEVELS - part) + rungs[lower + 1] * part
+    return torch.div(mixed, LEVELS, rounding_mode="floor")

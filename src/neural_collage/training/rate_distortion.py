@@ -1,0 +1,97 @@
+"""Training the neural compressor: bits plus squared error, at all qualities at once."""
+
+from pathlib import Path
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from neural_collage.core.errors import ConfigError
+from neural_collage.models.analysis import RANGE
+from neural_collage.models.compressor import CENTRE, Compressor, lagrangian
+from neural_collage.models.lapped import principal_blocks
+from neural_collage.training.checkpoint_io import load_weights
+from neural_collage.training.optimiser import OptimiserConfig
+from neural_collage.training.task import Task
+
+VALIDATION_LEVELS = (0.2, 0.4, 0.6, 0.8)
+"""Levels of quality that validation measures; the loss is their mean."""
+_BALANCE = 0.4  # weight of a loss falls with this power of the Lagrangian: all rates learn alike
+_MIDDLE = 0.01
+_COMPONENT_BATCHES = 96
+
+
+@final
+class RateDistortion(Task):
+    """Bits per pixel plus the Lagrangian times the squared error, for random qualities.
+
+    Begins with the principal components of training crops, or with finished weights.
+
+    Logs "loss", "bpp" (estimated, with "side_bpp" of the hyperprior), "psnr" in dB; validation and
+    test also give bpp and psnr at each of `VALIDATION_LEVELS`.
+
+    Args:
+        model: The compressor; crops are multiples of 32 pixels.
+        optimiser: How it is optimised.
+        start: A checkpoint of the same compressor, trained on other pictures, to begin with.
+    """
+
+    model: Compressor
+
+    def __init__(
+        self, model: Compressor, optimiser: OptimiserConfig, start: str | None = None
+    ) -> None:
+        super().__init__(model, optimiser)
+        self.start = start
+
+    def setup(self, stage: str) -> None:
+        """The start, unless a checkpoint follows."""
+        if stage != "fit" or self.trainer.ckpt_path is not None:
+            return
+        if self.start is not None:
+            load_weights(Path(self.start), self.model)
+            return
+        loader = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        crops = [batch for batch, _ in zip(loader, range(_COMPONENT_BATCHES), strict=False)]
+        count = self.model.config.n_patches
+        components, spread = principal_blocks(torch.cat(crops), RANGE, count, CENTRE)
+        if len(components) < count:
+            raise ConfigError(f"{count} patches are more than a block has pixels")
+        self.model.start_from(components, spread)
+
+    def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        if self.training:
+            return self._losses(batch, torch.rand(len(batch), device=batch.device))
+        results: dict[str, Tensor] = {}
+        by_level = []
+        for level in VALIDATION_LEVELS:
+            losses = self._losses(batch, batch.new_full((len(batch),), level))
+            by_level.append(losses)
+            results |= {f"{name}_{level}": losses[name] for name in ("bpp", "psnr")}
+        means = {name: torch.stack([x[name] for x in by_level]).mean() for name in by_level[0]}
+        return means | results
+
+    def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
+        """Crops, and what they decode to at a low, a middle and a high quality."""
+        low, *_, high = VALIDATION_LEVELS
+        decoded = {
+            f"level-{level}": self.model(batch, batch.new_full((len(batch),), level)).image
+            for level in (low, (low + high) / 2, high)
+        }
+        return {"input": batch, **{name: image.clamp(0, 1) for name, image in decoded.items()}}
+
+    def _losses(self, batch: Tensor, level: Float[Tensor, " b"]) -> dict[str, Tensor]:
+        image, bits, side_bits = self.model(batch, level)
+        pixels = batch.shape[-2] * batch.shape[-1]
+        worth = lagrangian(level)
+        error = (image - batch).square().mean((1, 2, 3)) * 255**2
+        bpp = (bits + side_bits) / pixels
+        balance = (worth / _MIDDLE) ** -_BALANCE
+        return {
+            "loss": (balance * (bpp + worth * error)).mean(),
+            "bpp": bpp.mean().detach(),
+            "side_bpp": side_bits.mean().detach() / pixels,
+            "psnr": (10 * (255**2 / error.clamp_min(1e-3)).log10()).mean().detach(),
+        }
