@@ -1,16 +1,18 @@
-"""Entropy coding: symbols with adaptive tables over constriction's range coder.
+"""Entropy coding: symbols with adaptive or fixed tables over constriction's range coder.
 
 Probabilities are integer counts handed over as whole numbers in float32; constriction turns them
 into fixed-point tables by basic arithmetic alone (`perfect=False`), so every machine gets the same
 tables. Range coding: Martin 1979.
 """
 
+from collections.abc import Iterator
+
 import constriction
 import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.errors import CollageFormatError
-from neural_collage.fractal.geometry import IntArray
+from neural_collage.fractal.geometry import BoolArray, IntArray
 from neural_collage.fractal.statistics import Counts, chunks, update
 
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
@@ -19,6 +21,68 @@ _UNIFORM = constriction.stream.model.Uniform()
 
 def _probabilities(counts: IntArray, contexts: IntArray) -> npt.NDArray[np.float32]:
     return counts.astype(np.float32)[contexts]
+
+
+class FixedTables:
+    """Tables that do not adapt: whole numbers from -limit to limit, and an escape for the others.
+
+    counts: (tables, 2 limit + 2), of each number and then of escapes, which must not be zero; a
+        number with a count of zero is escaped.
+    """
+
+    def __init__(self, counts: IntArray) -> None:
+        if counts.ndim != 2 or counts.shape[1] % 2 or (counts < 0).any() or (counts[:, -1] < 1).any():
+            raise ValueError("tables of counts have a row of numbers and a count of escapes each")
+        self.limit = counts.shape[1] // 2 - 1
+        self._starts: list[int] = []  # the smallest number of each table
+        self._escapes: list[int] = []  # the symbol that stands for all others
+        self._models = []
+        known = counts[:, :-1] > 0
+        for row, has in zip(counts, known, strict=True):
+            used = np.flatnonzero(has)
+            low, high = (used[0], used[-1] + 1) if len(used) else (self.limit, self.limit)
+            shown = np.append(np.maximum(row[low:high], 1), row[-1]).astype(np.float32)
+            # a table of a single symbol cannot be coded
+            shown = shown if len(shown) > 1 else np.ones(2, np.float32)
+            self._starts.append(int(low) - self.limit)
+            self._escapes.append(len(shown) - 1)
+            self._models.append(
+                constriction.stream.model.Categorical(shown, perfect=False)
+            )
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def model(self, table: int) -> object:
+        """What constriction codes the symbols of a table with."""
+        return self._models[table]
+
+    def symbols(self, table: int, values: IntArray) -> IntArray:
+        """Numbers as symbols of a table."""
+        symbols = values - self._starts[table]
+        outside = (symbols < 0) | (symbols >= self._escapes[table])
+        return np.where(outside, self._escapes[table], symbols)
+
+    def values(self, table: int, symbols: IntArray) -> tuple[IntArray, BoolArray]:
+        """Symbols of a table as numbers, and which of them are escapes."""
+        return symbols + self._starts[table], symbols == self._escapes[table]
+
+
+def by_table(tables: IntArray) -> Iterator[tuple[int, IntArray]]:
+    """The tables that occur, in rising order, and the positions at which each does."""
+    order = np.argsort(tables, kind="stable")
+    counts = np.bincount(tables)
+    starts = np.cumsum(counts) - counts
+    for table in np.flatnonzero(counts):
+        yield int(table), order[starts[table] : starts[table] + counts[table]]
+
+
+_LONGEST = 24
+"""Bits of the longest escaped number, times two."""
+
+
+def _zigzag(values: IntArray) -> IntArray:
+    return np.where(values < 0, -2 * values - 1, 2 * values)
 
 
 class SymbolWriter:
@@ -47,6 +111,25 @@ class SymbolWriter:
                 values[real].astype(np.int32), _UNIFORM, sizes[real].astype(np.int32)
             )
         return values.copy()
+
+    def fixed(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
+        """Write whole numbers, each with its own table; all of one table together.
+
+        Raises ValueError for numbers that are too large to be escaped.
+        """
+        escaped = []
+        for table, positions in by_table(which):
+            symbols = tables.symbols(table, values[positions])
+            self._encoder.encode(symbols.astype(np.int32), tables.model(table))
+            escaped.append(positions[tables.values(table, symbols)[1]])
+        if not len(outside := np.concatenate(escaped) if escaped else np.empty(0, np.int64)):
+            return
+        numbers = _zigzag(values[outside]) + 1
+        lengths = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
+        if lengths.max() >= _LONGEST:
+            raise ValueError(f"a symbol of {values[outside][lengths.argmax()]} is too large")
+        self.uniform(np.full(len(lengths), _LONGEST), lengths)
+        self.uniform(1 << lengths, numbers - (1 << lengths))
 
     def finish(self) -> bytes:
         """The bytes written so far, whole 32-bit words with trailing zero bytes dropped."""
@@ -80,6 +163,20 @@ class SymbolReader:
         real = sizes > 1
         if real.any():
             result[real] = self._decode(_UNIFORM, sizes[real].astype(np.int32))
+        return result
+
+    def fixed(self, tables: FixedTables, which: IntArray) -> IntArray:
+        """Read whole numbers, each with its own table."""
+        result = np.empty(len(which), np.int64)
+        escaped = []
+        for table, positions in by_table(which):
+            symbols = self._decode(tables.model(table), len(positions))
+            result[positions], outside = tables.values(table, symbols)
+            escaped.append(positions[outside])
+        if len(outside := np.concatenate(escaped) if escaped else np.empty(0, np.int64)):
+            lengths = self.uniform(np.full(len(outside), _LONGEST))
+            numbers = (1 << lengths) + self.uniform(1 << lengths) - 1
+            result[outside] = np.where(numbers % 2, -(numbers + 1) // 2, numbers // 2)
         return result
 
     def finish(self) -> None:

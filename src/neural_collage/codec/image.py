@@ -16,7 +16,7 @@ from neural_collage.codec.registry import codec_by_id, codec_name
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import CollageError, CollageFormatError, NotConvergedError
 from neural_collage.core.pyramid import Decoder, Region, ScaleGrid, render_at_scale
-from neural_collage.core.region import Window
+from neural_collage.core.blocks import Window
 
 
 @dataclass(frozen=True, eq=False)

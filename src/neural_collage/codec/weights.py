@@ -15,6 +15,7 @@ from safetensors.torch import load
 
 from neural_collage.codec.container import ModelId
 from neural_collage.core.errors import CheckpointError
+from neural_collage.models.packing import unpack
 from neural_collage.models.pretrained import Pretrained
 
 M = TypeVar("M", bound=Pretrained)
@@ -44,7 +45,7 @@ class Weights:
         """
         try:
             model = cls(**cls.arguments_of(self._config()))
-            model.load_state_dict(load(self.data))
+            model.load_state_dict(unpack(load(self.data)))
         except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(

@@ -119,7 +119,15 @@ def scaled(lengths: Int64[Tensor, "*n"], scale: Fraction) -> Int64[Tensor, "*n"]
 
 
 def offset_at(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W"]:
-    """The constant part of the map on the canvas at an exact scale: bias and patches."""
+    """The constant part of the map on the canvas at an exact scale: bias, patches, texture."""
+    offset = _offset_of_ranges(collage, scale)
+    if collage.texture is None:
+        return offset
+    return offset + collage.texture.canvas(scale).to(offset.dtype)
+
+
+def _offset_of_ranges(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W"]:
+    """Bias and patches on the canvas at an exact scale."""
     partition = collage.partition
     height = whole(partition.canvas_height * scale)
     width = whole(partition.canvas_width * scale)

@@ -3,9 +3,20 @@
 Images are (..., height, width); blocks are (..., n, size, size) in raster order.
 """
 
+from typing import NamedTuple
+
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 def round_up(length: int, multiple: int) -> int:

@@ -3,9 +3,9 @@
 Each range r (a block of the partition) is a sum of reduced domains, auxiliary patches and a bias,
 
     z[r] = sum_k weights[r, k] * g[r, k](pool(z)[domain[r, k]])
-         + sum_a patch_weights[r, a] * patches[a] + bias[r],
+         + sum_a patch_weights[r, a] * patches[a] + texture[r] + bias[r],
 
-where pool averages `pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin
+where the texture (see `lapped`) is what patches that overlap their neighbours sum to, pool averages `pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin
 1992; Poli et al. 2022, arXiv 2204.07673). This module holds the parameters; `affine` applies the
 map at any scale, `pyramid` solves it exactly, `region` looks at a window of any depth.
 """
@@ -22,6 +22,7 @@ from torch import Tensor
 from neural_collage.core.errors import NotContractiveError
 from neural_collage.core.fixed_point import Gradient, Solver
 from neural_collage.core.isometry import N_ISOMETRIES
+from neural_collage.core.lapped import LappedTexture
 from neural_collage.core.partition import Partition
 
 
@@ -40,6 +41,7 @@ class Collage:
     patches: (a, c or 1, p, p) auxiliary patches as cell averages, stretched over a whole range.
     patch_weights: (c or 1, r, a), given together with patches.
     pooling: the reduction from domain to range, a whole number of at least 2.
+    texture: overlapping patches, on the whole canvas; not differentiated.
 
     Raises ValueError if the parts do not fit each other.
     """
@@ -52,6 +54,7 @@ class Collage:
     patches: Float[Tensor, "a cp p p"] | None = None
     patch_weights: Float[Tensor, "cv r a"] | None = None
     pooling: int = 2
+    texture: LappedTexture | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -79,6 +82,15 @@ class Collage:
             and not {self.patches.shape[1], self.patch_weights.shape[0]} <= channel_counts
         ):
             problems.append(f"parameters must have 1 or {self.channels} channels")
+        if self.texture is not None:
+            canvas_size = (self.partition.canvas_height, self.partition.canvas_width)
+            if self.texture.size(Fraction(1)) != canvas_size:
+                problems.append(
+                    f"a texture of {self.texture.size(Fraction(1))} pixels (height, width) on a "
+                    f"canvas of {canvas_size}"
+                )
+            if self.texture.channels != self.channels:
+                problems.append(f"the texture has {self.texture.channels} channels")
         if not problems and self.domains.numel():
             extent = self.partition.blocks[:, 2] * self.pooling
             end = self.domains + extent[:, None, None]
@@ -164,6 +176,7 @@ class Collage:
                 moved[field.name] = value.to(device, dtype if value.is_floating_point() else None)
         if device is not None:
             moved["partition"] = self.partition.to(device)
+            moved["texture"] = None if self.texture is None else self.texture.to(device)
         return replace(self, **moved)  # type: ignore[arg-type]
 
     def step(self, z: Float[Tensor, "c H W"], scale: int | Fraction = 1) -> Tensor:

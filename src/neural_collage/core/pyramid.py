@@ -16,11 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.core.affine import ScaledMap, offset_at
-from neural_collage.core.blocks import pool
+from neural_collage.core.blocks import Window, pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import Gradient, Picard, Report, Solver, fixed_point
 from neural_collage.core.region import (
-    Window,
     offset_at_pixels,
     offset_in_window,
     pixel_map,
@@ -270,7 +269,9 @@ class Decoder:
 
     def is_exact(self, scale: Fraction) -> bool:
         """Whether all blocks and domain corners are whole pixels at a scale."""
-        return (scale * self.collage.lattice).denominator == 1
+        texture = self.collage.texture
+        whole_pixels = (scale * self.collage.lattice).denominator == 1
+        return whole_pixels and (texture is None or texture.is_exact(scale))
 
 
 def _read(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -14,17 +14,9 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.affine import scaled, whole
+from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.resample import cosine_amplitudes, cosine_series, cosines
-
-
-class Window(NamedTuple):
-    """A rectangle of pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 class PixelMap(NamedTuple):
@@ -79,7 +71,15 @@ def _locate(
 
 
 def offset_in_window(collage: Collage, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
-    """The constant part of the map, bias and patches, on a window of the canvas."""
+    """The constant part of the map, bias, patches and texture, on a window of the canvas."""
+    offset = _ranges_in_window(collage, scale, window)
+    if collage.texture is None:
+        return offset
+    return offset + collage.texture.window(scale, window).to(offset.dtype)
+
+
+def _ranges_in_window(collage: Collage, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
+    """Bias and patches on a window of the canvas."""
     top, left, height, width = window
     device = collage.bias.device
     rows = torch.arange(top, top + height, device=device)
@@ -91,7 +91,7 @@ def offset_in_window(collage: Collage, scale: Fraction, window: Window) -> Float
     ].unique()
     if len(touched) * _PIXELS_PER_BLOCK > height * width:
         grid = torch.meshgrid(rows, columns, indexing="ij")
-        flat = offset_at_pixels(collage, scale, grid[0].flatten(), grid[1].flatten())
+        flat = _ranges_at_pixels(collage, scale, grid[0].flatten(), grid[1].flatten())
         return flat.view(-1, height, width)
     series = _block_series(collage, scale, touched)
     p = series.shape[-1]
@@ -109,7 +109,17 @@ def offset_in_window(collage: Collage, scale: Fraction, window: Window) -> Float
 def offset_at_pixels(
     collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
 ) -> Float[Tensor, "c n"]:
-    """The constant part of the map, bias and patches, at single pixels of the canvas.
+    """The constant part of the map, bias, patches and texture, at single pixels of the canvas."""
+    offset = _ranges_at_pixels(collage, scale, rows, columns)
+    if collage.texture is None:
+        return offset
+    return offset + collage.texture.pixels(scale, rows, columns).to(offset.dtype)
+
+
+def _ranges_at_pixels(
+    collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
+) -> Float[Tensor, "c n"]:
+    """Bias and patches at single pixels of the canvas.
 
     Where many pixels of a block are wanted, they are taken from a grid of its rows and columns.
     The others are treated together with those of blocks whose series end at about the same order,

@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.core.lapped import synthesise
 from neural_collage.models.analysis import RANGE, Analysis
 from neural_collage.models.entropy_model import EntropyModel
 from neural_collage.models.ladder import Ladder
-from neural_collage.models.lapped import centred_windows, synthesise
+from neural_collage.models.principal import centred_windows
 from neural_collage.models.pretrained import Pretrained
 
 CENTRE = 0.5

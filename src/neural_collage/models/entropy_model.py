@@ -93,7 +93,7 @@ class EntropyModel(nn.Module):
     def forward(self, values: Float[Tensor, "b a rows columns"], level: Tensor) -> Rate:
         """The rate of coefficients at some levels; noise stands for rounding while training."""
         rows, columns = values.shape[-2:]
-        side = self.side_analysis(compressed(functional.pad(values, (0, columns % 2, 0, rows % 2))))
+        side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
         side_bits = self._bits(side.float(), torch.zeros_like(side_scale), side_scale)
         unpacked = functional.pixel_shuffle(self.side_synthesis(_rounded(side)), 2)
@@ -113,6 +113,13 @@ class EntropyModel(nn.Module):
             if g + 1 < len(self.groups):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
         return Rate(bits, side_bits, torch.cat(quantised, 1))
+
+    def side_values(self, values: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
+        """The numbers of the hyperprior, one set per 2 x 2 ranges, not rounded."""
+        rows, columns = values.shape[-2:]
+        padded = functional.pad(values, (0, columns % 2, 0, rows % 2))
+        side: Tensor = self.side_analysis(compressed(padded))
+        return side
 
     def features(self, group: int, quantised: Tensor) -> Tensor:
         """What the coefficients of a group tell the others."""

@@ -11,7 +11,7 @@ from torch.nn import functional
 from neural_collage.core.errors import ConfigError
 from neural_collage.models.analysis import RANGE
 from neural_collage.models.compressor import CENTRE, Compressor, lagrangian
-from neural_collage.models.lapped import principal_blocks
+from neural_collage.models.principal import principal_blocks
 from neural_collage.training.checkpoint_io import load_weights
 from neural_collage.training.optimiser import OptimiserConfig
 from neural_collage.training.task import Task

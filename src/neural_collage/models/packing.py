@@ -1,0 +1,55 @@
+"""Weights as they are shipped: half precision, and bytes where those are enough.
+
+A matrix in bytes is `name` (int8) and `name.scale` (half precision, one per row); their product is
+exact in single precision, so unpacked weights are the same on every machine.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+SCALE = ".scale"
+_LARGEST = 127
+_IN_BYTES = ("compressor.analysis.", "compressor.entropy.side_analysis.")
+_IN_HALVES = ("compressor.analysis.linear.",)
+_PATCHES = "compressor.patches"
+_PRECISE_PATCHES = 64  # coefficients of the first ones are large, and so is what rounding does
+
+
+def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors to write for a state of a `CodecModel`."""
+    packed: dict[str, Tensor] = {}
+    for name, value in state.items():
+        if name == _PATCHES:
+            packed[f"{name}.0"] = value[:_PRECISE_PATCHES].half()
+            packed |= _in_bytes(f"{name}.1", value[_PRECISE_PATCHES:])
+        elif name.startswith(_IN_BYTES) and not name.startswith(_IN_HALVES) and value.ndim > 2:
+            packed |= _in_bytes(name, value)
+        else:
+            packed[name] = value.half() if value.is_floating_point() else value
+    return {name: value.contiguous() for name, value in packed.items()}
+
+
+def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state that `pack` was given, as rounded there; other files stay as they are."""
+    state: dict[str, Tensor] = {}
+    for name, value in packed.items():
+        if name.endswith(SCALE):
+            continue
+        scale = packed.get(name + SCALE)
+        if scale is not None:
+            value = value.float() * scale.float().view(-1, *(1,) * (value.ndim - 1))
+        state[name] = value.float() if value.is_floating_point() else value
+    if f"{_PATCHES}.0" in state:
+        parts = [state.pop(f"{_PATCHES}.{n}") for n in (0, 1)]
+        state[_PATCHES] = torch.cat(parts)
+    return state
+
+
+def _in_bytes(name: str, value: Tensor) -> dict[str, Tensor]:
+    peak = value.flatten(1).abs().amax(1) if value.numel() else value.new_zeros(len(value))
+    scale = (peak / _LARGEST).clamp_min(2.0**-24).half()
+    wide = scale.float().view(-1, *(1,) * (value.ndim - 1))
+    numbers = (value / wide).round().clamp(-_LARGEST, _LARGEST).to(torch.int8)
+    return {name: numbers, name + SCALE: scale}
