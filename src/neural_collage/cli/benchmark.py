@@ -26,7 +26,7 @@ def rd(
     ],
     codecs: Annotated[
         str, typer.Option(help="Names, separated by commas.", metavar="NAMES")
-    ] = "fractal,jpeg,webp,jpeg2000,avif",
+    ] = "neural,fractal,jpeg,webp,jpeg2000,avif",
     qualities: Annotated[
         str | None,
         typer.Option(
@@ -35,6 +35,7 @@ def rd(
         ),
     ] = None,
     effort: Annotated[int, typer.Option(help="Of our codecs.", min=0, max=9)] = 5,
+    model: options.Model = None,
     jobs: Annotated[int, typer.Option(help="Pictures measured at a time.", min=1)] = 1,
     anchors: Annotated[
         Path | None,
@@ -69,7 +70,7 @@ def rd(
     )
 
     pictures = find_pictures(images)
-    chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort)
+    chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort, model)
     published = read_anchors(anchors) if anchors else {}
     _prepare(output, REPORT_FILES, overwrite=overwrite)
     console = Console(stderr=True)
@@ -82,7 +83,7 @@ def rd(
         disable=not console.is_terminal,
     )
     settings = Settings(
-        command=_command(images, codecs, qualities, effort, jobs),
+        command=_command(images, codecs, qualities, effort, model, jobs),
         folder=images.resolve().name,
         jobs=jobs,
         codecs={codec.name: codec.options for codec in chosen},
@@ -112,10 +113,14 @@ def _prepare(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
 
 
-def _command(images: Path, codecs: str, qualities: str | None, effort: int, jobs: int) -> str:
+def _command(
+    images: Path, codecs: str, qualities: str | None, effort: int, model: str | None, jobs: int
+) -> str:
     """What to type for the same measurement, without the folders of this machine."""
     words = ["--images", images.resolve().name, "--codecs", codecs]
     if qualities:
         words += ["--qualities", qualities]
+    if model:
+        words += ["--model", model]
     words += ["--effort", str(effort), "--jobs", str(jobs)]
     return shlex.join(["collage", "benchmark", "rd", *words])

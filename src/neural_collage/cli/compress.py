@@ -6,7 +6,7 @@ import typer
 
 from neural_collage.cli import options
 from neural_collage.codec.container import SUFFIX
-from neural_collage.codec.registry import CODECS
+from neural_collage.codec.registry import CODECS, get_codec
 
 
 def compress(
@@ -15,7 +15,7 @@ def compress(
     output: options.Output = None,
     codec: Annotated[
         str, typer.Option("--codec", metavar="|".join(CODECS), help="How to compress.")
-    ] = "fractal",
+    ] = "neural",
     quality: Annotated[
         int | None,
         typer.Option(
@@ -26,6 +26,7 @@ def compress(
         int | None,
         typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files; 5 if left out."),
     ] = None,
+    model: options.Model = None,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -40,10 +41,13 @@ def compress(
     from neural_collage.codec.picture import PICTURE_SUFFIXES
 
     def work(job: Job) -> Product:
-        collage = api.encode(job.source, codec=codec, quality=quality, effort=effort, device=device)
+        collage = api.encode(
+            job.source, codec=codec, quality=quality, effort=effort, model=model, device=device
+        )
         return Product(collage.to_bytes(), collage.width, collage.height)
 
     api.check_device(device)
+    _ = get_codec(codec, model).model  # what is wrong with it would be wrong for every input
     plan = plan_jobs(
         inputs, output, searched=PICTURE_SUFFIXES, written=(SUFFIX,), overwrite=overwrite
     )

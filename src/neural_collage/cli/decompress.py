@@ -21,6 +21,7 @@ def decompress(
             "--region", metavar="X,Y,W,H", help="Decode this window alone, in pixels at that scale."
         ),
     ] = None,
+    model: options.Model = None,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -50,6 +51,7 @@ def decompress(
         return Product(image_bytes(image, job.target.suffix), image.width, image.height)
 
     api.check_device(device)
+    api.know_model(model)
     plan = plan_jobs(
         inputs, output, searched=(SUFFIX,), written=PICTURE_SUFFIXES, overwrite=overwrite
     )

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import constriction
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from neural_collage.core.errors import CollageFormatError
 from neural_collage.fractal.geometry import BoolArray, IntArray
@@ -38,6 +40,8 @@ class FixedTables:
         self._escapes: list[int] = []  # the symbol that stands for all others
         self._models = []
         known = counts[:, :-1] > 0
+        share = np.where(known, counts[:, :-1], counts[:, -1:]) / counts.sum(1, keepdims=True)
+        self._bits = torch.from_numpy(-np.log2(share)).float()
         for row, has in zip(counts, known, strict=True):
             used = np.flatnonzero(has)
             low, high = (used[0], used[-1] + 1) if len(used) else (self.limit, self.limit)
@@ -52,6 +56,11 @@ class FixedTables:
 
     def __len__(self) -> int:
         return len(self._models)
+
+    def bits(self, tables: Tensor, values: Tensor) -> Tensor:
+        """What whole numbers cost, each with its own table; escapes a little too cheap."""
+        column = values.long().clamp(-self.limit, self.limit) + self.limit
+        return self._bits[tables, column]
 
     def model(self, table: int) -> object:
         """What constriction codes the symbols of a table with."""

@@ -14,7 +14,7 @@ from neural_collage.core.errors import CollageError
 
 FORMAT = "CLG"
 
-_SAVE_OPTIONS = {"codec", "quality", "effort", "device"}
+_SAVE_OPTIONS = {"codec", "quality", "effort", "device", "model"}
 
 
 class CollageImageFile(ImageFile.ImageFile):

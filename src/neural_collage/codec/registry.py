@@ -53,20 +53,24 @@ class CodecEntry:
     """Where a codec lives: the number in the file, and the class that `module` holds.
 
     single_rate: it has one quality and one effort, which users cannot choose.
+    has_models: it takes weights, which users can choose.
     """
 
     id: int
     module: str
     cls: str
     single_rate: bool = False
+    has_models: bool = False
 
-    def load(self) -> Codec:
-        """Import the module and make the codec."""
-        codec: Codec = getattr(import_module(self.module), self.cls)()
+    def load(self, model: str | None = None) -> Codec:
+        """Import the module and make the codec, if need be with the weights of a model."""
+        make = getattr(import_module(self.module), self.cls)
+        codec: Codec = make() if model is None else make(model)
         return codec
 
 
 CODECS: Mapping[str, CodecEntry] = {
+    "neural": CodecEntry(2, "neural_collage.codec.neural_stream", "NeuralCodec", has_models=True),
     "fractal": CodecEntry(1, "neural_collage.codec.fractal_stream", "FractalCodec"),
     "poli2022": CodecEntry(
         3, "neural_collage.codec.poli2022_stream", "Poli2022Codec", single_rate=True
@@ -74,15 +78,22 @@ CODECS: Mapping[str, CodecEntry] = {
 }
 
 
-def get_codec(name: str) -> Codec:
+def get_codec(name: str, model: str | None = None) -> Codec:
     """The codec of this name.
 
+    model: which weights it uses, see `weights.find_weights`; None for its own.
+
     Raises:
-        CollageError: no codec has it; the message lists those that exist.
+        CollageError: no codec has the name (the message lists those that exist), or it takes no
+            model.
+        CheckpointError: there are no such weights.
     """
     if name not in CODECS:
         raise CollageError(f"unknown codec {name!r}: choose one of {', '.join(sorted(CODECS))}")
-    return CODECS[name].load()
+    entry = CODECS[name]
+    if model is not None and not entry.has_models:
+        raise CollageError(f"codec {name!r} has no models to choose from: leave out the model")
+    return entry.load(model)
 
 
 def codec_name(id: int) -> str:  # noqa: A002 - the file calls it so

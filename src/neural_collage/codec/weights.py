@@ -1,22 +1,27 @@
-"""The weights that come with the package: one safetensors file per model, which knows its config.
+"""Weights of codecs: one safetensors file per model, which knows its config.
 
 A .clg file names its model and the hash of these bytes, so that it is never decoded with others.
+Some weights come with the package; others are named by the path or the hub's name they are at.
 """
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import TypeVar
 
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load
 
 from neural_collage.codec.container import ModelId
 from neural_collage.core.errors import CheckpointError
 from neural_collage.models.packing import unpack
-from neural_collage.models.pretrained import Pretrained
+from neural_collage.models.pretrained import WEIGHTS_FILE, Pretrained
 
 M = TypeVar("M", bound=Pretrained)
 _HEADER_LENGTH_BYTES = 8
@@ -45,7 +50,11 @@ class Weights:
         """
         try:
             model = cls(**cls.arguments_of(self._config()))
-            model.load_state_dict(unpack(load(self.data)))
+            state = unpack(load(self.data))
+            broken = [n for n, t in state.items() if t.is_floating_point() and not t.isfinite().all()]
+            if broken:
+                raise ValueError(f"{broken[0]} holds numbers that are not finite")
+            model.load_state_dict(state)
         except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(
@@ -59,6 +68,70 @@ class Weights:
         header = json.loads(self.data[_HEADER_LENGTH_BYTES:][:length])
         config: dict[str, object] = json.loads(header["__metadata__"]["config"])
         return config
+
+
+SHIPPED = ("natural", "aerial")
+"""Models of the neural codec that come with the package."""
+_used: dict[bytes, Weights] = {}  # by digest: what files of this process may need again
+
+
+def find_weights(name: str) -> Weights:
+    """The weights that a user names, known to `weights_of` from now on.
+
+    name: of a model of the package; a safetensors file, or a folder with model.safetensors in it,
+        as `save_pretrained` writes; or "owner/name" on the Hugging Face hub.
+
+    Raises:
+        CheckpointError: there are none.
+    """
+    weights = shipped_weights(name) if name in SHIPPED else _read_weights(name)
+    _used[weights.model.digest] = weights
+    return weights
+
+
+def weights_of(model: ModelId) -> Weights:
+    """The weights that a file was made with.
+
+    Raises:
+        CheckpointError: they are neither in the package nor on the hub, and have not been used or
+            named before.
+    """
+    if model.digest in _used:
+        return _used[model.digest]
+    ours = None
+    if model.name in SHIPPED or _HUB_NAME.fullmatch(model.name):
+        ours = find_weights(model.name)
+        if ours.model.digest == model.digest:
+            return ours
+    known = "" if ours is None else f"; those here are {ours.model.digest.hex()}"
+    raise CheckpointError(
+        f"this needs the weights {model.name!r} of hash {model.digest.hex()}{known}: name the file "
+        "that holds them (--model, model=), or use the version that made it"
+    )
+
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def _read_weights(name: str) -> Weights:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        path = path / WEIGHTS_FILE
+    if path.is_file():
+        try:
+            return Weights(path.parent.name if path.name == WEIGHTS_FILE else path.stem, path.read_bytes())
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    if not _HUB_NAME.fullmatch(name) or path.suffix == ".safetensors":
+        raise CheckpointError(
+            f"no weights {name!r}: give {' or '.join(SHIPPED)}, a .safetensors file, a folder that "
+            "save_pretrained wrote, or owner/name on the hub"
+        )
+    try:
+        return Weights(name, Path(hf_hub_download(name, WEIGHTS_FILE)).read_bytes())
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"no weights {name!r} here, and none on the hub: {reason}") from error
 
 
 @lru_cache

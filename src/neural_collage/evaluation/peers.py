@@ -71,16 +71,24 @@ class CollageCodec:
 
     name: str
     effort: int
+    model: str | None = None
     qualities: Sequence[float] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
     @property
     def options(self) -> Mapping[str, object]:
-        return {} if CODECS[self.name].single_rate else {"effort": self.effort}
+        model = {"model": self.model} if self.model else {}
+        return {} if CODECS[self.name].single_rate else {"effort": self.effort, **model}
 
     def encode(self, picture: Image.Image, quality: float) -> bytes:
         if CODECS[self.name].single_rate:
             return api.compress(picture, codec=self.name)
-        return api.compress(picture, codec=self.name, quality=int(quality), effort=self.effort)
+        return api.compress(
+            picture,
+            codec=self.name,
+            quality=int(quality),
+            effort=self.effort,
+            model=self.model,
+        )
 
     def decode(self, data: bytes) -> Rgb:
         return np.asarray(to_pil(api.decompress(data)))
@@ -114,19 +122,26 @@ PEERS: Mapping[str, PillowCodec] = {
 
 
 def benchmark_codecs(
-    names: Iterable[str], qualities: Sequence[int] | None = None, effort: int = 5
+    names: Iterable[str],
+    qualities: Sequence[int] | None = None,
+    effort: int = 5,
+    model: str | None = None,
 ) -> list[BenchmarkCodec]:
-    """The codecs of these names; `qualities` and `effort` are for ours, the peers keep their own.
+    """The codecs of these names; the other arguments are for ours, the peers keep their own.
+
+    model: of those codecs that have models.
 
     Raises:
         CollageError: no codec has that name, or this build of Pillow lacks the format.
     """
-    return [_benchmark_codec(name, qualities, effort) for name in dict.fromkeys(names)]
+    return [_benchmark_codec(name, qualities, effort, model) for name in dict.fromkeys(names)]
 
 
-def _benchmark_codec(name: str, qualities: Sequence[int] | None, effort: int) -> BenchmarkCodec:
+def _benchmark_codec(
+    name: str, qualities: Sequence[int] | None, effort: int, model: str | None
+) -> BenchmarkCodec:
     if name in CODECS:
-        ours = CollageCodec(name, effort)
+        ours = CollageCodec(name, effort, model if CODECS[name].has_models else None)
         if CODECS[name].single_rate:
             return replace(ours, qualities=(api.DEFAULT_QUALITY,))
         return replace(ours, qualities=sorted(qualities)) if qualities else ours

@@ -74,8 +74,8 @@ def leaf_means(
     return torch.from_numpy(np.concatenate(means)).float()
 
 
-def calibrate(collage: Collage, means: Float[Tensor, " r"]) -> Collage:
-    """The collage with the biases that give its ranges the given means.
+def calibrate(collage: Collage, means: Float[Tensor, "c r"]) -> Collage:
+    """The collage with the biases that give its ranges the given means, for each channel.
 
     The means of the domains belong to the solution, so they are found with it: at the coarsest
     exact scale, each application of the map is followed by setting the mean of every range.
@@ -83,21 +83,21 @@ def calibrate(collage: Collage, means: Float[Tensor, " r"]) -> Collage:
     Raises NotConvergedError if that iteration does not settle.
     """
     if not collage.n_sources:
-        return replace(collage, bias=means[None])
+        return replace(collage, bias=means)
     scale = 1 / collage.lattice
     mapping = ScaledMap.of(collage, scale)
     owner = _range_of_pixel(collage, scale)
-    pixels = owner.flatten().bincount(minlength=len(means))
+    pixels = owner.flatten().bincount(minlength=means.shape[1])
 
     def range_means(image: Tensor) -> Tensor:
-        return means.new_zeros(len(means)).index_add(0, owner.flatten(), image.flatten()) / pixels
+        return torch.zeros_like(means).index_add(1, owner.flatten(), image.flatten(1)) / pixels
 
     def centred(z: Tensor) -> Tensor:
         image = mapping.apply(pool(z, collage.pooling))
-        return image + (means - range_means(image))[owner]
+        return image + (means - range_means(image))[:, owner]
 
     with torch.no_grad():
-        solution, _ = fixed_point(centred, means[owner][None])
+        solution, _ = fixed_point(centred, means[:, owner])
         unbiased = range_means(mapping.apply(pool(solution, collage.pooling)))
     return replace(collage, bias=collage.bias + (means - unbiased))
 

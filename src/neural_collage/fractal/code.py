@@ -93,4 +93,5 @@ class PlaneCode:
             POOLING,
         )
         collage.require_contractive()
-        return calibrate(collage, leaf_means(self.roots, self.splits, self.details, step / 255))
+        means = leaf_means(self.roots, self.splits, self.details, step / 255)
+        return calibrate(collage, means[None])

@@ -11,7 +11,7 @@ numbers. This module is the float version that learns.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -90,13 +90,24 @@ class EntropyModel(nn.Module):
         )
         self.log_scale = Ladder(rungs, torch.zeros(n))
 
-    def forward(self, values: Float[Tensor, "b a rows columns"], level: Tensor) -> Rate:
-        """The rate of coefficients at some levels; noise stands for rounding while training."""
+    def forward(
+        self,
+        values: Float[Tensor, "b a rows columns"],
+        level: Tensor,
+        rounding: Callable[[Tensor], Tensor] | None = None,
+    ) -> Rate:
+        """The rate of coefficients at some levels; while training, that of noisy ones.
+
+        rounding: what takes the place of rounding to whole steps, for the rate as well.
+        """
         rows, columns = values.shape[-2:]
+        round_off = rounding or rounded
         side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
-        side_bits = self._bits(side.float(), torch.zeros_like(side_scale), side_scale)
-        unpacked = functional.pixel_shuffle(self.side_synthesis(_rounded(side)), 2)
+        quantised_side = rounded(side)
+        side_deviation = _noisy(side) if self.training else quantised_side
+        side_bits = logistic_bits(side_deviation.float(), side_scale).sum((1, 2, 3))
+        unpacked = functional.pixel_shuffle(self.side_synthesis(quantised_side), 2)
         state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
         base = self.log_scale(level)[..., None, None].split(self.groups, 1)
         black = checkerboard(rows, columns, values.device)
@@ -104,12 +115,14 @@ class EntropyModel(nn.Module):
         quantised = []
         for g, group in enumerate(values.split(self.groups, 1)):
             first = self.predictions[PASSES * g](state, level)
-            known = torch.where(black, group + _rounding(group - first[0]), 0)
-            later = state + self.contexts[g](self.features(g, known)).float()
-            second = self.predictions[PASSES * g + 1](later, level)
+            early = first[0] + round_off(group - first[0])
+            known = self.contexts[g](self.features(g, torch.where(black, early, 0)))
+            second = self.predictions[PASSES * g + 1](state + known.float(), level)
+            late = second[0] + round_off(group - second[0])
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
-            bits = bits + self._bits(group, mean, log_scale + base[g])
-            quantised.append(group + _rounding(group - mean))
+            quantised.append(torch.where(black, early, late))
+            deviation = _noisy(group) - mean if self.training else quantised[-1] - mean
+            bits = bits + logistic_bits(deviation, log_scale + base[g]).sum((1, 2, 3))
             if g + 1 < len(self.groups):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
         return Rate(bits, side_bits, torch.cat(quantised, 1))
@@ -125,13 +138,6 @@ class EntropyModel(nn.Module):
         """What the coefficients of a group tell the others."""
         seen = compressed(quantised)
         return torch.cat([seen, seen.abs()], 1) if group < SIGNED_GROUPS else seen.abs()
-
-    def _bits(self, values: Tensor, mean: Tensor, log_scale: Tensor) -> Float[Tensor, " b"]:
-        if self.training:
-            values = values + torch.rand_like(values) - 0.5
-        else:
-            values = mean + (values - mean).round()
-        return logistic_bits(values - mean, log_scale).sum((1, 2, 3))
 
 
 def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:
@@ -149,14 +155,14 @@ def checkerboard(rows: int, columns: int, device: torch.device | None = None) ->
     return (row[:, None] + column) % 2 == 0
 
 
-def _rounding(values: Tensor) -> Tensor:
-    """What rounding adds, without gradient."""
-    return (values.round() - values).detach()
-
-
-def _rounded(values: Tensor) -> Tensor:
+def rounded(values: Tensor) -> Tensor:
     """Rounded, with the gradient of the unrounded."""
-    return values + _rounding(values)
+    return values + (values.round() - values).detach()
+
+
+def _noisy(values: Tensor) -> Tensor:
+    """With uniform noise instead of rounding."""
+    return values + torch.rand_like(values) - 0.5
 
 
 def _clamped(values: Tensor, low: float, high: float) -> Tensor:

@@ -1,0 +1,90 @@
+"""The symbols of a neural stream: read from it, or chosen for a picture and written."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
+from neural_collage.models.codec_model import CodecModel
+from neural_collage.models.integer_entropy import UNIT, Pass
+
+LARGEST = 1 << 20  # of a deviation, in steps: no picture comes near
+RELUCTANCE = 2.0
+"""Errors count so many times as much when a number is rounded away from its nearest.
+
+What a coefficient tells the entropy model about others is lost, too, and is not in the price.
+"""
+
+Numbers = Int64[Tensor, "*n"]
+
+
+class Reading:
+    """A `models.integer_entropy.SymbolSource`: the symbols of a stream."""
+
+    def __init__(self, reader: SymbolReader, tables: FixedTables) -> None:
+        self._reader = reader
+        self._tables = tables
+
+    def side(self, scales: Numbers) -> Numbers:
+        return self._read(scales)
+
+    def coefficients(self, part: Pass, means: Numbers, scales: Numbers) -> Numbers:
+        return self._read(scales)
+
+    def _read(self, scales: Tensor) -> Tensor:
+        which = scales.reshape(-1).numpy()
+        coded = which > 0
+        symbols = np.zeros(len(which), np.int64)
+        symbols[coded] = self._reader.fixed(self._tables, which[coded])
+        return torch.from_numpy(symbols).view(scales.shape)
+
+
+class Writing:
+    """A `models.integer_entropy.SymbolSource`: rounds coefficients to symbols, and writes them.
+
+    values: of the picture, in steps, not rounded.
+    """
+
+    def __init__(
+        self,
+        writer: SymbolWriter,
+        tables: FixedTables,
+        network: CodecModel,
+        values: Float[Tensor, "a rows columns"],
+        quality: int,
+    ) -> None:
+        self._writer = writer
+        self._tables = tables
+        self._values = values
+        self._worth = network.worth(quality)
+        with torch.inference_mode():
+            self._side = network.side_values(values[None])[0]
+
+    def side(self, scales: Numbers) -> Numbers:
+        return self._write(self._side.round().long(), scales)
+
+    def coefficients(self, part: Pass, means: Numbers, scales: Numbers) -> Numbers:
+        deviation = self._values[part.channels, part.sites] - means / UNIT
+        worth = self._worth[part.channels, None] * RELUCTANCE
+        return self._write(self._cheapest(deviation, scales, worth), scales)
+
+    def _cheapest(self, deviation: Tensor, scales: Tensor, worth: Tensor) -> Tensor:
+        """The nearest whole numbers, or those next to 0 where their bits outweigh the error.
+
+        Rate-distortion optimised quantisation, one coefficient at a time.
+        """
+        nearest = deviation.round()
+        smaller = nearest - nearest.sign()
+        costs = [
+            (deviation - choice).square() * worth + self._tables.bits(scales, choice)
+            for choice in (nearest, smaller)
+        ]
+        return torch.where(costs[1] < costs[0], smaller, nearest).long()
+
+    def _write(self, symbols: Tensor, scales: Tensor) -> Tensor:
+        symbols = torch.where(scales > 0, symbols, 0).clamp(-LARGEST, LARGEST)
+        flat, which = symbols.reshape(-1).numpy(), scales.reshape(-1).numpy()
+        coded = which > 0
+        self._writer.fixed(self._tables, which[coded], flat[coded])
+        return symbols

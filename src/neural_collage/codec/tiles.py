@@ -1,0 +1,39 @@
+"""Cutting the grid of ranges of a large picture into tiles that are coded one after the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TILE = 64
+"""Ranges a side; the last ones of a row or column may be smaller."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of ranges."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    def grown(self, by: int, rows: int, columns: int) -> "Tile":
+        """With a margin, as far as a grid of so many ranges goes."""
+        top, left = max(0, self.top - by), max(0, self.left - by)
+        bottom = min(rows, self.top + self.rows + by)
+        right = min(columns, self.left + self.columns + by)
+        return Tile(top, left, bottom - top, right - left)
+
+    def within(self, outer: "Tile", pixels: int = 1) -> tuple[slice, slice]:
+        """Rows and columns of this tile in another, of so many pixels a range."""
+        top, left = self.top - outer.top, self.left - outer.left
+        return (
+            slice(top * pixels, (top + self.rows) * pixels),
+            slice(left * pixels, (left + self.columns) * pixels),
+        )
+
+
+def tiles(rows: int, columns: int) -> Iterator[Tile]:
+    """The tiles of a grid of ranges, in raster order."""
+    for top in range(0, rows, TILE):
+        for left in range(0, columns, TILE):
+            yield Tile(top, left, min(TILE, rows - top), min(TILE, columns - left))
