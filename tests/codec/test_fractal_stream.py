@@ -52,7 +52,7 @@ def forged(payload: bytes, header: Header) -> Tensor | str:
 def test_every_mode_and_size_comes_back(mode: Mode, size: tuple[int, int]) -> None:
     picture = texture(*size, MODES[mode])
     for effort, quality in ((0, 60), (5, 90)):
-        collage = nc.encode(picture, quality=quality, effort=effort)
+        collage = nc.encode(picture, quality=quality, effort=effort, codec="fractal")
         assert collage.header.mode == mode
         assert (collage.height, collage.width) == size
         decoded = nc.decompress(collage.to_bytes())
@@ -68,7 +68,7 @@ def test_every_mode_and_size_comes_back(mode: Mode, size: tuple[int, int]) -> No
 @pytest.mark.parametrize("size", [(3, 5000), (5000, 3)], ids=lambda s: f"{s[0]}x{s[1]}")
 def test_long_and_thin_pictures_come_back(size: tuple[int, int]) -> None:
     picture = texture(*size, 1).expand(3, *size)
-    decoded = nc.decompress(nc.compress(picture, quality=70, effort=4))
+    decoded = nc.decompress(nc.compress(picture, quality=70, codec="fractal", effort=4))
     assert decoded.shape == picture.shape
     assert psnr(decoded, picture) > 27
 
@@ -76,8 +76,8 @@ def test_long_and_thin_pictures_come_back(size: tuple[int, int]) -> None:
 def test_alpha_is_coded_by_itself() -> None:
     picture = torch.cat([texture(64, 64, 1).expand(3, 64, 64), torch.ones(1, 64, 64)])
     picture[3, 20:44, 8:40] = 0
-    with_alpha = nc.decompress(nc.compress(picture, quality=60, effort=3))
-    without = nc.decompress(nc.compress(picture[:3], quality=60, effort=3))
+    with_alpha = nc.decompress(nc.compress(picture, quality=60, codec="fractal", effort=3))
+    without = nc.decompress(nc.compress(picture[:3], quality=60, codec="fractal", effort=3))
     assert torch.equal(with_alpha[:3], without)
     assert psnr(with_alpha[3:], picture[3:]) > 35
 
@@ -86,7 +86,7 @@ def test_quality_buys_fidelity_with_bytes() -> None:
     image = photo_crop(96)
     sizes, fidelities = [], []
     for quality in (1, 30, 69, 70, 100):
-        data = nc.compress(image, quality=quality, effort=4)
+        data = nc.compress(image, quality=quality, codec="fractal", effort=4)
         sizes.append(len(data))
         fidelities.append(psnr(nc.decompress(data), image))
     assert sizes == sorted(set(sizes))
@@ -97,7 +97,7 @@ def test_quality_buys_fidelity_with_bytes() -> None:
 
 @pytest.mark.parametrize("effort", [1, 5, 9])
 def test_every_plane_contracts(effort: int) -> None:
-    layers = nc.encode(photo_crop(64), quality=60, effort=effort).layers
+    layers = nc.encode(photo_crop(64), quality=60, codec="fractal", effort=effort).layers
     assert len(layers) == 3
     assert all(layer.collage.contraction() < 1 for layer in layers)
 
@@ -105,7 +105,7 @@ def test_every_plane_contracts(effort: int) -> None:
 def test_chroma_keeps_its_size_from_quality_70() -> None:
     picture = texture(33, 50, 3)
     for quality, reduction, size in ((69, 2, (17, 25)), (70, 1, (33, 50))):
-        _, *chroma = nc.encode(picture, quality=quality, effort=0).layers
+        _, *chroma = nc.encode(picture, quality=quality, codec="fractal", effort=0).layers
         for layer in chroma:
             assert layer.reduction == reduction
             assert (layer.collage.height, layer.collage.width) == size
@@ -113,7 +113,7 @@ def test_chroma_keeps_its_size_from_quality_70() -> None:
 
 def test_what_the_encoder_decided_is_what_the_file_says() -> None:
     picture, effort = texture(40, 45, 4), EFFORTS[9]
-    payload = nc.encode(picture, quality=55, effort=9).payload
+    payload = nc.encode(picture, quality=55, codec="fractal", effort=9).payload
     parameters = Parameters.from_payload(payload)
     assert (parameters.lattice, parameters.n_sources) == (effort.lattice, effort.n_sources)
     written, read = ({kind: prior_counts(kind) for kind in KINDS} for _ in range(2))
@@ -153,7 +153,7 @@ def test_unknown_parameters_are_refused() -> None:
 
 @pytest.mark.parametrize(("mode", "size"), [("L", (20, 16)), ("LA", (6, 5))])
 def test_every_truncation_is_refused_or_decodes(mode: Mode, size: tuple[int, int]) -> None:
-    collage = nc.encode(texture(*size, MODES[mode]), quality=40, effort=9)
+    collage = nc.encode(texture(*size, MODES[mode]), quality=40, codec="fractal", effort=9)
     whole = collage.decode()
     for length in range(len(collage.payload)):
         result = forged(collage.payload[:length], collage.header)
@@ -186,7 +186,7 @@ def test_random_payloads_are_refused_or_decode(rng: np.random.Generator) -> None
 
 
 def test_altered_payloads_are_refused_or_decode(rng: np.random.Generator) -> None:
-    collage = nc.encode(texture(50, 60, 1), quality=50, effort=9)
+    collage = nc.encode(texture(50, 60, 1), quality=50, codec="fractal", effort=9)
     whole, changed = collage.decode(), 0
     for _ in range(30):
         payload = bytearray(collage.payload)
@@ -243,7 +243,7 @@ def test_the_lagrangian_matches_the_slope_of_the_quantiser() -> None:
     image = photo_crop(128)[:1]
     costs = []
     for quality in (20, 40, 60):
-        data = nc.compress(image, quality=quality, effort=2)
+        data = nc.compress(image, quality=quality, codec="fractal", effort=2)
         price = LAGRANGIAN * quantiser_step(40) ** 2
         costs.append(squared_error(nc.decompress(data), image) + price * 8 * len(data))
     assert costs[1] < min(costs[0], costs[2])

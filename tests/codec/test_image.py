@@ -21,7 +21,7 @@ MODES = [1, 2, 3, 4]
 def collage(channels: int = 3, quality: int = 60) -> nc.CollageImage:
     """69 x 50 pixels, with domains, all pixels well inside [0, 1]."""
     picture = 0.3 + 0.4 * texture(50, 69, channels)
-    return nc.encode(picture, quality=quality, effort=5)
+    return nc.encode(picture, codec="fractal", quality=quality, effort=5)
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -40,7 +40,7 @@ def test_pixels_outlive_the_file(image: Image.Image, tmp_path: Path) -> None:
 def test_options_are_those_of_compress(image: Image.Image) -> None:
     file = BytesIO()
     image.save(file, "CLG", quality=20, effort=0, codec="fractal")
-    assert file.getvalue() == nc.compress(image, quality=20, effort=0)
+    assert file.getvalue() == nc.compress(image, codec="fractal", quality=20, effort=0)
 
 
 def test_an_unknown_option_is_refused_and_leaves_no_file(

@@ -14,6 +14,7 @@ def test_every_codec_is_found_by_name_and_by_number(name: str) -> None:
 
 def test_numbers_are_part_of_the_format() -> None:
     assert {name: entry.id for name, entry in CODECS.items()} == {
+        "neural": 2,
         "fractal": 1,
         "poli2022": 3,
     }

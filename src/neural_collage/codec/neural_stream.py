@@ -50,6 +50,8 @@ MARGIN = 6
 LEAST_EFFORT_OF_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 """Steps of refinement at each effort; below, the network's one pass is all."""
+SMALL, ITERATIONS_IF_SMALL = 16, 6
+"""So few ranges are mostly edge, of which the network knows little; refining them costs little."""
 
 
 class NeuralCodec:
@@ -168,10 +170,11 @@ class StreamCoder:
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
         whole = Tile(0, 0, rows, columns)
         for tile, values in self._analysed(planes, quality, device):
-            if effort in ITERATIONS:
+            small = tile.rows * tile.columns <= SMALL
+            if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
                 part = planes[(..., *tile.within(whole, RANGE))]
                 values = refine(
-                    network, values, part, quality, ITERATIONS[effort], self._rehearsal(quality)
+                    network, values, part, quality, iterations, self._rehearsal(quality)
                 )
             source = Writing(writer, self._tables, network, values, quality)
             quantised = network.entropy.run(source, quality, tile.rows, tile.columns)

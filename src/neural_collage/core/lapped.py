@@ -1,7 +1,8 @@
 """Textures of overlapping patches: a constant part of a collage without edges between ranges.
 
 Each range of n pixels has a coefficient for every patch of 2n pixels, centred on the range; the
-patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989). A texture exists
+patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989), and ranges at the
+edge are their own neighbours. A texture exists
 at the scales that are powers of two: below 1 by averaging, above 1 by average interpolation
 (Donoho 1993), the local interpolation whose averages give back the coarser scale exactly.
 """
@@ -155,8 +156,9 @@ def synthesise(
 ) -> Float[Tensor, "b c h w"]:
     """The sum of all patches times their coefficients; h and w are ranges of m / 2 pixels.
 
-    A patch is four quarters of the size of a range. Quarters meet on a grid that lies half a range
-    off the ranges; what reaches beyond the image is dropped.
+    Ranges beyond the edge have the coefficients of those at the edge, so that nothing fades there.
+    A patch is four quarters of the size of a range; quarters meet on a grid that lies half a range
+    off the ranges.
     """
     b, a, rows, columns = coefficients.shape
     c, n = patches.shape[1], patches.shape[-1] // 2
@@ -166,11 +168,17 @@ def synthesise(
     for v, along in enumerate(quarters.unbind(0)):
         for h, quarter in enumerate(along.unbind(0)):
             part = (by_range @ quarter).view(b, rows, columns, -1)
-            met = met + functional.pad(part, (0, 0, h, 1 - h, v, 1 - v))
+            met = met + _repeat_edge(_repeat_edge(part, 1, first=v == 1), 2, first=h == 1)
     met = met.unflatten(-1, (c, n, n)).permute(0, 3, 1, 4, 2, 5)
     image = met.reshape(b, c, (rows + 1) * n, (columns + 1) * n)
     edge = n // 2
     return image[..., edge : edge + rows * n, edge : edge + columns * n]
+
+
+def _repeat_edge(parts: Tensor, dim: int, *, first: bool) -> Tensor:
+    """With the first or the last row once more."""
+    edge = parts.narrow(dim, 0 if first else parts.shape[dim] - 1, 1)
+    return torch.cat([edge, parts] if first else [parts, edge], dim)
 
 
 def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:

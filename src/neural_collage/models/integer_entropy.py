@@ -8,7 +8,7 @@ product do not depend on their order, and scaling by powers of two and rounding 
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -55,6 +55,7 @@ class Pass(NamedTuple):
     sites: Bool[Tensor, "rows columns"]
 
 
+@runtime_checkable
 class SymbolSource(Protocol):
     """Where symbols come from: an encoder that chooses and writes them, or a decoder."""
 
