@@ -74,9 +74,7 @@ def compress(
     device: str = "cpu",
 ) -> bytes:
     """`encode`, as the bytes of a .clg file."""
-    collage = encode(
-        image, codec=codec, quality=quality, effort=effort, model=model, device=device
-    )
+    collage = encode(image, codec=codec, quality=quality, effort=effort, model=model, device=device)
     return collage.to_bytes()
 
 

@@ -33,7 +33,12 @@ class FixedTables:
     """
 
     def __init__(self, counts: IntArray) -> None:
-        if counts.ndim != 2 or counts.shape[1] % 2 or (counts < 0).any() or (counts[:, -1] < 1).any():
+        if (
+            counts.ndim != 2
+            or counts.shape[1] % 2
+            or (counts < 0).any()
+            or (counts[:, -1] < 1).any()
+        ):
             raise ValueError("tables of counts have a row of numbers and a count of escapes each")
         self.limit = counts.shape[1] // 2 - 1
         self._starts: list[int] = []  # the smallest number of each table
@@ -50,9 +55,7 @@ class FixedTables:
             shown = shown if len(shown) > 1 else np.ones(2, np.float32)
             self._starts.append(int(low) - self.limit)
             self._escapes.append(len(shown) - 1)
-            self._models.append(
-                constriction.stream.model.Categorical(shown, perfect=False)
-            )
+            self._models.append(constriction.stream.model.Categorical(shown, perfect=False))
 
     def __len__(self) -> int:
         return len(self._models)

@@ -13,10 +13,14 @@ from neural_collage.codec.colour import to_samples
 from neural_collage.codec.container import Header, pack, unpack
 from neural_collage.codec.picture import to_pil
 from neural_collage.codec.registry import codec_by_id, codec_name
+from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import CollageError, CollageFormatError, NotConvergedError
 from neural_collage.core.pyramid import Decoder, Region, ScaleGrid, render_at_scale
-from neural_collage.core.blocks import Window
+
+_PIXELS_AT_ONCE = 1 << 25
+"""Larger pictures are decoded in strips, so that beside them little memory is needed."""
+_STRIP_PIXELS = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +117,24 @@ class CollageImage:
                 for decoder, layer in zip(decoders, layers, strict=True)
             )
 
-        def render(exact: Fraction, window: Window) -> Tensor:
+        def render_strip(exact: Fraction, window: Window) -> Tensor:
             planes = [
                 decoder.window(exact * layer.reduction, window)
                 for decoder, layer in zip(decoders, layers, strict=True)
             ]
             return to_samples(torch.cat(planes), self.header)
+
+        def render(exact: Fraction, window: Window) -> Tensor:
+            if window.height * window.width <= _PIXELS_AT_ONCE:
+                return render_strip(exact, window)
+            pixels = torch.empty(self.channels, window.height, window.width, device=device)
+            rows = max(1, _STRIP_PIXELS // window.width)
+            for top in range(0, window.height, rows):
+                strip = Window(
+                    window.top + top, window.left, min(rows, window.height - top), window.width
+                )
+                pixels[:, top : top + rows] = render_strip(exact, strip)
+            return pixels
 
         try:
             return render_at_scale(

@@ -114,15 +114,14 @@ class StreamCoder:
         """The payload of a picture."""
         writer, links = SymbolWriter(), []
         for planes in to_triples(picture.pixels):
-            padded = pad_to_multiple(planes, RANGE)
-            texture = self._write_texture(writer, padded, quality, effort, device)
+            texture = self._write_texture(writer, planes, quality, effort, device)
             if effort >= LEAST_EFFORT_OF_LINKS:
-                links.append(_links(padded, texture, quality))
+                links.append(_links(pad_to_multiple(planes, RANGE), texture, quality))
         linked = any(links)
         if linked:
             for of_planes in links:
                 writer.counts = initial_counts()
-                traverse(writer, *of_planes.contrast.shape, of_planes)
+                traverse(writer, *of_planes.size, of_planes)
         return bytes([linked]) + writer.finish()
 
     def layers(self, payload: bytes, header: Header) -> tuple[Layer, ...]:
@@ -164,15 +163,15 @@ class StreamCoder:
         effort: int,
         device: str,
     ) -> LappedTexture:
-        """Write the coefficients of a picture of whole ranges; what they decode to."""
+        """Write the coefficients of a picture; what they decode to."""
         network = self._network
-        rows, columns = (side // RANGE for side in planes.shape[1:])
+        rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
         whole = Tile(0, 0, rows, columns)
         for tile, values in self._analysed(planes, quality, device):
             small = tile.rows * tile.columns <= SMALL
             if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
-                part = planes[(..., *tile.within(whole, RANGE))]
+                part = pad_to_multiple(planes[(..., *tile.within(whole, RANGE))], RANGE)
                 values = refine(
                     network, values, part, quality, iterations, self._rehearsal(quality)
                 )
@@ -207,15 +206,15 @@ class StreamCoder:
     def _analysed(
         self, planes: Float[Tensor, "3 h w"], quality: int, device: str
     ) -> Iterator[tuple[Tile, Float[Tensor, "a rows columns"]]]:
-        """The coefficients of a picture of whole ranges, tile by tile, in steps."""
+        """The coefficients of a picture, tile by tile, in steps."""
         network = self._network
         if torch.device(device).type != "cpu":
             network = deepcopy(network).to(device)
-        rows, columns = (side // RANGE for side in planes.shape[1:])
+        rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
         whole = Tile(0, 0, rows, columns)
         for tile in tiles(rows, columns):
             seen = tile.grown(MARGIN, rows, columns)
-            part = planes[(..., *seen.within(whole, RANGE))].to(device)
+            part = pad_to_multiple(planes[(..., *seen.within(whole, RANGE))].to(device), RANGE)
             with torch.inference_mode():
                 values = network.values(part[None], quality)[0].cpu()
             yield tile, values[(..., *tile.within(seen))].float()

@@ -38,6 +38,9 @@ _GREY = {"1", "L", "LA", "La"}
 _WHITE_OF_DEEP_GREY = dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), 65535) | {"F": 1}
 
 
+_SAMPLES_AT_ONCE = 1 << 23  # bounds the memory beside a large picture
+
+
 class PictureWarning(UserWarning):
     """Something in a source picture is not carried over."""
 
@@ -92,8 +95,12 @@ def read_picture(source: ImageLike, *, max_pixels: int | None = None) -> Picture
 
 def to_pil(pixels: Float[Tensor, "c h w"], icc_profile: bytes | None = None) -> Image.Image:
     """8-bit picture of pixels in [0, 1]; what lies outside is clamped, halves round up."""
-    levels = (pixels.detach().clamp(0, 1) * 255 + 0.5).to(torch.uint8).cpu()
-    array = levels[0] if len(levels) == 1 else levels.permute(1, 2, 0)
+    channels, height, width = pixels.shape
+    levels = torch.empty(height, width, channels, dtype=torch.uint8)
+    for rows in torch.arange(height).split(max(1, _SAMPLES_AT_ONCE // (channels * width))):
+        strip = pixels[:, rows[0] : rows[-1] + 1].detach().clamp(0, 1) * 255 + 0.5
+        levels[rows[0] : rows[-1] + 1] = strip.to(torch.uint8).permute(1, 2, 0)
+    array = levels[..., 0] if channels == 1 else levels
     image = Image.fromarray(array.contiguous().numpy())
     if icc_profile is not None:
         image.info["icc_profile"] = icc_profile

@@ -51,7 +51,9 @@ class Weights:
         try:
             model = cls(**cls.arguments_of(self._config()))
             state = unpack(load(self.data))
-            broken = [n for n, t in state.items() if t.is_floating_point() and not t.isfinite().all()]
+            broken = [
+                n for n, t in state.items() if t.is_floating_point() and not t.isfinite().all()
+            ]
             if broken:
                 raise ValueError(f"{broken[0]} holds numbers that are not finite")
             model.load_state_dict(state)
@@ -119,7 +121,9 @@ def _read_weights(name: str) -> Weights:
         path = path / WEIGHTS_FILE
     if path.is_file():
         try:
-            return Weights(path.parent.name if path.name == WEIGHTS_FILE else path.stem, path.read_bytes())
+            return Weights(
+                path.parent.name if path.name == WEIGHTS_FILE else path.stem, path.read_bytes()
+            )
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     if not _HUB_NAME.fullmatch(name) or path.suffix == ".safetensors":

@@ -5,9 +5,10 @@ Each range r (a block of the partition) is a sum of reduced domains, auxiliary p
     z[r] = sum_k weights[r, k] * g[r, k](pool(z)[domain[r, k]])
          + sum_a patch_weights[r, a] * patches[a] + texture[r] + bias[r],
 
-where the texture (see `lapped`) is what patches that overlap their neighbours sum to, pool averages `pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin
-1992; Poli et al. 2022, arXiv 2204.07673). This module holds the parameters; `affine` applies the
-map at any scale, `pyramid` solves it exactly, `region` looks at a window of any depth.
+where the texture (see `lapped`) is what patches that overlap their neighbours sum to, pool averages
+`pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin 1992; Poli et al. 2022,
+arXiv 2204.07673). This module holds the parameters; `affine` applies the map at any scale,
+`pyramid` solves it exactly, `region` looks at a window of any depth.
 """
 
 import math

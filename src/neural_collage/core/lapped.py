@@ -44,7 +44,9 @@ class LappedTexture:
                 f"{len(self.coefficients)} coefficients a range for {len(self.patches)} patches"
             )
         if self.patches.shape[-1] % 4:
-            raise ValueError(f"patches of {self.patches.shape[-1]} pixels: a multiple of 4 expected")
+            raise ValueError(
+                f"patches of {self.patches.shape[-1]} pixels: a multiple of 4 expected"
+            )
 
     @property
     def range_size(self) -> int:
@@ -187,7 +189,8 @@ def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
     H = 2 (h - 4). Each pixel's four parts average to the pixel; polynomials up to the fourth
     degree are continued exactly.
     """
-    return _enlarge_last(_enlarge_last(image).mT).mT
+    enlarged: Tensor = _enlarge_last(_enlarge_last(image).mT).mT
+    return enlarged
 
 
 def _enlarge_last(image: Tensor) -> Tensor:

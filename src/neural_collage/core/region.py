@@ -85,6 +85,9 @@ def _ranges_in_window(collage: Collage, scale: Fraction, window: Window) -> Floa
     rows = torch.arange(top, top + height, device=device)
     columns = torch.arange(left, left + width, device=device)
     cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
+    if collage.patches is None:
+        by_row = collage.partition.index_map[rows // cell]
+        return collage.bias[:, by_row[:, columns // cell]]
     touched = collage.partition.index_map[
         top // cell : (top + height - 1) // cell + 1,
         left // cell : (left + width - 1) // cell + 1,

@@ -25,7 +25,7 @@ from neural_collage.core.isometry import N_ISOMETRIES
 from neural_collage.core.lapped import LappedTexture
 from neural_collage.core.partition import Partition
 from neural_collage.fractal.brightness import calibrate
-from neural_collage.fractal.geometry import POOLING
+from neural_collage.fractal.geometry import POOLING, IntArray
 from neural_collage.fractal.symbols import SymbolCoder
 
 LEVELS = 8  # contrasts are eighths, from -7 to 7
@@ -57,6 +57,12 @@ class Links:
         """No range is linked."""
         return cls(*(torch.zeros(rows, columns, dtype=torch.int64) for _ in range(3)))
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the grid."""
+        rows, columns = self.contrast.shape
+        return rows, columns
+
     def __bool__(self) -> bool:
         return bool(self.contrast.any())
 
@@ -66,7 +72,7 @@ def has_room(rows: int, columns: int) -> bool:
     return min(rows, columns) >= POOLING
 
 
-def initial_counts() -> dict[str, np.ndarray]:
+def initial_counts() -> dict[str, IntArray]:
     """The adaptive tables at the start: links are rare, and weak ones are likelier."""
     strength = 24 * np.exp(-np.abs(np.arange(CONTRASTS) - (LEVELS - 1)) / 2.5)
     counts = np.tile(strength, (_NEIGHBOURS + 2, 1))
@@ -94,7 +100,7 @@ def traverse(coder: SymbolCoder, rows: int, columns: int, links: Links | None) -
     return Links(*(torch.from_numpy(array) for array in (contrast, *choices)))
 
 
-def _linked_neighbours(contrast: np.ndarray) -> np.ndarray:
+def _linked_neighbours(contrast: IntArray) -> IntArray:
     linked = np.pad(contrast != 0, 1).astype(np.int64)
     return linked[:-2, 1:-1] + linked[2:, 1:-1] + linked[1:-1, :-2] + linked[1:-1, 2:]
 
@@ -194,9 +200,7 @@ def _corners(partition: Partition, links: Links) -> Int64[Tensor, "r 2"]:
     corner = partition.blocks[:, :2]
     size = int(partition.blocks[0, 2])
     offset = corner.new_tensor(OFFSETS)[links.domain.flatten()]
-    return _clamped_corner(
-        corner, offset, partition.canvas_height, partition.canvas_width, size
-    )
+    return _clamped_corner(corner, offset, partition.canvas_height, partition.canvas_width, size)
 
 
 def _clamped_corner(

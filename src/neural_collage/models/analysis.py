@@ -72,7 +72,9 @@ class ConditionedBlock(nn.Module):
     def forward(self, features: Tensor, level: Float[Tensor, " b"]) -> Tensor:
         gain, shift = self.gain(level)[..., None, None], self.shift(level)[..., None, None]
         mixed = self.spatial(features) * gain + shift
-        return features + self.fall(functional.gelu(self.rise(mixed), approximate="tanh"))
+        hidden = functional.gelu(self.rise(mixed), approximate="tanh")
+        result: Tensor = features + self.fall(hidden)
+        return result
 
 
 def compressed(values: Tensor) -> Tensor:

@@ -7,12 +7,19 @@ once, when the model is finished, and shipped with it. So all machines agree.
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float, Int16, Int32, Int64
 from torch import Tensor
 
 from neural_collage.core.lapped import LappedTexture
-from neural_collage.models.compressor import CENTRE, DEFAULT_CONFIG, CodecConfig, Compressor, lagrangian
+from neural_collage.models.compressor import (
+    CENTRE,
+    DEFAULT_CONFIG,
+    CodecConfig,
+    Compressor,
+    lagrangian,
+)
 from neural_collage.models.integer_entropy import (
     N_SCALES,
     VALUE_BITS,
@@ -95,7 +102,9 @@ class CodecModel(Pretrained):
 
     def texture(self, amplitudes: Int16[Tensor, "a rows columns"]) -> LappedTexture:
         """What amplitudes look like, without the centre grey."""
-        return LappedTexture(amplitudes, self.integer_patches, 2.0 ** -(AMPLITUDE_BITS + PATCH_BITS))
+        return LappedTexture(
+            amplitudes, self.integer_patches, 2.0 ** -(AMPLITUDE_BITS + PATCH_BITS)
+        )
 
     def worth(self, quality: int) -> Float[Tensor, " a"]:
         """Bits that the square of a step of error in a coefficient is worth.
@@ -120,11 +129,12 @@ def logistic_counts() -> Int32[Tensor, "n k"]:
     return torch.from_numpy(whole_counts(np.stack(rows)))
 
 
-def whole_counts(mass: np.ndarray) -> np.ndarray:
+def whole_counts(mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
     """Probabilities (n, k) as counts of about TABLE_SUM a row; escapes are always possible.
 
     Symbols too unlikely for half a count are left to escapes.
     """
-    counts = np.rint(mass / mass.sum(1, keepdims=True) * TABLE_SUM).astype(np.int32)
+    share = mass / mass.sum(1, keepdims=True)
+    counts: npt.NDArray[np.int32] = np.rint(share * TABLE_SUM).astype(np.int32)
     counts[:, -1] = np.maximum(counts[:, -1], 1)
     return counts

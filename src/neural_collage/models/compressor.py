@@ -18,8 +18,8 @@ from neural_collage.core.lapped import synthesise
 from neural_collage.models.analysis import RANGE, Analysis
 from neural_collage.models.entropy_model import EntropyModel
 from neural_collage.models.ladder import Ladder
-from neural_collage.models.principal import centred_windows
 from neural_collage.models.pretrained import Pretrained
+from neural_collage.models.principal import centred_windows
 
 CENTRE = 0.5
 """The grey level that no coefficients at all stand for."""
@@ -59,7 +59,9 @@ class CodecConfig:
             "side": self.side,
             "rungs": self.rungs - 1,
         }
-        problems = [f"{name} must be larger: {getattr(self, name)}" for name, n in numbers.items() if n < 1]
+        problems = [
+            f"{name} must be larger: {getattr(self, name)}" for name, n in numbers.items() if n < 1
+        ]
         if min(self.depths) < 0:
             problems.append(f"depths must not be negative: {self.depths}")
         if problems:
@@ -110,9 +112,7 @@ class Compressor(Pretrained):
         self.start_from(noise / noise.flatten(1).norm(dim=1)[:, None, None, None], torch.ones(n))
 
     @torch.no_grad()
-    def start_from(
-        self, components: Float[Tensor, "a 3 n n"], spread: Float[Tensor, " a"]
-    ) -> None:
+    def start_from(self, components: Float[Tensor, "a 3 n n"], spread: Float[Tensor, " a"]) -> None:
         """Begin with the projection on orthonormal blocks, of which the coefficients spread so."""
         self.patches.copy_(centred_windows(components))
         self.analysis.linear.weight.copy_(components)
@@ -123,11 +123,10 @@ class Compressor(Pretrained):
 
     def steps(self, level: Float[Tensor, " b"]) -> Float[Tensor, "b a"]:
         """The quantiser step of each coefficient."""
-        return base_step(level)[:, None] * self.step_shape(level).exp()
+        steps: Tensor = base_step(level)[:, None] * self.step_shape(level).exp()
+        return steps
 
-    def forward(
-        self, images: Float[Tensor, "b 3 h w"], level: Float[Tensor, " b"]
-    ) -> Compressed:
+    def forward(self, images: Float[Tensor, "b 3 h w"], level: Float[Tensor, " b"]) -> Compressed:
         """images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`."""
         steps = self.steps(level)
         values = self.analysis(images - CENTRE, steps, level)

@@ -149,7 +149,9 @@ def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:
     return -mass.clamp_min(_LEAST).log2()
 
 
-def checkerboard(rows: int, columns: int, device: torch.device | None = None) -> Bool[Tensor, "r c"]:
+def checkerboard(
+    rows: int, columns: int, device: torch.device | None = None
+) -> Bool[Tensor, "r c"]:
     """True on the ranges of the first pass."""
     row, column = torch.arange(rows, device=device), torch.arange(columns, device=device)
     return (row[:, None] + column) % 2 == 0

@@ -7,7 +7,6 @@ product do not depend on their order, and scaling by powers of two and rounding 
 """
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -192,5 +191,3 @@ def _bias(layer: nn.Conv2d) -> Tensor:
 
 def _rungs(ladder: Ladder) -> Int64[Tensor, "n *s"]:
     return _fixed(ladder.rungs, ACTIVATION_BITS)
-
-

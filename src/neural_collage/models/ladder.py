@@ -36,8 +36,11 @@ class Ladder(nn.Module):
         # a sum over rungs, whose gradient is cheaper than that of an index
         rung = torch.arange(n + 1, device=level.device)
         distance = (position[:, None] - rung).abs()
-        share = (1 - distance).clamp_min(0) * ((rung == lower[:, None]) | (rung == lower[:, None] + 1))
-        return (share @ self.rungs.flatten(1)).unflatten(1, self.rungs.shape[1:])
+        share = (1 - distance).clamp_min(0) * (
+            (rung == lower[:, None]) | (rung == lower[:, None] + 1)
+        )
+        value: Tensor = (share @ self.rungs.flatten(1)).unflatten(1, self.rungs.shape[1:])
+        return value
 
 
 def rung_values(rungs: Int64[Tensor, "n *s"], quality: int) -> Int64[Tensor, "*s"]:

@@ -30,7 +30,7 @@ def refine(
     iterations: int,
     quantise: Callable[[Tensor], tuple[Tensor, float]],
 ) -> Float[Tensor, "a rows columns"]:
-    """Values that `quantise` turns into a code at least as good as that of the ones given; in steps.
+    """Values, in steps, that `quantise` turns into a code no worse than that of the ones given.
 
     Good is few bits plus little squared error, weighed as in training.
 

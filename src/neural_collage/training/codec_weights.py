@@ -42,9 +42,7 @@ STRENGTH = 2000
 """Symbols that the logistic distribution counts as many as, beside those observed."""
 
 
-def observe(
-    model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]
-) -> npt.NDArray[np.int64]:
+def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> npt.NDArray[np.int64]:
     """How often each deviation occurs at each scale, in the layout of `CodecModel.counts`.
 
     Pictures take turns with the qualities.
@@ -72,9 +70,7 @@ def fit_tables(
     return counts
 
 
-def finished(
-    compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]]
-) -> CodecModel:
+def finished(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> CodecModel:
     """The model of a trained compressor as it will be read, with tables fitted to pictures."""
     model = CodecModel.finish(compressor)
     model.load_state_dict(unpack(pack(model.state_dict())))
@@ -99,7 +95,9 @@ class _Observer(SymbolWriter):
     def fixed(
         self, tables: FixedTables, which: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
     ) -> None:
-        column = np.where(np.abs(values) > LARGEST_SYMBOL, 2 * LARGEST_SYMBOL + 1, values + LARGEST_SYMBOL)
+        column = np.where(
+            np.abs(values) > LARGEST_SYMBOL, 2 * LARGEST_SYMBOL + 1, values + LARGEST_SYMBOL
+        )
         np.add.at(self._observed, (which, column), 1)
 
 

@@ -1,17 +1,20 @@
 """Training the neural compressor: bits plus squared error, at all qualities at once."""
 
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from neural_collage.core.errors import ConfigError
 from neural_collage.models.analysis import RANGE
 from neural_collage.models.compressor import CENTRE, Compressor, lagrangian
-from neural_collage.models.principal import principal_blocks
+from neural_collage.models.principal import (
+    centred_windows,
+    cosine_blocks,
+    principal_blocks,
+)
 from neural_collage.training.checkpoint_io import load_weights
 from neural_collage.training.optimiser import OptimiserConfig
 from neural_collage.training.task import Task
@@ -20,14 +23,12 @@ VALIDATION_LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Levels of quality that validation measures; the loss is their mean."""
 _BALANCE = 0.4  # weight of a loss falls with this power of the Lagrangian: all rates learn alike
 _MIDDLE = 0.01
-_COMPONENT_BATCHES = 96
+_BATCHES = 96  # of crops that patches begin with
 
 
 @final
 class RateDistortion(Task):
     """Bits per pixel plus the Lagrangian times the squared error, for random qualities.
-
-    Begins with the principal components of training crops, or with finished weights.
 
     Logs "loss", "bpp" (estimated, with "side_bpp" of the hyperprior), "psnr" in dB; validation and
     test also give bpp and psnr at each of `VALIDATION_LEVELS`.
@@ -35,31 +36,48 @@ class RateDistortion(Task):
     Args:
         model: The compressor; crops are multiples of 32 pixels.
         optimiser: How it is optimised.
-        start: A checkpoint of the same compressor, trained on other pictures, to begin with.
+        start: What patches begin as: "principal" components of the blocks of training crops,
+            "cosine" (the discrete cosine transform of luma and chroma), or the checkpoint of a
+            compressor trained on other pictures.
+        overlap: Whether patches may reach beyond their ranges.
     """
 
     model: Compressor
 
     def __init__(
-        self, model: Compressor, optimiser: OptimiserConfig, start: str | None = None
+        self,
+        model: Compressor,
+        optimiser: OptimiserConfig,
+        start: str = "principal",
+        overlap: bool = True,
     ) -> None:
         super().__init__(model, optimiser)
         self.start = start
+        self.overlap = overlap
 
     def setup(self, stage: str) -> None:
         """The start, unless a checkpoint follows."""
         if stage != "fit" or self.trainer.ckpt_path is not None:
             return
-        if self.start is not None:
+        if self.start not in ("principal", "cosine"):
             load_weights(Path(self.start), self.model)
             return
         loader = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
-        crops = [batch for batch, _ in zip(loader, range(_COMPONENT_BATCHES), strict=False)]
+        crops = torch.cat([batch for batch, _ in zip(loader, range(_BATCHES), strict=False)])
         count = self.model.config.n_patches
-        components, spread = principal_blocks(torch.cat(crops), RANGE, count, CENTRE)
-        if len(components) < count:
-            raise ConfigError(f"{count} patches are more than a block has pixels")
-        self.model.start_from(components, spread)
+        if count > 3 * RANGE**2:
+            raise ConfigError(f"{count} patches are more than a block has samples, {3 * RANGE**2}")
+        if self.start == "principal":
+            self.model.start_from(*principal_blocks(crops, RANGE, count, CENTRE))
+        else:
+            self.model.start_from(*cosine_blocks(crops, RANGE, count, CENTRE))
+
+    def on_train_batch_end(self, outputs: Any, batch: Tensor, batch_idx: int) -> None:
+        """Without overlap, take back what a step has put beyond the ranges."""
+        if not self.overlap:
+            patches = self.model.patches.detach()
+            kept = patches[..., RANGE // 2 : -RANGE // 2, RANGE // 2 : -RANGE // 2].clone()
+            patches.copy_(centred_windows(kept))
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         if self.training:
