@@ -172,7 +172,7 @@ def synthesise(
             part = (by_range @ quarter).view(b, rows, columns, -1)
             met = met + _repeat_edge(_repeat_edge(part, 1, first=v == 1), 2, first=h == 1)
     met = met.unflatten(-1, (c, n, n)).permute(0, 3, 1, 4, 2, 5)
-    image = met.reshape(b, c, (rows + 1) * n, (columns + 1) * n)
+    image: Tensor = met.reshape(b, c, (rows + 1) * n, (columns + 1) * n)
     edge = n // 2
     return image[..., edge : edge + rows * n, edge : edge + columns * n]
 
