@@ -193,7 +193,10 @@ def test_a_picture_beyond_the_pixel_limit_is_not_begun(
         (["compress", "x.png", "-q", "0"], "'--quality' / '-q'"),
         (["compress", "x.png", "-q", "101"], "'--quality' / '-q'"),
         (["compress", "x.png", "--effort", "10"], "'--effort'"),
-        (["compress", "x.png", "--codec", "jpeg"], "unknown codec 'jpeg': choose from fractal"),
+        (
+            ["compress", "x.png", "--codec", "jpeg"],
+            "unknown codec 'jpeg': choose from neural",
+        ),
         (["compress", "x.png", "-o", "x.jpg"], "end a file in .clg"),
         (["decompress", "x.clg", "--scale", "0"], "--scale 0: give a number above 0"),
         (["decompress", "x.clg", "--scale", "nan"], "give a number above 0"),
@@ -233,9 +236,9 @@ def test_info_tells_what_the_header_holds(collage: Run, photo: Photo, tmp_path: 
         "width": 12,
         "height": 8,
         "mode": "LA",
-        "codec": "fractal",
+        "codec": "neural",
         "quality": 33,
-        "model": None,
+        "model": "natural",
         "icc_profile_bytes": 0,
         "payload_bytes": facts["payload_bytes"],
     }

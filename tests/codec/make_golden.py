@@ -85,7 +85,7 @@ def main() -> None:
     """Write all golden files."""
     FOLDER.mkdir(exist_ok=True)
     PLANES.write_bytes(planes())
-    collage = nc.encode(texture(70, 93, 4), quality=60, effort=9)
+    collage = nc.encode(texture(70, 93, 4), quality=60, effort=9, codec="fractal")
     nc.save(collage, COLLAGE)
     for scale, path in DECODED.items():
         to_pil(collage.decode(scale)).save(path, optimize=True)

@@ -1,13 +1,29 @@
 import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
+from huggingface_hub.errors import HFValidationError
+from safetensors.torch import load, save
+from torch import Tensor
 
-from neural_collage.codec.weights import Weights, shipped_weights
+import neural_collage as nc
+from neural_collage.codec import weights as weights_module
+from neural_collage.codec.container import ModelId
+from neural_collage.codec.weights import Weights, find_weights, shipped_weights, weights_of
 from neural_collage.core.errors import CheckpointError
+from neural_collage.models.codec_model import CodecModel
 from neural_collage.models.neural_collage import NeuralCollage
 from neural_collage.models.poli2022 import CompressorConfig, TileCompressor
+from neural_collage.training import codec_weights
 from neural_collage.training.compressor_weights import weights_file
+from tests.models.codecs import SMALL as SMALL_CODEC
+from tests.models.codecs import lively_compressor
+from tests.pictures import texture
 
 SMALL = CompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 
@@ -52,3 +68,259 @@ def test_weights_of_one_class_are_not_those_of_another() -> None:
     weights = Weights("small", weights_file(TileCompressor(SMALL)))
     with pytest.raises(CheckpointError, match="unknown keys config"):
         weights.build(NeuralCollage)
+
+
+# Weights of the neural codec, of a user's own
+
+
+@pytest.fixture
+def data() -> bytes:
+    """A file of weights of a small compressor."""
+    return codec_weights.weights_file(CodecModel.finish(lively_compressor()))
+
+
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test named no other knows."""
+    monkeypatch.setattr(weights_module, "_used", {})
+
+
+def with_config(data: bytes, config: str) -> bytes:
+    """The same tensors, another config."""
+    return save(load(data), metadata={"config": config})
+
+
+def altered(data: bytes, change: Callable[[dict[str, Tensor]], None]) -> bytes:
+    """The same config, other tensors."""
+    tensors = load(data)
+    change(tensors)
+    return save(tensors, metadata={"config": json.dumps({"config": asdict(SMALL_CODEC)})})
+
+
+def test_weights_are_found_in_a_file_or_a_folder(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("other.safetensors", "mine/model.safetensors"):
+        (tmp_path / name).write_bytes(data)
+    for given, name in (
+        ("other.safetensors", "other"),
+        ("mine", "mine"),
+        ("mine/", "mine"),
+        ("mine/model.safetensors", "mine"),
+    ):
+        weights = find_weights(f"{tmp_path}/{given}")
+        assert weights == Weights(name, data)
+        assert weights.build(CodecModel).config == SMALL_CODEC
+
+
+@pytest.mark.parametrize("given", [".", "", "model.safetensors", "./model.safetensors"])
+def test_weights_of_the_current_folder_have_a_name(
+    given: str, data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(data)
+    if not given:
+        (tmp_path / "model.safetensors").unlink()
+        with pytest.raises(CheckpointError, match="no weights ''"):
+            find_weights(given)
+        return
+    model = find_weights(given).model
+    assert model.name
+    assert model.digest == Weights("x", data).model.digest
+
+
+def test_a_folder_that_save_pretrained_wrote_is_found(tmp_path: Path) -> None:
+    model = CodecModel.finish(lively_compressor())
+    model.save_pretrained(tmp_path / "mine")
+    weights = find_weights(str(tmp_path / "mine"))
+    assert weights.name == "mine"
+    built = weights.build(CodecModel)
+    for name, value in model.state_dict().items():
+        assert torch.equal(built.state_dict()[name], value)
+    picture = texture(20, 30, 3)
+    collage = nc.encode(picture, codec="neural", model=str(tmp_path / "mine"))
+    assert nc.decompress(collage.to_bytes()).shape == picture.shape
+
+
+@pytest.mark.parametrize("name", ["natural", "aerial"])
+def test_shipped_weights_are_found_by_name(name: str) -> None:
+    weights = find_weights(name)
+    assert weights is shipped_weights(name)
+    assert weights.build(CodecModel).config.n_patches > 0
+    assert weights_of(weights.model) is weights
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["missing", "missing.safetensors", "a/missing.safetensors", "/nowhere/at/all", "poli2022",
+     "", "x" * 300, "~nobody_of_this_name/x", "a\0b"],
+)  # fmt: skip
+def test_missing_weights_are_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError) as caught:
+        find_weights(name)
+    message = str(caught.value)
+    assert repr(name) in message or name in message
+    assert "natural or aerial" in message
+    assert len(message.splitlines()) == 1
+
+
+def test_an_empty_folder_has_no_weights(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no weights"):
+        find_weights(str(tmp_path))
+
+
+@pytest.mark.parametrize("error", [OSError("offline"), OSError(), HFValidationError("bad name")])
+def test_weights_that_the_hub_has_not_are_named(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(weights_module, "hf_hub_download", refuse)
+    with pytest.raises(CheckpointError, match="no weights 'someone/something' here, and none on"):
+        find_weights("someone/something")
+
+
+def test_weights_on_the_hub_are_found_by_name(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cached").write_bytes(data)
+    asked = []
+
+    def download(*arguments: str) -> str:
+        asked.append(arguments)
+        return str(tmp_path / "cached")
+
+    monkeypatch.setattr(weights_module, "hf_hub_download", download)
+    picture = texture(20, 30, 3)
+    file = nc.compress(picture, codec="neural", model="someone/something")
+    monkeypatch.setattr(weights_module, "_used", {})
+    collage = nc.CollageImage.from_bytes(file)
+    assert collage.header.model == ModelId("someone/something", Weights("x", data).model.digest)
+    assert collage.decode().shape == picture.shape
+    assert set(asked) == {("someone/something", "model.safetensors")}
+    (tmp_path / "cached").write_bytes(data + b" ")  # replaced by others
+    monkeypatch.setattr(weights_module, "_used", {})
+    with pytest.raises(CheckpointError, match=r"'someone/something' of hash .*; those here are"):
+        nc.decompress(file)
+
+
+def test_a_file_is_decoded_with_the_weights_that_are_named(data: bytes, tmp_path: Path) -> None:
+    path, other = tmp_path / "mine.safetensors", tmp_path / "other.safetensors"
+    path.write_bytes(data)
+    change = altered(data, lambda tensors: tensors["steps"].add_(1))
+    other.write_bytes(change)
+    picture = texture(40, 50, 3)
+    collage = nc.encode(picture, codec="neural", model=str(path), quality=90)
+    pixels, file = collage.decode(), collage.to_bytes()
+    assert collage.header.model == Weights("mine", data).model
+    weights_module._used.clear()
+    with pytest.raises(CheckpointError, match=r"needs the weights 'mine' of hash .*model="):
+        nc.decompress(file)
+    with pytest.raises(CheckpointError, match="needs the weights 'mine'"):
+        nc.decompress(file, model=str(other))
+    with pytest.raises(CheckpointError, match="no weights 'nowhere'"):
+        nc.decompress(file, model="nowhere")
+    path.rename(tmp_path / "renamed.safetensors")
+    assert torch.equal(nc.decompress(file, model=str(tmp_path / "renamed.safetensors")), pixels)
+    assert torch.equal(nc.decompress(file), pixels)  # from now on
+    weights_module._used.clear()
+    (tmp_path / "x.clg").write_bytes(file)
+    loaded = nc.load(tmp_path / "x.clg", model=str(tmp_path / "renamed.safetensors"))
+    assert torch.equal(loaded.decode(), pixels)
+
+
+def test_a_name_of_the_package_does_not_make_weights_those_of_the_package(
+    data: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "natural.safetensors"
+    path.write_bytes(data)
+    picture = texture(20, 30, 3)
+    file = nc.compress(picture, codec="neural", model=str(path))
+    weights_module._used.clear()
+    ours = shipped_weights("natural").model.digest.hex()
+    with pytest.raises(CheckpointError, match=f"needs the weights 'natural' .* here are {ours}"):
+        nc.decompress(file)
+    assert nc.decompress(file, model=str(path)).shape == picture.shape
+
+
+def test_weights_of_another_codec_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "natural.safetensors"
+    path.write_bytes(shipped_weights("poli2022").data)
+    with pytest.raises(CheckpointError, match="the weights natural are damaged or of another"):
+        nc.compress(texture(8, 8, 3), codec="neural", model=str(path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["compressor.analysis.head.weight", "compressor.analysis.linear.weight",
+     "compressor.entropy.log_scale.rungs", "compressor.patches.0"],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(name: str, value: float, data: bytes) -> None:
+    def spoil(tensors: dict[str, Tensor]) -> None:
+        part = name if tensors[name].is_floating_point() else f"{name}.scale"
+        tensors[part].view(-1)[-1] = value
+
+    broken = Weights("mine", altered(data, spoil))
+    with pytest.raises(CheckpointError, match="the weights mine .* not finite"):
+        broken.build(CodecModel)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_tables_that_cannot_escape_are_refused(count: int, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(altered(data, lambda tensors: tensors["counts"][3:4, -1:].fill_(count)))
+    with pytest.raises(CheckpointError, match="the weights mine are damaged"):
+        nc.compress(texture(8, 8, 3), codec="neural", model=str(path))
+
+
+def test_weights_beyond_all_measure_are_refused_or_used(data: bytes, tmp_path: Path) -> None:
+    """As large as half precision can be: no other error."""
+    for number, value in enumerate((60_000.0, -60_000.0)):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(
+            altered(
+                data,
+                lambda tensors, value=value: [  # type: ignore[misc]
+                    t.fill_(value) for t in tensors.values() if t.is_floating_point()
+                ],
+            )
+        )
+        try:
+            file = nc.compress(texture(20, 30, 3), codec="neural", model=str(path))
+        except CheckpointError as error:
+            assert str(number) in str(error)  # noqa: PT017
+        else:
+            assert bool(nc.decompress(file).isfinite().all())
+
+
+CONFIGS = [
+    "no json", "[]", "{}", '""', "null", "3", '{"config": null}', '{"config": 3}',
+    '{"config": []}', '{"config": {}}', '{"config": {"groups": []}}',
+    '{"config": {"groups": "abc"}}', '{"config": {"groups": [4.5]}}',
+    '{"config": {"groups": null}}', '{"config": {"widths": [8]}}', '{"config": {"rungs": 1}}',
+    '{"config": {"state": -3}}', '{"config": {"depths": [0.5, 1]}}', '{"config": {"unknown": 1}}',
+    '{"other": 1}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_configs_that_make_no_sense_are_refused(
+    config: str, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(CheckpointError, match="the weights mine are damaged or of another model"):
+        Weights("mine", with_config(data, config)).build(CodecModel)
+
+
+def test_the_reason_of_a_refusal_is_short(data: bytes) -> None:
+    """Not a list of all tensors that differ."""
+    with pytest.raises(CheckpointError) as caught:
+        Weights("mine", with_config(data, '{"config": {}}')).build(CodecModel)
+    assert len(str(caught.value)) < 1000

@@ -39,6 +39,20 @@ def test_a_split_of_a_folder_is_a_subfolder(tmp_path: Path) -> None:
         open_images(Source(str(tmp_path / "a"), split="test"))
 
 
+def test_several_subfolders_are_joined_in_order(tmp_path: Path) -> None:
+    for index, name in enumerate(("test", "train")):
+        folder = write_folder(tmp_path / "a" / name, [(5, 7)] * (2 + index))
+        assert len(open_images(Source(str(tmp_path / "a"), split=name))) == len(
+            open_images(str(folder))
+        )
+    images = open_images(Source(str(tmp_path / "a"), split="train+test"))
+    folders = [Path(images.name(i)).relative_to(tmp_path / "a").parts[0] for i in range(5)]
+    assert folders == ["train"] * 3 + ["test"] * 2
+    assert [_first_pixel(images, i) for i in range(len(images))] == [0, 2, 1, 0, 1]
+    with pytest.raises(DataError, match="a/more: no such folder"):
+        open_images(Source(str(tmp_path / "a"), split="train+more"))
+
+
 def test_part_of_a_source(tmp_path: Path) -> None:
     write_folder(tmp_path / "a", [(5, 7)] * 6)
     images = open_images(Source(str(tmp_path / "a"), start=1, stop=3))

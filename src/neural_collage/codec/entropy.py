@@ -82,7 +82,8 @@ class FixedTables:
 
 def by_table(tables: IntArray) -> Iterator[tuple[int, IntArray]]:
     """The tables that occur, in rising order, and the positions at which each does."""
-    order = np.argsort(tables, kind="stable")
+    small = tables.astype(np.uint8) if tables.max(initial=0) < 256 else tables
+    order = np.argsort(small, kind="stable")  # which is much faster for bytes
     counts = np.bincount(tables)
     starts = np.cumsum(counts) - counts
     for table in np.flatnonzero(counts):

@@ -90,6 +90,8 @@ class Collage:
                     f"a texture of {self.texture.size(Fraction(1))} pixels (height, width) on a "
                     f"canvas of {canvas_size}"
                 )
+            if self.pooling & (self.pooling - 1):
+                problems.append(f"a texture needs a pooling of a power of two, not {self.pooling}")
             if self.texture.channels != self.channels:
                 problems.append(f"the texture has {self.texture.channels} channels")
         if not problems and self.domains.numel():

@@ -81,7 +81,9 @@ class LappedTexture:
     def window(self, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
         """A window of the canvas at an exact scale, float32; ValueError at any other scale."""
         if not self.is_exact(scale):
-            raise ValueError(f"a texture exists at powers of two, not at scale {scale}")
+            raise ValueError(
+                f"a texture exists at powers of two that leave ranges whole pixels, not at {scale}"
+            )
         if scale < 1:
             factor = scale.denominator
             return pool(self.window(Fraction(1), Window(*(factor * n for n in window))), factor)

@@ -104,10 +104,9 @@ class EntropyModel(nn.Module):
         round_off = rounding or rounded
         side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
-        quantised_side = rounded(side)
-        side_deviation = _noisy(side) if self.training else quantised_side
-        side_bits = logistic_bits(side_deviation.float(), side_scale).sum((1, 2, 3))
-        unpacked = functional.pixel_shuffle(self.side_synthesis(quantised_side), 2)
+        side = _noisy(side) if self.training else side.round()
+        side_bits = logistic_bits(side.float(), side_scale).sum((1, 2, 3))
+        unpacked = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
         base = self.log_scale(level)[..., None, None].split(self.groups, 1)
         black = checkerboard(rows, columns, values.device)
@@ -135,8 +134,12 @@ class EntropyModel(nn.Module):
         return side
 
     def features(self, group: int, quantised: Tensor) -> Tensor:
-        """What the coefficients of a group tell the others."""
-        seen = compressed(quantised)
+        """What the coefficients of a group tell the others.
+
+        Without gradient: as if rounding were not there, that would be wrong enough to drive
+        coefficients, step by step, to where nobody wants them.
+        """
+        seen = compressed(quantised.detach())
         return torch.cat([seen, seen.abs()], 1) if group < SIGNED_GROUPS else seen.abs()
 
 

@@ -31,6 +31,7 @@ UNIT = 1 << VALUE_BITS
 N_SCALES = 64
 SCALE_PITCH = 120  # of the grid of logarithmic scales, in 2^-10
 LOWEST_LOG_SCALE = round(math.log(SMALLEST_SCALE) * (1 << ACTIVATION_BITS))
+LARGEST_SIDE = 1 << 15
 LARGEST_LOGARITHM = 255 * UNIT
 """The largest coefficient that the table of logarithms tells apart."""
 
@@ -121,6 +122,7 @@ class IntegerEntropy:
         scale = _scale_index(rung_values(self._side_scale, quality))
         half = (-(-rows // 2), -(-columns // 2))
         side = source.side(scale[:, None, None].expand(-1, *half))
+        side = side.clamp(-LARGEST_SIDE, LARGEST_SIDE)  # a forged stream shall not overflow
         drawn = _convolve(side.double(), self._side_weight)
         drawn = _shift(drawn, WEIGHT_BITS - ACTIVATION_BITS) + self._side_bias
         full = functional.pixel_shuffle(drawn.unflatten(1, half), 2)[:, :rows, :columns]

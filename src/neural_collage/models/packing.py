@@ -18,9 +18,14 @@ _PRECISE_PATCHES = 64  # coefficients of the first ones are large, and so is wha
 
 
 def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors to write for a state of a `CodecModel`."""
+    """The tensors to write for a state of a `CodecModel`.
+
+    Raises ValueError for numbers beyond half precision.
+    """
     packed: dict[str, Tensor] = {}
     for name, value in state.items():
+        if value.is_floating_point() and not bool(value.half().isfinite().all()):
+            raise ValueError(f"{name} holds numbers that half precision cannot hold")
         if name == _PATCHES:
             packed[f"{name}.0"] = value[:_PRECISE_PATCHES].half()
             packed |= _in_bytes(f"{name}.1", value[_PRECISE_PATCHES:])

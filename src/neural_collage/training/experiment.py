@@ -83,6 +83,9 @@ class Experiment:
             ConfigError: the parts of the config do not go together.
         """
         try:
+            if self.checkpoint is None:
+                self.data.setup("fit")
+                self.task.begin(self.data)
             self.trainer.fit(self.task, datamodule=self.data, ckpt_path=self.checkpoint)
         except MisconfigurationException as error:
             raise ConfigError(str(error)) from error

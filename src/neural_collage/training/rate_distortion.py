@@ -1,10 +1,11 @@
 """Training the neural compressor: bits plus squared error, at all qualities at once."""
 
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from jaxtyping import Float
+from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from neural_collage.core.errors import ConfigError
@@ -54,15 +55,17 @@ class RateDistortion(Task):
         super().__init__(model, optimiser)
         self.start = start
         self.overlap = overlap
+        if not overlap:
+            self.model.patches.register_hook(_within_ranges)
 
-    def setup(self, stage: str) -> None:
-        """The start, unless a checkpoint follows."""
-        if stage != "fit" or self.trainer.ckpt_path is not None:
-            return
+    def begin(self, data: LightningDataModule) -> None:
+        """Let patches begin as `start` says."""
         if self.start not in ("principal", "cosine"):
             load_weights(Path(self.start), self.model)
+            if not self.overlap:
+                self.model.patches.detach().copy_(_within_ranges(self.model.patches.detach()))
             return
-        loader = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        loader = data.train_dataloader()
         crops = torch.cat([batch for batch, _ in zip(loader, range(_BATCHES), strict=False)])
         count = self.model.config.n_patches
         if count > 3 * RANGE**2:
@@ -71,13 +74,6 @@ class RateDistortion(Task):
             self.model.start_from(*principal_blocks(crops, RANGE, count, CENTRE))
         else:
             self.model.start_from(*cosine_blocks(crops, RANGE, count, CENTRE))
-
-    def on_train_batch_end(self, outputs: Any, batch: Tensor, batch_idx: int) -> None:
-        """Without overlap, take back what a step has put beyond the ranges."""
-        if not self.overlap:
-            patches = self.model.patches.detach()
-            kept = patches[..., RANGE // 2 : -RANGE // 2, RANGE // 2 : -RANGE // 2].clone()
-            patches.copy_(centred_windows(kept))
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         if self.training:
@@ -113,3 +109,9 @@ class RateDistortion(Task):
             "side_bpp": side_bits.mean().detach() / pixels,
             "psnr": (10 * (255**2 / error.clamp_min(1e-3)).log10()).mean().detach(),
         }
+
+
+def _within_ranges(patches: Float[Tensor, "a 3 m m"]) -> Float[Tensor, "a 3 m m"]:
+    """Patches, or their gradients, with zeros beyond the range that they are centred on."""
+    edge = RANGE // 2
+    return centred_windows(patches[..., edge:-edge, edge:-edge])

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -31,6 +31,13 @@ class Task(LightningModule, ABC):
         super().__init__()
         self.model = model
         self.optimiser = optimiser
+
+    def begin(self, data: LightningDataModule) -> None:
+        """Prepare the model for a training that starts from the beginning; `data` is set up.
+
+        Every process does it, with the same result.
+        """
+        return
 
     @abstractmethod
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:

@@ -1,0 +1,206 @@
+"""Properties of the float model: a distribution, which looks at nothing that comes later."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_collage.models.entropy_model import (
+    LARGEST_SCALE,
+    PASSES,
+    SMALLEST_SCALE,
+    EntropyModel,
+    checkerboard,
+    logistic_bits,
+    rounded,
+)
+from tests.models.entropy import lively_entropy_model
+
+GROUPS = (2, 3, 4)
+
+
+def small(groups: Sequence[int] = GROUPS) -> EntropyModel:
+    return lively_entropy_model(groups).eval()
+
+
+def predictions_of(model: EntropyModel, values: Tensor, level: Tensor) -> list[tuple[Tensor, ...]]:
+    """Means and scales of every pass, as if each pass were over all ranges."""
+    seen: list[tuple[Tensor, ...]] = []
+    hooks = [
+        p.register_forward_hook(lambda _, __, output: seen.append(output))
+        for p in model.predictions
+    ]
+    with torch.no_grad():
+        model(values, level)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize("scale", [SMALLEST_SCALE, 0.3, 1, 7, LARGEST_SCALE])
+@pytest.mark.parametrize("mean", [0, 0.25, -3.5])
+def test_the_probabilities_of_whole_numbers_sum_to_1(scale: float, mean: float) -> None:
+    numbers = torch.arange(-2000, 2001, dtype=torch.float64)
+    log_scale = torch.tensor(math.log(scale), dtype=torch.float64)
+    probabilities = 2 ** -logistic_bits(numbers - mean, log_scale)
+    assert float(probabilities.sum()) == pytest.approx(1, abs=1e-5)
+    assert float((numbers * probabilities).sum()) == pytest.approx(mean, abs=0.3)
+
+
+def test_deviations_cost_more_the_larger_they_are_whatever_their_sign() -> None:
+    deviation = torch.linspace(0, 5, 30)
+    bits = logistic_bits(deviation, torch.tensor(0.0))
+    assert bool((bits.diff() > 0).all())
+    assert torch.equal(logistic_bits(-deviation, torch.tensor(0.0)), bits)
+    assert bool(logistic_bits(torch.tensor([1e6, -1e6]), torch.tensor(-9.0)).isfinite().all())
+
+
+@pytest.mark.parametrize("log_scale", [-9.0, -1.0, 2.0, 9.0])
+def test_scales_beyond_the_limits_are_the_limits_but_not_stuck(log_scale: float) -> None:
+    given = torch.tensor(log_scale, requires_grad=True)
+    bits = logistic_bits(torch.tensor(1.3), given)
+    limited = min(max(log_scale, math.log(SMALLEST_SCALE)), math.log(LARGEST_SCALE))
+    torch.testing.assert_close(bits, logistic_bits(torch.tensor(1.3), torch.tensor(limited)))
+    (gradient,) = torch.autograd.grad(logistic_bits(torch.tensor(0.3), given), given)
+    assert float(gradient) != 0
+
+
+def test_a_checkerboard_has_no_neighbours_of_one_colour() -> None:
+    black = checkerboard(5, 4)
+    assert bool(black[0, 0])
+    assert not (black[1:] & black[:-1]).any()
+    assert not (~black[:, 1:] & ~black[:, :-1]).any()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 4), (5, 3), (4, 6)])
+def test_any_number_of_ranges(rows: int, columns: int) -> None:
+    values = 3 * torch.randn(2, 9, rows, columns)
+    rate = small()(values, torch.tensor([0.2, 0.9]))
+    assert rate.quantised.shape == values.shape
+    assert rate.bits.shape == rate.side_bits.shape == (2,)
+    assert bool((rate.bits > 0).all())
+    assert bool((rate.side_bits > 0).all())
+
+
+def test_pictures_of_a_batch_do_not_know_of_each_other() -> None:
+    model, values, level = small(), 3 * torch.randn(3, 9, 4, 5), torch.tensor([0.0, 0.4, 1.0])
+    together = model(values, level)
+    for n in range(3):
+        alone = model(values[n : n + 1], level[n : n + 1])
+        for one, all_of_them in zip(alone, together, strict=True):
+            torch.testing.assert_close(one[0], all_of_them[n], atol=1e-4, rtol=1e-4)
+
+
+def test_coefficients_are_rounded_to_whole_steps_from_their_means() -> None:
+    model, values, level = small(), 3 * torch.randn(1, 9, 5, 4), torch.tensor([0.3])
+    quantised = model(values, level).quantised
+    assert float((quantised - values).detach().abs().max()) <= 0.5 + 1e-5
+    seen, black = predictions_of(model, values, level), checkerboard(5, 4)
+    means = torch.cat(
+        [torch.where(black, seen[n][0], seen[n + 1][0]) for n in range(0, len(seen), PASSES)], 1
+    )
+    symbols = (quantised - means).detach()
+    torch.testing.assert_close(symbols, symbols.round(), atol=1e-4, rtol=0)
+    assert int(symbols.round().abs().max()) > 1
+
+
+def test_bits_are_those_of_the_deviations_from_the_means() -> None:
+    model, values, level = small(), 3 * torch.randn(1, 9, 5, 4), torch.tensor([0.7])
+    rate, seen = model(values, level), predictions_of(model, values, level)
+    base = model.log_scale(level)[..., None, None].split(GROUPS, 1)
+    total = 0.0
+    for number, (mean, log_scale) in enumerate(seen):
+        group, last = divmod(number, PASSES)
+        sites = checkerboard(5, 4) != bool(last)
+        deviation = rate.quantised.split(GROUPS, 1)[group] - mean
+        total += float(logistic_bits(deviation, log_scale + base[group])[..., sites].detach().sum())
+    assert float(rate.bits.detach()) == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("group", range(len(GROUPS)))
+@pytest.mark.parametrize("last", [False, True])
+def test_a_pass_does_not_depend_on_what_is_coded_later(
+    group: int, last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its coefficients and all later ones are others, and it predicts the same ones.
+
+    The hyperprior, which is sent before, is held fixed.
+    """
+    model, level = small(), torch.tensor([0.6])
+    side = torch.randn(1, 3, 3, 3)
+    monkeypatch.setattr(model, "side_values", lambda values: side)
+    values, others = 3 * torch.randn(2, 1, 9, 5, 6)
+    start, stop = sum(GROUPS[:group]), sum(GROUPS[: group + 1])
+    later = torch.zeros(9, 5, 6, dtype=torch.bool)
+    later[stop:] = True
+    later[start:stop] = ~checkerboard(5, 6) | (not last)
+    changed = torch.where(later, others, values)
+    number = PASSES * group + last
+    before = predictions_of(model, values, level)
+    after = predictions_of(model, changed, level)
+    for pass_before, pass_after in zip(before[:number], after[:number], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(pass_before, pass_after, strict=True))
+    # A convolution may add in another order for other pictures, but not look at them.
+    sites = checkerboard(5, 6) != last
+    for a, b in zip(before[number], after[number], strict=True):
+        assert torch.equal(a[..., sites], b[..., sites])
+    if number + 1 < len(before):  # while what comes after it takes notice
+        assert not torch.equal(before[number + 1][0], after[number + 1][0])
+
+
+def test_the_hyperprior_comes_first() -> None:
+    """What is not rounded away of any coefficient may change all predictions through it."""
+    model, level = small(), torch.tensor([0.6])
+    values = 3 * torch.randn(1, 9, 4, 4)
+    changed = values.clone()
+    changed[:, -1] *= -20
+    before, after = (predictions_of(model, v, level)[0][0] for v in (values, changed))
+    assert not torch.equal(before, after)
+
+
+def test_the_gradient_reaches_all_parameters() -> None:
+    model = small().train()
+    values = (3 * torch.randn(4, 9, 5, 5)).requires_grad_()
+    rate = model(values, torch.linspace(0, 1, 4))
+    (rate.bits.sum() + rate.side_bits.sum() + rate.quantised.square().sum()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert float(parameter.grad.abs().max()) > 0, name
+        assert bool(parameter.grad.isfinite().all()), name
+    assert values.grad is not None
+    assert float(values.grad.abs().min()) > 0
+
+
+def test_the_gradient_of_the_quantised_is_that_of_the_unrounded() -> None:
+    model = small()
+    values = (3 * torch.randn(1, 9, 3, 4)).requires_grad_()
+    wanted = torch.randn(1, 9, 3, 4)
+    quantised = model(values, torch.tensor([0.5])).quantised
+    gradient, *others = torch.autograd.grad(
+        (quantised * wanted).sum(), [values, *model.predictions.parameters()], allow_unused=True
+    )
+    torch.testing.assert_close(gradient, wanted, atol=1e-4, rtol=0)
+    assert all(g is None or float(g.abs().max()) < 1e-4 for g in others)
+
+
+def test_noise_costs_about_as_much_as_rounding() -> None:
+    """Of coefficients that are spread over many steps."""
+    model = small()
+    values = 20 * torch.randn(6, 9, 8, 8)
+    level = torch.full((6,), 0.5)
+    with torch.no_grad():
+        exact = model(values, level).bits.sum()
+        noisy = model.train()(values, level).bits.sum()
+    assert float(noisy) == pytest.approx(float(exact), rel=0.05)
+
+
+def test_another_rounding_may_be_given() -> None:
+    model = small()
+    values, level = 3 * torch.randn(1, 9, 4, 5), torch.tensor([0.5])
+    for one, other in zip(model(values, level), model(values, level, rounded), strict=True):
+        assert torch.equal(one, other)
+    free = model(values, level, lambda x: x)
+    torch.testing.assert_close(free.quantised, values, atol=1e-5, rtol=0)
+    assert not torch.equal(free.bits, model(values, level).bits)
