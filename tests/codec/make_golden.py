@@ -29,6 +29,7 @@ from tests.pictures import texture
 FOLDER = Path(__file__).parent / "golden"
 PLANES = FOLDER / "planes.bin"
 COLLAGE = FOLDER / "picture.clg"
+NEURAL = {model: FOLDER / f"{model}.clg" for model in ("natural", "aerial")}
 DECODED = {1: FOLDER / "picture.png", 2: FOLDER / "picture-2x.png"}
 N_SOURCES = 2
 
@@ -89,6 +90,10 @@ def main() -> None:
     nc.save(collage, COLLAGE)
     for scale, path in DECODED.items():
         to_pil(collage.decode(scale)).save(path, optimize=True)
+    for model, path in NEURAL.items():
+        neural = nc.encode(texture(70, 93, 4), quality=60, effort=7, model=model)
+        nc.save(neural, path)
+        to_pil(neural.decode()).save(path.with_suffix(".png"), optimize=True)
 
 
 if __name__ == "__main__":

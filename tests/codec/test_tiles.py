@@ -69,11 +69,12 @@ def errors(picture: Tensor, quality: int, effort: int) -> tuple[int, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("side", "effort"), [(3, 5), (5, 5), (5, 9)], ids=["small tiles", "one pass", "refined"]
+    ("kind", "side", "effort"),
+    [("photo", 3, 5), ("photo", 5, 5), ("texture", 5, 5), ("texture", 5, 9)],
+    ids=["small tiles", "photo", "one pass", "refined"],
 )
-@pytest.mark.parametrize("kind", ["photo", "texture"])
 def test_tiles_have_no_seams(
-    side: int, effort: int, kind: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, side: int, effort: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where tiles meet, errors are what they are there if the picture is a single tile."""
     size = 16 * 2 * side

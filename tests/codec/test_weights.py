@@ -85,12 +85,18 @@ def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights_module, "_used", {})
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without checks of types, which ask a codec for its model and hide what that raises."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
 def with_config(data: bytes, config: str) -> bytes:
     """The same tensors, another config."""
     return save(load(data), metadata={"config": config})
 
 
-def altered(data: bytes, change: Callable[[dict[str, Tensor]], None]) -> bytes:
+def altered(data: bytes, change: Callable[[dict[str, Tensor]], object]) -> bytes:
     """The same config, other tensors."""
     tensors = load(data)
     change(tensors)
@@ -112,17 +118,12 @@ def test_weights_are_found_in_a_file_or_a_folder(data: bytes, tmp_path: Path) ->
         assert weights.build(CodecModel).config == SMALL_CODEC
 
 
-@pytest.mark.parametrize("given", [".", "", "model.safetensors", "./model.safetensors"])
+@pytest.mark.parametrize("given", [".", "model.safetensors", "./model.safetensors"])
 def test_weights_of_the_current_folder_have_a_name(
     given: str, data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(data)
-    if not given:
-        (tmp_path / "model.safetensors").unlink()
-        with pytest.raises(CheckpointError, match="no weights ''"):
-            find_weights(given)
-        return
     model = find_weights(given).model
     assert model.name
     assert model.digest == Weights("x", data).model.digest
@@ -152,7 +153,7 @@ def test_shipped_weights_are_found_by_name(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["missing", "missing.safetensors", "a/missing.safetensors", "/nowhere/at/all", "poli2022",
-     "", "x" * 300, "~nobody_of_this_name/x", "a\0b"],
+     "x" * 300, "~nobody_of_this_name/x", "a\0b"],
 )  # fmt: skip
 def test_missing_weights_are_named(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -249,6 +250,7 @@ def test_a_name_of_the_package_does_not_make_weights_those_of_the_package(
     assert nc.decompress(file, model=str(path)).shape == picture.shape
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_weights_of_another_codec_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "natural.safetensors"
     path.write_bytes(shipped_weights("poli2022").data)
@@ -268,10 +270,11 @@ def test_weights_that_are_not_finite_are_refused(name: str, value: float, data: 
         tensors[part].view(-1)[-1] = value
 
     broken = Weights("mine", altered(data, spoil))
-    with pytest.raises(CheckpointError, match="the weights mine .* not finite"):
+    with pytest.raises(CheckpointError, match=r"the weights mine .* not finite"):
         broken.build(CodecModel)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("count", [0, -1])
 def test_tables_that_cannot_escape_are_refused(count: int, data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
@@ -280,24 +283,23 @@ def test_tables_that_cannot_escape_are_refused(count: int, data: bytes, tmp_path
         nc.compress(texture(8, 8, 3), codec="neural", model=str(path))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_weights_beyond_all_measure_are_refused_or_used(data: bytes, tmp_path: Path) -> None:
     """As large as half precision can be: no other error."""
-    for number, value in enumerate((60_000.0, -60_000.0)):
-        path = tmp_path / f"{number}.safetensors"
-        path.write_bytes(
-            altered(
-                data,
-                lambda tensors, value=value: [  # type: ignore[misc]
-                    t.fill_(value) for t in tensors.values() if t.is_floating_point()
-                ],
-            )
-        )
-        try:
-            file = nc.compress(texture(20, 30, 3), codec="neural", model=str(path))
-        except CheckpointError as error:
-            assert str(number) in str(error)  # noqa: PT017
-        else:
-            assert bool(nc.decompress(file).isfinite().all())
+
+    def spoil(tensors: dict[str, Tensor]) -> None:
+        for tensor in tensors.values():
+            if tensor.is_floating_point():
+                tensor.fill_(60_000)
+
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(altered(data, spoil))
+    try:
+        file = nc.compress(texture(20, 30, 3), codec="neural", model=str(path))
+    except CheckpointError as error:
+        assert "the weights mine" in str(error)  # noqa: PT017
+    else:
+        assert bool(nc.decompress(file).isfinite().all())
 
 
 CONFIGS = [
@@ -310,11 +312,9 @@ CONFIGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("config", CONFIGS)
-def test_configs_that_make_no_sense_are_refused(
-    config: str, data: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+def test_configs_that_make_no_sense_are_refused(config: str, data: bytes) -> None:
     with pytest.raises(CheckpointError, match="the weights mine are damaged or of another model"):
         Weights("mine", with_config(data, config)).build(CodecModel)
 

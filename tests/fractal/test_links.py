@@ -1,4 +1,4 @@
-"""Links to domains: found where pictures repeat themselves, and refused where they make no sense."""
+"""Links to domains: found where pictures repeat themselves, refused where they make no sense."""
 
 from fractions import Fraction
 
@@ -69,14 +69,14 @@ def squared_error(a: Tensor, b: Tensor) -> float:
 
 def test_a_domain_is_at_most_a_range_and_a_half_away() -> None:
     """Which domain an index stands for is part of the format."""
-    assert OFFSETS == tuple((y, x) for y in (-24, -8, 8) for x in (-24, -8, 8))
+    assert list(OFFSETS) == [(y, x) for y in (-24, -8, 8) for x in (-24, -8, 8)]
     assert LEVELS == 8
 
 
 @pytest.mark.parametrize("turn", range(N_ISOMETRIES))
-@pytest.mark.parametrize("contrast", [-5, 3, 6])
-def test_a_reduced_copy_of_the_surroundings_is_found(turn: int, contrast: int) -> None:
+def test_a_reduced_copy_of_the_surroundings_is_found(turn: int) -> None:
     rows = columns = 5
+    contrast = (-5, 3, 6)[turn % 3]
     bare = torch.zeros(rows, columns, dtype=torch.bool)
     bare[2, 2] = True
     texture = texture_of(rows, columns, bare)

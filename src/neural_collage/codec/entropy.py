@@ -28,8 +28,10 @@ def _probabilities(counts: IntArray, contexts: IntArray) -> npt.NDArray[np.float
 class FixedTables:
     """Tables that do not adapt: whole numbers from -limit to limit, and an escape for the others.
 
-    counts: (tables, 2 limit + 2), of each number and then of escapes, which must not be zero; a
-        number with a count of zero is escaped.
+    counts: (tables, 2 limit + 2), of each number and then of escapes, which must not be zero.
+        Numbers beyond the first and the last with a count are escaped; zeros between count as one.
+
+    Raises ValueError if they have another form.
     """
 
     def __init__(self, counts: IntArray) -> None:
@@ -44,18 +46,20 @@ class FixedTables:
         self._starts: list[int] = []  # the smallest number of each table
         self._escapes: list[int] = []  # the symbol that stands for all others
         self._models = []
-        known = counts[:, :-1] > 0
-        share = np.where(known, counts[:, :-1], counts[:, -1:]) / counts.sum(1, keepdims=True)
-        self._bits = torch.from_numpy(-np.log2(share)).float()
-        for row, has in zip(counts, known, strict=True):
-            used = np.flatnonzero(has)
+        shares = []
+        for row in counts:
+            used = np.flatnonzero(row[:-1])
             low, high = (used[0], used[-1] + 1) if len(used) else (self.limit, self.limit)
             shown = np.append(np.maximum(row[low:high], 1), row[-1]).astype(np.float32)
+            share = np.full(len(row) - 1, shown[-1] / shown.sum())
+            share[low:high] = shown[:-1] / shown.sum()
+            shares.append(share)
             # a table of a single symbol cannot be coded
             shown = shown if len(shown) > 1 else np.ones(2, np.float32)
             self._starts.append(int(low) - self.limit)
             self._escapes.append(len(shown) - 1)
             self._models.append(constriction.stream.model.Categorical(shown, perfect=False))
+        self._bits = torch.from_numpy(-np.log2(np.stack(shares))).float()
 
     def __len__(self) -> int:
         return len(self._models)

@@ -106,6 +106,7 @@ class StreamCoder:
         self.model = weights.model
         self._network = weights.build(CodecModel)
         try:
+            self._entropy = self._network.entropy
             self._tables = FixedTables(self._network.counts.numpy().astype(np.int64))
         except ValueError as error:
             raise CheckpointError(f"the weights {weights.name} are damaged: {error}") from error
@@ -169,14 +170,16 @@ class StreamCoder:
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
         whole = Tile(0, 0, rows, columns)
         for tile, values in self._analysed(planes, quality, device):
-            small = tile.rows * tile.columns <= SMALL
+            small = rows * columns <= SMALL
             if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
                 part = pad_to_multiple(planes[(..., *tile.within(whole, RANGE))], RANGE)
-                values = refine(
+                refined = refine(
                     network, values, part, quality, iterations, self._rehearsal(quality)
                 )
+                # what other tiles add to the ranges beside them was not known
+                values = torch.where(tile.inner(rows, columns), refined, values)
             source = Writing(writer, self._tables, network, values, quality)
-            quantised = network.entropy.run(source, quality, tile.rows, tile.columns)
+            quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
             amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
         return network.texture(amplitudes)
 
@@ -186,7 +189,7 @@ class StreamCoder:
         def rehearse(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
             writer = SymbolWriter()
             source = Writing(writer, self._tables, self._network, values, quality)
-            quantised = self._network.entropy.run(source, quality, *values.shape[1:])
+            quantised = self._entropy.run(source, quality, *values.shape[1:])
             return quantised.float() / UNIT, 8.0 * len(writer.finish())
 
         return rehearse
@@ -199,7 +202,7 @@ class StreamCoder:
         source = Reading(reader, self._tables)
         whole = Tile(0, 0, rows, columns)
         for tile in tiles(rows, columns):
-            quantised = network.entropy.run(source, quality, tile.rows, tile.columns)
+            quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
             amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
         return network.texture(amplitudes)
 

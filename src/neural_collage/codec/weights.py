@@ -7,6 +7,7 @@ Some weights come with the package; others are named by the path or the hub's na
 import hashlib
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -19,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from neural_collage.codec.container import ModelId
-from neural_collage.core.errors import CheckpointError
+from neural_collage.core.errors import CheckpointError, first_line
 from neural_collage.models.packing import unpack
 from neural_collage.models.pretrained import WEIGHTS_FILE, Pretrained
 
@@ -57,8 +58,15 @@ class Weights:
             if broken:
                 raise ValueError(f"{broken[0]} holds numbers that are not finite")
             model.load_state_dict(state)
-        except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
+        except (
+            SafetensorError,
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            RuntimeError,  # names and shapes of tensors, one a line
+        ) as error:
+            reason = textwrap.shorten(" ".join(str(error).split()), 300)
             raise CheckpointError(
                 f"the weights {self.name} are damaged or of another model: {reason}"
             ) from error
@@ -94,18 +102,28 @@ def find_weights(name: str) -> Weights:
 def weights_of(model: ModelId) -> Weights:
     """The weights that a file was made with.
 
+    A file is not to be trusted: nothing is downloaded because of what it says, and no other file is
+    read but those of the package and of earlier downloads from the hub.
+
     Raises:
-        CheckpointError: they are neither in the package nor on the hub, and have not been used or
-            named before.
+        CheckpointError: they are not among those, and have not been used or named before.
     """
     if model.digest in _used:
         return _used[model.digest]
-    ours = None
-    if model.name in SHIPPED or _HUB_NAME.fullmatch(model.name):
+    known = ""
+    if model.name in SHIPPED:
         ours = find_weights(model.name)
         if ours.model.digest == model.digest:
             return ours
-    known = "" if ours is None else f"; those here are {ours.model.digest.hex()}"
+        known = f"; those here are {ours.model.digest.hex()}"
+    elif _HUB_NAME.fullmatch(model.name):
+        try:
+            downloaded = _from_hub(model.name, offline=True)
+        except CheckpointError:
+            pass
+        else:
+            if downloaded.model.digest == model.digest:
+                return downloaded
     raise CheckpointError(
         f"this needs the weights {model.name!r} of hash {model.digest.hex()}{known}: name the file "
         "that holds them (--model, model=), or use the version that made it"
@@ -116,26 +134,31 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def _read_weights(name: str) -> Weights:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        path = path / WEIGHTS_FILE
-    if path.is_file():
-        try:
-            return Weights(
-                path.parent.name if path.name == WEIGHTS_FILE else path.stem, path.read_bytes()
-            )
-        except OSError as error:
-            raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        path = Path(name).expanduser().resolve()
+        path = path / WEIGHTS_FILE if path.is_dir() else path
+        if path.is_file():
+            own_name = path.parent.name if path.name == WEIGHTS_FILE else path.stem
+            return Weights(own_name or "model", path.read_bytes())
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise CheckpointError(f"the weights {name!r} cannot be read: {reason}") from error
     if not _HUB_NAME.fullmatch(name) or path.suffix == ".safetensors":
         raise CheckpointError(
             f"no weights {name!r}: give {' or '.join(SHIPPED)}, a .safetensors file, a folder that "
             "save_pretrained wrote, or owner/name on the hub"
         )
+    return _from_hub(name, offline=False)
+
+
+def _from_hub(name: str, *, offline: bool) -> Weights:
     try:
-        return Weights(name, Path(hf_hub_download(name, WEIGHTS_FILE)).read_bytes())
+        path = hf_hub_download(name, WEIGHTS_FILE, local_files_only=offline)
+        return Weights(name, Path(path).read_bytes())
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(f"no weights {name!r} here, and none on the hub: {reason}") from error
+        raise CheckpointError(
+            f"no weights {name!r} here, and none on the hub: {first_line(error)}"
+        ) from error
 
 
 @lru_cache

@@ -5,6 +5,11 @@ program can show it to its user as it is.
 """
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class CollageError(Exception):
     """Base of every error that neural-collage raises on purpose."""
 

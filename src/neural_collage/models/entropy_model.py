@@ -12,7 +12,7 @@ numbers. This module is the float version that learns.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -26,7 +26,6 @@ PASSES = 2
 SLOPE = 1 / 8  # of the rectifier below zero
 SIGNED_GROUPS = 2  # groups whose signs, too, say something about others
 SMALLEST_SCALE, LARGEST_SCALE = 0.04, 64.0
-_LEAST = 1e-9  # probability, so that gradients stay finite
 
 
 class Rate(NamedTuple):
@@ -146,10 +145,15 @@ class EntropyModel(nn.Module):
 def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:
     """-log2 of the mass of a logistic distribution within half a step of a deviation."""
     low, high = math.log(SMALLEST_SCALE), math.log(LARGEST_SCALE)
-    narrowness = torch.exp(-_clamped(log_scale, low, high))
-    x = deviation.abs()
-    mass = torch.sigmoid((0.5 - x) * narrowness) - torch.sigmoid((-0.5 - x) * narrowness)
-    return -mass.clamp_min(_LEAST).log2()
+    narrowness = torch.exp(-_Bounded.apply(log_scale, low, high))  # type: ignore[no-untyped-call]
+    above, below = (deviation + 0.5) * narrowness, (deviation - 0.5) * narrowness
+    # s(above) - s(below), with s the sigmoid, is s(above) s(-below) (1 - exp(below - above))
+    log_mass = (
+        functional.logsigmoid(above)
+        + functional.logsigmoid(-below)
+        + torch.log(-torch.expm1(-narrowness))
+    )
+    return -log_mass / math.log(2)
 
 
 def checkerboard(
@@ -170,6 +174,21 @@ def _noisy(values: Tensor) -> Tensor:
     return values + torch.rand_like(values) - 0.5
 
 
-def _clamped(values: Tensor, low: float, high: float) -> Tensor:
-    """Clamped, with the gradient of the unclamped, so that nothing gets stuck."""
-    return values + (values.clamp(low, high) - values).detach()
+class _Bounded(torch.autograd.Function):
+    """Clamped; beyond a bound only gradients that lead back are let through.
+
+    Without any, what is beyond would be stuck; with all, what likes it there would drift away for
+    ever (the scales of coefficients that are always zero do).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(values)
+        ctx.bounds = low, high
+        return values.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (values,), (low, high), (gradient,) = ctx.saved_tensors, ctx.bounds, gradients
+        leads_out = ((values < low) & (gradient > 0)) | ((values > high) & (gradient < 0))
+        return torch.where(leads_out, 0, gradient), None, None

@@ -31,7 +31,7 @@ UNIT = 1 << VALUE_BITS
 N_SCALES = 64
 SCALE_PITCH = 120  # of the grid of logarithmic scales, in 2^-10
 LOWEST_LOG_SCALE = round(math.log(SMALLEST_SCALE) * (1 << ACTIVATION_BITS))
-LARGEST_SIDE = 1 << 15
+LARGEST_SIDE, LARGEST_ACTIVATION, LARGEST_WEIGHT = 1 << 15, 1 << 24, 64
 LARGEST_LOGARITHM = 255 * UNIT
 """The largest coefficient that the table of logarithms tells apart."""
 
@@ -76,6 +76,8 @@ class IntegerEntropy:
 
     model: with weights that are the same on all machines (as read from a file).
     logarithms: `logarithm_table`, as shipped with the weights.
+
+    Raises ValueError for weights so large that sums might not be exact.
     """
 
     def __init__(self, model: EntropyModel, logarithms: Int64[Tensor, " n"]) -> None:
@@ -169,6 +171,7 @@ def _convolve(image: Float[Tensor, "a rows columns"], weight: Tensor) -> Float[T
 
 
 def _rectified(values: Tensor) -> Tensor:
+    values = values.clamp(-LARGEST_ACTIVATION, LARGEST_ACTIVATION)
     return torch.where(values > 0, values, _shift(values, int(math.log2(1 / SLOPE))))
 
 
@@ -178,6 +181,8 @@ def _shift(values: Tensor, bits: int) -> Tensor:
 
 
 def _fixed(values: Tensor, bits: int) -> Int64[Tensor, "*n"]:
+    if values.numel() and not float(values.detach().abs().max()) <= LARGEST_WEIGHT:
+        raise ValueError(f"weights beyond {LARGEST_WEIGHT} are too large to be exact")
     return torch.round(values.detach().double().cpu() * 2.0**bits).long()
 
 

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from neural_collage.core.errors import CheckpointError
+from neural_collage.core.errors import CheckpointError, first_line
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _MODULE = "module"
@@ -126,7 +126,7 @@ class Pretrained(
             except (HfHubHTTPError, HFValidationError, OSError) as error:
                 raise CheckpointError(
                     f"{name}: there is no such folder, and no {file} of that name on the hub: "
-                    f"{str(error).strip().splitlines()[0]}"
+                    f"{first_line(error)}"
                 ) from error
 
         config_file, weights_file = find(CONFIG_FILE), find(WEIGHTS_FILE)
