@@ -40,7 +40,7 @@ def rd(
     anchors: Annotated[
         Path | None,
         typer.Option(
-            help='Published curves for the plot, as JSON: name -> {"bpp": [...], "psnr": [...]}.',
+            help='Published curves to compare with: JSON of name -> {"bpp": [...], "psnr": [...]}.',
             metavar="FILE",
         ),
     ] = None,
@@ -64,14 +64,14 @@ def rd(
     )
     from neural_collage.evaluation.report import (
         REPORT_FILES,
-        bd_rate_table,
+        bd_rate_sections,
         read_anchors,
         report_files,
     )
 
     pictures = find_pictures(images)
     chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort, model)
-    published = read_anchors(anchors) if anchors else {}
+    published = read_anchors(anchors, [codec.name for codec in chosen]) if anchors else {}
     _prepare(output, REPORT_FILES, overwrite=overwrite)
     console = Console(stderr=True)
     measured = track(
@@ -83,15 +83,15 @@ def rd(
         disable=not console.is_terminal,
     )
     settings = Settings(
-        command=_command(images, codecs, qualities, effort, model, jobs),
+        command=_command(images, codecs, qualities, effort, model, jobs, anchors),
         folder=images.resolve().name,
         jobs=jobs,
         codecs={codec.name: codec.options for codec in chosen},
     )
-    result = RateDistortion(settings, Environment.current(), list(measured))
-    for name, data in report_files(result, published).items():
+    result = RateDistortion(settings, Environment.current(), list(measured), published)
+    for name, data in report_files(result).items():
         write_atomically(output / name, data)
-    typer.echo(bd_rate_table(result.bd_rates))
+    typer.echo(bd_rate_sections(result))
 
 
 def _parse_qualities(text: str | None) -> list[int] | None:
@@ -114,7 +114,13 @@ def _prepare(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
 
 
 def _command(
-    images: Path, codecs: str, qualities: str | None, effort: int, model: str | None, jobs: int
+    images: Path,
+    codecs: str,
+    qualities: str | None,
+    effort: int,
+    model: str | None,
+    jobs: int,
+    anchors: Path | None,
 ) -> str:
     """What to type for the same measurement, without the folders of this machine."""
     words = ["--images", images.resolve().name, "--codecs", codecs]
@@ -123,4 +129,6 @@ def _command(
     if model:
         words += ["--model", model]
     words += ["--effort", str(effort), "--jobs", str(jobs)]
+    if anchors:
+        words += ["--anchors", anchors.name]
     return shlex.join(["collage", "benchmark", "rd", *words])

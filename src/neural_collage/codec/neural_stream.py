@@ -45,8 +45,8 @@ from neural_collage.models.ladder import level_of
 from neural_collage.models.refinement import refine
 
 DEFAULT_MODEL = "natural"
-MARGIN = 6
-"""Ranges around a tile that its analysis looks at."""
+MARGIN, NEAR = 6, 2
+"""Ranges around a tile that its analysis looks at, and its refinement."""
 LEAST_EFFORT_OF_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 """Steps of refinement at each effort; below, the network's one pass is all."""
@@ -170,14 +170,14 @@ class StreamCoder:
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
         whole = Tile(0, 0, rows, columns)
         for tile, values in self._analysed(planes, quality, device):
+            near = tile.grown(NEAR, rows, columns)
             small = rows * columns <= SMALL
             if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
-                part = pad_to_multiple(planes[(..., *tile.within(whole, RANGE))], RANGE)
-                refined = refine(
+                part = pad_to_multiple(planes[(..., *near.within(whole, RANGE))], RANGE)
+                values = refine(
                     network, values, part, quality, iterations, self._rehearsal(quality)
                 )
-                # what other tiles add to the ranges beside them was not known
-                values = torch.where(tile.inner(rows, columns), refined, values)
+            values = values[(..., *tile.within(near))]
             source = Writing(writer, self._tables, network, values, quality)
             quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
             amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
@@ -209,7 +209,7 @@ class StreamCoder:
     def _analysed(
         self, planes: Float[Tensor, "3 h w"], quality: int, device: str
     ) -> Iterator[tuple[Tile, Float[Tensor, "a rows columns"]]]:
-        """The coefficients of a picture, tile by tile, in steps."""
+        """The coefficients of a picture, tile by tile with those near it, in steps."""
         network = self._network
         if torch.device(device).type != "cpu":
             network = deepcopy(network).to(device)
@@ -220,7 +220,7 @@ class StreamCoder:
             part = pad_to_multiple(planes[(..., *seen.within(whole, RANGE))].to(device), RANGE)
             with torch.inference_mode():
                 values = network.values(part[None], quality)[0].cpu()
-            yield tile, values[(..., *tile.within(seen))].float()
+            yield tile, values[(..., *tile.grown(NEAR, rows, columns).within(seen))].float()
 
 
 @lru_cache(maxsize=4)

@@ -3,10 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Bool
-from torch import Tensor
-
 TILE = 64
 """Ranges a side; the last ones of a row or column may be smaller."""
 
@@ -26,16 +22,6 @@ class Tile:
         bottom = min(rows, self.top + self.rows + by)
         right = min(columns, self.left + self.columns + by)
         return Tile(top, left, bottom - top, right - left)
-
-    def inner(self, rows: int, columns: int) -> Bool[Tensor, "r c"]:
-        """Which ranges have no neighbour in another tile of a grid of so many ranges."""
-        row, column = torch.arange(self.rows), torch.arange(self.columns)
-        bottom, right = self.top + self.rows < rows, self.left + self.columns < columns
-        apart_row = ((row > 0) | (self.top == 0)) & ((row < self.rows - 1) | (not bottom))
-        apart_column = ((column > 0) | (self.left == 0)) & (
-            (column < self.columns - 1) | (not right)
-        )
-        return apart_row[:, None] & apart_column
 
     def within(self, outer: "Tile", pixels: int = 1) -> tuple[slice, slice]:
         """Rows and columns of this tile in another, of so many pixels a range."""

@@ -140,7 +140,7 @@ def _read_weights(name: str) -> Weights:
         if path.is_file():
             own_name = path.parent.name if path.name == WEIGHTS_FILE else path.stem
             return Weights(own_name or "model", path.read_bytes())
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise CheckpointError(f"the weights {name!r} cannot be read: {reason}") from error
     if not _HUB_NAME.fullmatch(name) or path.suffix == ".safetensors":

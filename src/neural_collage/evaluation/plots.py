@@ -24,6 +24,17 @@ _RATES = (0.04, 2.5)
 _RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
+class Savings(NamedTuple):
+    """The BD-rates of one codec against others, as the figure states them.
+
+    rate_range: in bits per pixel. percent: by the name of the other curve; negative saves.
+    """
+
+    codec: str
+    rate_range: tuple[float, float]
+    percent: Mapping[str, float]
+
+
 class _Style(NamedTuple):
     colour: str
     width: float
@@ -37,11 +48,13 @@ def rate_distortion_figure(
     title: str,
     ours: Collection[str] = (),
     anchors: Mapping[str, Curve] | None = None,
+    savings: Savings | None = None,
 ) -> Figure:
     """PSNR over bits per pixel, each curve labelled at its right end.
 
     curves: measured, by name; those named in `ours` are emphasised.
     anchors: published curves, drawn thin and grey behind the others.
+    savings: listed in the corner that rising curves leave free.
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -60,6 +73,8 @@ def rate_distortion_figure(
         )
     _dress(axes, title)
     _label_ends(axes, shown, styles)
+    if savings and savings.codec in styles:
+        _list_savings(axes, savings, styles[savings.codec].colour)
     return figure
 
 
@@ -135,6 +150,36 @@ def _label_ends(axes: Axes, curves: Mapping[str, Curve], styles: Mapping[str, _S
                 "relpos": (0, 0.5),
             },
             annotation_clip=False,
+        )
+
+
+def _list_savings(axes: Axes, savings: Savings, colour: str) -> None:
+    """BD-rates in the upper left corner, the largest saving first."""
+    low, high = savings.rate_range
+    rows = sorted(savings.percent.items(), key=lambda row: row[1])
+    # digits, and the space that is as wide as one, align the numbers
+    figures = [f"{percent:+.0f}".replace("-", "\N{MINUS SIGN}") for _, percent in rows]
+    width = max(map(len, figures))
+    lines = [
+        f"{number.rjust(width, chr(0x2007))} %  {name}"
+        for number, (name, _) in zip(figures, rows, strict=True)
+    ]
+    heading = f"{savings.codec}: BD-rate at {low:g} to {high:g} bpp, against"
+    texts = ((heading, -4, colour, "bold"), ("\n".join(lines), -19, _INK, "normal"))
+    for text, below, ink, weight in texts:
+        axes.annotate(
+            text,
+            xy=(0, 1),
+            xycoords="axes fraction",
+            xytext=(8, below),
+            textcoords="offset points",
+            verticalalignment="top",
+            color=ink,
+            fontsize=9,
+            fontweight=weight,
+            linespacing=1.35,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+            zorder=1,  # over the grid, under the curves
         )
 
 

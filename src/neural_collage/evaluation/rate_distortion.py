@@ -8,7 +8,7 @@ pictures at each quality.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from neural_collage.codec.picture import read_picture, to_pil
+from neural_collage.codec.registry import CODECS
 from neural_collage.core.errors import CollageError
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
@@ -27,8 +28,8 @@ from neural_collage.evaluation.peers import BenchmarkCodec
 
 REFERENCE = "jpeg"
 """The codec that BD-rates are relative to."""
-LOW_RATES = (0.1, 0.6)
-"""Bits per pixel between which the first of the two BD-rates is taken."""
+LOW_RATES, USUAL_RATES = (0.1, 0.6), (0.1, 1.0)
+"""Bits per pixel between which the first two of the three BD-rates are taken."""
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
@@ -56,10 +57,23 @@ class PictureResult:
 
 @dataclass(frozen=True)
 class BdRates:
-    """Percent of rate against `REFERENCE`; None where the curves have no PSNR in common."""
+    """Percent of rate against another curve; None where the two have no PSNR in common.
+
+    low_rates, usual_rates: at `LOW_RATES` and `USUAL_RATES`. overall: at all PSNRs in common.
+    """
 
     low_rates: float | None
+    usual_rates: float | None
     overall: float | None
+
+    @classmethod
+    def between(cls, reference: Curve, test: Curve) -> "BdRates":
+        """Of `test`; negative if it needs less than the reference."""
+        return cls(
+            low_rates=_bd_rate_or_none(reference, test, LOW_RATES),
+            usual_rates=_bd_rate_or_none(reference, test, USUAL_RATES),
+            overall=_bd_rate_or_none(reference, test, None),
+        )
 
 
 @dataclass(frozen=True)
@@ -77,11 +91,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class RateDistortion:
-    """A finished benchmark."""
+    """A finished benchmark.
+
+    anchors: published curves of the same pictures, to compare with.
+    """
 
     settings: Settings
     environment: Environment
     pictures: Sequence[PictureResult]
+    anchors: Mapping[str, Curve] = field(default_factory=dict)
 
     @property
     def curves(self) -> dict[str, list[Point]]:
@@ -96,17 +114,23 @@ class RateDistortion:
 
     @property
     def bd_rates(self) -> dict[str, BdRates]:
-        """Per codec other than the reference; empty when the reference was not measured."""
+        """Against `REFERENCE`, per other codec; empty when the reference was not measured."""
         curves = {codec: curve_of(points) for codec, points in self.curves.items()}
         if REFERENCE not in curves:
             return {}
         reference = curves.pop(REFERENCE)
+        return {codec: BdRates.between(reference, curve) for codec, curve in curves.items()}
+
+    @property
+    def bd_rates_against_others(self) -> dict[str, dict[str, BdRates]]:
+        """Per codec of ours with a curve: against every measured peer and every published curve."""
+        curves = {codec: curve_of(points) for codec, points in self.curves.items()}
+        others = {codec: curve for codec, curve in curves.items() if codec not in CODECS}
+        others |= self.anchors
         return {
-            codec: BdRates(
-                low_rates=_bd_rate_or_none(reference, curve, LOW_RATES),
-                overall=_bd_rate_or_none(reference, curve, None),
-            )
+            codec: {name: BdRates.between(other, curve) for name, other in others.items()}
             for codec, curve in curves.items()
+            if codec in CODECS and len(curve.rates) > 1
         }
 
 

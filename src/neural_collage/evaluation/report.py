@@ -2,17 +2,19 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, astuple
 from pathlib import Path
+from statistics import fmean
 
 from neural_collage.codec.registry import CODECS
 from neural_collage.core.errors import CollageError
 from neural_collage.evaluation.bd_rate import Curve
-from neural_collage.evaluation.plots import rate_distortion_figure, rendered
+from neural_collage.evaluation.plots import Savings, rate_distortion_figure, rendered
 from neural_collage.evaluation.rate_distortion import (
     LOW_RATES,
     REFERENCE,
+    USUAL_RATES,
     BdRates,
     Point,
     RateDistortion,
@@ -23,13 +25,14 @@ REPORT_FILES = ("rd.json", "rd.md", "rd.png", "rd.svg")
 """What `report_files` makes."""
 
 
-def report_files(result: RateDistortion, anchors: Mapping[str, Curve]) -> dict[str, bytes]:
-    """The files of a report by name; the published curves `anchors` appear in the figure."""
+def report_files(result: RateDistortion) -> dict[str, bytes]:
+    """The files of a report by name."""
     figure = rate_distortion_figure(
         {codec: curve_of(points) for codec, points in result.curves.items()},
         title=f"{result.settings.folder}: mean of {len(result.pictures)} pictures",
         ours=CODECS,
-        anchors=anchors,
+        anchors=result.anchors,
+        savings=best_savings(result),
     )
     contents = (
         to_json(result).encode(),
@@ -49,7 +52,13 @@ def to_json(result: RateDistortion) -> str:
             "bd_rate": {
                 "reference": REFERENCE,
                 "low_rates": LOW_RATES,
-                "percent": {codec: asdict(rates) for codec, rates in result.bd_rates.items()},
+                "usual_rates": USUAL_RATES,
+                "percent": _rates_as_json(result.bd_rates),
+                "published": list(result.anchors),
+                "percent_against_others": {
+                    codec: _rates_as_json(rates)
+                    for codec, rates in result.bd_rates_against_others.items()
+                },
             },
             "curves": _points_as_json(result.curves),
             "pictures": {
@@ -80,26 +89,57 @@ def to_markdown(result: RateDistortion) -> str:
 Codecs: {codecs}.
 Machine: {result.environment}. Pictures measured at a time: {settings.jobs}.
 
-## BD-rate against {REFERENCE}
-
-{bd_rate_table(result.bd_rates)}
+{bd_rate_sections(result)}
 
 {curves}
 """
 
 
-def bd_rate_table(rates: Mapping[str, BdRates]) -> str:
-    """Negative is better: the share of the reference's bits that is saved at equal PSNR."""
-    if not rates:
-        return f"None: `{REFERENCE}` and another codec are needed."
-    low, high = LOW_RATES
-    return markdown_table(
-        ["codec", f"{low:g} to {high:g} bpp", "full overlap"],
-        [
-            [codec, _percent(codec_rates.low_rates), _percent(codec_rates.overall)]
-            for codec, codec_rates in rates.items()
-        ],
+def bd_rate_sections(result: RateDistortion) -> str:
+    """All codecs against the reference, then ours one by one against all others.
+
+    Negative is better: the share of the other's bits that is saved at equal PSNR.
+    """
+    against_reference = (
+        bd_rate_table("codec", result.bd_rates)
+        if result.bd_rates
+        else f"None: `{REFERENCE}` and another codec are needed."
     )
+    sections = [f"## BD-rate against {REFERENCE}\n\n{against_reference}"]
+    for codec, rates in result.bd_rates_against_others.items():
+        if rates:
+            named = {
+                f"{other}, published" if other in result.anchors else other: rates[other]
+                for other in rates
+            }
+            sections.append(f"## BD-rate of {codec}\n\n{bd_rate_table('against', named)}")
+    return "\n\n".join(sections)
+
+
+def bd_rate_table(of: str, rates: Mapping[str, BdRates]) -> str:
+    """One row for each; `of` says what they are."""
+    ranges = [f"{low:g} to {high:g} bpp" for low, high in (LOW_RATES, USUAL_RATES)]
+    return markdown_table(
+        [of, *ranges, "full overlap"],
+        [[name, *map(_percent, astuple(row))] for name, row in rates.items()],
+    )
+
+
+def best_savings(result: RateDistortion) -> Savings | None:
+    """What the best of our codecs saves at `USUAL_RATES`, if they meet another curve there."""
+    found = {
+        codec: {
+            other: rates.usual_rates
+            for other, rates in against.items()
+            if rates.usual_rates is not None
+        }
+        for codec, against in result.bd_rates_against_others.items()
+    }
+    found = {codec: percent for codec, percent in found.items() if percent}
+    if not found:
+        return None
+    best = min(found, key=lambda codec: fmean(found[codec].values()))
+    return Savings(best, USUAL_RATES, found[best])
 
 
 def curve_table(points: Sequence[Point]) -> str:
@@ -126,11 +166,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, align, *rows))
 
 
-def read_anchors(path: Path) -> dict[str, Curve]:
+def read_anchors(path: Path, taken: Collection[str] = ()) -> dict[str, Curve]:
     """Published curves: JSON of name -> {"bpp": [...], "psnr": [...]}, other entries ignored.
 
+    taken: names that they must not have.
+
     Raises:
-        CollageError: the file cannot be read or has another form.
+        CollageError: the file cannot be read, has another form, or a name that is taken.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -147,6 +189,8 @@ def read_anchors(path: Path) -> dict[str, Curve]:
             f'{path} holds no anchors: JSON of name -> {{"bpp": [...], "psnr": [...]}} expected'
         ) from error
     for name, curve in curves.items():
+        if name in taken:
+            raise CollageError(f"{path}: {name} is also the name of a measured codec: rename it")
         if not curve.rates or len(curve.rates) != len(curve.psnrs):
             raise CollageError(
                 f"{path}: {name} has {len(curve.rates)} bpp and {len(curve.psnrs)} psnr values"
@@ -158,6 +202,10 @@ def _points_as_json(points: Mapping[str, Sequence[Point]]) -> dict[str, list[dic
     return {
         codec: [_point_as_json(point) for point in of_codec] for codec, of_codec in points.items()
     }
+
+
+def _rates_as_json(rates: Mapping[str, BdRates]) -> dict[str, dict[str, float | None]]:
+    return {name: asdict(row) for name, row in rates.items()}
 
 
 def _point_as_json(point: Point) -> dict[str, object]:
