@@ -11,6 +11,7 @@ ablation.md. What links add to a finished model is measured by benchmarks.refine
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,15 +46,16 @@ def main() -> None:
     options = parser.parse_args()
     curves = {name: measure(name, options.steps, options.runs) for name in VARIANTS}
     rates = {name: bd_rate(curves[REFERENCE], curve) for name, curve in curves.items()}
+    command = f"python -m benchmarks.ablation --steps {options.steps}"
     report = {
-        "command": f"python -m benchmarks.ablation --steps {options.steps}",
+        "command": command,
         "environment": asdict(Environment.current()),
         "bd_rate": rates,
         "curves": {name: curve._asdict() for name, curve in curves.items()},
     }
     options.output.mkdir(parents=True, exist_ok=True)
     write_atomically(options.output / "ablation.json", json.dumps(report, indent=1).encode())
-    text = to_markdown(curves, rates, report["command"], options.steps)
+    text = to_markdown(curves, rates, command, options.steps)
     write_atomically(options.output / "ablation.md", text.encode())
     print(text)
 
@@ -78,13 +80,13 @@ def measure(name: str, steps: int, runs: Path) -> Curve:
 
 
 def to_markdown(
-    curves: dict[str, Curve], rates: dict[str, float | None], command: str, steps: int
+    curves: Mapping[str, Curve], rates: Mapping[str, float], command: str, steps: int
 ) -> str:
     """A table of all variants."""
     rows = [
         [
             name,
-            "–" if rates[name] is None else f"{rates[name]:+.1f} %",
+            f"{rates[name]:+.1f} %",
             *(f"{r:.3f} / {p:.2f}" for r, p in zip(*curve, strict=True)),
         ]
         for name, curve in curves.items()

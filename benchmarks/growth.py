@@ -44,21 +44,24 @@ class GrowthPoint:
     decode: Cost
 
 
-def growth_point(image: Path | None, megapixels: float, effort: int, threads: int) -> GrowthPoint:
+def growth_point(
+    image: Path | None, megapixels: float, codec: str, effort: int, threads: int
+) -> GrowthPoint:
     """Encode and decode a 3:2 picture, each in a fresh process."""
     width = round(sqrt(1.5e6 * megapixels))
     height = round(width / 1.5)
-    encode, data = in_fresh_process(encode_cost, image, width, height, effort, threads)
+    encode, data = in_fresh_process(encode_cost, image, width, height, codec, effort, threads)
     decode = in_fresh_process(decode_cost, data, threads)
     return GrowthPoint(width, height, len(data), encode, decode)
 
 
 def encode_cost(
-    image: Path | None, width: int, height: int, effort: int, threads: int
+    image: Path | None, width: int, height: int, codec: str, effort: int, threads: int
 ) -> tuple[Cost, bytes]:
     """The cost of an encode in this process, and the file."""
     torch.set_num_threads(threads)
-    return cost(partial(nc.compress, photo(image, width, height), effort=effort))
+    picture = photo(image, width, height)
+    return cost(partial(nc.compress, picture, codec=codec, effort=effort))
 
 
 def decode_cost(data: bytes, threads: int) -> Cost:

@@ -1,4 +1,4 @@
-"""Speed and memory of the fractal codec, beside Pillow's JPEG and JPEG 2000 and plain iteration.
+"""Speed and memory of our codecs, beside Pillow's JPEG and JPEG 2000 and plain iteration.
 
     python -m benchmarks.speed --image photo.png
 
@@ -32,23 +32,24 @@ Seconds = Mapping[str, float]
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = 10
-EFFORTS = (0, 5, 9)
+EFFORTS = {"fractal": (0, 5, 9), "neural": (5, 7)}
 WINDOW, WINDOW_SCALE = 512, 64
 
 
 @dataclass(frozen=True)
 class Speed:
-    """All results; times are medians in seconds, by contestant."""
+    """All results; times are medians in seconds, by contestant; growth is by codec."""
 
     command: str
     environment: Environment
     size: tuple[int, int]
     file_bytes: int
+    neural_bytes: int
     decode: Seconds
     window: Seconds
     encode: Seconds
     growth_effort: int
-    growth: Sequence[GrowthPoint]
+    growth: Mapping[str, Sequence[GrowthPoint]]
 
 
 def main(
@@ -68,23 +69,27 @@ def main(
     ),
     growth_effort: Annotated[int, typer.Option(help="Effort of the encodes that grow.")] = 5,
 ) -> None:
-    """Measure speed and memory of the fractal codec; writes speed.json and speed.md."""
+    """Measure speed and memory of our codecs; writes speed.json and speed.md."""
     torch.set_num_threads(threads)
     picture = photo(image, *size)
-    data = nc.compress(picture)
+    data, neural = (nc.compress(picture, codec=codec) for codec in ("fractal", "neural"))
     result = Speed(
         command=f"python -m benchmarks.speed{f' --image {image.name}' if image else ''}",
         environment=Environment.current(),
         size=size,
         file_bytes=len(data),
-        decode=medians(decoders(picture, data), decode_rounds),
-        window=medians(window_decoders(picture, data), decode_rounds),
+        neural_bytes=len(neural),
+        decode=medians(decoders(picture, data, neural), decode_rounds),
+        window=medians(window_decoders(picture, data, neural), decode_rounds),
         encode=medians(encoders(picture, len(data)), encode_rounds),
         growth_effort=growth_effort,
-        growth=[
-            growth_point(image, float(count), growth_effort, threads)
-            for count in megapixels.split(",")
-        ],
+        growth={
+            codec: [
+                growth_point(image, float(count), codec, growth_effort, threads)
+                for count in megapixels.split(",")
+            ]
+            for codec in EFFORTS
+        },
     )
     output.mkdir(parents=True, exist_ok=True)
     (output / "speed.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
@@ -93,17 +98,25 @@ def main(
 
 
 def medians(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
-    """Median seconds of each; they take turns, so that a slow spell of the machine hits all."""
+    """Median seconds of each; see `turns`."""
+    return {name: median(values) for name, values in turns(contestants, rounds).items()}
+
+
+def turns(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each; they take turns, so that a slow spell of the machine hits all.
+
+    Each is run once before, for what is only done the first time.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for work in contestants.values():
         work()
     for _ in range(rounds):
         for name, work in contestants.items():
             seconds[name].append(timed(work)[0])
-    return {name: median(values) for name, values in seconds.items()}
+    return seconds
 
 
-def decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object]]:
+def decoders(picture: Image.Image, data: bytes, neural: bytes) -> dict[str, Callable[[], object]]:
     """File to pixels; and the fixed point alone, by the exact pyramid and by plain iteration.
 
     Half-size chroma is decoded at scale 2, so that all planes have the size of the picture.
@@ -118,6 +131,7 @@ def decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object
         f"{STEPS} full-size steps, indices kept": lambda: [
             iterate_one_map(layer) for layer in layers
         ],
+        "neural, file to pixels": partial(nc.decompress, neural),
         **{
             f"{peer.name}, file to pixels": partial(peer.decode, peer.encode(picture, quality))
             for peer, quality in peers_at(picture, len(data))
@@ -158,14 +172,16 @@ def blank(layer: Layer) -> torch.Tensor:
     return torch.zeros(layer.collage.channels, *sides)
 
 
-def window_decoders(picture: Image.Image, data: bytes) -> dict[str, Callable[[], object]]:
+def window_decoders(
+    picture: Image.Image, data: bytes, neural: bytes
+) -> dict[str, Callable[[], object]]:
     """File to a window at the centre of the enlarged picture."""
     left, top = (WINDOW_SCALE * side // 2 for side in picture.size)
     region = (left, top, WINDOW, WINDOW)
+    name = f"{WINDOW} x {WINDOW} at scale {WINDOW_SCALE}"
     return {
-        f"{WINDOW} x {WINDOW} at scale {WINDOW_SCALE}": partial(
-            nc.decompress, data, scale=WINDOW_SCALE, region=region
-        )
+        title: partial(nc.decompress, file, scale=WINDOW_SCALE, region=region)
+        for title, file in ((name, data), (f"neural, {name}", neural))
     }
 
 
@@ -173,8 +189,9 @@ def encoders(picture: Image.Image, file_bytes: int) -> dict[str, Callable[[], ob
     """Pixels to file."""
     return {
         **{
-            f"fractal, effort {effort}": partial(nc.compress, picture, effort=effort)
-            for effort in EFFORTS
+            f"{codec}, effort {effort}": partial(nc.compress, picture, codec=codec, effort=effort)
+            for codec, efforts in EFFORTS.items()
+            for effort in efforts
         },
         **{
             peer.name: partial(peer.encode, picture, quality)
@@ -186,12 +203,17 @@ def encoders(picture: Image.Image, file_bytes: int) -> dict[str, Callable[[], ob
 def to_markdown(result: Speed) -> str:
     """All results as tables."""
     width, height = result.size
+    growth = "\n\n".join(
+        f"### {codec}\n\n{growth_table(points)}" for codec, points in result.growth.items()
+    )
+    idle_peak = result.growth["fractal"][0].decode.idle_peak
     return f"""# Speed and memory
 
     {result.command}
 
 Median times for a photo of {width} x {height} RGB pixels, of which the fractal codec at its
-default quality makes {result.file_bytes:,} bytes, and the peers about as many.
+default quality makes {result.file_bytes:,} bytes, and the peers about as many; the neural codec at
+its own makes {result.neural_bytes:,}.
 Machine: {result.environment}.
 
 ## Decode
@@ -207,9 +229,9 @@ Machine: {result.environment}.
 ## Growth
 
 Encode at effort {result.growth_effort} and decode, each in a process of its own. Of its peak, the
-interpreter and the libraries take {result.growth[0].decode.idle_peak:,.0f} MB.
+interpreter and the libraries take {idle_peak:,.0f} MB.
 
-{growth_table(result.growth)}
+{growth}
 """
 
 

@@ -31,7 +31,29 @@ def test_the_report_is_written_and_the_bd_rates_are_printed(rd: Run, tmp_path: P
     assert found.stdout.strip() in table
     assert "| webp |" in found.stdout
     assert str(tmp_path) not in table
+    assert "--anchors anchors.json" in table
     assert found.stderr == ""  # no progress bar off a terminal
+
+
+def test_ours_are_compared_with_published_curves(rd: Run, tmp_path: Path) -> None:
+    anchors = tmp_path / "anchors.json"
+    anchors.write_text('{"a paper": {"bpp": [0.01, 0.1, 9.0], "psnr": [1, 30, 60]}}')
+    choice = ["--codecs", "fractal,jpeg", "--qualities", "10,50,90", "--effort", "0"]
+    found = rd(*choice, "--anchors", anchors)
+    assert found.exit_code == 0, found.output
+    rates = json.loads((tmp_path / "rd.json").read_text())["bd_rate"]
+    assert set(rates["percent_against_others"]) == {"fractal"}
+    assert rates["percent_against_others"]["fractal"]["a paper"]["overall"] > 0
+    assert "## BD-rate of fractal" in found.stdout
+    assert "| a paper, published |" in found.stdout
+
+
+def test_a_published_curve_must_not_be_named_like_a_codec(rd: Run, tmp_path: Path) -> None:
+    anchors = tmp_path / "anchors.json"
+    anchors.write_text('{"jpeg": {"bpp": [0.5, 1.0], "psnr": [30, 33]}}')
+    found = rd("--codecs", "jpeg", "--anchors", anchors)
+    assert found.exit_code == 1
+    assert "rename it" in found.stderr
 
 
 def test_qualities_and_effort_reach_our_codec(rd: Run, tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ from torch import Tensor
 
 from neural_collage.core import pyramid
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.blocks import pool
+from neural_collage.core.blocks import Window, pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.pyramid import Decoder, Region
 from neural_collage.core.region import (
     PixelMap,
-    Window,
     offset_at_pixels,
     offset_in_window,
     pixel_map,

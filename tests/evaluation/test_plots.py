@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from neural_collage.evaluation.bd_rate import Curve
-from neural_collage.evaluation.plots import rate_distortion_figure, rendered
+from neural_collage.evaluation.plots import Savings, rate_distortion_figure, rendered
 
 CURVES = {
     "jpeg": Curve([0.2, 0.5, 1.0], [24.0, 29.0, 33.0]),
@@ -37,6 +37,21 @@ def test_points_far_from_the_rates_of_interest_are_not_shown() -> None:
     figure = rate_distortion_figure(CURVES, title="", anchors=anchors)
     assert "lossless" not in [text.get_text() for text in figure.axes[0].texts]
     assert figure.axes[0].get_ylim()[1] < 40
+
+
+def test_savings_are_listed_from_the_largest_with_aligned_numbers() -> None:
+    savings = Savings("fractal", (0.1, 1), {"webp": 3.2, "jpeg": -18.6, "BPG": -9.7})
+    figure = rate_distortion_figure(CURVES, title="three", ours={"fractal"}, savings=savings)
+    *_, heading, rows = (text.get_text() for text in figure.axes[0].texts)
+    assert heading == "fractal: BD-rate at 0.1 to 1 bpp, against"
+    space, minus = "\N{FIGURE SPACE}", "\N{MINUS SIGN}"
+    assert rows.split("\n") == [f"{minus}19 %  jpeg", f"{minus}10 %  BPG", f"{space}+3 %  webp"]
+
+
+def test_savings_of_a_curve_that_is_not_shown_are_left_out() -> None:
+    savings = Savings("neural", (0.1, 1), {"jpeg": -18.6})
+    figure = rate_distortion_figure(CURVES, title="three", savings=savings)
+    assert len(figure.axes[0].texts) == len(CURVES)
 
 
 def test_a_figure_becomes_a_picture() -> None:

@@ -1,6 +1,6 @@
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from neural_collage.core.errors import CollageError
+from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import Rgb, psnr
 from neural_collage.evaluation.peers import PEERS
 from neural_collage.evaluation.rate_distortion import (
+    USUAL_RATES,
     PictureResult,
     Point,
     RateDistortion,
@@ -20,7 +22,7 @@ from neural_collage.evaluation.rate_distortion import (
     find_pictures,
     measure,
 )
-from neural_collage.evaluation.report import read_anchors, to_json, to_markdown
+from neural_collage.evaluation.report import best_savings, read_anchors, to_json, to_markdown
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Quantiser:
         return np.frombuffer(data[2:], np.uint8).reshape(height, width, 3)
 
 
-def _result(pictures: Sequence[PictureResult], *codecs: str) -> RateDistortion:
+def _result(
+    pictures: Sequence[PictureResult], *codecs: str, anchors: Mapping[str, Curve] | None = None
+) -> RateDistortion:
     settings = Settings("collage benchmark rd", "photos", 1, {codec: {} for codec in codecs})
-    return RateDistortion(settings, Environment.current(), pictures)
+    return RateDistortion(settings, Environment.current(), pictures, anchors or {})
 
 
 def _point(quality: float, bpp: float, psnr: float, ms_ssim: float | None = 0.9) -> Point:
@@ -105,7 +109,64 @@ def test_bd_rates_are_relative_to_jpeg() -> None:
     assert list(bd_rates) == ["half", "far"]
     assert bd_rates["half"].overall == pytest.approx(-50)
     assert bd_rates["half"].low_rates == pytest.approx(-50)
+    assert bd_rates["half"].usual_rates == pytest.approx(-50)
     assert bd_rates["far"].overall is None
+
+
+def _ours_and_others() -> RateDistortion:
+    """Two codecs of ours, one of a single rate, a peer, and two published curves."""
+    rates, psnrs = [0.05, 0.2, 0.8, 2.0], [22.0, 28.0, 34.0, 39.0]
+    points = {
+        codec: [_point(1, factor * rate, psnr) for rate, psnr in zip(rates, psnrs, strict=True)]
+        for codec, factor in {"fractal": 1.0, "neural": 0.8, "jpeg": 1.6}.items()
+    }
+    points["poli2022"] = [_point(50, 0.5, 22.0)]
+    anchors = {
+        "VTM": Curve([0.04, 0.3, 1.5], [24.0, 32.0, 40.0]),
+        "fine": Curve([3.0, 5.0], [50.0, 55.0]),
+    }
+    return _result([PictureResult("a", points)], *points, anchors=anchors)
+
+
+def test_ours_are_compared_with_each_peer_and_each_published_curve() -> None:
+    result = _ours_and_others()
+    rates = result.bd_rates_against_others
+    assert list(rates) == ["fractal", "neural"]  # a single point is no curve
+    assert list(rates["neural"]) == ["jpeg", "VTM", "fine"]
+    assert rates["neural"]["jpeg"].overall == pytest.approx(-50)
+    ours = Curve([0.04, 0.16, 0.64, 1.6], [22.0, 28.0, 34.0, 39.0])
+    against_vtm = rates["neural"]["VTM"]
+    assert against_vtm.overall == pytest.approx(bd_rate(result.anchors["VTM"], ours))
+    assert against_vtm.usual_rates == pytest.approx(
+        bd_rate(result.anchors["VTM"], ours, USUAL_RATES)
+    )
+    assert rates["neural"]["fine"].overall is None
+    found = json.loads(to_json(result))["bd_rate"]
+    assert found["published"] == ["VTM", "fine"]
+    assert found["usual_rates"] == [0.1, 1.0]
+    vtm = found["percent_against_others"]["neural"]["VTM"]
+    assert set(vtm) == {"low_rates", "usual_rates", "overall"}
+    table = to_markdown(result).split("## BD-rate of neural\n\n")[1].split("\n\n")[0]
+    assert "| against | 0.1 to 0.6 bpp | 0.1 to 1 bpp | full overlap |" in table
+    assert f"| {vtm['usual_rates']:+.1f} % | {vtm['overall']:+.1f} % |" in table
+    assert "| VTM, published |" in table
+    assert "| fine, published | – | – | – |" in table
+
+
+def test_the_figure_states_the_savings_of_our_best_codec() -> None:
+    savings = best_savings(_ours_and_others())
+    assert savings is not None
+    assert (savings.codec, savings.rate_range) == ("neural", (0.1, 1.0))
+    assert savings.percent["jpeg"] == pytest.approx(-50)
+    assert set(savings.percent) == {"jpeg", "VTM"}
+
+
+def test_without_ours_or_without_others_there_are_no_savings() -> None:
+    points = [_point(1, 0.2, 28.0), _point(2, 0.8, 34.0)]
+    for codec in ("fractal", "jpeg"):
+        result = _result([PictureResult("a", {codec: points})], codec)
+        assert best_savings(result) is None
+        assert "## BD-rate of" not in to_markdown(result)
 
 
 def test_without_jpeg_there_are_no_bd_rates() -> None:
@@ -143,6 +204,13 @@ def test_other_json_is_refused_as_anchors(text: str, message: str, tmp_path: Pat
     path.write_text(text)
     with pytest.raises(CollageError, match=message):
         read_anchors(path)
+
+
+def test_an_anchor_with_the_name_of_a_codec_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "anchors.json"
+    path.write_text('{"jpeg": {"bpp": [0.1, 1], "psnr": [26, 37.5]}}')
+    with pytest.raises(CollageError, match="jpeg is also the name of a measured codec: rename it"):
+        read_anchors(path, ["jpeg"])
 
 
 def test_missing_anchors_are_refused(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class PlaneCode:
         n_sources = int((self.contrasts != 0).sum(1).max())
         contrasts, addresses = self.contrasts[:, :n_sources], self.addresses[:, :n_sources]
         corners = np.zeros((*addresses.shape, 2), np.int64)
-        weights = torch.zeros(len(partition), ORDER * ORDER)
+        weights = torch.zeros(len(partition), ORDER * ORDER, dtype=torch.float32)
         scaled = torch.from_numpy(self.coefficients).float() * (step / 255)
         for group in partition.groups:
             r = group.ranges
@@ -79,7 +79,7 @@ class PlaneCode:
             domain_y, domain_x = self.geometry.domain_corners(group.size, y, x, addresses[r])
             corners[r] = np.where(used[..., None], np.stack([domain_y, domain_x], -1), 0)
             q = min(ORDER, group.size)
-            values = torch.zeros(r.stop - r.start, ORDER, ORDER)
+            values = torch.zeros(r.stop - r.start, ORDER, ORDER, dtype=torch.float32)
             values[:, :q, :q] = scaled[r, :q, :q] * patch_amplitudes(group.size)
             weights[r] = values.flatten(1)
         collage = Collage(
@@ -87,7 +87,7 @@ class PlaneCode:
             torch.from_numpy(corners),
             torch.from_numpy(self.isometries[:, :n_sources]),
             torch.from_numpy(contrasts).float()[None] / 8,
-            torch.zeros(1, len(partition)),
+            torch.zeros(1, len(partition), dtype=torch.float32),
             patch_bank(),
             weights[None],
             POOLING,

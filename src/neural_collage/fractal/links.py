@@ -116,14 +116,14 @@ def linked_collage(
     size = texture.range_size
     partition = Partition.uniform(height, width, size)
     n, channels = len(partition), texture.channels
-    bias = torch.full((channels, n), centre)
+    bias = torch.full((channels, n), centre, dtype=torch.float32)
     sources = 1 if links else 0
     corner = _corners(partition, links) if links else partition.blocks[:, :2]
     collage = Collage(
         partition,
         domains=corner[:, None].expand(-1, sources, -1),
         isometries=links.isometry.view(-1, 1)[:, :sources],
-        weights=links.contrast.view(1, -1, 1)[..., :sources] / LEVELS,
+        weights=links.contrast.view(1, -1, 1)[..., :sources].float() / LEVELS,
         bias=bias,
         texture=texture,
     )

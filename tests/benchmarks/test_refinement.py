@@ -1,0 +1,74 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks import refinement
+from benchmarks.calls import FRACTAL, Seconds
+from benchmarks.neural import Variant, linked_share
+from neural_collage.codec import neural_stream
+from neural_collage.codec.image import CollageImage
+from neural_collage.codec.picture import to_pil
+from neural_collage.fractal.links import Links
+from tests.pictures import photo_crop
+
+
+def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "left out.png"):
+        to_pil(photo_crop(64)).save(tmp_path / name)
+    output = tmp_path / "results"
+    refinement.main(
+        tmp_path,
+        output,
+        count=2,
+        qualities="40",
+        efforts="5,7",
+        threads=1,
+        rounds=1,
+        call_rounds=1,
+        size=(48, 32),
+    )
+    found = json.loads((output / "refinement.json").read_text())
+    names = ["effort 5", "effort 7, links off", "effort 7, links on", FRACTAL]
+    assert [one["contestant"] for one in found["outcomes"]] == names * 2
+    assert [one["picture"] for one in found["outcomes"][::4]] == ["a.png", "b.png"]
+    once, off, _, fractal = found["outcomes"][:4]
+    assert off["cost"] <= once["cost"] + 0.01  # what refinement lowers, but for rounding to 8 bits
+    assert once["linked"] == off["linked"] == 0
+    assert fractal["cost"] is None
+    (calls,) = found["calls"]
+    assert calls["threads"] == 1
+    assert list(calls["encode"]) == list(calls["decode"]) == ["neural, effort 5", FRACTAL, "jpeg"]
+    table = (output / "refinement.md").read_text()
+    assert all(f"| {name} |" in table for name in names)
+    assert "Torch threads: 1" in table
+    assert str(tmp_path) not in table
+
+
+@pytest.mark.parametrize(("links", "searched"), [(True, 1), (False, 0)])
+def test_links_are_searched_only_where_asked(
+    links: bool, searched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def give_every_range_one(planes: Tensor, *_: object) -> Links:
+        rows, columns = (side // 16 for side in planes.shape[1:])
+        sizes.append((rows, columns))
+        return replace(Links.none(rows, columns), contrast=torch.ones(rows, columns).long())
+
+    monkeypatch.setattr(neural_stream, "find_links", give_every_range_one)
+    data = Variant(6, links).encode(to_pil(photo_crop(48)), 40)
+    assert len(sizes) == searched
+    assert linked_share(CollageImage.from_bytes(data)) == searched
+
+
+def test_seconds_have_a_median_and_bars() -> None:
+    assert Seconds.of([3, 1, 9]) == Seconds(3, 1, 9)
+
+
+@pytest.mark.parametrize(("quality", "least", "most"), [(1, 4e-4, 6e-4), (100, 0.2, 0.3)])
+def test_error_is_worth_more_at_higher_quality(quality: int, least: float, most: float) -> None:
+    assert least < refinement.worth(quality) < most
