@@ -10,8 +10,10 @@ from torch import Tensor
 
 from neural_collage.core.errors import CheckpointError, ConfigError
 from neural_collage.models.analysis import RANGE
+from neural_collage.models.codec_model import CodecModel
 from neural_collage.models.compressor import CENTRE, CodecConfig, Compressor, lagrangian
 from neural_collage.models.principal import centred_windows, cosine_blocks, principal_blocks
+from neural_collage.training.codec_weights import weights_file
 from neural_collage.training.ema import Ema
 from neural_collage.training.experiment import Experiment
 from neural_collage.training.optimiser import OptimiserConfig
@@ -143,6 +145,17 @@ def test_patches_may_begin_as_those_of_a_checkpoint(tmp_path: Path) -> None:
     fit(tmp_path, make_task(save(tmp_path / "other.ckpt", model)), seen)
     assert seen.weights.keys() == model.state_dict().keys()
     assert all(torch.equal(seen.weights[name], v) for name, v in model.state_dict().items())
+
+
+def test_patches_may_begin_as_those_of_finished_weights(tmp_path: Path) -> None:
+    model, seen = CodecModel.finish(lively_compressor()), Start()
+    (tmp_path / "x.safetensors").write_bytes(weights_file(model))
+    fit(tmp_path, make_task(str(tmp_path / "x.safetensors")), seen)
+    torch.testing.assert_close(
+        seen.weights["patches"], model.compressor.patches.detach(), atol=0.02, rtol=0.02
+    )
+    with pytest.raises(CheckpointError, match="of other sizes"):
+        fit(tmp_path, make_task("natural"))
 
 
 def test_a_checkpoint_that_is_missing_or_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from jaxtyping import Float
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from neural_collage.core.errors import ConfigError
+from neural_collage.codec.weights import find_weights
+from neural_collage.core.errors import CheckpointError, ConfigError
 from neural_collage.models.analysis import RANGE
+from neural_collage.models.codec_model import CodecModel
 from neural_collage.models.compressor import CENTRE, Compressor, lagrangian
 from neural_collage.models.principal import (
     centred_windows,
@@ -38,8 +40,8 @@ class RateDistortion(Task):
         model: The compressor; crops are multiples of 32 pixels.
         optimiser: How it is optimised.
         start: What patches begin as: "principal" components of the blocks of training crops,
-            "cosine" (the discrete cosine transform of luma and chroma), or the checkpoint of a
-            compressor trained on other pictures.
+            "cosine" (the discrete cosine transform of luma and chroma), or all weights of a
+            finished compressor: a checkpoint, a .safetensors file, "natural" or "aerial".
         overlap: Whether patches may reach beyond their ranges.
     """
 
@@ -61,7 +63,13 @@ class RateDistortion(Task):
     def begin(self, data: LightningDataModule) -> None:
         """Let patches begin as `start` says."""
         if self.start not in ("principal", "cosine"):
-            load_weights(Path(self.start), self.model)
+            if self.start.endswith(".ckpt"):
+                load_weights(Path(self.start), self.model)
+            else:
+                finished = find_weights(self.start).build(CodecModel)
+                if finished.config != self.model.config:
+                    raise CheckpointError(f"{self.start}: weights of a compressor of other sizes")
+                self.model.load_state_dict(finished.compressor.state_dict())
             if not self.overlap:
                 self.model.patches.detach().copy_(_within_ranges(self.model.patches.detach()))
             return
