@@ -58,13 +58,24 @@ def test_deviations_cost_more_the_larger_they_are_whatever_their_sign() -> None:
 
 
 @pytest.mark.parametrize("log_scale", [-9.0, -1.0, 2.0, 9.0])
-def test_scales_beyond_the_limits_are_the_limits_but_not_stuck(log_scale: float) -> None:
-    given = torch.tensor(log_scale, requires_grad=True)
-    bits = logistic_bits(torch.tensor(1.3), given)
+def test_scales_beyond_the_limits_are_the_limits(log_scale: float) -> None:
     limited = min(max(log_scale, math.log(SMALLEST_SCALE)), math.log(LARGEST_SCALE))
-    torch.testing.assert_close(bits, logistic_bits(torch.tensor(1.3), torch.tensor(limited)))
-    (gradient,) = torch.autograd.grad(logistic_bits(torch.tensor(0.3), given), given)
-    assert float(gradient) != 0
+    torch.testing.assert_close(
+        logistic_bits(torch.tensor(1.3), torch.tensor(log_scale)),
+        logistic_bits(torch.tensor(1.3), torch.tensor(limited)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("log_scale", "deviation", "pulls"),
+    [(-9.0, 5.0, -1), (-9.0, 0.0, 0), (9.0, 0.0, 1), (9.0, 1e4, 0), (0.0, 5.0, -1), (0.0, 0.0, 1)],
+)
+def test_scales_are_led_back_to_their_limits_and_never_further_out(
+    log_scale: float, deviation: float, pulls: int
+) -> None:
+    given = torch.tensor(log_scale, requires_grad=True)
+    (gradient,) = torch.autograd.grad(logistic_bits(torch.tensor(deviation), given), given)
+    assert float(gradient.sign()) == pulls
 
 
 def test_a_checkerboard_has_no_neighbours_of_one_colour() -> None:
