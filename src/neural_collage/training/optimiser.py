@@ -82,7 +82,6 @@ def make_optimiser(model: nn.Module, config: OptimiserConfig) -> AdamW:
         ],
         lr=config.learning_rate,
         betas=config.betas,
-        fused=True,
     )
 
 
