@@ -39,9 +39,8 @@ from neural_collage.fractal.links import (
 )
 from neural_collage.models.analysis import RANGE
 from neural_collage.models.codec_model import CodecModel
-from neural_collage.models.compressor import CENTRE, lagrangian
+from neural_collage.models.compressor import CENTRE, worth_of_error
 from neural_collage.models.integer_entropy import UNIT
-from neural_collage.models.ladder import level_of
 from neural_collage.models.refinement import refine
 
 DEFAULT_MODEL = "natural"
@@ -231,8 +230,7 @@ def _coder(weights: Weights) -> StreamCoder:
 
 def _links(planes: Float[Tensor, "3 h w"], texture: LappedTexture, quality: int) -> Links:
     """The links that are worth their bits, or none if those do not settle."""
-    worth = float(lagrangian(torch.tensor(level_of(quality)))) * 255**2 / 3
-    links = find_links(planes, texture, CENTRE, worth)
+    links = find_links(planes, texture, CENTRE, worth_of_error(quality))
     try:
         linked_collage(texture, links, planes.shape[1], planes.shape[2], CENTRE)
     except NotConvergedError:

@@ -18,7 +18,7 @@ from neural_collage.models.compressor import (
     DEFAULT_CONFIG,
     CodecConfig,
     Compressor,
-    lagrangian,
+    worth_of_error,
 )
 from neural_collage.models.integer_entropy import (
     N_SCALES,
@@ -113,8 +113,7 @@ class CodecModel(Pretrained):
         """
         energy = self.compressor.patches.detach().square().sum((1, 2, 3))
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
-        bits_of_error = lagrangian(torch.tensor(level_of(quality))) * 255**2 / 3
-        return bits_of_error * steps.square() * energy
+        return worth_of_error(quality) * steps.square() * energy
 
 
 def logistic_counts() -> Int32[Tensor, "n k"]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.analysis import RANGE, Analysis
 from neural_collage.models.entropy_model import EntropyModel
-from neural_collage.models.ladder import Ladder
+from neural_collage.models.ladder import Ladder, level_of
 from neural_collage.models.pretrained import Pretrained
 from neural_collage.models.principal import centred_windows
 
@@ -138,6 +138,11 @@ class Compressor(Pretrained):
 def lagrangian(level: Tensor) -> Tensor:
     """Bits per pixel that a squared error of one (8-bit level)^2 is worth at a level of quality."""
     return LOWEST * (HIGHEST / LOWEST) ** level
+
+
+def worth_of_error(quality: int) -> float:
+    """Bits that a squared error is worth at a quality 1..100, summed over samples in [0, 1]."""
+    return float(lagrangian(torch.tensor(level_of(quality)))) * 255**2 / 3
 
 
 def base_step(level: Tensor) -> Tensor:

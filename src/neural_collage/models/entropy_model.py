@@ -11,7 +11,7 @@ numbers. This module is the float version that learns.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -89,18 +89,9 @@ class EntropyModel(nn.Module):
         )
         self.log_scale = Ladder(rungs, torch.zeros(n))
 
-    def forward(
-        self,
-        values: Float[Tensor, "b a rows columns"],
-        level: Tensor,
-        rounding: Callable[[Tensor], Tensor] | None = None,
-    ) -> Rate:
-        """The rate of coefficients at some levels; while training, that of noisy ones.
-
-        rounding: what takes the place of rounding to whole steps, for the rate as well.
-        """
+    def forward(self, values: Float[Tensor, "b a rows columns"], level: Tensor) -> Rate:
+        """The rate of coefficients at some levels; while training, that of noisy ones."""
         rows, columns = values.shape[-2:]
-        round_off = rounding or rounded
         side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
         side = _noisy(side) if self.training else side.round()
@@ -113,10 +104,10 @@ class EntropyModel(nn.Module):
         quantised = []
         for g, group in enumerate(values.split(self.groups, 1)):
             first = self.predictions[PASSES * g](state, level)
-            early = first[0] + round_off(group - first[0])
+            early = first[0] + _rounded(group - first[0])
             known = self.contexts[g](self.features(g, torch.where(black, early, 0)))
             second = self.predictions[PASSES * g + 1](state + known.float(), level)
-            late = second[0] + round_off(group - second[0])
+            late = second[0] + _rounded(group - second[0])
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
             quantised.append(torch.where(black, early, late))
             deviation = _noisy(group) - mean if self.training else quantised[-1] - mean
@@ -164,7 +155,7 @@ def checkerboard(
     return (row[:, None] + column) % 2 == 0
 
 
-def rounded(values: Tensor) -> Tensor:
+def _rounded(values: Tensor) -> Tensor:
     """Rounded, with the gradient of the unrounded."""
     return values + (values.round() - values).detach()
 

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.codec_model import STEP_BITS, CodecModel
-from neural_collage.models.compressor import CENTRE, lagrangian
-from neural_collage.models.ladder import level_of
+from neural_collage.models.compressor import CENTRE, worth_of_error
 
 PACE = 0.7
 """Of the move that would mend the error of a coefficient whose patch met no others."""
@@ -38,7 +37,7 @@ def refine(
     """
     patches = model.compressor.patches.detach()
     steps = (model.steps[quality - 1].float() * 2.0**-STEP_BITS)[:, None, None]
-    worth = float(lagrangian(torch.tensor(level_of(quality)))) * 255**2 / 3
+    worth = worth_of_error(quality)
     energy = patches.square().sum((1, 2, 3))[:, None, None]
     best, least, unchanged = values, float("inf"), None
     for _ in range(iterations + 1):
