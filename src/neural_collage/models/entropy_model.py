@@ -104,10 +104,10 @@ class EntropyModel(nn.Module):
         quantised = []
         for g, group in enumerate(values.split(self.groups, 1)):
             first = self.predictions[PASSES * g](state, level)
-            early = first[0] + _rounded(group - first[0])
+            early = first[0] + rounded(group - first[0])
             known = self.contexts[g](self.features(g, torch.where(black, early, 0)))
             second = self.predictions[PASSES * g + 1](state + known.float(), level)
-            late = second[0] + _rounded(group - second[0])
+            late = second[0] + rounded(group - second[0])
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
             quantised.append(torch.where(black, early, late))
             deviation = _noisy(group) - mean if self.training else quantised[-1] - mean
@@ -155,7 +155,7 @@ def checkerboard(
     return (row[:, None] + column) % 2 == 0
 
 
-def _rounded(values: Tensor) -> Tensor:
+def rounded(values: Tensor) -> Tensor:
     """Rounded, with the gradient of the unrounded."""
     return values + (values.round() - values).detach()
 
