@@ -14,7 +14,6 @@ from neural_collage.models.entropy_model import (
     EntropyModel,
     checkerboard,
     logistic_bits,
-    rounded,
 )
 from tests.models.entropy import lively_entropy_model
 
@@ -205,13 +204,3 @@ def test_noise_costs_about_as_much_as_rounding() -> None:
         exact = model(values, level).bits.sum()
         noisy = model.train()(values, level).bits.sum()
     assert float(noisy) == pytest.approx(float(exact), rel=0.05)
-
-
-def test_another_rounding_may_be_given() -> None:
-    model = small()
-    values, level = 3 * torch.randn(1, 9, 4, 5), torch.tensor([0.5])
-    for one, other in zip(model(values, level), model(values, level, rounded), strict=True):
-        assert torch.equal(one, other)
-    free = model(values, level, lambda x: x)
-    torch.testing.assert_close(free.quantised, values, atol=1e-5, rtol=0)
-    assert not torch.equal(free.bits, model(values, level).bits)
