@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 import neural_collage as nc
 from neural_collage.codec import image as image_module
-from neural_collage.codec import neural_stream, neural_symbols, tiles
+from neural_collage.codec import neural_stream, tiles
 from neural_collage.codec.container import ColourSpace, Header, Mode, ModelId, pack
 from neural_collage.codec.entropy import FixedTables, SymbolWriter
 from neural_collage.codec.neural_stream import NeuralCodec
@@ -28,7 +29,7 @@ from neural_collage.core.blocks import pool
 from neural_collage.fractal.geometry import IntArray
 from neural_collage.fractal.links import Links, find_links
 from neural_collage.models.codec_model import LARGEST_SYMBOL, CodecModel, logistic_counts
-from neural_collage.models.compressor import lagrangian
+from neural_collage.models.compressor import CENTRE, lagrangian
 from neural_collage.models.ladder import level_of
 from tests.codec.test_fractal_stream import forged, psnr
 from tests.fractal.test_links import random_links
@@ -238,24 +239,21 @@ def test_a_file_takes_what_its_tables_say(quality: int, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("quality", [20, 50, 80])
-def test_bytes_are_what_the_network_that_learned_expects(
-    quality: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With logistic tables and plain rounding, as the float model has it."""
-    monkeypatch.setattr(neural_symbols, "RELUCTANCE", 1e9)
+def test_bytes_are_what_the_network_that_learned_expects(quality: int) -> None:
+    """With logistic tables, as the float model has them."""
     model, picture = network(), photo_crop(160, 60, 140)
     writer = SymbolWriter()
     tables = FixedTables(logistic_counts().numpy().astype(np.int64))
     with torch.inference_mode():
-        values = model.values(picture[None], quality)
-        rate = model.compressor.entropy(values, torch.tensor([level_of(quality)]))
-    quantised = model.entropy.run(
-        Writing(writer, tables, model, values[0], quality), quality, 10, 10
-    )
-    expected = float(rate.bits + rate.side_bits)
-    assert 8 * len(writer.finish()) == pytest.approx(expected, rel=0.01, abs=64)
-    difference = (quantised / 64 - rate.quantised[0]).abs()
-    assert float((difference < 0.1).float().mean()) > 0.98
+        values = model.values(picture[None], quality)[0]
+        expected = model.compressor(picture[None], torch.tensor([level_of(quality)]), decide=True)
+    source = Writing(writer, tables, model, values, quality)
+    quantised = model.entropy.run(source, quality, 10, 10)
+    image = model.texture(model.amplitudes(quantised, quality)).canvas(Fraction(1)) + CENTRE
+    bits = float(expected.bits + expected.side_bits)
+    assert 8 * len(writer.finish()) == pytest.approx(bits, rel=0.01, abs=64)
+    error, expected_error = ((x - picture).square().mean() for x in (image, expected.image[0]))
+    assert float(error) == pytest.approx(float(expected_error), rel=0.02)
 
 
 # Sizes and regions

@@ -10,8 +10,10 @@ from torch import Tensor
 from neural_collage.models.entropy_model import (
     LARGEST_SCALE,
     PASSES,
+    RELUCTANCE,
     SMALLEST_SCALE,
     EntropyModel,
+    cheapest,
     checkerboard,
     logistic_bits,
 )
@@ -204,3 +206,42 @@ def test_noise_costs_about_as_much_as_rounding() -> None:
         exact = model(values, level).bits.sum()
         noisy = model.train()(values, level).bits.sum()
     assert float(noisy) == pytest.approx(float(exact), rel=0.05)
+
+
+def test_the_cheapest_number_is_never_dearer_than_the_nearest_nor_further_out() -> None:
+    deviation = torch.linspace(-6, 6, 301)
+    log_scale, worth = torch.tensor(-1.0), torch.tensor(2.0)
+
+    def cost(symbols: Tensor) -> Tensor:
+        error = (deviation - symbols).square() * worth * RELUCTANCE
+        return error + logistic_bits(symbols, log_scale)
+
+    symbols = cheapest(deviation, worth, lambda choice: logistic_bits(choice, log_scale))
+    nearest = deviation.round()
+    assert bool((cost(symbols) <= cost(nearest)).all())
+    assert bool((symbols != nearest).any())
+    assert bool((symbols.abs() <= nearest.abs()).all())
+    assert bool(((symbols - nearest).abs() <= 1).all())
+
+
+def test_errors_that_are_worth_all_leave_the_nearest_numbers() -> None:
+    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
+    with torch.no_grad():
+        plain = model(values, level)
+        decided = model(values, level, torch.full((2, 9), 1e9))
+        thrifty = model(values, level, torch.full((2, 9), 0.5))
+    assert torch.allclose(decided.quantised, plain.quantised, atol=1e-4)
+    assert torch.allclose(decided.bits, plain.bits)
+    assert bool((thrifty.bits < plain.bits).all())
+
+
+def test_from_decided_symbols_all_a_decoder_has_learns_and_values_do_not() -> None:
+    model = lively_entropy_model(GROUPS).train()
+    values = (3 * torch.randn(2, 9, 6, 6)).requires_grad_()
+    rate = model(values, torch.tensor([0.3, 0.7]), torch.full((2, 9), 0.5))
+    (rate.bits.sum() + rate.side_bits.sum() + rate.quantised.square().sum()).backward()
+    assert values.grad is None or not values.grad.any()
+    for name, parameter in model.named_parameters():
+        if not name.startswith("side_analysis"):
+            assert parameter.grad is not None, name
+            assert bool(parameter.grad.any()), name

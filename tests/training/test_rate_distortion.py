@@ -5,7 +5,13 @@ from typing import final
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningDataModule, seed_everything
+from lightning.pytorch import (
+    Callback,
+    LightningDataModule,
+    LightningModule,
+    Trainer,
+    seed_everything,
+)
 from torch import Tensor
 
 from neural_collage.core.errors import CheckpointError, ConfigError
@@ -43,10 +49,14 @@ class Crops(LightningDataModule):
 
 
 def make_task(
-    start: str = "principal", config: CodecConfig = SMALL, overlap: bool = True
+    start: str = "principal",
+    config: CodecConfig = SMALL,
+    overlap: bool = True,
+    settle_from: float = 1,
 ) -> RateDistortion:
     seed_everything(0, verbose=False)
-    return RateDistortion(Compressor(config), OptimiserConfig(3e-3), start, overlap)
+    optimiser = OptimiserConfig(3e-3, weight_decay=0)
+    return RateDistortion(Compressor(config), optimiser, start, overlap, settle_from)
 
 
 def fit(folder: Path, task: RateDistortion, *callbacks: Callback, steps: int = 2) -> RateDistortion:
@@ -63,14 +73,18 @@ def save(path: Path, model: Compressor) -> str:
 
 
 class Start(Callback):
-    """Weights as they are before the first step."""
+    """Weights as they are before the first step, or another one."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: int = 0) -> None:
+        self.at = at
         self.weights: dict[str, Tensor] = {}
 
-    def on_train_start(self, trainer: object, pl_module: torch.nn.Module) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Tensor, batch_idx: int
+    ) -> None:
         assert isinstance(pl_module, RateDistortion)
-        self.weights = {n: v.clone() for n, v in pl_module.model.state_dict().items()}
+        if trainer.global_step == self.at:
+            self.weights = {n: v.clone() for n, v in pl_module.model.state_dict().items()}
 
 
 def test_losses_are_finite_and_reach_all_parameters() -> None:
@@ -214,6 +228,25 @@ def test_training_reduces_the_loss(tmp_path: Path) -> None:
 
     short, long = (fit(tmp_path, make_task(), steps=steps) for steps in (1, 25))
     assert loss(long) < 0.9 * loss(short)
+
+
+def test_at_last_the_encoder_stays_and_the_decoder_learns(tmp_path: Path) -> None:
+    task = make_task(settle_from=0.5)
+    half, start = Start(at=2), Start()
+    fit(tmp_path, task, start, half, steps=4)
+    for name, value in task.model.state_dict().items():
+        if name.startswith("analysis") or "side_analysis" in name:
+            assert torch.equal(value, half.weights[name]), name
+    for name in ("patches", "entropy.log_scale.rungs", "step_shape.rungs", "analysis.head.bias"):
+        assert not torch.equal(half.weights[name], start.weights[name]), name
+    for name in ("patches", "entropy.log_scale.rungs", "step_shape.rungs"):
+        assert not torch.equal(task.model.state_dict()[name], half.weights[name]), name
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_part_of_the_training_is_between_0_and_1(share: float) -> None:
+    with pytest.raises(ValueError, match="settle_from"):
+        make_task(settle_from=share)
 
 
 def beyond_ranges(patches: Tensor) -> float:

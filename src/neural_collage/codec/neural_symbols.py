@@ -7,15 +7,10 @@ from torch import Tensor
 
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
 from neural_collage.models.codec_model import CodecModel
+from neural_collage.models.entropy_model import cheapest
 from neural_collage.models.integer_entropy import UNIT, Pass
 
 LARGEST = 1 << 20  # of a deviation, in steps: no picture comes near
-RELUCTANCE = 2.0
-"""Errors count so many times as much when a number is rounded away from its nearest.
-
-What a coefficient tells the entropy model about others is lost, too, and is not in the price.
-"""
-
 Numbers = Int64[Tensor, "*n"]
 
 
@@ -66,21 +61,9 @@ class Writing:
 
     def coefficients(self, part: Pass, means: Numbers, scales: Numbers) -> Numbers:
         deviation = self._values[part.channels, part.sites] - means / UNIT
-        worth = self._worth[part.channels, None] * RELUCTANCE
-        return self._write(self._cheapest(deviation, scales, worth), scales)
-
-    def _cheapest(self, deviation: Tensor, scales: Tensor, worth: Tensor) -> Tensor:
-        """The nearest whole numbers, or those next to 0 where their bits outweigh the error.
-
-        Rate-distortion optimised quantisation, one coefficient at a time.
-        """
-        nearest = deviation.round()
-        smaller = nearest - nearest.sign()
-        costs = [
-            (deviation - choice).square() * worth + self._tables.bits(scales, choice)
-            for choice in (nearest, smaller)
-        ]
-        return torch.where(costs[1] < costs[0], smaller, nearest).long()
+        worth = self._worth[part.channels, None]
+        chosen = cheapest(deviation, worth, lambda choice: self._tables.bits(scales, choice))
+        return self._write(chosen.long(), scales)
 
     def _write(self, symbols: Tensor, scales: Tensor) -> Tensor:
         symbols = torch.where(scales > 0, symbols, 0).clamp(-LARGEST, LARGEST)

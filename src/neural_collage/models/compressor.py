@@ -126,13 +126,31 @@ class Compressor(Pretrained):
         steps: Tensor = base_step(level)[:, None] * self.step_shape(level).exp()
         return steps
 
-    def forward(self, images: Float[Tensor, "b 3 h w"], level: Float[Tensor, " b"]) -> Compressed:
-        """images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`."""
+    def forward(
+        self, images: Float[Tensor, "b 3 h w"], level: Float[Tensor, " b"], decide: bool = False
+    ) -> Compressed:
+        """images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`.
+
+        decide: symbols as an encoder would write them; nothing learns but what a decoder has.
+        """
         steps = self.steps(level)
-        values = self.analysis(images - CENTRE, steps, level)
-        rate = self.entropy(values.float(), level)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not decide):
+            values = self.analysis(images - CENTRE, steps, level).float()
+        worth = self._worth_of_steps(level, steps) if decide else None
+        rate = self.entropy(values, level, worth)
         image = synthesise(rate.quantised * steps[..., None, None], self.patches)
         return Compressed(image.float() + CENTRE, rate.bits, rate.side_bits)
+
+    def _worth_of_steps(
+        self, level: Float[Tensor, " b"], steps: Float[Tensor, "b a"]
+    ) -> Float[Tensor, "b a"]:
+        """Bits that the square of a step of error in each coefficient is worth.
+
+        As if patches were orthogonal; of their lengths it takes account.
+        """
+        energy = self.patches.square().sum((1, 2, 3))
+        per_sample = lagrangian(level) * 255**2 / 3
+        return (per_sample[:, None] * steps.square() * energy).detach()
 
 
 def lagrangian(level: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ numbers. This module is the float version that learns.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -26,13 +26,19 @@ PASSES = 2
 SLOPE = 1 / 8  # of the rectifier below zero
 SIGNED_GROUPS = 2  # groups whose signs, too, say something about others
 SMALLEST_SCALE, LARGEST_SCALE = 0.04, 64.0
+RELUCTANCE = 2.0
+"""Errors count so many times as much when a number is rounded away from its nearest.
+
+What a coefficient tells the entropy model about others is lost, too, and is not in the price.
+"""
 
 
 class Rate(NamedTuple):
     """What a batch of coefficients costs and becomes.
 
     bits: (b,) of the coefficients; side_bits: (b,) of the hyperprior.
-    quantised: the coefficients as a decoder gets them; gradients pass as if they were unrounded.
+    quantised: the coefficients as a decoder gets them; gradients pass as if they were unrounded,
+        or, where symbols were decided, to the means alone.
     """
 
     bits: Float[Tensor, " b"]
@@ -89,29 +95,43 @@ class EntropyModel(nn.Module):
         )
         self.log_scale = Ladder(rungs, torch.zeros(n))
 
-    def forward(self, values: Float[Tensor, "b a rows columns"], level: Tensor) -> Rate:
-        """The rate of coefficients at some levels; while training, that of noisy ones."""
+    def forward(
+        self,
+        values: Float[Tensor, "b a rows columns"],
+        level: Float[Tensor, " b"],
+        worth: Float[Tensor, "b a"] | None = None,
+    ) -> Rate:
+        """The rate of coefficients at some levels.
+
+        worth: bits that the square of a step of error is worth. With it, symbols are decided as an
+            encoder does, see `cheapest`, and the rate is that of these symbols; all the decoder
+            has can learn from them, and nothing before. Without, values are rounded, and while
+            training the rate is that of values with noise.
+        """
         rows, columns = values.shape[-2:]
+        noisy = self.training and worth is None
         side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
-        side = _noisy(side) if self.training else side.round()
+        side = _noisy(side) if noisy else side.detach().round()
         side_bits = logistic_bits(side.float(), side_scale).sum((1, 2, 3))
         unpacked = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
         base = self.log_scale(level)[..., None, None].split(self.groups, 1)
+        prices = None if worth is None else worth[..., None, None].split(self.groups, 1)
         black = checkerboard(rows, columns, values.device)
         bits = torch.zeros_like(side_bits)
         quantised = []
         for g, group in enumerate(values.split(self.groups, 1)):
+            price = None if prices is None else prices[g]
             first = self.predictions[PASSES * g](state, level)
-            early = first[0] + rounded(group - first[0])
+            early = _rounded(group, first[0], first[1] + base[g], price)
             known = self.contexts[g](self.features(g, torch.where(black, early, 0)))
             second = self.predictions[PASSES * g + 1](state + known.float(), level)
-            late = second[0] + rounded(group - second[0])
+            late = _rounded(group, second[0], second[1] + base[g], price)
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
             quantised.append(torch.where(black, early, late))
-            deviation = _noisy(group) - mean if self.training else quantised[-1] - mean
-            bits = bits + logistic_bits(deviation, log_scale + base[g]).sum((1, 2, 3))
+            sent = _noisy(group) if noisy else quantised[-1].detach()
+            bits = bits + logistic_bits(sent - mean, log_scale + base[g]).sum((1, 2, 3))
             if g + 1 < len(self.groups):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
         return Rate(bits, side_bits, torch.cat(quantised, 1))
@@ -155,9 +175,29 @@ def checkerboard(
     return (row[:, None] + column) % 2 == 0
 
 
-def rounded(values: Tensor) -> Tensor:
-    """Rounded, with the gradient of the unrounded."""
-    return values + (values.round() - values).detach()
+def cheapest(deviation: Tensor, worth: Tensor, bits: Callable[[Tensor], Tensor]) -> Tensor:
+    """The nearest whole numbers, or those next to 0 where their bits outweigh the error.
+
+    Rate-distortion optimised quantisation, one coefficient at a time.
+
+    worth: bits that a squared error is worth. bits: those of whole numbers.
+    """
+    nearest = deviation.round()
+    smaller = nearest - nearest.sign()
+    costs = [
+        (deviation - choice).square() * (RELUCTANCE * worth) + bits(choice)
+        for choice in (nearest, smaller)
+    ]
+    return torch.where(costs[1] < costs[0], smaller, nearest)
+
+
+def _rounded(values: Tensor, mean: Tensor, log_scale: Tensor, worth: Tensor | None) -> Tensor:
+    """What a decoder gets: the mean, and a deviation of whole steps."""
+    if worth is None:
+        return values + (mean + (values - mean).round() - values).detach()
+    with torch.no_grad():
+        symbols = cheapest(values - mean, worth, lambda choice: logistic_bits(choice, log_scale))
+    return mean + symbols
 
 
 def _noisy(values: Tensor) -> Tensor:
