@@ -52,11 +52,9 @@ def make_task(
     start: str = "principal",
     config: CodecConfig = SMALL,
     overlap: bool = True,
-    settle_from: float = 1,
 ) -> RateDistortion:
     seed_everything(0, verbose=False)
-    optimiser = OptimiserConfig(3e-3, weight_decay=0)
-    return RateDistortion(Compressor(config), optimiser, start, overlap, settle_from)
+    return RateDistortion(Compressor(config), OptimiserConfig(3e-3), start, overlap)
 
 
 def fit(folder: Path, task: RateDistortion, *callbacks: Callback, steps: int = 2) -> RateDistortion:
@@ -73,17 +71,16 @@ def save(path: Path, model: Compressor) -> str:
 
 
 class Start(Callback):
-    """Weights as they are before the first step, or another one."""
+    """Weights as they are before the first step."""
 
-    def __init__(self, at: int = 0) -> None:
-        self.at = at
+    def __init__(self) -> None:
         self.weights: dict[str, Tensor] = {}
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Tensor, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, RateDistortion)
-        if trainer.global_step == self.at:
+        if trainer.global_step == 0:
             self.weights = {n: v.clone() for n, v in pl_module.model.state_dict().items()}
 
 
@@ -228,25 +225,6 @@ def test_training_reduces_the_loss(tmp_path: Path) -> None:
 
     short, long = (fit(tmp_path, make_task(), steps=steps) for steps in (1, 25))
     assert loss(long) < 0.9 * loss(short)
-
-
-def test_at_last_the_encoder_stays_and_the_decoder_learns(tmp_path: Path) -> None:
-    task = make_task(settle_from=0.5)
-    half, start = Start(at=2), Start()
-    fit(tmp_path, task, start, half, steps=4)
-    for name, value in task.model.state_dict().items():
-        if name.startswith("analysis") or "side_analysis" in name:
-            assert torch.equal(value, half.weights[name]), name
-    for name in ("patches", "entropy.log_scale.rungs", "step_shape.rungs", "analysis.head.bias"):
-        assert not torch.equal(half.weights[name], start.weights[name]), name
-    for name in ("patches", "entropy.log_scale.rungs", "step_shape.rungs"):
-        assert not torch.equal(task.model.state_dict()[name], half.weights[name]), name
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_part_of_the_training_is_between_0_and_1(share: float) -> None:
-    with pytest.raises(ValueError, match="settle_from"):
-        make_task(settle_from=share)
 
 
 def beyond_ranges(patches: Tensor) -> float:

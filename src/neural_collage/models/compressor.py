@@ -131,11 +131,10 @@ class Compressor(Pretrained):
     ) -> Compressed:
         """images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`.
 
-        decide: symbols as an encoder would write them; nothing learns but what a decoder has.
+        decide: on symbols as an encoder would write them; for measuring, not for training.
         """
         steps = self.steps(level)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not decide):
-            values = self.analysis(images - CENTRE, steps, level).float()
+        values = self.analysis(images - CENTRE, steps, level).float()
         worth = self._worth_of_steps(level, steps) if decide else None
         rate = self.entropy(values, level, worth)
         image = synthesise(rate.quantised * steps[..., None, None], self.patches)
@@ -150,7 +149,7 @@ class Compressor(Pretrained):
         """
         energy = self.patches.square().sum((1, 2, 3))
         per_sample = lagrangian(level) * 255**2 / 3
-        return (per_sample[:, None] * steps.square() * energy).detach()
+        return per_sample[:, None] * steps.square() * energy
 
 
 def lagrangian(level: Tensor) -> Tensor:

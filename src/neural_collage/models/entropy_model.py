@@ -37,8 +37,7 @@ class Rate(NamedTuple):
     """What a batch of coefficients costs and becomes.
 
     bits: (b,) of the coefficients; side_bits: (b,) of the hyperprior.
-    quantised: the coefficients as a decoder gets them; gradients pass as if they were unrounded,
-        or, where symbols were decided, to the means alone.
+    quantised: the coefficients as a decoder gets them; gradients pass as if they were unrounded.
     """
 
     bits: Float[Tensor, " b"]
@@ -104,15 +103,14 @@ class EntropyModel(nn.Module):
         """The rate of coefficients at some levels.
 
         worth: bits that the square of a step of error is worth. With it, symbols are decided as an
-            encoder does, see `cheapest`, and the rate is that of these symbols; all the decoder
-            has can learn from them, and nothing before. Without, values are rounded, and while
-            training the rate is that of values with noise.
+            encoder does, see `cheapest`, and the rate is theirs. Without, values are rounded, and
+            while training the rate is that of values with noise.
         """
         rows, columns = values.shape[-2:]
         noisy = self.training and worth is None
         side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
-        side = _noisy(side) if noisy else side.detach().round()
+        side = _noisy(side) if noisy else side.round()
         side_bits = logistic_bits(side.float(), side_scale).sum((1, 2, 3))
         unpacked = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
@@ -130,7 +128,7 @@ class EntropyModel(nn.Module):
             late = _rounded(group, second[0], second[1] + base[g], price)
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
             quantised.append(torch.where(black, early, late))
-            sent = _noisy(group) if noisy else quantised[-1].detach()
+            sent = _noisy(group) if noisy else quantised[-1]
             bits = bits + logistic_bits(sent - mean, log_scale + base[g]).sum((1, 2, 3))
             if g + 1 < len(self.groups):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
@@ -193,11 +191,12 @@ def cheapest(deviation: Tensor, worth: Tensor, bits: Callable[[Tensor], Tensor])
 
 def _rounded(values: Tensor, mean: Tensor, log_scale: Tensor, worth: Tensor | None) -> Tensor:
     """What a decoder gets: the mean, and a deviation of whole steps."""
+    deviation = values - mean
     if worth is None:
-        return values + (mean + (values - mean).round() - values).detach()
-    with torch.no_grad():
-        symbols = cheapest(values - mean, worth, lambda choice: logistic_bits(choice, log_scale))
-    return mean + symbols
+        symbols = deviation.round()
+    else:
+        symbols = cheapest(deviation, worth, lambda choice: logistic_bits(choice, log_scale))
+    return values + (mean + symbols - values).detach()
 
 
 def _noisy(values: Tensor) -> Tensor:

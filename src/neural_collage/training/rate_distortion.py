@@ -33,9 +33,8 @@ _BATCHES = 96  # of crops that patches begin with
 class RateDistortion(Task):
     """Bits per pixel plus the Lagrangian times the squared error, for random qualities.
 
-    At last the encoder stays as it is, and what a decoder has learns from the very symbols that
-    the encoder would write. Noise in the place of rounding is but a model of them, and a poor one
-    at low rates, where nearly all are 0. Validation measures real symbols all the time.
+    Validation measures symbols that are decided as an encoder decides them; training, noise in the
+    place of rounding.
 
     Logs "loss", "bpp" (estimated, with "side_bpp" of the hyperprior), "psnr" in dB; validation and
     test also give bpp and psnr at each of `VALIDATION_LEVELS`.
@@ -47,10 +46,6 @@ class RateDistortion(Task):
             "cosine" (the discrete cosine transform of luma and chroma), or all weights of a
             finished compressor: a checkpoint, a .safetensors file, "natural" or "aerial".
         overlap: Whether patches may reach beyond their ranges.
-        settle_from: Part of the training after which the encoder stays as it is, 0 to 1.
-
-    Raises:
-        ValueError: settle_from is out of range.
     """
 
     model: Compressor
@@ -61,14 +56,10 @@ class RateDistortion(Task):
         optimiser: OptimiserConfig,
         start: str = "principal",
         overlap: bool = True,
-        settle_from: float = 0.85,
     ) -> None:
         super().__init__(model, optimiser)
-        if not 0 <= settle_from <= 1:
-            raise ValueError(f"settle_from {settle_from}: expected 0 to 1")
         self.start = start
         self.overlap = overlap
-        self.settle_from = settle_from
         if not overlap:
             self.model.patches.register_hook(_within_ranges)
 
@@ -121,14 +112,8 @@ class RateDistortion(Task):
         }
         return {"input": batch, **{name: image.clamp(0, 1) for name, image in decoded.items()}}
 
-    def _settles(self) -> bool:
-        """Whether symbols are the encoder's, for good or for a validation."""
-        if not self.training or self._trainer is None:
-            return not self.training
-        return self.global_step >= self.settle_from * self.trainer.estimated_stepping_batches
-
     def _losses(self, batch: Tensor, level: Float[Tensor, " b"]) -> dict[str, Tensor]:
-        image, bits, side_bits = self.model(batch, level, decide=self._settles())
+        image, bits, side_bits = self.model(batch, level, decide=not self.training)
         pixels = batch.shape[-2] * batch.shape[-1]
         worth = lagrangian(level)
         error = (image - batch).square().mean((1, 2, 3)) * 255**2
