@@ -5,13 +5,7 @@ from typing import final
 
 import pytest
 import torch
-from lightning.pytorch import (
-    Callback,
-    LightningDataModule,
-    LightningModule,
-    Trainer,
-    seed_everything,
-)
+from lightning.pytorch import Callback, LightningDataModule, seed_everything
 from torch import Tensor
 
 from neural_collage.core.errors import CheckpointError, ConfigError
@@ -49,9 +43,7 @@ class Crops(LightningDataModule):
 
 
 def make_task(
-    start: str = "principal",
-    config: CodecConfig = SMALL,
-    overlap: bool = True,
+    start: str = "principal", config: CodecConfig = SMALL, overlap: bool = True
 ) -> RateDistortion:
     seed_everything(0, verbose=False)
     return RateDistortion(Compressor(config), OptimiserConfig(3e-3), start, overlap)
@@ -76,12 +68,9 @@ class Start(Callback):
     def __init__(self) -> None:
         self.weights: dict[str, Tensor] = {}
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Tensor, batch_idx: int
-    ) -> None:
+    def on_train_start(self, trainer: object, pl_module: torch.nn.Module) -> None:
         assert isinstance(pl_module, RateDistortion)
-        if trainer.global_step == 0:
-            self.weights = {n: v.clone() for n, v in pl_module.model.state_dict().items()}
+        self.weights = {n: v.clone() for n, v in pl_module.model.state_dict().items()}
 
 
 def test_losses_are_finite_and_reach_all_parameters() -> None:
