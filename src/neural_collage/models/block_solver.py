@@ -35,6 +35,8 @@ Gradient = Literal["implicit", "unrolled", "pyramid"]
 
 # Up to so many unknowns per channel, elimination costs less than iterating.
 ELIMINATION_LIMIT = 256
+# Numbers of a table that spares elimination most of its products, as long as it is small.
+_COUPLINGS_LIMIT = 2**20
 
 
 @dataclass(frozen=True)
@@ -159,16 +161,20 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
     There are fewer of them than pixels, and the image is one application of the map to them.
     """
     config, bias = mapping.config, mapping.bias
-    shows, shown_by, averages = _domain_matrices(config, size, bias.dtype, bias.device)
+    kind = (config, size, bias.dtype, bias.device)
+    shows, shown_by, averages = _domain_matrices(*kind)
     unknowns, n_own = averages.shape[1], len(shows)
     weights = mapping.dense_weights()[..., :n_own].flatten(0, 1)  # (m, r, s), m maps
     offset = mapping.offset(size).flatten(3)
     offset = offset.expand(*offset.shape[:3], size**2)
     constant = (offset.flatten(2) @ averages).view(len(weights), -1, unknowns)  # channels of a map
 
-    # what each pixel of a domain adds to the ranges, and by that to the pixels of all domains
-    added = (weights @ shows).unflatten(2, (unknowns, -1))
-    matrix = (added.transpose(1, 2).flatten(2) @ averages).mT
+    if config.n_ranges * n_own * unknowns**2 <= _COUPLINGS_LIMIT:
+        matrix = (weights.flatten(1) @ _couplings(*kind)).unflatten(1, (unknowns, unknowns))
+    else:
+        # what each pixel of a domain adds to the ranges, and by that to the pixels of all domains
+        added = (weights @ shows).unflatten(2, (unknowns, -1))
+        matrix = (added.transpose(1, 2).flatten(2) @ averages).mT
     system = torch.eye(unknowns, device=matrix.device, dtype=matrix.dtype) - matrix
     domains = torch.linalg.solve(system, constant.mT).mT
 
@@ -176,6 +182,19 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
     ranges = (weights @ sources).unflatten(2, (-1, size**2)).transpose(1, 2)
     ranges = ranges.reshape(offset.shape) + offset
     return mapping.image(ranges.unflatten(3, (size, size)), size)
+
+
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)
+def _couplings(
+    config: OperatorConfig, size: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "rs uu"]:
+    """What a weight of each range and source adds to each pixel of a domain for each of them."""
+    shows, _, averages = _domain_matrices(config, size, torch.float64, torch.device("cpu"))
+    by_range = averages.unflatten(0, (config.n_ranges, -1))
+    by_unknown = shows.unflatten(1, (averages.shape[1], -1))
+    coupled = torch.einsum("rpo,sip->rsoi", by_range, by_unknown)
+    return coupled.flatten(0, 1).flatten(1).to(device, dtype)
 
 
 @lru_cache(maxsize=16)

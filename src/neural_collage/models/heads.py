@@ -58,9 +58,17 @@ class Heads(nn.Module):
 
     features: f. config: of the operator that the code is for.
     key_width: length of queries and keys.
+    own_patches: predict the patches of `patches="given"`; else they come with every call.
     """
 
-    def __init__(self, features: int, config: OperatorConfig, key_width: int = 32) -> None:
+    def __init__(
+        self,
+        features: int,
+        config: OperatorConfig,
+        key_width: int = 32,
+        *,
+        own_patches: bool = True,
+    ) -> None:
         super().__init__()
         self.config = config
         maps, self.key_width = config.weights_shape[0], key_width
@@ -71,7 +79,7 @@ class Heads(nn.Module):
         )
         self.texture = _zero_linear(features, maps * config.n_patches) if config.n_patches else None
         self.patches: nn.Linear | None = None
-        if config.patches == "given" and config.n_patches:
+        if own_patches and config.patches == "given" and config.n_patches:
             count, channels, size, _ = config.patches_shape
             self.patches = _zero_linear(features, count * channels * size**2)
             with torch.no_grad():
@@ -82,14 +90,15 @@ class Heads(nn.Module):
         features: Float[Tensor, "b f rows columns"],
         averages: Float[Tensor, "b c rows columns"],
         operator: CollageOperator,
+        patches: Float[Tensor, "b a c p p"] | None = None,
     ) -> CollageCode:
         """The code; averages: of the ranges, which `brightness` corrects.
 
         operator: of the same config, to know what its patches and weights amount to.
+        patches: of each image, if they are not predicted here.
         """
         flat = features.flatten(2).mT  # (b, r, f)
         weights = self._weights(features, flat)
-        patches = None
         if self.patches is not None:
             patches = self.patches(flat.mean(1)).unflatten(1, self.config.patches_shape)
         target = averages + self.brightness(flat).mT.unflatten(2, self.config.grid)

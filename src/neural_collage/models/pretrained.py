@@ -203,7 +203,7 @@ def _to_json(value: Any) -> Any:
         return {_MODULE: f"{type(value).__module__}.{type(value).__qualname__}"}
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
-    return json.loads(json.dumps(value))
+    return json.loads(json.dumps(value, default=asdict))  # dataclasses within tuples
 
 
 def _from_json(hint: Any, value: Any) -> Any:

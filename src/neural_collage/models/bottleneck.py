@@ -1,0 +1,53 @@
+"""Bottleneck residual blocks of the very deep VDVAE (Child 2021, arXiv 2011.10650)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Bottleneck(nn.Module):
+    """Four convolutions, 1x1, two of `kernel`, 1x1, each after a SiLU: (b, i, h, w) to (b, o, h, w).
+
+    Child takes GELUs, which on a CPU cost as much as the convolutions.
+
+    inputs, outputs: i and o. width: between the 1x1 convolutions.
+    kernel: side of the middle convolutions, odd.
+    gain: what the weights of the last convolution are multiplied by at first.
+    """
+
+    def __init__(
+        self, inputs: int, width: int, outputs: int, kernel: int = 3, gain: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(inputs, width, 1)
+        self.first = nn.Conv2d(width, width, kernel, padding=kernel // 2)
+        self.second = nn.Conv2d(width, width, kernel, padding=kernel // 2)
+        self.leave = nn.Conv2d(width, outputs, 1)
+        with torch.no_grad():
+            self.leave.weight.mul_(gain)
+            self.leave.bias.mul_(gain)
+
+    def forward(self, features: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
+        hidden = self.enter(functional.silu(features))
+        hidden = self.first(functional.silu(hidden))
+        hidden = self.second(functional.silu(hidden))
+        left: Tensor = self.leave(functional.silu(hidden))
+        return left
+
+
+class Residual(nn.Module):
+    """A bottleneck beside the identity."""
+
+    def __init__(self, features: int, width: int, kernel: int = 3, gain: float = 1.0) -> None:
+        super().__init__()
+        self.branch = Bottleneck(features, width, features, kernel, gain)
+
+    def forward(self, features: Float[Tensor, "b f h w"]) -> Float[Tensor, "b f h w"]:
+        changed: Tensor = features + self.branch(features)
+        return changed
+
+
+def kernel_at(resolution: int) -> int:
+    """On one or two positions there are no neighbours worth a 3x3 convolution."""
+    return 3 if resolution > 2 else 1
