@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_collage.models.checkerboard import checkerboard
 from neural_collage.models.entropy_model import (
     LARGEST_SCALE,
     PASSES,
@@ -14,7 +15,6 @@ from neural_collage.models.entropy_model import (
     SMALLEST_SCALE,
     EntropyModel,
     cheapest,
-    checkerboard,
     logistic_bits,
 )
 from tests.models.entropy import lively_entropy_model

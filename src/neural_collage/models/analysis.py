@@ -1,8 +1,9 @@
 """From pixels to the coefficients of overlapping patches: a linear transform and its correction.
 
-The linear part starts as the projection on principal components. The correction is convolutional,
-starts at zero, and learns what a projection cannot know: how neighbours overlap, and which
-coefficients are worth their bits at the wanted quality. Blocks as in ConvNeXt (Liu et al. 2022).
+The linear part starts as the projection on cosines or principal components. The correction is
+convolutional, starts at zero, and learns what a projection cannot know: how neighbours overlap, and
+which coefficients are worth their bits at the wanted quality. Blocks as in ConvNeXt (Liu et al.
+2022).
 """
 
 import torch

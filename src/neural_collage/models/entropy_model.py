@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_collage.models.analysis import compressed
+from neural_collage.models.checkerboard import checkerboard
 from neural_collage.models.ladder import Ladder
 
 PASSES = 2
@@ -163,14 +164,6 @@ def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:
         + torch.log(-torch.expm1(-narrowness))
     )
     return -log_mass / math.log(2)
-
-
-def checkerboard(
-    rows: int, columns: int, device: torch.device | None = None
-) -> Bool[Tensor, "r c"]:
-    """True on the ranges of the first pass."""
-    row, column = torch.arange(rows, device=device), torch.arange(columns, device=device)
-    return (row[:, None] + column) % 2 == 0
 
 
 def cheapest(deviation: Tensor, worth: Tensor, bits: Callable[[Tensor], Tensor]) -> Tensor:

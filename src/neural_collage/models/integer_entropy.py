@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neural_collage.models.checkerboard import ACROSS, ALONG, BLACK, WHITE, Board
 from neural_collage.models.entropy_model import (
     PASSES,
     SIGNED_GROUPS,
@@ -21,7 +22,6 @@ from neural_collage.models.entropy_model import (
     SMALLEST_SCALE,
     EntropyModel,
     Prediction,
-    checkerboard,
 )
 from neural_collage.models.ladder import Ladder, rung_values
 
@@ -87,7 +87,7 @@ class IntegerEntropy:
         self._side_weight = _weights(model.side_synthesis)
         self._side_bias = _fixed(_bias(model.side_synthesis), ACTIVATION_BITS).double()[:, None]
         self._start = _rungs(model.start)
-        self._contexts = [_weights(layer) for layer in model.contexts]
+        self._contexts = [_IntegerContext(layer) for layer in model.contexts]
         self._predictions = [_IntegerPrediction(p) for p in model.predictions]  # type: ignore[arg-type]
         self._log_scale = _rungs(model.log_scale)
 
@@ -95,28 +95,33 @@ class IntegerEntropy:
         self, source: SymbolSource, quality: int, rows: int, columns: int
     ) -> Int64[Tensor, "a rows columns"]:
         """Go through all symbols of rows x columns ranges; the coefficients in 1 / UNIT steps."""
-        state = self._initial_state(source, quality, rows, columns)
+        board = Board(rows, columns)
+        states = board.split(self._initial_state(source, quality, rows, columns))
         n, offset = sum(self.groups), 0
         base = rung_values(self._log_scale, quality)[:, None]
-        black = checkerboard(rows, columns)
-        result = torch.zeros(n, rows, columns, dtype=torch.int64)
+        result = torch.zeros(n, rows * columns, dtype=torch.int64)
         for group, size in enumerate(self.groups):
             channels = slice(offset, offset + size)
             offset += size
-            known = torch.zeros(size, rows * columns, dtype=torch.int64)
-            before = state
-            for number, sites in enumerate((black, ~black)):
-                here = sites.flatten()
-                prediction = self._predictions[PASSES * group + number]
-                mean, log_scale = prediction(state[:, here], quality)
+            context, seen = self._contexts[group], []
+            to_white: Tensor | None = None
+            for colour in (BLACK, WHITE):
+                state = states[colour]
+                if colour == WHITE:
+                    to_white = context.across @ board.neighbours(seen[BLACK], BLACK, WHITE)
+                    state = state + _shift(to_white, WEIGHT_BITS)
+                mean, log_scale = self._predictions[PASSES * group + colour](state, quality)
                 scales = _scale_index(log_scale + base[channels])
-                symbols = source.coefficients(Pass(group, channels, sites), mean, scales)
-                known[:, here] = symbols * UNIT + mean
-                last = number + 1 == PASSES
-                if not (last and group + 1 == len(self.groups)):
-                    state = before + self._context(group, known.unflatten(1, (rows, columns)))
-            result[channels] = known.unflatten(1, (rows, columns))
-        return result
+                part = Pass(group, channels, board.masks[colour])
+                known = source.coefficients(part, mean, scales) * UNIT + mean
+                result[channels, board.sites[colour]] = known
+                seen.append(self._features(group, known))
+            if group + 1 < len(self.groups):
+                to_black = context.across @ board.neighbours(seen[WHITE], WHITE, BLACK)
+                for colour, across in ((BLACK, to_black), (WHITE, to_white)):
+                    along = context.along @ board.neighbours(seen[colour], colour, colour)
+                    states[colour] = states[colour] + _shift(along + across, WEIGHT_BITS)
+        return result.unflatten(1, (rows, columns))
 
     def _initial_state(
         self, source: SymbolSource, quality: int, rows: int, columns: int
@@ -130,11 +135,19 @@ class IntegerEntropy:
         full = functional.pixel_shuffle(drawn.unflatten(1, half), 2)[:, :rows, :columns]
         return full.flatten(1) + rung_values(self._start, quality).double()[:, None]
 
-    def _context(self, group: int, known: Int64[Tensor, "a rows columns"]) -> Float[Tensor, "w n"]:
-        """What the known coefficients of a group, 0 where unknown, add to the state."""
+    def _features(self, group: int, known: Int64[Tensor, "a n"]) -> Float[Tensor, "f n"]:
+        """What known coefficients of a group tell the others, see `EntropyModel.features`."""
         size = self._logarithms[known.abs().clamp_max(LARGEST_LOGARITHM)]
-        features = torch.cat([size * known.sign(), size]) if group < SIGNED_GROUPS else size
-        return _shift(_convolve(features, self._contexts[group]), WEIGHT_BITS)
+        return torch.cat([size * known.sign(), size]) if group < SIGNED_GROUPS else size
+
+
+class _IntegerContext:
+    """The weights of a 3x3 convolution by the colour of what they look at, (w, features x taps)."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        assert isinstance(layer, nn.Conv2d)
+        taps = _weights(layer).view(len(layer.weight), -1, 9)
+        self.along, self.across = (taps[..., list(p)].flatten(1) for p in (ALONG, ACROSS))
 
 
 class _IntegerPrediction:

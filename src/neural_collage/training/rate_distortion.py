@@ -42,9 +42,10 @@ class RateDistortion(Task):
     Args:
         model: The compressor; crops are multiples of 32 pixels.
         optimiser: How it is optimised.
-        start: What patches begin as: "principal" components of the blocks of training crops,
-            "cosine" (the discrete cosine transform of luma and chroma), or all weights of a
-            finished compressor: a checkpoint, a .safetensors file, "natural" or "aerial".
+        start: What patches begin as: "cosine" (the discrete cosine transform of luma and chroma, as
+            far as training crops use it), "principal" components of the blocks of training crops,
+            or all weights of a finished compressor: a checkpoint, a .safetensors file, "natural" or
+            "aerial".
         overlap: Whether patches may reach beyond their ranges.
     """
 
@@ -54,7 +55,7 @@ class RateDistortion(Task):
         self,
         model: Compressor,
         optimiser: OptimiserConfig,
-        start: str = "principal",
+        start: str = "cosine",
         overlap: bool = True,
     ) -> None:
         super().__init__(model, optimiser)
