@@ -44,6 +44,8 @@ CASES: Mapping[str, Case] = {
     "given patches": Case(_config(patches="given", n_patches=2)),
     "style": Case(_config(patches="style", n_patches=3)),
     "patch share": Case(_config(n_patches=2, patch_share=0.3)),
+    "smooth": Case(_config(domain_sizes=(4, 8), n_patches=3, enlarge="smooth")),
+    "smooth constants alone": Case(_config(domain_sizes=(), n_patches=3, enlarge="smooth")),
     "patches alone": Case(_config(domain_sizes=(), n_patches=3)),
     "per channel": Case(_config(per_channel=True, n_patches=2)),
     "softmax": Case(_config(mixing="softmax", n_patches=2)),

@@ -7,6 +7,7 @@ at the scales that are powers of two: below 1 by averaging, above 1 by average i
 (Donoho 1993), the local interpolation whose averages give back the coarser scale exactly.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -128,15 +129,9 @@ class LappedTexture:
 
     def _interpolated(self, scale: Fraction, window: Window) -> Tensor:
         """From the octave below, of which the edge pixels are repeated."""
-        height, width = self.size(scale / 2)
-        rows = _source_span(window.top, window.height, height)
-        columns = _source_span(window.left, window.width, width)
-        inside = Window(rows.start, columns.start, rows.length, columns.length)
-        source = self.window(scale / 2, inside)
-        margins = (columns.before, columns.after, rows.before, rows.after)
-        fine = enlarge(functional.pad(source[None], margins, mode="replicate")[0])
-        top, left = window.top % 2, window.left % 2
-        return fine[:, top : top + window.height, left : left + window.width]
+        return enlarged_window(
+            lambda inside: self.window(scale / 2, inside), self.size(scale / 2), window
+        )
 
 
 @dataclass(frozen=True)
@@ -183,6 +178,22 @@ def _repeat_edge(parts: Tensor, dim: int, *, first: bool) -> Tensor:
     """With the first or the last row once more."""
     edge = parts.narrow(dim, 0 if first else parts.shape[dim] - 1, 1)
     return torch.cat([edge, parts] if first else [parts, edge], dim)
+
+
+def enlarged_window(
+    read: Callable[[Window], Float[Tensor, "c _ _"]], size: tuple[int, int], window: Window
+) -> Float[Tensor, "c h w"]:
+    """A window of the average interpolation of an image to twice the resolution.
+
+    read: a window of the image. size: its height and width; beyond, its edge is repeated.
+    """
+    rows = _source_span(window.top, window.height, size[0])
+    columns = _source_span(window.left, window.width, size[1])
+    source = read(Window(rows.start, columns.start, rows.length, columns.length))
+    margins = (columns.before, columns.after, rows.before, rows.after)
+    fine = enlarge(functional.pad(source[None], margins, mode="replicate")[0])
+    top, left = window.top % 2, window.left % 2
+    return fine[:, top : top + window.height, left : left + window.width]
 
 
 def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:

@@ -5,8 +5,9 @@ their weights with the reduced domains, (ranges, sources) @ (sources, pixels), o
 few that they are linked to; domains are never repeated for the ranges that share them.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 
 import torch
@@ -14,7 +15,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neural_collage.core import isometry
-from neural_collage.core.blocks import cut, pool, stitch
+from neural_collage.core.blocks import Window, cut, pool, stitch
+from neural_collage.core.lapped import enlarged_window
 from neural_collage.core.resample import resize_patches
 from neural_collage.models.operator_config import OperatorConfig
 
@@ -27,6 +29,8 @@ class BlockMap:
     bias: (b, c, r). patches: (b or 1, a, c, p, p), None if there are none.
     links: (b, r, k) numbers of sources, or None.
     grid: rows and columns of the ranges, all of the canvas or a rectangle of them.
+    around: of a rectangle, the constant part of the whole canvas at scale 1, and the row and the
+        column that the rectangle begins with; needed where ranges are enlarged together.
     """
 
     config: OperatorConfig
@@ -35,6 +39,20 @@ class BlockMap:
     patches: Float[Tensor, "bp a c p p"] | None
     links: Int64[Tensor, "b r k"] | None
     grid: tuple[int, int]
+    around: tuple[Float[Tensor, "b c H W"], int, int] | None = None
+    _weights_from: dict[int, Tensor] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Part the weights of the domains of each size and of the patches, by their first source.
+
+        At once, so that the gradients of the parts are joined at once.
+        """
+        if self.links is not None:
+            return
+        starts = [*(start for start, _ in source_spans(self.config).values()), self.config.n_own]
+        ends = [*starts[1:], self.config.n_sources]
+        parts = self.weights.split([e - s for s, e in zip(starts, ends, strict=True)], -1)
+        self._weights_from.update(zip(starts, parts, strict=True))
 
     def window(self, top: int, left: int, rows: int, columns: int) -> "BlockMap":
         """The same map for a rectangle of the ranges; it still reads the whole canvas."""
@@ -48,6 +66,7 @@ class BlockMap:
             bias=self.bias[:, :, kept],
             links=None if self.links is None else self.links[:, kept],
             grid=(rows, columns),
+            around=(self._constant_canvas(), top, left) if self._smooth else None,
         )
 
     def image(self, ranges: Float[Tensor, "b c r #s #s"], size: int) -> Float[Tensor, "b c H W"]:
@@ -59,11 +78,39 @@ class BlockMap:
 
     def offset(self, size: int) -> Float[Tensor, "b c r #s #s"]:
         """The constant part of each range, bias and patches, with size x size pixels."""
+        if self._smooth and size > self.config.range_size:
+            return self._smooth_offset(size)
         bias = self.bias[..., None, None]
         if self.patches is None:
             return bias
         patches = resize_patches(self.patches, size).transpose(1, 2)
         return self._sum(patches, self.config.n_own, self.config.n_sources) + bias
+
+    @property
+    def _smooth(self) -> bool:
+        return self.config.enlarge == "smooth"
+
+    def _constant_canvas(self) -> Float[Tensor, "b c H W"]:
+        """The constant parts of all ranges at scale 1."""
+        size = self.config.range_size
+        return self.image(self.offset(size), size)
+
+    def _smooth_offset(self, size: int) -> Float[Tensor, "b c r s s"]:
+        """The constant part above scale 1, by average interpolation across the edges of ranges.
+
+        Raises ValueError unless the scale is a power of 2.
+        """
+        octaves = int(math.log2(size / self.config.range_size))
+        if self.config.range_size << octaves != size:
+            raise ValueError(
+                f"ranges of {self.config.range_size} pixels are enlarged smoothly by powers of 2, "
+                f"not to {size}"
+            )
+        canvas, top, left = self.around or (self._constant_canvas(), 0, 0)
+        window = Window(top * size, left * size, self.grid[0] * size, self.grid[1] * size)
+        image = _enlarged(canvas.flatten(0, 1), octaves, window)
+        blocks: Tensor = cut(image.unflatten(0, canvas.shape[:2]), size)
+        return blocks
 
     def linear(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c r s s"]:
         """What all domains give each range, read from the canvas at the same scale."""
@@ -95,7 +142,7 @@ class BlockMap:
         """The weighted sums of the sources numbered start to stop; bs is b, or 1 for all."""
         if self.links is not None:
             return self._sum_linked(sources, start, stop)
-        weights = self.weights[..., start:stop]
+        weights = self._weights_from[start]
         maps, (_, channels, count, size, _) = weights.shape[1], sources.shape
         # channels that share a map are columns of one product
         columns = sources.reshape(-1, channels // maps, count, size**2).transpose(1, 2).flatten(2)
@@ -131,6 +178,17 @@ class BlockMap:
         links = self.links[:, None].expand_as(self.weights)
         weights = self.weights.new_zeros(*self.weights.shape[:3], self.config.n_sources)
         return weights.scatter_add(3, links, self.weights)
+
+
+def _enlarged(image: Float[Tensor, "n h w"], octaves: int, window: Window) -> Tensor:
+    """A window of the average interpolation of images to 2**octaves times the resolution."""
+    if not octaves:
+        bottom, right = window.top + window.height, window.left + window.width
+        return image[:, window.top : bottom, window.left : right]
+    height, width = (n << octaves - 1 for n in image.shape[-2:])
+    return enlarged_window(
+        lambda inside: _enlarged(image, octaves - 1, inside), (height, width), window
+    )
 
 
 def source_spans(config: OperatorConfig) -> dict[int, tuple[int, int]]:

@@ -7,9 +7,9 @@ from torch.nn import functional
 
 
 class Bottleneck(nn.Module):
-    """Four convolutions, 1x1, two of `kernel`, 1x1, each after a SiLU: (b, i, h, w) to (b, o, h, w).
+    """Features (b, i, h, w) to (b, o, h, w) by convolutions 1x1, twice `kernel`, 1x1.
 
-    Child takes GELUs, which on a CPU cost as much as the convolutions.
+    A SiLU goes before each. Child takes GELUs, which on a CPU cost as much as the convolutions.
 
     inputs, outputs: i and o. width: between the 1x1 convolutions.
     kernel: side of the middle convolutions, odd.

@@ -62,9 +62,7 @@ class CollageVae(HierarchicalVae):
             likelihood,
             hierarchy,
             paths,
-            operator=operator,
-            latent_patches=latent_patches,
-            key_width=key_width,
+            {"operator": operator, "latent_patches": latent_patches, "key_width": key_width},
         )
         self.operator = CollageOperator(operator, validate=False)
         self.heads = Heads(hierarchy.width, operator, key_width, own_patches=False)
@@ -128,7 +126,7 @@ def _problems(
     if operator.patches == "style":
         problems.append('operator.patches must be "learned" or "given", not "style"')
     if (operator.patches == "given" and operator.n_patches > 0) != bool(latent_patches):
-        problems.append('latent_patches are for operator.patches="given", and these for nothing else')
+        problems.append('operator.patches="given" needs latent_patches, and nothing else has them')
     if latent_patches:
         encoded = [stage.resolution for stage in hierarchy.bottom_up]
         problems += path_problems(latent_patches, "latent_patches", encoded)

@@ -19,6 +19,10 @@ def to_collages(mapping: BlockMap) -> list[Collage]:
         raise ValueError(
             f"a Collage reduces all its domains by one factor above 1, not {config.reductions}"
         )
+    if config.enlarge != "cosine":
+        raise ValueError(
+            f'a Collage enlarges its patches by cosines, not enlarge="{config.enlarge}"'
+        )
     (reduction,) = reductions
     corners, isometries = _source_table(config)
     corners, isometries = corners.to(mapping.bias.device), isometries.to(mapping.bias.device)
@@ -27,7 +31,7 @@ def to_collages(mapping: BlockMap) -> list[Collage]:
         links = torch.arange(config.n_own, device=weights.device)
         links = links.expand(len(weights), config.n_ranges, -1)
         weights = weights[..., : config.n_own]
-    own = own_sources(config, links, weights.device)
+    own = own_sources(config, links)
     weights = torch.where(own, weights, 0)
     links = links.clamp_max(max(config.n_own - 1, 0)) if config.n_own else links[..., :0]
     patches = mapping.patches

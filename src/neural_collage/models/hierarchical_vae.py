@@ -7,7 +7,7 @@ With several samples there is a tighter bound (Burda et al. 2016, arXiv 1509.005
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -61,7 +61,7 @@ class HierarchicalVae(Pretrained):
     image_size: height and width of pictures.
     likelihood: of pixels. hierarchy: of latents.
     paths: the stages of each top-down path.
-    settings: all arguments of the subclass, for its config.
+    settings: the other arguments of the subclass, for its config.
 
     Attributes:
         scalable: whether pictures exist at scales other than 1.
@@ -78,7 +78,7 @@ class HierarchicalVae(Pretrained):
         likelihood: LikelihoodConfig,
         hierarchy: HierarchyConfig,
         paths: dict[str, Sequence[DecoderStage]],
-        **settings: Any,
+        settings: Mapping[str, Any],
     ) -> None:
         super().__init__(**settings, likelihood=likelihood, hierarchy=hierarchy)
         if problems := hierarchy.fit_problems(image_size):
@@ -150,7 +150,7 @@ class HierarchicalVae(Pretrained):
     def log_weight(
         self, picture: Float[Tensor, "b c h w"], inference: Inference
     ) -> Float[Tensor, " b"]:
-        """log p(x, z) - log q(z | x) of the latents that were drawn: an unbiased weight."""
+        """The logarithm of the weight p(x, z) / q(z | x) of inferred latents."""
         total = self.likelihood.log_prob(self.render(inference.features), picture)
         for latents, prior, posterior in inference.steps:
             if posterior is not None:
@@ -229,7 +229,8 @@ class HierarchicalVae(Pretrained):
 
 
 def _joined(ends: list[tuple[Tensor, list[Step]]]) -> Inference:
-    return Inference(tuple(features for features, _ in ends), [s for _, steps in ends for s in steps])
+    features, steps = zip(*ends, strict=True)
+    return Inference(features, [step for several in steps for step in several])
 
 
 def _only_for_encoding(name: str) -> bool:

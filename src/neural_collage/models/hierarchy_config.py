@@ -76,9 +76,11 @@ class HierarchyConfig:
             problems.append(f"width {self.width} and stem {self.stem} must be at least 1")
         if not self.bottom_up:
             problems.append("bottom_up must have at least one stage")
-        for stage in self.bottom_up:
-            if min(stage.resolution, stage.bottleneck) < 1 or stage.blocks < 0:
-                problems.append(f"{stage}: sizes must be at least 1, blocks not negative")
+        problems += [
+            f"{stage}: sizes must be at least 1, blocks not negative"
+            for stage in self.bottom_up
+            if min(stage.resolution, stage.bottleneck) < 1 or stage.blocks < 0
+        ]
         rising = [stage.resolution for stage in reversed(self.bottom_up)]
         if any(a >= b for a, b in pairwise(rising)):
             problems.append(f"resolutions of bottom_up must fall, not be {rising[::-1]}")
@@ -109,5 +111,7 @@ def path_problems(path: Sequence[DecoderStage], name: str, encoded: Sequence[int
         if stage.resolution not in encoded:
             problems.append(f"{name} has a stage of {stage.resolution}, which bottom_up has not")
         if stage.mix is not None and stage.mix not in rising[:number]:
-            problems.append(f"{name} mixes {stage.mix} into {stage.resolution}, which is not before")
+            problems.append(
+                f"{name} mixes {stage.mix} into {stage.resolution}, which is not before"
+            )
     return problems

@@ -122,7 +122,7 @@ class CollageOperator(nn.Module):
             grid = ScaleGrid(
                 Fraction(1, self.config.range_size),
                 self.config.octave,
-                lambda scale: (scale * self.config.range_size).denominator == 1,
+                self._is_exact,
             )
             return render_at_scale(
                 self.config.image_size,
@@ -218,6 +218,12 @@ class CollageOperator(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.config}, {self.method}"
+
+    def _is_exact(self, scale: Fraction) -> bool:
+        whole = (scale * self.config.range_size).denominator == 1
+        if self.config.enlarge == "cosine":
+            return whole
+        return whole and all(n & (n - 1) == 0 for n in scale.as_integer_ratio())
 
     def _window(self, mapping: BlockMap, scale: Fraction, window: Window) -> Tensor:
         """A window of the canvas at an exact scale, by way of the ranges that it touches."""

@@ -9,6 +9,7 @@ from neural_collage.core.blocks import round_up
 
 Isometries = Literal["identity", "rotations", "all"]
 PatchOrigin = Literal["learned", "given", "style"]
+Enlarging = Literal["cosine", "smooth"]
 Mixing = Literal["bounded", "softmax", "free"]
 
 # Codes of `core.isometry`; a half turn flips both ways, a quarter turn transposes and flips once.
@@ -40,6 +41,9 @@ class OperatorConfig:
             fixed "style" image.
         n_patches: how many; of a style image, the first ones in raster order.
         patch_size: their resolution p, stretched over a range; range_size if None.
+        enlarge: how biases and patches exist above scale 1: each range on its own as the cosine
+            series of its patches ("cosine"), so that ranges may not meet at their edges; or all
+            together by average interpolation ("smooth"), at scales that are powers of 2.
         patch_share: own domains are weighed by 1 - share and patches by share; None leaves both.
         per_channel: separate weights for each channel; else all share one map (never the bias).
         mixing: how raw numbers become weights. "bounded" takes them as they are and scales a
@@ -58,6 +62,7 @@ class OperatorConfig:
     patches: PatchOrigin = "learned"
     n_patches: int = 0
     patch_size: int | None = None
+    enlarge: Enlarging = "cosine"
     patch_share: float | None = None
     per_channel: bool = False
     mixing: Mixing = "bounded"
@@ -97,6 +102,8 @@ class OperatorConfig:
                 f"the reductions {self.reductions} (domain over range size) must have a common "
                 "factor above 1: take powers of 2"
             )
+        if self.enlarge == "smooth" and not problems and self.octave != 2:
+            problems.append(f'enlarge="smooth" goes by octaves of 2, not of {self.octave}')
         return problems
 
     @property

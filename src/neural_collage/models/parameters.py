@@ -18,12 +18,8 @@ def round_to_step(values: Float[Tensor, "*n"], step: float | None) -> Float[Tens
     return values + (torch.round(values / step) * step - values).detach()
 
 
-def own_sources(
-    config: OperatorConfig, links: Int64[Tensor, "#b r k"] | None, device: torch.device
-) -> Bool[Tensor, "#b 1 #r k"]:
-    """Which of the weights belong to domains of the image itself, and which to patches."""
-    if links is None:
-        return (torch.arange(config.n_sources, device=device) < config.n_own)[None, None, None]
+def own_sources(config: OperatorConfig, links: Int64[Tensor, "#b r k"]) -> Bool[Tensor, "#b 1 r k"]:
+    """Which of the linked sources are domains of the image itself, and which are patches."""
     return (links < config.n_own)[:, None]
 
 
@@ -31,37 +27,36 @@ def effective_weights(
     config: OperatorConfig, raw: Float[Tensor, "b cw r k"], links: Int64[Tensor, "#b r k"] | None
 ) -> Float[Tensor, "b cw r k"]:
     """The weights of the map, as `OperatorConfig.mixing` and `patch_share` say."""
-    select = _select(config, links, raw.device)
     if config.mixing == "softmax":
-        weights = raw.softmax(-1)
-        weights = select(config.bound * weights, weights)
+        raw = raw.softmax(-1)
+    own, patches, join = _parted(config, raw, links)
+    if config.mixing == "softmax":
+        own = config.bound * own
     elif config.mixing == "bounded":
-        total = select(raw, 0).abs().sum(-1, keepdim=True)
-        weights = select(raw * (config.bound / total.clamp_min(config.bound)), raw)
-    else:
-        weights = raw
-    if config.patch_share is None:
-        return weights
-    share = config.patch_share
-    return select((1 - share) * weights, share * weights)
+        total = own.abs().sum(-1, keepdim=True)
+        own = own * (config.bound / total.clamp_min(config.bound))
+    if config.patch_share is not None:
+        own, patches = (1 - config.patch_share) * own, config.patch_share * patches
+    return join(own, patches)
 
 
 def contraction_bound(
     config: OperatorConfig, weights: Float[Tensor, "b cw r k"], links: Tensor | None
 ) -> Float[Tensor, " b"]:
     """A bound on the sup norm of the linear part of each map, from its effective weights."""
-    own = _select(config, links, weights.device)(weights, 0)
+    own, _, _ = _parted(config, weights, links)
     return own.abs().sum(-1).flatten(1).amax(1)
 
 
-def _select(
-    config: OperatorConfig, links: Tensor | None, device: torch.device
-) -> Callable[[Tensor, Tensor | float], Tensor]:
-    """Takes the first argument for weights of own domains, the second for those of patches."""
-    if not config.n_patches:
-        return lambda own, patches: own
-    mask = own_sources(config, links, device)
-    return lambda own, patches: torch.where(mask, own, patches)
+def _parted(
+    config: OperatorConfig, weights: Tensor, links: Tensor | None
+) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]:
+    """The weights of own domains, those of patches, and what puts them together again."""
+    if links is None:
+        own, patches = weights.split([config.n_own, config.n_patches], -1)
+        return own, patches, lambda own, patches: torch.cat([own, patches], -1)
+    mask = own_sources(config, links)
+    return torch.where(mask, weights, 0), torch.where(mask, 0, weights), torch.add
 
 
 def cosine_patches(count: int, channels: int, size: int) -> Float[Tensor, "a c p p"]:

@@ -35,7 +35,7 @@ class Vdvae(HierarchicalVae):
         hierarchy: HierarchyConfig = HierarchyConfig(),  # noqa: B008
     ) -> None:
         super().__init__(
-            image_size, likelihood, hierarchy, {"": hierarchy.top_down}, image_size=image_size
+            image_size, likelihood, hierarchy, {"": hierarchy.top_down}, {"image_size": image_size}
         )
         last = hierarchy.top_down[-1].resolution
         if image_size % last:

@@ -37,7 +37,9 @@ class Generation(Task):
     Args:
         model: A VDVAE or a collage VAE.
         optimiser: How it is optimised.
-        rate_warmup_steps: Steps over which the weight of the rate rises linearly to 1.
+        rate_warmup_steps: Steps over which the weights of the rates rise linearly to 1: from 0 for
+            the first stage of a path, from more for later ones, from 1 for the last. Latents of
+            the first stages are thus the cheapest at first, and get used.
         smoothness: Weight of the roughness, against nats; 0 leaves enlargements free.
         smoothed: The part of the pictures of a batch of which the roughness is taken.
         importance_samples: Samples of the tighter bound that tests report; 0: none.
@@ -69,6 +71,7 @@ class Generation(Task):
             )
         if problems:
             raise ValueError("; ".join(problems))
+        self._paths = [len(path.stages) for path in model.decoder]
         self.rate_warmup_steps = rate_warmup_steps
         self.smoothness = smoothness
         self.smoothed = smoothed
@@ -86,7 +89,7 @@ class Generation(Task):
         distortion, rates = bound.distortion.mean(), bound.rates.mean(0)
         rate = rates.sum()
         nats = distortion + rate
-        minimised = distortion + self._rate_weight() * rate
+        minimised = distortion + (rates * self._rate_weights().to(rates)).sum()
         metrics = {
             "nats": nats,
             "bits_per_dim": bits_per_dimension(nats, self.vae.dimensions),
@@ -119,10 +122,12 @@ class Generation(Task):
                 shown[f"samples-{temperature}-{SHOWN_SCALE}x"] = self.vae.likelihood.mean(enlarged)
         return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
 
-    def _rate_weight(self) -> float:
-        if not self.training or self.rate_warmup_steps == 0:
-            return 1.0
-        return min(1.0, (self.global_step + 1) / self.rate_warmup_steps)
+    def _rate_weights(self) -> Float[Tensor, " s"]:
+        """What the rate of each stage counts at this step."""
+        late = torch.cat([torch.linspace(0, 1, n) if n > 1 else torch.ones(1) for n in self._paths])
+        if not self.training or self.global_step >= self.rate_warmup_steps:
+            return torch.ones_like(late)
+        return late + (1 - late) * (self.global_step / self.rate_warmup_steps)
 
 
 def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]:
