@@ -16,6 +16,7 @@ from tests.core.textures import crop, whole_numbers, windows_of
 from tests.threads import threads
 
 SCALES = [Fraction(1, 4), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(4), Fraction(8)]
+NEAR = 2e-6  # single precision
 
 
 @pytest.mark.parametrize(("rows", "columns", "size"), [(1, 1, 2), (3, 5, 4), (4, 2, 6)])

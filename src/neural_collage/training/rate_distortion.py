@@ -89,10 +89,10 @@ class RateDistortion(Task):
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         if self.training:
-            # one level from each of equal intervals: batches differ less from one another
-            share = torch.arange(len(batch), device=batch.device)
-            level = (share + torch.rand(len(batch), device=batch.device)) / len(batch)
-            return self._losses(batch, level)
+            # one from each of equal intervals: batches differ less from one another
+            number = torch.arange(len(batch), device=batch.device)
+            levels = (number + torch.rand(len(batch), device=batch.device)) / len(batch)
+            return self._losses(batch, levels)
         results: dict[str, Tensor] = {}
         by_level = []
         for level in VALIDATION_LEVELS:
