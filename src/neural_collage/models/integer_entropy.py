@@ -97,31 +97,43 @@ class IntegerEntropy:
         """Go through all symbols of rows x columns ranges; the coefficients in 1 / UNIT steps."""
         board = Board(rows, columns)
         states = board.split(self._initial_state(source, quality, rows, columns))
-        n, offset = sum(self.groups), 0
-        base = rung_values(self._log_scale, quality)[:, None]
-        result = torch.zeros(n, rows * columns, dtype=torch.int64)
+        result = torch.zeros(sum(self.groups), rows * columns, dtype=torch.int64)
+        offset = 0
         for group, size in enumerate(self.groups):
             channels = slice(offset, offset + size)
             offset += size
-            context, seen = self._contexts[group], []
-            to_white: Tensor | None = None
-            for colour in (BLACK, WHITE):
-                state = states[colour]
-                if colour == WHITE:
-                    to_white = context.across @ board.neighbours(seen[BLACK], BLACK, WHITE)
-                    state = state + _shift(to_white, WEIGHT_BITS)
-                mean, log_scale = self._predictions[PASSES * group + colour](state, quality)
-                scales = _scale_index(log_scale + base[channels])
-                part = Pass(group, channels, board.masks[colour])
-                known = source.coefficients(part, mean, scales) * UNIT + mean
+            context = self._contexts[group]
+            parts = [Pass(group, channels, mask) for mask in board.masks]
+            black = self._pass(source, parts[BLACK], BLACK, states[BLACK], quality)
+            to_white = context.across @ board.neighbours(self._features(group, black), BLACK, WHITE)
+            state = states[WHITE] + _shift(to_white, WEIGHT_BITS)
+            white = self._pass(source, parts[WHITE], WHITE, state, quality)
+            for colour, known in enumerate((black, white)):
                 result[channels, board.sites[colour]] = known
-                seen.append(self._features(group, known))
             if group + 1 < len(self.groups):
-                to_black = context.across @ board.neighbours(seen[WHITE], WHITE, BLACK)
-                for colour, across in ((BLACK, to_black), (WHITE, to_white)):
-                    along = context.along @ board.neighbours(seen[colour], colour, colour)
-                    states[colour] = states[colour] + _shift(along + across, WEIGHT_BITS)
+                to_black = context.across @ board.neighbours(
+                    self._features(group, white), WHITE, BLACK
+                )
+                for colour, known, across in ((BLACK, black, to_black), (WHITE, white, to_white)):
+                    seen = board.neighbours(self._features(group, known), colour, colour)
+                    states[colour] = states[colour] + _shift(
+                        context.along @ seen + across, WEIGHT_BITS
+                    )
         return result.unflatten(1, (rows, columns))
+
+    def _pass(
+        self,
+        source: SymbolSource,
+        part: Pass,
+        colour: int,
+        state: Float[Tensor, "w n"],
+        quality: int,
+    ) -> Int64[Tensor, "a n"]:
+        """The coefficients of one group and colour, in 1 / UNIT steps."""
+        mean, log_scale = self._predictions[PASSES * part.group + colour](state, quality)
+        base = rung_values(self._log_scale, quality)[part.channels, None]
+        symbols = source.coefficients(part, mean, _scale_index(log_scale + base))
+        return symbols * UNIT + mean
 
     def _initial_state(
         self, source: SymbolSource, quality: int, rows: int, columns: int
@@ -133,7 +145,8 @@ class IntegerEntropy:
         drawn = _convolve(side.double(), self._side_weight)
         drawn = _shift(drawn, WEIGHT_BITS - ACTIVATION_BITS) + self._side_bias
         full = functional.pixel_shuffle(drawn.unflatten(1, half), 2)[:, :rows, :columns]
-        return full.flatten(1) + rung_values(self._start, quality).double()[:, None]
+        start: Tensor = rung_values(self._start, quality).double()[:, None]
+        return full.flatten(1) + start
 
     def _features(self, group: int, known: Int64[Tensor, "a n"]) -> Float[Tensor, "f n"]:
         """What known coefficients of a group tell the others, see `EntropyModel.features`."""
