@@ -119,7 +119,8 @@ class IntegerEntropy:
                     states[colour] = states[colour] + _shift(
                         context.along @ seen + across, WEIGHT_BITS
                     )
-        return result.unflatten(1, (rows, columns))
+        coefficients: Tensor = result.unflatten(1, (rows, columns))
+        return coefficients
 
     def _pass(
         self,
