@@ -43,7 +43,7 @@ def test_probabilities_of_all_pictures_sum_to_one(
 
 
 def test_a_mixture_is_that_of_the_definition() -> None:
-    """Differences of logistic distribution functions in double precision, component by component."""
+    """Differences of distribution functions in double precision, one component at a time."""
     config = LikelihoodConfig("logistic_mixture", 3, mixtures=2, bits=2)
     parameters = torch.randn(1, config.planes, 1, 1)
     logits, means, log_scales, leanings = (

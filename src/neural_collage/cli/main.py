@@ -13,6 +13,7 @@ from neural_collage.cli import benchmark
 from neural_collage.cli.compress import compress
 from neural_collage.cli.decompress import decompress
 from neural_collage.cli.info import info
+from neural_collage.cli.sample import sample
 from neural_collage.cli.train import PASS_ON, evaluate, train
 
 
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(compress)
 app.command()(decompress)
 app.command()(info)
+app.command()(sample)
 app.command(context_settings=PASS_ON)(train)
 app.command(context_settings=PASS_ON)(evaluate)
 app.add_typer(benchmark.app, name="benchmark")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -50,7 +51,7 @@ class Weights:
             CheckpointError: damaged, or not of this class.
         """
         try:
-            model = cls(**cls.arguments_of(self._config()))
+            model = cls(**cls.arguments_of(self.config))
             state = unpack(load(self.data))
             broken = [
                 n for n, t in state.items() if t.is_floating_point() and not t.isfinite().all()
@@ -72,8 +73,12 @@ class Weights:
             ) from error
         return model.eval()
 
-    def _config(self) -> dict[str, object]:
-        """From the file's JSON header, which safetensors reads from paths only."""
+    @property
+    def config(self) -> dict[str, object]:
+        """From the file's JSON header, which safetensors reads from paths only.
+
+        Raises ValueError or LookupError for a file without one.
+        """
         length = int.from_bytes(self.data[:_HEADER_LENGTH_BYTES], "little")
         header = json.loads(self.data[_HEADER_LENGTH_BYTES:][:length])
         config: dict[str, object] = json.loads(header["__metadata__"]["config"])
@@ -85,16 +90,16 @@ SHIPPED = ("natural", "aerial")
 _used: dict[bytes, Weights] = {}  # by digest: what files of this process may need again
 
 
-def find_weights(name: str) -> Weights:
+def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
     """The weights that a user names, known to `weights_of` from now on.
 
-    name: of a model of the package; a safetensors file, or a folder with model.safetensors in it,
+    name: one of `shipped`, models of the package; a safetensors file, or a folder with model.safetensors in it,
         as `save_pretrained` writes; or "owner/name" on the Hugging Face hub.
 
     Raises:
         CheckpointError: there are none.
     """
-    weights = shipped_weights(name) if name in SHIPPED else _read_weights(name)
+    weights = shipped_weights(name) if name in shipped else _read_weights(name, shipped)
     _used[weights.model.digest] = weights
     return weights
 
@@ -133,7 +138,7 @@ def weights_of(model: ModelId) -> Weights:
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def _read_weights(name: str) -> Weights:
+def _read_weights(name: str, shipped: Sequence[str]) -> Weights:
     try:
         path = Path(name).expanduser().resolve()
         path = path / WEIGHTS_FILE if path.is_dir() else path
@@ -145,7 +150,7 @@ def _read_weights(name: str) -> Weights:
         raise CheckpointError(f"the weights {name!r} cannot be read: {reason}") from error
     if not _HUB_NAME.fullmatch(name) or path.suffix == ".safetensors":
         raise CheckpointError(
-            f"no weights {name!r}: give {' or '.join(SHIPPED)}, a .safetensors file, a folder that "
+            f"no weights {name!r}: give {' or '.join(shipped)}, a .safetensors file, a folder that "
             "save_pretrained wrote, or owner/name on the hub"
         )
     return _from_hub(name, offline=False)

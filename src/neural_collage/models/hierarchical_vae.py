@@ -20,10 +20,10 @@ from neural_collage.models.hierarchy_config import DecoderStage, HierarchyConfig
 from neural_collage.models.likelihoods import LikelihoodConfig, make_likelihood
 from neural_collage.models.pretrained import Pretrained
 
-Features = tuple[Float[Tensor, "b f r r"], ...]
+Features = tuple[Float[Tensor, "b f _ _"], ...]
 """What the top-down paths end with, in their order."""
 
-Latents = Sequence[Float[Tensor, "b z h w"]]
+Latents = Sequence[Float[Tensor, "b _ _ _"]]
 """Of all layers, path by path, from the top down."""
 
 
@@ -34,7 +34,7 @@ class Inference(NamedTuple):
     steps: list[Step]
 
     @property
-    def latents(self) -> list[Float[Tensor, "b z h w"]]:
+    def latents(self) -> list[Float[Tensor, "b _ _ _"]]:
         """What was drawn."""
         return [step.latents for step in self.steps]
 
@@ -65,6 +65,8 @@ class HierarchicalVae(Pretrained):
 
     Attributes:
         scalable: whether pictures exist at scales other than 1.
+        picture_shape: channels, height and width.
+        planes: parameters of the likelihood per pixel.
         stages: names of the stages, path by path: "7x7", or "patches.4x4" of a second path.
 
     Raises ValueError if the stages do not fit the picture.
@@ -83,6 +85,7 @@ class HierarchicalVae(Pretrained):
         super().__init__(**settings, likelihood=likelihood, hierarchy=hierarchy)
         if problems := hierarchy.fit_problems(image_size):
             raise ValueError("; ".join(problems))
+        self.planes = likelihood.planes
         self.picture_shape = (likelihood.channels, image_size, image_size)
         self.likelihood = make_likelihood(likelihood)
         self.encoder = BottomUp(likelihood.channels, hierarchy)

@@ -23,7 +23,7 @@ class Step(NamedTuple):
     posterior: None where no picture was seen.
     """
 
-    latents: Float[Tensor, "b z h w"]
+    latents: Float[Tensor, "b _ _ _"]
     prior: Gaussian
     posterior: Gaussian | None = None
 
@@ -43,7 +43,7 @@ class BottomUp(nn.Module):
             }
         )
 
-    def forward(self, picture: Float[Tensor, "b c h w"]) -> dict[int, Float[Tensor, "b f r r"]]:
+    def forward(self, picture: Float[Tensor, "b c h w"]) -> dict[int, Float[Tensor, "b f _ _"]]:
         squares = functional.pixel_unshuffle(2 * picture - 1, self.stem_size)
         features = self.stem(squares.contiguous(memory_format=torch.channels_last))
         seen = {}
@@ -65,8 +65,8 @@ class TopDown(nn.Module):
         self.stages = nn.ModuleList(_Stage(config, stage, depth) for stage in path)
 
     def infer(
-        self, seen: Mapping[int, Float[Tensor, "b f r r"]]
-    ) -> tuple[Float[Tensor, "b f r r"], list[Step]]:
+        self, seen: Mapping[int, Float[Tensor, "b f _ _"]]
+    ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
         """Draw latents of posteriors, given the bottom-up features of pictures."""
 
         def draw(layer: "_Layer", features: Tensor, prior: Gaussian) -> Step:
@@ -79,8 +79,8 @@ class TopDown(nn.Module):
         self,
         count: int,
         temperatures: Sequence[float],
-        latents: Sequence[Float[Tensor, "b z h w"]] = (),
-    ) -> tuple[Float[Tensor, "b f r r"], list[Step]]:
+        latents: Sequence[Float[Tensor, "b _ _ _"]] = (),
+    ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
         """Draw latents of priors; the first ones may be given.
 
         temperatures: of each stage, what deviations from the prior's mean are multiplied by.
@@ -129,7 +129,7 @@ class _Stage(nn.Module):
             for _ in range(stage.layers)
         )
 
-    def begin(self, count: int, ends: Mapping[int, Tensor]) -> Float[Tensor, "b f r r"]:
+    def begin(self, count: int, ends: Mapping[int, Tensor]) -> Float[Tensor, "b f _ _"]:
         """The learned map, if any, and the enlarged features of an earlier stage, if any."""
         parts: list[Tensor] = []
         if self.bias is not None:

@@ -68,6 +68,16 @@ class Likelihood(ABC):
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         """The picture to look at, in [0, 1]: the expected one, at any resolution."""
 
+    def picture(
+        self, parameters: Float[Tensor, "b p h w"], scale: float = 1.0
+    ) -> Float[Tensor, "b c h w"]:
+        """The picture to look at of parameters at a scale, in [0, 1].
+
+        Probabilities between 0 and 1 are edges. They are shown as wide in pixels of that scale as
+        they are in pixels at scale 1, where this is `mean`; not that many times as wide.
+        """
+        return self.mean(parameters)
+
     @abstractmethod
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         """A picture of the distribution."""
@@ -87,6 +97,11 @@ class Bernoulli(Likelihood):
 
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         return parameters.sigmoid()
+
+    def picture(
+        self, parameters: Float[Tensor, "b p h w"], scale: float = 1.0
+    ) -> Float[Tensor, "b c h w"]:
+        return (max(scale, 1.0) * parameters).sigmoid()
 
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         return torch.bernoulli(parameters.sigmoid())

@@ -102,8 +102,8 @@ class OperatorConfig:
                 f"the reductions {self.reductions} (domain over range size) must have a common "
                 "factor above 1: take powers of 2"
             )
-        if self.enlarge == "smooth" and not problems and self.octave != 2:
-            problems.append(f'enlarge="smooth" goes by octaves of 2, not of {self.octave}')
+        if self.enlarge == "smooth" and not problems and self.octave & (self.octave - 1):
+            problems.append(f'enlarge="smooth" needs octaves of powers of 2, not of {self.octave}')
         return problems
 
     @property

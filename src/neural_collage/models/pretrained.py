@@ -49,6 +49,11 @@ class Pretrained(
         super().__init__()
         self._hub_mixin_config = {name: _to_json(value) for name, value in settings.items()}
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What config.json says: the arguments of `__init__`, as JSON has them."""
+        return self._hub_mixin_config
+
     def save_pretrained(
         self,
         save_directory: str | Path,

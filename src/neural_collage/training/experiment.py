@@ -39,6 +39,8 @@ CALLBACKS: dict[str, type[Callback]] = {
     "pictures": PictureGrids,
 }
 """The parts of a config that every training has, beside task, data and trainer."""
+_NOT_OF_THE_MODEL = ("optimiser", "importance_samples")
+"""Keys of tasks that may differ from those of a checkpoint when it is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def evaluation(arguments: Sequence[str], checkpoint: str) -> Experiment:
     Arguments and errors are those of `training`.
     """
     parser, config = parse(arguments)
-    found, state = _load(checkpoint, config, parser, apart_from=["optimiser"])
+    found, state = _load(checkpoint, config, parser, apart_from=_NOT_OF_THE_MODEL)
     folder = run_folder(config)
     if found is None:
         raise CheckpointError(f"{folder} holds no checkpoint: give the path of one")

@@ -3,6 +3,7 @@
 VDVAE: Child 2021, arXiv 2011.10650; collages: Poli et al. 2022, arXiv 2204.07673.
 """
 
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -71,7 +72,7 @@ class Generation(Task):
             )
         if problems:
             raise ValueError("; ".join(problems))
-        self._paths = [len(path.stages) for path in model.decoder]
+        self._stages = [len(path.stages) for path in model.decoder]
         self.rate_warmup_steps = rate_warmup_steps
         self.smoothness = smoothness
         self.smoothed = smoothed
@@ -89,7 +90,8 @@ class Generation(Task):
         distortion, rates = bound.distortion.mean(), bound.rates.mean(0)
         rate = rates.sum()
         nats = distortion + rate
-        minimised = distortion + (rates * self._rate_weights().to(rates)).sum()
+        weights = rate_weights(self._stages, self._warmed_up())
+        minimised = distortion + (rates * weights.to(rates)).sum()
         metrics = {
             "nats": nats,
             "bits_per_dim": bits_per_dimension(nats, self.vae.dimensions),
@@ -104,30 +106,43 @@ class Generation(Task):
             ).mean()
             minimised = minimised + self.smoothness * metrics["roughness"]
         metrics = {name: value.detach() for name, value in metrics.items()}
-        if self.importance_samples and self.trainer.testing:
-            tight = self.vae.importance_bound(batch, self.importance_samples)
-            metrics["importance_nats"] = tight.mean()
         return {"loss": minimised / self.vae.dimensions, **metrics}
+
+    def test_step(self, batch: Float[Tensor, "b c h w"], batch_idx: int) -> None:
+        super().test_step(batch, batch_idx)
+        if self.importance_samples:
+            tight = self.vae.importance_bound(batch, self.importance_samples).mean()
+            name = "test/importance_nats"
+            self.log(name, tight, on_epoch=True, sync_dist=True, batch_size=len(batch))
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
         """Reconstructions, samples at two temperatures, and of a model that can, enlarged ones."""
+        likelihood = self.vae.likelihood
         shown = {"original": batch, "reconstruction": self.vae.reconstruct(batch)}
         for temperature in (1.0, 0.7):
             features = self.vae.sample(len(batch), temperature).features
-            picture = self.vae.likelihood.mean(self.vae.render(features))
-            shown[f"samples-{temperature}"] = picture
+            shown[f"samples-{temperature}"] = likelihood.mean(self.vae.render(features))
             if self.vae.scalable:
                 few = tuple(f[:16] for f in features)
                 enlarged = self.vae.render(few, SHOWN_SCALE)
-                shown[f"samples-{temperature}-{SHOWN_SCALE}x"] = self.vae.likelihood.mean(enlarged)
+                name = f"samples-{temperature}-{SHOWN_SCALE}x"
+                shown[name] = likelihood.picture(enlarged, SHOWN_SCALE)
         return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
 
-    def _rate_weights(self) -> Float[Tensor, " s"]:
-        """What the rate of each stage counts at this step."""
-        late = torch.cat([torch.linspace(0, 1, n) if n > 1 else torch.ones(1) for n in self._paths])
+    def _warmed_up(self) -> float:
+        """How far the warm-up of the rates has come, from 0 to 1."""
         if not self.training or self.global_step >= self.rate_warmup_steps:
-            return torch.ones_like(late)
-        return late + (1 - late) * (self.global_step / self.rate_warmup_steps)
+            return 1.0
+        return self.global_step / self.rate_warmup_steps
+
+
+def rate_weights(stages: Sequence[int], progress: float) -> Float[Tensor, " s"]:
+    """What the rate of each stage counts, path by path, at some progress (0 to 1) of the warm-up.
+
+    stages: how many each path has. The first stage of a path starts at 0, the last one at 1.
+    """
+    late = torch.cat([torch.linspace(0, 1, n) if n > 1 else torch.ones(1) for n in stages])
+    return late + (1 - late) * progress
 
 
 def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]:

@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from neural_collage.cli.main import app
+from neural_collage.models.vdvae import Vdvae
+from neural_collage.training.generator_weights import weights_file
+from tests.models.generators import HIERARCHY, SIZE, collage_vae, trained
+
+
+def _run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["sample", *map(str, arguments)])
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A small collage VAE."""
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(weights_file(collage_vae()))
+    return path
+
+
+def test_a_grid_of_samples_at_a_scale(weights: Path, tmp_path: Path) -> None:
+    output = tmp_path / "grid.png"
+    code, text = _run("--model", weights, "-n", 6, "--scale", 3, "-o", output)
+    assert (code, text) == (0, "")
+    side = 3 * SIZE
+    with Image.open(output) as image:
+        assert image.size == (2 + 3 * (side + 2), 2 + 2 * (side + 2))
+
+
+def test_seeds_temperatures_and_edges_change_the_samples(weights: Path, tmp_path: Path) -> None:
+    files = []
+    for number, options in enumerate(
+        [(), (), ("--seed", 1), ("--temperature", 0.5), ("--temperature", "1,0"), ("--soft",)]
+    ):
+        files.append(tmp_path / f"{number}.png")
+        code, _ = _run("--model", weights, "-n", 2, "--scale", 2, "-o", files[-1], *options)
+        assert code == 0
+    contents = [file.read_bytes() for file in files]
+    assert contents[0] == contents[1]
+    assert len(set(contents)) == len(contents) - 1
+
+
+def test_a_zoom(weights: Path, tmp_path: Path) -> None:
+    output = tmp_path / "zoom.gif"
+    code, text = _run("--model", weights, "--scale", 40, "--frames", 3, "-o", output)
+    assert (code, text) == (0, "")
+    with Image.open(output) as image:
+        assert (image.size, image.n_frames) == ((280, 280), 4)
+
+
+def test_an_output_is_replaced_only_if_asked(weights: Path, tmp_path: Path) -> None:
+    output = tmp_path / "grid.png"
+    output.write_text("mine")
+    code, text = _run("--model", weights, "-n", 1, "-o", output)
+    assert code == 1
+    assert "--overwrite replaces it" in text
+    assert output.read_text() == "mine"
+    assert _run("--model", weights, "-n", 1, "-o", output, "--overwrite")[0] == 0
+    with Image.open(output) as image:
+        assert image.width == SIZE + 4
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "problem"),
+    [
+        (("--scale", 0), 2, "give a number above 0"),
+        (("--scale", -2), 2, "give a number above 0"),
+        (("-n", 0), 2, "give 1 or more"),
+        (("--temperature", "warm"), 2, "give a number"),
+        (("--temperature", "1,1,1"), 1, "one or 2 of 1x1, 3x3"),
+        (("--temperature", "-1"), 1, "0 or more"),
+        (("-n", 64, "--scale", 4000), 1, "above the limit"),
+        (("--model", "nobody"), 1, "no weights 'nobody'"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    options: tuple[object, ...], code: int, problem: str, weights: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "grid.png"
+    exit_code, text = _run("--model", weights, "-o", output, *options)
+    assert exit_code == code
+    assert problem in " ".join(text.replace("│", " ").split())
+    assert not output.exists()
+
+
+def test_a_vdvae_has_no_other_scale(tmp_path: Path) -> None:
+    weights = tmp_path / "pixels.safetensors"
+    weights.write_bytes(weights_file(trained(Vdvae(SIZE, hierarchy=HIERARCHY))))
+    code, text = _run("--model", weights, "--scale", 2, "-o", tmp_path / "grid.png")
+    assert code == 1
+    assert "scale 1 only, not 2" in text
+    assert _run("--model", weights, "-n", 1, "-o", tmp_path / "grid.png")[0] == 0
+    code, text = _run("--model", weights, "-n", 2, "-o", tmp_path / "zoom.gif")
+    assert code == 2
