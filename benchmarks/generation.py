@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ def open_run(folder: Path, samples: int, test: str | None) -> Run:
 
 def measure(runs: Mapping[str, Run]) -> dict[str, Outcome]:
     """Everything about each run but its pictures."""
-    speeds = in_turns({name: lambda run=run: training_steps(run) for name, run in runs.items()})
+    speeds = in_turns({name: partial(training_steps, run) for name, run in runs.items()})
     outcomes = {}
     for name, run in runs.items():
         with quiet_lightning():

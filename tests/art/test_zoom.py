@@ -27,7 +27,7 @@ def test_a_zoom_begins_with_the_whole_sample_and_ends_at_the_scale() -> None:
 def test_an_animation_goes_there_and_back(suffix: str) -> None:
     frames = [torch.full((1, 8, 8), level / 3) for level in range(4)]
     image = Image.open(BytesIO(animation(frames, suffix, seconds=2)))
-    assert image.n_frames == 6
+    assert getattr(image, "n_frames", 1) == 6
     levels = []
     for number in range(6):
         image.seek(number)
@@ -44,6 +44,6 @@ def test_what_cannot_be_zoomed_is_refused() -> None:
         next(zoom(model, features, 9, size=SIZE, frames=1))
     pixels = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
     with pytest.raises(ValueError, match="scale 1 only"):
-        list(zoom(pixels, draw(pixels, 1), 9, size=2 * SIZE))  # type: ignore[arg-type]
+        list(zoom(pixels, draw(pixels, 1), 9, size=2 * SIZE))
     with pytest.raises(OutputError, match=r"\.gif, \.webp, \.apng files, not \.mp4"):
         animation([torch.zeros(1, 4, 4)] * 2, ".mp4")

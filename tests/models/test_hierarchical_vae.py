@@ -87,7 +87,7 @@ def test_temperatures_scale_what_each_stage_draws(model: HierarchicalVae) -> Non
             torch.testing.assert_close(step.latents, step.prior.mean)
         first = model.sample(2, [1.0] + [0.0] * (stages - 1))
     deviations = [float((s.latents - s.prior.mean).abs().max()) for s in first.steps]
-    layers = len(model.decoder[0].stages[0].layers)
+    layers = len(model.paths[0].each_stage[0].each_layer)
     assert all(d > 0 for d in deviations[:layers])
     assert all(d == 0 for d in deviations[layers:])
 

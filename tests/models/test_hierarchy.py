@@ -53,7 +53,9 @@ def test_a_stage_mixes_the_features_that_it_names() -> None:
 def test_positions_of_a_stage_with_a_bias_map_differ_without_latents() -> None:
     config = replace(HIERARCHY, bias_resolution=3)
     decoder = TopDown(config, config.top_down)
-    torch.nn.init.normal_(decoder.stages[1].bias)
+    bias = decoder.each_stage[1].bias
+    assert bias is not None
+    torch.nn.init.normal_(bias)
     with torch.no_grad():
         features, _ = decoder.generate(1, [0.0, 0.0])
     assert float(features.std((2, 3)).max()) > 0.1

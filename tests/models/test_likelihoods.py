@@ -117,7 +117,7 @@ def test_gradients_are_finite_where_a_picture_is_most_unlikely(kind: str) -> Non
 
 
 def test_bits_per_dimension_of_a_uniform_byte_are_eight() -> None:
-    assert bits_per_dimension(10 * math.log(256), 10) == pytest.approx(8)
+    assert float(bits_per_dimension(torch.tensor(10 * math.log(256)), 10)) == pytest.approx(8)
 
 
 def test_a_config_names_all_that_is_wrong() -> None:

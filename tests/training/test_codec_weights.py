@@ -213,7 +213,7 @@ def test_a_checkpoint_becomes_a_file_of_weights(
     run(monkeypatch, *arguments, "-o", output)
     weights = find_weights(str(output))
     model = weights.build(CodecModel)
-    assert json.loads(json.dumps(weights._config()))["config"]["groups"] == list(SMALL.groups)
+    assert json.loads(json.dumps(weights.config))["config"]["groups"] == list(SMALL.groups)
     trained = projecting()
     torch.testing.assert_close(model.compressor.patches, trained.patches, atol=2e-3, rtol=1e-2)
     crops = [photo_crop(40, left=150 + 30 * number) for number in (0, 2, 1, 3)]

@@ -79,8 +79,8 @@ def test_roughness_is_zero_without_domains_and_positive_with_them() -> None:
     with torch.no_grad():
         features = model.sample(5).features
         assert bool((roughness(model, features) > 0).all())
-        torch.nn.init.zeros_(model.heads.query.weight)  # type: ignore[union-attr, arg-type]
-        torch.nn.init.zeros_(model.heads.query.bias)  # type: ignore[union-attr, arg-type]
+        torch.nn.init.zeros_(model.heads.query.weight)  # type: ignore[union-attr]
+        torch.nn.init.zeros_(model.heads.query.bias)  # type: ignore[union-attr]
         torch.testing.assert_close(roughness(model, features), torch.zeros(5), atol=1e-4, rtol=0)
 
 

@@ -26,7 +26,7 @@ class Bottleneck(nn.Module):
         self.leave = nn.Conv2d(width, outputs, 1)
         with torch.no_grad():
             self.leave.weight.mul_(gain)
-            self.leave.bias.mul_(gain)
+            self.leave.bias.mul_(gain)  # type: ignore[union-attr]
 
     def forward(self, features: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
         hidden = self.enter(functional.silu(features))

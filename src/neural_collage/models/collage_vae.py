@@ -6,6 +6,7 @@ the parameters of the likelihood, at any scale. With latent auxiliary patches (L
 top-down path draws the patches of each picture.
 """
 
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -56,7 +57,9 @@ class CollageVae(HierarchicalVae):
     ) -> None:
         if problems := _problems(operator, likelihood, hierarchy, latent_patches):
             raise ValueError("; ".join(problems))
-        paths = {"": hierarchy.top_down} | ({"patches.": latent_patches} if latent_patches else {})
+        paths: dict[str, Sequence[DecoderStage]] = {"": hierarchy.top_down}
+        if latent_patches:
+            paths["patches."] = latent_patches
         super().__init__(
             operator.image_size[0],
             likelihood,

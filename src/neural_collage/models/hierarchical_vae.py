@@ -118,6 +118,11 @@ class HierarchicalVae(Pretrained):
         return math.prod(self.picture_shape)
 
     @property
+    def paths(self) -> list[TopDown]:
+        """The top-down paths under their type."""
+        return [path for path in self.decoder if isinstance(path, TopDown)]
+
+    @property
     def decoder_parameters(self) -> int:
         """How many numbers are learned of what is needed to sample."""
         unneeded = [p for n, p in self.named_parameters() if _only_for_encoding(n)]
@@ -138,7 +143,7 @@ class HierarchicalVae(Pretrained):
             )
             raise ValueError(f"pictures must be {expected} (channels, height, width), not {given}")
         seen = self.encoder(picture)
-        return _joined([path.infer(seen) for path in self.decoder])
+        return _joined([path.infer(seen) for path in self.paths])
 
     def bound(self, picture: Float[Tensor, "b c h w"], inference: Inference) -> Bound:
         """The parts of the bound for latents that were inferred."""
@@ -184,19 +189,19 @@ class HierarchicalVae(Pretrained):
 
         Raises ValueError for temperatures that are negative or not as many as stages.
         """
-        several = not isinstance(temperature, (int, float))
-        each = list(temperature) if several else [temperature] * len(self.stages)  # type: ignore[arg-type, list-item]
+        if isinstance(temperature, int | float):
+            temperature = [temperature] * len(self.stages)
+        each = list(temperature)
         if len(each) != len(self.stages) or not all(0 <= t < math.inf for t in each):
             raise ValueError(
                 f"temperature must be 0 or more, one or {len(self.stages)} of "
                 f"{', '.join(self.stages)}, not {temperature}"
             )
         ends, first = [], 0
-        for path in self.decoder:
-            layers = sum(len(stage.layers) for stage in path.stages)
-            own, each_own = latents[first : first + layers], each[: len(path.stages)]
-            ends.append(path.generate(count, each_own, own))
-            each, first = each[len(path.stages) :], first + layers
+        for path in self.paths:
+            own, stages = latents[first : first + path.n_layers], len(path.each_stage)
+            ends.append(path.generate(count, each[:stages], own))
+            each, first = each[stages:], first + path.n_layers
         return _joined(ends)
 
     def reconstruct(

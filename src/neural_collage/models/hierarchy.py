@@ -64,6 +64,16 @@ class TopDown(nn.Module):
         self.width = config.width
         self.stages = nn.ModuleList(_Stage(config, stage, depth) for stage in path)
 
+    @property
+    def each_stage(self) -> list["_Stage"]:
+        """The stages under their type."""
+        return [stage for stage in self.stages if isinstance(stage, _Stage)]
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of all stages."""
+        return sum(len(stage.each_layer) for stage in self.each_stage)
+
     def infer(
         self, seen: Mapping[int, Float[Tensor, "b f _ _"]]
     ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
@@ -87,8 +97,8 @@ class TopDown(nn.Module):
         """
         of_layer = [
             temperature
-            for stage, temperature in zip(self.stages, temperatures, strict=True)
-            for _ in stage.layers
+            for stage, temperature in zip(self.each_stage, temperatures, strict=True)
+            for _ in stage.each_layer
         ]
         done = 0
 
@@ -106,9 +116,9 @@ class TopDown(nn.Module):
         steps: list[Step] = []
         ends: dict[int, Tensor] = {}
         features = next(self.parameters()).new_zeros(())
-        for stage in self.stages:
+        for stage in self.each_stage:
             features = stage.begin(count, ends)
-            for layer in stage.layers:
+            for layer in stage.each_layer:
                 features, step = layer(features, draw)
                 steps.append(step)
             ends[stage.resolution] = features
@@ -129,13 +139,18 @@ class _Stage(nn.Module):
             for _ in range(stage.layers)
         )
 
+    @property
+    def each_layer(self) -> list["_Layer"]:
+        """The layers under their type."""
+        return [layer for layer in self.layers if isinstance(layer, _Layer)]
+
     def begin(self, count: int, ends: Mapping[int, Tensor]) -> Float[Tensor, "b f _ _"]:
         """The learned map, if any, and the enlarged features of an earlier stage, if any."""
         parts: list[Tensor] = []
         if self.bias is not None:
             parts.append(self.bias.expand(count, -1, -1, -1))
         if ends:
-            earlier = ends[self.mix] if self.mix is not None else next(reversed(ends.values()))
+            earlier = ends[self.mix] if self.mix is not None else list(ends.values())[-1]
             parts.append(functional.interpolate(earlier, size=(self.resolution,) * 2))
         if not parts:
             like = next(self.parameters())

@@ -207,6 +207,6 @@ def make_likelihood(config: LikelihoodConfig) -> Likelihood:
     return Bernoulli() if config.kind == "bernoulli" else LogisticMixture(config)
 
 
-def bits_per_dimension(nats: float | Tensor, dimensions: int) -> float | Tensor:
+def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:
     """Nats of a picture as bits per pixel and channel."""
     return nats / (dimensions * math.log(2))

@@ -52,6 +52,7 @@ class Pretrained(
     @property
     def settings(self) -> dict[str, Any]:
         """What config.json says: the arguments of `__init__`, as JSON has them."""
+        assert isinstance(self._hub_mixin_config, dict)
         return self._hub_mixin_config
 
     def save_pretrained(

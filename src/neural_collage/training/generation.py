@@ -72,7 +72,7 @@ class Generation(Task):
             )
         if problems:
             raise ValueError("; ".join(problems))
-        self._stages = [len(path.stages) for path in model.decoder]
+        self._stages = [len(path.each_stage) for path in model.paths]
         self.rate_warmup_steps = rate_warmup_steps
         self.smoothness = smoothness
         self.smoothed = smoothed
@@ -92,7 +92,7 @@ class Generation(Task):
         nats = distortion + rate
         weights = rate_weights(self._stages, self._warmed_up())
         minimised = distortion + (rates * weights.to(rates)).sum()
-        metrics = {
+        metrics: dict[str, Tensor] = {
             "nats": nats,
             "bits_per_dim": bits_per_dimension(nats, self.vae.dimensions),
             "distortion": distortion,
@@ -167,5 +167,7 @@ def smoothly_enlarged(
     """Average interpolation to 2**octaves times the size; averages down to what it was given."""
     for _ in range(octaves):
         padded = functional.pad(parameters, (_REACH,) * 4, mode="replicate")
-        parameters = enlarge(padded.flatten(0, 1)).unflatten(0, parameters.shape[:2])
+        shape = parameters.shape[:2]
+        larger: Tensor = enlarge(padded.flatten(0, 1)).unflatten(0, shape)
+        parameters = larger
     return parameters
