@@ -93,8 +93,9 @@ _used: dict[bytes, Weights] = {}  # by digest: what files of this process may ne
 def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
     """The weights that a user names, known to `weights_of` from now on.
 
-    name: one of `shipped`, models of the package; a safetensors file, or a folder with model.safetensors in it,
-        as `save_pretrained` writes; or "owner/name" on the Hugging Face hub.
+    name: one of `shipped`, models of the package; a safetensors file, or a folder with
+        model.safetensors in it, as `save_pretrained` writes; or "owner/name" on the Hugging Face
+        hub.
 
     Raises:
         CheckpointError: there are none.

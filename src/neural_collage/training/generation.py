@@ -158,7 +158,8 @@ def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]
         expected = model.likelihood.mean(smooth)
         least = model.likelihood.log_prob(smooth, expected)
     found = model.likelihood.log_prob(model.render(features, scale), expected)
-    return (least - found) / scale**2
+    excess: Tensor = (least - found) / scale**2
+    return excess
 
 
 def smoothly_enlarged(
@@ -167,7 +168,5 @@ def smoothly_enlarged(
     """Average interpolation to 2**octaves times the size; averages down to what it was given."""
     for _ in range(octaves):
         padded = functional.pad(parameters, (_REACH,) * 4, mode="replicate")
-        shape = parameters.shape[:2]
-        larger: Tensor = enlarge(padded.flatten(0, 1)).unflatten(0, shape)
-        parameters = larger
+        parameters = enlarge(padded.flatten(0, 1)).unflatten(0, parameters.shape[:2])
     return parameters
