@@ -104,7 +104,7 @@ def in_turns(work: Mapping[str, Callable[[], float]]) -> dict[str, float]:
 def training_step(run: Run, batch_size: int = 64) -> Callable[[], None]:
     """What a training does for each batch, in mixed precision."""
     task = run.experiment.task
-    optimiser = make_optimiser(task.model, OptimiserConfig(learning_rate=0.0))
+    optimiser = make_optimiser(task.model, OptimiserConfig(learning_rate=1e-12))
     batch = torch.rand(batch_size, *run.model.picture_shape).round()
 
     def step() -> None:
