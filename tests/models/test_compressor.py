@@ -18,6 +18,7 @@ from neural_collage.models.compressor import (
     base_step,
     lagrangian,
 )
+from neural_collage.models.principal import cosine_blocks
 from tests.models.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop
 
@@ -56,6 +57,20 @@ def test_it_starts_as_the_projection_on_orthonormal_blocks(level: float) -> None
     error = (decoded - images - CENTRE).unflatten(2, (2, RANGE)).unflatten(-1, (3, RANGE))
     lengths = error.square().sum((1, 3, 5)).sqrt()
     assert 0.2 * step < float(lengths.max()) <= math.sqrt(16) * step / 2 + 1e-4
+
+
+def test_lapped_it_starts_as_exact_as_orthonormal_blocks() -> None:
+    """Every sample of a picture comes back, up to its edges, and errors are no larger."""
+    config = replace(SMALL, groups=(768,), lapped=True)
+    plain, lapped = Compressor(replace(config, lapped=False)).eval(), Compressor(config).eval()
+    images, level = photo_crop(64)[None, :, :48, :32], torch.full((1,), 0.9)
+    blocks, _ = cosine_blocks(images, RANGE, 768, CENTRE)
+    errors = []
+    for compressor in (plain, lapped):
+        compressor.start_from(blocks, torch.ones(768))
+        with torch.no_grad():
+            errors.append(float((compressor(images, level).image - images).square().mean()))
+    assert errors[1] < 1.1 * errors[0] < 0.01
 
 
 def test_what_lies_beside_the_blocks_is_taken_away() -> None:

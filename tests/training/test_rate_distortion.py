@@ -1,5 +1,6 @@
 """The task that trains the neural compressor."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -12,6 +13,7 @@ from neural_collage.core.errors import CheckpointError, ConfigError
 from neural_collage.models.analysis import RANGE
 from neural_collage.models.codec_model import CodecModel
 from neural_collage.models.compressor import CENTRE, CodecConfig, Compressor, lagrangian
+from neural_collage.models.prefilter import lapped_windows, prefiltered
 from neural_collage.models.principal import centred_windows, cosine_blocks, principal_blocks
 from neural_collage.training.codec_weights import weights_file
 from neural_collage.training.ema import Ema
@@ -138,6 +140,17 @@ def test_patches_begin_as_blocks_that_suit_the_data(start: str, tmp_path: Path) 
     assert torch.equal(seen.weights["analysis.linear.weight"], components)
     scales = seen.weights["entropy.log_scale.rungs"]
     assert float((scales[1] - spread.log()).std()) < 0.5  # as they spread, up to limits
+
+
+def test_lapped_patches_begin_overlapped(tmp_path: Path) -> None:
+    model, seen = Compressor(replace(SMALL, lapped=True)), Start()
+    fit(tmp_path, RateDistortion(model, OptimiserConfig()), seen)
+    blocks = seen.weights["analysis.linear.weight"]
+    of_images, _ = cosine_blocks(prefiltered(crops() - CENTRE, RANGE) + CENTRE, RANGE, 16, CENTRE)
+    assert torch.equal(blocks, of_images)
+    assert torch.equal(seen.weights["patches"], lapped_windows(blocks))
+    with pytest.raises(ValueError, match="overlap must be true"):
+        RateDistortion(model, OptimiserConfig(), overlap=False)
 
 
 def test_patches_may_begin_as_those_of_a_checkpoint(tmp_path: Path) -> None:

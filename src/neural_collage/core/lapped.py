@@ -1,10 +1,10 @@
 """Textures of overlapping patches: a constant part of a collage without edges between ranges.
 
 Each range of n pixels has a coefficient for every patch of 2n pixels, centred on the range; the
-patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989), and ranges at the
-edge are their own neighbours. A texture exists
-at the scales that are powers of two: below 1 by averaging, above 1 by average interpolation
-(Donoho 1993), the local interpolation whose averages give back the coarser scale exactly.
+patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989), and what reaches
+beyond the edge is folded back, as if the picture went on as its mirror image. A texture exists at
+the scales that are powers of two: below 1 by averaging, above 1 by average interpolation (Donoho
+1993), the local interpolation whose averages give back the coarser scale exactly.
 """
 
 from collections.abc import Callable
@@ -155,9 +155,9 @@ def synthesise(
 ) -> Float[Tensor, "b c h w"]:
     """The sum of all patches times their coefficients; h and w are ranges of m / 2 pixels.
 
-    Ranges beyond the edge have the coefficients of those at the edge, so that nothing fades there.
-    A patch is four quarters of the size of a range; quarters meet on a grid that lies half a range
-    off the ranges.
+    What reaches beyond the edge is mirrored into the picture, so that nothing fades there. A patch
+    is four quarters of the size of a range; quarters meet on a grid that lies half a range off the
+    ranges.
     """
     b, a, rows, columns = coefficients.shape
     c, n = patches.shape[1], patches.shape[-1] // 2
@@ -167,17 +167,18 @@ def synthesise(
     for v, along in enumerate(quarters.unbind(0)):
         for h, quarter in enumerate(along.unbind(0)):
             part = (by_range @ quarter).view(b, rows, columns, -1)
-            met = met + _repeat_edge(_repeat_edge(part, 1, first=v == 1), 2, first=h == 1)
+            met = met + functional.pad(part, (0, 0, h, 1 - h, v, 1 - v))
     met = met.unflatten(-1, (c, n, n)).permute(0, 3, 1, 4, 2, 5)
     image: Tensor = met.reshape(b, c, (rows + 1) * n, (columns + 1) * n)
-    edge = n // 2
-    return image[..., edge : edge + rows * n, edge : edge + columns * n]
+    return _folded(_folded(image.mT, n // 2).mT, n // 2)
 
 
-def _repeat_edge(parts: Tensor, dim: int, *, first: bool) -> Tensor:
-    """With the first or the last row once more."""
-    edge = parts.narrow(dim, 0 if first else parts.shape[dim] - 1, 1)
-    return torch.cat([edge, parts] if first else [parts, edge], dim)
+def _folded(image: Float[Tensor, "b c h w"], margin: int) -> Float[Tensor, "b c h _"]:
+    """Without the columns of its margins, which are mirrored into it."""
+    inside = image[..., margin:-margin]
+    gap = inside.shape[-1] - 2 * margin
+    before, after = image[..., :margin].flip(-1), image[..., -margin:].flip(-1)
+    return inside + torch.cat([before, image.new_zeros(*image.shape[:-1], gap), after], -1)
 
 
 def enlarged_window(

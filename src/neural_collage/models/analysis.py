@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_collage.models.ladder import Ladder
+from neural_collage.models.prefilter import prefiltered
 
 FINE, RANGE = 8, 16
 """Pixels a side of the cells on which the correction looks at the image, and of ranges."""
@@ -21,14 +22,22 @@ class Analysis(nn.Module):
     """Images to coefficients in units of their quantiser steps.
 
     n_patches: coefficients a range. widths, depths: features and blocks at 8 and at 16 pixels.
-    rungs: of what depends on the quality.
+    rungs: of what depends on the quality. lapped: whether pixels are pre-filtered for the
+    projection, see `prefilter`.
     """
 
     def __init__(
-        self, n_patches: int, widths: tuple[int, int], depths: tuple[int, int], rungs: int
+        self,
+        n_patches: int,
+        widths: tuple[int, int],
+        depths: tuple[int, int],
+        rungs: int,
+        *,
+        lapped: bool = False,
     ) -> None:
         super().__init__()
         fine, coarse = widths
+        self.lapped = lapped
         self.linear = nn.Conv2d(3, n_patches, RANGE, RANGE, bias=False)
         self.stem = nn.Conv2d(3 * FINE**2, fine, 1)
         self.fine = nn.ModuleList(ConditionedBlock(fine, rungs) for _ in range(depths[0]))
@@ -47,7 +56,8 @@ class Analysis(nn.Module):
     ) -> Float[Tensor, "b a rows columns"]:
         """centred: pixels about 0, whole ranges; steps: of each coefficient; level: of quality."""
         with torch.autocast(centred.device.type, enabled=False):
-            projected = self.linear(centred) / steps[..., None, None]
+            blocks = prefiltered(centred, RANGE) if self.lapped else centred
+            projected = self.linear(blocks) / steps[..., None, None]
         cells = functional.pixel_unshuffle(centred, FINE)
         features = self.stem(cells.contiguous(memory_format=torch.channels_last))
         for block in self.fine:

@@ -68,7 +68,7 @@ class CollageVae(HierarchicalVae):
             {"operator": operator, "latent_patches": latent_patches, "key_width": key_width},
         )
         self.operator = CollageOperator(operator, validate=False)
-        self.heads = Heads(hierarchy.width, operator, key_width, own_patches=False)
+        self.heads = Heads(hierarchy.width, operator, key_width, own_patches=False, zero=False)
         self.patches: nn.Module | None = None
         if latent_patches:
             self.patches = _Patches(hierarchy.width, operator)

@@ -18,6 +18,7 @@ from neural_collage.core.lapped import synthesise
 from neural_collage.models.analysis import RANGE, Analysis
 from neural_collage.models.entropy_model import EntropyModel
 from neural_collage.models.ladder import Ladder, level_of
+from neural_collage.models.prefilter import lapped_windows
 from neural_collage.models.pretrained import Pretrained
 from neural_collage.models.principal import centred_windows
 
@@ -42,6 +43,8 @@ class CodecConfig:
         side: Numbers of the hyperprior per 2 x 2 ranges.
         rungs: Qualities at which what depends on quality is learned; between them it is
             interpolated.
+        lapped: Whether the encoder projects pre-filtered pixels, see `prefilter`. Patches then
+            begin overlapped.
     """
 
     groups: tuple[int, ...] = (8, 24, 48, 96, 144)
@@ -50,6 +53,7 @@ class CodecConfig:
     state: int = 128
     side: int = 32
     rungs: int = 6
+    lapped: bool = False
 
     def __post_init__(self) -> None:
         numbers = {
@@ -104,7 +108,9 @@ class Compressor(Pretrained):
         super().__init__(config=config)
         self.config = config
         n = config.n_patches
-        self.analysis = Analysis(n, config.widths, config.depths, config.rungs)
+        self.analysis = Analysis(
+            n, config.widths, config.depths, config.rungs, lapped=config.lapped
+        )
         self.entropy = EntropyModel(config.groups, config.state, config.side, config.rungs)
         self.patches = torch.nn.Parameter(torch.zeros(n, 3, 2 * RANGE, 2 * RANGE))
         self.step_shape = Ladder(config.rungs, torch.zeros(n))
@@ -113,12 +119,18 @@ class Compressor(Pretrained):
 
     @torch.no_grad()
     def start_from(self, components: Float[Tensor, "a 3 n n"], spread: Float[Tensor, " a"]) -> None:
-        """Begin with the projection on orthonormal blocks, of which the coefficients spread so."""
-        self.patches.copy_(centred_windows(components))
+        """Begin with the projection on orthonormal blocks, of which the coefficients spread so.
+
+        Blocks of pre-filtered pixels, if the compressor is lapped.
+        """
+        windows = lapped_windows if self.config.lapped else centred_windows
+        self.patches.copy_(windows(components))
         self.analysis.linear.weight.copy_(components)
+        lengths = self.patches.flatten(1).norm(dim=1)
+        self.step_shape.rungs.copy_(-lengths.clamp_min(1e-3).log().expand_as(self.step_shape.rungs))
         rungs = self.entropy.log_scale.rungs
         level = torch.linspace(0, 1, len(rungs))
-        relative = (spread.clamp_min(1e-3) * _LOGISTIC) / base_step(level)[:, None]
+        relative = (spread.clamp_min(1e-3) * _LOGISTIC) / self.steps(level)
         rungs.copy_(relative.clamp(0.05, 60).log())
 
     def steps(self, level: Float[Tensor, " b"]) -> Float[Tensor, "b a"]:

@@ -59,6 +59,8 @@ class Heads(nn.Module):
     features: f. config: of the operator that the code is for.
     key_width: length of queries and keys.
     own_patches: predict the patches of `patches="given"`; else they come with every call.
+    zero: False for averages and textures that depend on the features from the first step on: what
+        is drawn in the last layers before the heads is otherwise noise to them, and stays unused.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Heads(nn.Module):
         key_width: int = 32,
         *,
         own_patches: bool = True,
+        zero: bool = True,
     ) -> None:
         super().__init__()
         self.config = config
@@ -78,6 +81,10 @@ class Heads(nn.Module):
             nn.Linear(features, len(config.isometry_codes) * key_width) for _ in config.domain_sizes
         )
         self.texture = _zero_linear(features, maps * config.n_patches) if config.n_patches else None
+        if not zero:
+            for head in (self.brightness, self.texture):
+                if head is not None:
+                    head.reset_parameters()
         self.patches: nn.Linear | None = None
         if own_patches and config.patches == "given" and config.n_patches:
             count, channels, size, _ = config.patches_shape

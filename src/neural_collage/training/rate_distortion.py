@@ -13,11 +13,8 @@ from neural_collage.core.errors import CheckpointError, ConfigError
 from neural_collage.models.analysis import RANGE
 from neural_collage.models.codec_model import CodecModel
 from neural_collage.models.compressor import CENTRE, Compressor, lagrangian
-from neural_collage.models.principal import (
-    centred_windows,
-    cosine_blocks,
-    principal_blocks,
-)
+from neural_collage.models.prefilter import prefiltered
+from neural_collage.models.principal import centred_windows, cosine_blocks, principal_blocks
 from neural_collage.training.checkpoint_io import load_weights
 from neural_collage.training.optimiser import OptimiserConfig
 from neural_collage.training.task import Task
@@ -61,6 +58,8 @@ class RateDistortion(Task):
         super().__init__(model, optimiser)
         self.start = start
         self.overlap = overlap
+        if model.config.lapped and not overlap:
+            raise ValueError("a lapped model has patches beyond their ranges: overlap must be true")
         if not overlap:
             self.model.patches.register_hook(_within_ranges)
 
@@ -79,6 +78,8 @@ class RateDistortion(Task):
             return
         loader = data.train_dataloader()
         crops = torch.cat([batch for batch, _ in zip(loader, range(_BATCHES), strict=False)])
+        if self.model.config.lapped:
+            crops = prefiltered(crops - CENTRE, RANGE) + CENTRE
         count = self.model.config.n_patches
         if count > 3 * RANGE**2:
             raise ConfigError(f"{count} patches are more than a block has samples, {3 * RANGE**2}")
