@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.core import lapped
-from neural_collage.core.blocks import Window, pool
+from neural_collage.core.blocks import pool
 from neural_collage.core.lapped import LappedTexture, enlarge, synthesise
 from tests.core.collages import close
 from tests.core.textures import crop, whole_numbers, windows_of

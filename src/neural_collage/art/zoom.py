@@ -1,95 +1,129 @@
-"""An endless way into a sample: frames of one size, each a window of the sample at a larger scale.
+"""An endless way into a picture: frames of one size, each a window of the picture, ever deeper.
 
-Only what a window shows is computed of the last octave (Baharav, Malah & Karnin 1993).
+A picture that is a collage exists at any scale, and a window of it costs what the window shows, not
+what the picture has (Baharav, Malah & Karnin 1993): frame 150 is as cheap as frame 1.
 """
 
-from collections.abc import Iterator, Sequence
-from io import BytesIO
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
 
-import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
-from neural_collage.art.samples import pictures
-from neural_collage.codec.picture import to_pil
-from neural_collage.core.errors import OutputError
-from neural_collage.core.pyramid import output_length
-from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
+from neural_collage.core.errors import CollageError
+from neural_collage.core.pyramid import Region, output_length
+from neural_collage.core.resample import area_resample
 
-ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
-"""Formats of animations, by the endings of files."""
+DEEPEST = 2.0**30
+"""The largest magnification of a zoom; beyond, corners of windows are no exact numbers."""
+
+
+class Scene(Protocol):
+    """What can be looked at: a picture that exists at any scale, window by window."""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels at scale 1."""
+
+    @property
+    def height(self) -> int:
+        """Height in pixels at scale 1."""
+
+    def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "c h w"]:
+        """Pixels in [0, 1]; region: (x, y, width, height) in pixels at that scale."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A window of a picture, in its pixels at scale 1, not necessarily whole ones.
+
+    left, top: its corner. width: how much of the picture it shows.
+    """
+
+    left: float
+    top: float
+    width: float
+
+
+def look(scene: Scene, view: View, width: int, height: int) -> Float[Tensor, "c h w"]:
+    """A view of a scene as width x height pixels, averaged from the octave that is as fine.
+
+    Octaves average down to one another, so views of growing depth change without a jump.
+    """
+    scale = 2.0 ** math.ceil(math.log2(width / view.width) - 1e-9)
+    down, across = output_length(scene.height, scale), output_length(scene.width, scale)
+    extent = view.width * height / width
+    rows = _pixels(view.top, extent, scene.height, down)
+    columns = _pixels(view.left, view.width, scene.width, across)
+    top, left = math.floor(rows[0]), math.floor(columns[0])
+    region = (left, top, math.ceil(columns[1]) - left, math.ceil(rows[1]) - top)
+    return area_resample(
+        scene.decode(scale, region),
+        height,
+        width,
+        (rows[0] - top, rows[1] - top),
+        (columns[0] - left, columns[1] - left),
+    )
 
 
 def zoom(
-    model: HierarchicalVae,
-    features: Features,
-    scale: float,
+    scene: Scene,
     *,
-    frames: int = 60,
-    size: int = 280,
-    soft: bool = False,
+    centre: tuple[float, float] = (0.5, 0.5),
+    factor: float = 100,
+    frames: int = 150,
+    size: tuple[int, int] = (512, 512),
 ) -> Iterator[Float[Tensor, "c h w"]]:
-    """Frames of size x size pixels, from the whole first sample to a window of it at `scale`.
+    """Frames from the whole picture to a window about a point, magnified by `factor`.
 
-    The scale grows by the same factor from frame to frame. The window closes in on an edge, where
-    there is something to see at any scale.
-
-    Raises ValueError if the last scale is not above that of the first frame.
-    """
-    first = tuple(f[:1] for f in features)
-    start = size / model.picture_shape[1]
-    if frames < 2 or not scale > start:
-        raise ValueError(
-            f"a zoom of {size} pixels starts at scale {start:g} and has at least 2 frames: "
-            f"scale {scale:g} must be above, frames ({frames}) at least 2"
-        )
-    y, x = _edge(model, first)
-    for number in range(frames):
-        progress = number / (frames - 1)
-        now = round(start * (scale / start) ** progress * 1024) / 1024
-        whole = [output_length(n, now) for n in model.picture_shape[1:]]
-        left, top = (
-            round(max(0, min(side - size, at * side - size / 2)))
-            for side, at in zip(reversed(whole), (x, y), strict=True)
-        )
-        fits = min(size, *whole)
-        yield from pictures(model, first, now, region=(left, top, fits, fits), soft=soft)
-
-
-def _edge(model: HierarchicalVae, first: Features) -> tuple[float, float]:
-    """Where, as parts of height and width, the picture changes most, near its middle."""
-    shown = next(pictures(model, first, 1, soft=True)).mean(0)
-    height, width = shown.shape
-    change = torch.zeros_like(shown)
-    change[1:-1] += (shown[2:] - shown[:-2]).abs()
-    change[:, 1:-1] += (shown[:, 2:] - shown[:, :-2]).abs()
-    rows = torch.linspace(-1, 1, height)[:, None]
-    columns = torch.linspace(-1, 1, width)
-    wanted = change - 0.25 * (rows.square() + columns.square())
-    row, column = divmod(int(wanted.argmax()), width)
-    return (row + 0.5) / height, (column + 0.5) / width
-
-
-def animation(frames: Sequence[Float[Tensor, "c h w"]], suffix: str, seconds: float = 4.0) -> bytes:
-    """The file of an animation that goes there and back again, for ever.
-
-    suffix: one of `ANIMATIONS`. seconds: there.
+    centre: the point (x, y) as parts of width and height. The magnification grows by the same
+        factor from frame to frame. If the point is too close to an edge, the last window touches
+        the edge.
+    size: width and height of the frames; of the picture as much is seen at first as fits.
 
     Raises:
-        OutputError: of another format.
+        CollageError: a centre outside, a factor below 1 or above `DEEPEST`, no frames, or no size.
     """
-    if suffix.lower() not in ANIMATIONS:
-        raise OutputError(f"animations are {', '.join(ANIMATIONS)} files, not {suffix}")
-    images: list[Image.Image] = [to_pil(frame) for frame in frames]
-    images += images[-2:0:-1]
-    file = BytesIO()
-    images[0].save(
-        file,
-        ANIMATIONS[suffix.lower()],
-        save_all=True,
-        append_images=images[1:],
-        duration=round(1000 * seconds / len(frames)),
-        loop=0,
-    )
-    return file.getvalue()
+    views = path(scene, centre, factor, frames, size)
+    return (look(scene, view, *size) for view in views)
+
+
+def path(
+    scene: Scene, centre: tuple[float, float], factor: float, frames: int, size: tuple[int, int]
+) -> list[View]:
+    """The views of a zoom; arguments and errors as there."""
+    if not all(0 <= part <= 1 for part in centre):
+        raise CollageError(f"centre {centre[0]:g},{centre[1]:g}: give two parts from 0 to 1")
+    if not 1 <= factor <= DEEPEST:
+        raise CollageError(f"a zoom magnifies by 1 to {DEEPEST:g}, not by {factor:g}")
+    if frames < 1 or min(size) < 1:
+        raise CollageError(f"a zoom has frames ({frames}) and pixels ({size[0]} x {size[1]})")
+    aspect = size[1] / size[0]
+    widest = min(float(scene.width), scene.height / aspect)
+    narrowest = widest / factor
+    first = View((scene.width - widest) / 2, (scene.height - widest * aspect) / 2, widest)
+    left = centre[0] * scene.width - narrowest / 2
+    top = centre[1] * scene.height - narrowest * aspect / 2
+    left = min(max(left, 0), scene.width - narrowest)
+    top = min(max(top, 0), scene.height - narrowest * aspect)
+    views = []
+    for number in range(frames):
+        progress = number / max(1, frames - 1) if frames > 1 else 1.0
+        width = widest / factor**progress
+        # corners move on straight lines, so that every window lies between the first and the last
+        near = 1.0 if factor == 1 else (widest - width) / (widest - narrowest)
+        views.append(
+            View(first.left + near * (left - first.left), first.top + near * (top - first.top), width)
+        )
+    return views
+
+
+def _pixels(start: float, length: float, side: int, pixels: int) -> tuple[Fraction, Fraction]:
+    """A span of a side in pixels of another resolution, inside the picture."""
+    ratio = Fraction(pixels, side)
+    low = max(Fraction(start) * ratio, Fraction(0))
+    high = min(Fraction(start + length) * ratio, Fraction(pixels))
+    return low, high

@@ -7,6 +7,8 @@ import typer
 
 from neural_collage.cli import options
 
+_SECONDS = 4  # into a sample, and as many back
+
 
 def sample(
     ctx: typer.Context,
@@ -16,7 +18,7 @@ def sample(
             "--output",
             "-o",
             metavar="FILE",
-            help="A grid of samples, or, ending in .gif, .webp or .apng, a zoom into one.",
+            help="A grid of samples, or, ending in .mp4, .gif, .webp or .apng, a zoom into one.",
             show_default=False,
         ),
     ],
@@ -58,7 +60,7 @@ def sample(
 
     collage sample --seed 3 -o zoom.webp
     """
-    moves = output.suffix.lower() in (".gif", ".webp", ".apng")
+    moves = output.suffix.lower() in (".mp4", ".gif", ".webp", ".apng")
     if scale is not None and not 0 < scale < float("inf"):
         raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
     if count is not None and (count < 1 or (moves and count > 1)):
@@ -68,8 +70,9 @@ def sample(
         typer.echo(f"collage: {output}: exists already: --overwrite replaces it", err=True)
         raise typer.Exit(1)
 
+    from neural_collage.art.movie import movie, there_and_back
     from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
-    from neural_collage.art.zoom import animation, zoom
+    from neural_collage.art.sample_zoom import zoom
     from neural_collage.codec.files import write_atomically
     from neural_collage.codec.picture import image_bytes
     from neural_collage.core.errors import CollageError
@@ -79,8 +82,8 @@ def sample(
     try:
         features = draw(generator, count, temperatures, seed)
         if moves:
-            film = list(zoom(generator, features, scale or 160, frames=frames, soft=soft))
-            data = animation(film, output.suffix)
+            way = zoom(generator, features, scale or 160, frames=frames, soft=soft)
+            data = movie(there_and_back(way), output.suffix, fps=frames / _SECONDS)
         else:
             samples = pictures(generator, features, scale or 1, soft=soft)
             image = grid(samples, count, picture_size(generator, scale or 1))

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from neural_collage.core.blocks import Window
+
 N_ISOMETRIES = 8
 IDENTITY = 0
 
@@ -64,6 +66,21 @@ def source_index(
     source_row = torch.where((isometry & 2).bool(), size - 1 - source_row, source_row)
     source_column = torch.where((isometry & 1).bool(), size - 1 - source_column, source_column)
     return source_row, source_column
+
+
+def source_window(isometry: int, size: int, part: Window) -> Window:
+    """The part of a size x size block that lands on a part of its transform.
+
+    `apply` to that part gives the part of the transform.
+    """
+    top, left, height, width = part
+    if isometry & 4:
+        top, left, height, width = left, top, width, height
+    if isometry & 2:
+        top = size - top - height
+    if isometry & 1:
+        left = size - left - width
+    return Window(top, left, height, width)
 
 
 def source_strides(

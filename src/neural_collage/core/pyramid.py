@@ -15,11 +15,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.core import isometry
 from neural_collage.core.affine import ScaledMap, offset_at
 from neural_collage.core.blocks import Window, pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import Gradient, Picard, Report, Solver, fixed_point
 from neural_collage.core.region import (
+    BlockRead,
+    block_reads,
     offset_at_pixels,
     offset_in_window,
     pixel_map,
@@ -47,8 +50,11 @@ def exact_fraction(scale: float | Fraction) -> Fraction:
 # Pixel coordinates, times the small denominators of scales, are 64-bit integers.
 _LONGEST_SIDE = 1 << 48
 
-# A canvas pixel costs a gather; a single pixel of a window costs the arithmetic of `region`.
-_CANVAS_BARGAIN = 8
+_KEPT_PIXELS = 1 << 22  # of canvases that later windows may need again
+
+# A canvas pixel costs a gather; a single pixel of a window costs the arithmetic of `region`, one of
+# a large block next to nothing more.
+_CANVAS_BARGAIN, _BLOCK_BARGAIN = 8, 1.5
 
 
 def window_of(region: Region | None, height: int, width: int) -> Window:
@@ -162,6 +168,7 @@ class Decoder:
         self._solver = solver or Picard()
         self._gradient = gradient
         self._solved: dict[Fraction, Tensor] = {}
+        self._seen: dict[Fraction, Tensor] = {}
         self.report: Report | None = None  # of the latest solve
 
     def decode(
@@ -181,17 +188,23 @@ class Decoder:
 
     def window(self, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
         """A window of the canvas at an exact scale."""
-        if self._canvas_pays(scale, window.height * window.width):
+        pixels = window.height * window.width
+        by_block = None
+        if not self._canvas_pays(scale, pixels, _BLOCK_BARGAIN):
+            by_block = block_reads(self.collage, scale, window)
+        if by_block is None and self._canvas_pays(scale, pixels, _CANVAS_BARGAIN):
             canvas = self.canvas(scale)
             return canvas[
                 :,
                 window.top : window.top + window.height,
                 window.left : window.left + window.width,
             ]
-        offset = offset_in_window(self.collage, scale, window).flatten(1)
-        pixel = torch.arange(offset.shape[1], device=offset.device)
+        offset = offset_in_window(self.collage, scale, window)
+        if by_block is not None:
+            return self._add_blocks(offset, scale, by_block)
+        pixel = torch.arange(pixels, device=offset.device)
         rows, columns = window.top + pixel // window.width, window.left + pixel % window.width
-        values = self._add_sources(offset, scale, rows, columns)
+        values = self._add_sources(offset.flatten(1), scale, rows, columns)
         return values.view(-1, window.height, window.width)
 
     def canvas(
@@ -204,7 +217,11 @@ class Decoder:
         if scale in self._solved:
             return self._solved[scale]
         if offset is None:
-            offset = offset_at(self.collage, scale)
+            if scale in self._seen:
+                return self._seen[scale]
+            canvas = self.canvas(scale, offset_at(self.collage, scale))
+            self._keep(scale, canvas)
+            return canvas
         if not self.collage.n_sources:
             return offset
         source = self._source(scale, offset)
@@ -216,6 +233,15 @@ class Decoder:
             mapping.step, mapping.offset, self._solver, self._gradient
         )
         return self._solved[scale]
+
+    def _keep(self, scale: Fraction, canvas: Float[Tensor, "c H W"]) -> None:
+        """Keep a canvas for further windows, and earlier ones as far as memory allows."""
+        self._seen[scale] = canvas
+        pixels = 0
+        for seen, kept in reversed(list(self._seen.items())):
+            pixels += kept[0].numel()
+            if pixels > _KEPT_PIXELS:
+                del self._seen[seen]
 
     def _source(self, scale: Fraction, offset: Tensor | None = None) -> Tensor | None:
         """The canvas at scale / pooling, from the coarsest scale that has it; None if none has.
@@ -234,7 +260,7 @@ class Decoder:
         """Values (c, n) of single pixels of the canvas at an exact scale."""
         if not len(rows):
             return self.collage.bias.new_empty(self.collage.channels, 0)
-        if self._canvas_pays(scale, len(rows)):
+        if self._canvas_pays(scale, len(rows), _CANVAS_BARGAIN):
             return _read(self.canvas(scale), rows, columns)
         offset = offset_at_pixels(self.collage, scale, rows, columns)
         return self._add_sources(offset, scale, rows, columns)
@@ -256,16 +282,36 @@ class Decoder:
         reader = reads.nonzero()[:, 1]
         return offset.index_add(1, reader, mapped.weight[:, reads] * values)
 
-    def _canvas_pays(self, scale: Fraction, pixels: int) -> bool:
-        """Whether to compute the whole canvas at a scale for so many pixels of it."""
-        if all(
+    def _add_blocks(
+        self, offset: Float[Tensor, "c h w"], scale: Fraction, reads: list[BlockRead]
+    ) -> Float[Tensor, "c h w"]:
+        """The values of a window, given the constant part of the map there and what it reads."""
+        source_scale = scale / self.collage.pooling
+        whole = None if self.is_exact(source_scale) else self._source(scale)
+        result = offset.clone()
+        for rows, columns, source, code, weight in reads:
+            top, left, height, width = source
+            if whole is None:
+                read = self.window(source_scale, source)
+            else:
+                read = whole[:, top : top + height, left : left + width]
+            part = weight[:, None, None] * isometry.apply(read, code)
+            result[:, rows, columns] = result[:, rows, columns] + part
+        return result
+
+    def _canvas_pays(self, scale: Fraction, pixels: int, bargain: float) -> bool:
+        """Whether to take the whole canvas at a scale for so many pixels of it.
+
+        bargain: what one of them costs by itself, in pixels of a canvas.
+        """
+        if scale in self._seen or all(
             not self.is_exact(scale * factor / self.collage.pooling)
             for factor in _divisors(self.collage.pooling)
         ):
             return True
         partition = self.collage.partition
         area = partition.canvas_height * partition.canvas_width * scale**2
-        return area <= _CANVAS_BARGAIN * pixels
+        return area <= bargain * pixels
 
     def is_exact(self, scale: Fraction) -> bool:
         """Whether all blocks and domain corners are whole pixels at a scale."""

@@ -1,7 +1,9 @@
-"""The collage's map at single pixels: what a window at any depth needs, and nothing else.
+"""The collage's map on windows and single pixels: what a look at any depth needs, and nothing else.
 
 A pixel of range r at scale s reads one pixel of each domain of r at scale s / pooling. Following
 these reads down octave by octave costs the window's pixels per octave, whatever the image's size.
+Deep windows lie in a few ranges, whose rectangles read rectangles; others are followed pixel by
+pixel.
 """
 
 from collections.abc import Iterator
@@ -29,6 +31,20 @@ class PixelMap(NamedTuple):
     rows: Int64[Tensor, "k n"]
     columns: Int64[Tensor, "k n"]
     reads: Bool[Tensor, "k n"]
+
+
+class BlockRead(NamedTuple):
+    """The part of a range in a window, and the rectangle of a domain that it shows.
+
+    rows, columns: of the window. source: of the canvas at scale / pooling, before the isometry.
+    weight: (c or 1,).
+    """
+
+    rows: slice
+    columns: slice
+    source: Window
+    isometry: int
+    weight: Float[Tensor, " cw"]
 
 
 # A block of a window costs three small matrix products, as much as so many single pixels.
@@ -60,6 +76,51 @@ def pixel_map(
     )
 
 
+def block_reads(collage: Collage, scale: Fraction, window: Window) -> list[BlockRead] | None:
+    """What the ranges of a window of the canvas read; None if they are too many for it to pay."""
+    touched = _touched(collage, scale, window)
+    if len(touched) * _PIXELS_PER_BLOCK > window.height * window.width:
+        return None
+    reads = []
+    blocks = scaled(collage.partition.blocks[touched], scale).tolist()
+    domains = scaled(collage.domains[touched], scale / collage.pooling).tolist()
+    codes = collage.isometries[touched].tolist()
+    read = (collage.weights.ne(0).any(0) | collage.weights.requires_grad)[touched].tolist()
+    for number, (y, x, size), corners, isometries, wanted in zip(
+        touched.tolist(), blocks, domains, codes, read, strict=True
+    ):
+        rows = _overlap(y, size, window.top, window.height)
+        columns = _overlap(x, size, window.left, window.width)
+        for k, ((row, column), code) in enumerate(zip(corners, isometries, strict=True)):
+            if wanted[k] and bool(collage.has_room[number]):
+                part = Window(
+                    window.top + rows.start - y,
+                    window.left + columns.start - x,
+                    rows.stop - rows.start,
+                    columns.stop - columns.start,
+                )
+                source = isometry.source_window(code, size, part)
+                source = source._replace(top=source.top + row, left=source.left + column)
+                reads.append(BlockRead(rows, columns, source, code, collage.weights[:, number, k]))
+    return reads
+
+
+def _overlap(start: int, size: int, first: int, length: int) -> slice:
+    """Where start..start + size lies in a window, counted from its `first`."""
+    return slice(max(start - first, 0), min(start + size - first, length))
+
+
+def _touched(collage: Collage, scale: Fraction, window: Window) -> Int64[Tensor, " t"]:
+    """The ranges that a window of the canvas shows."""
+    cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
+    top, left, height, width = window
+    part: Tensor = collage.partition.index_map[
+        top // cell : (top + height - 1) // cell + 1,
+        left // cell : (left + width - 1) // cell + 1,
+    ]
+    return part.unique()
+
+
 def _locate(
     collage: Collage, scale: Fraction, rows: Tensor, columns: Tensor
 ) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
@@ -88,10 +149,7 @@ def _ranges_in_window(collage: Collage, scale: Fraction, window: Window) -> Floa
     if collage.patches is None:
         by_row = collage.partition.index_map[rows // cell]
         return collage.bias[:, by_row[:, columns // cell]]
-    touched = collage.partition.index_map[
-        top // cell : (top + height - 1) // cell + 1,
-        left // cell : (left + width - 1) // cell + 1,
-    ].unique()
+    touched = _touched(collage, scale, window)
     if len(touched) * _PIXELS_PER_BLOCK > height * width:
         grid = torch.meshgrid(rows, columns, indexing="ij")
         flat = _ranges_at_pixels(collage, scale, grid[0].flatten(), grid[1].flatten())
@@ -101,8 +159,7 @@ def _ranges_in_window(collage: Collage, scale: Fraction, window: Window) -> Floa
     result = series.new_empty(collage.channels, height, width)
     blocks = scaled(collage.partition.blocks[touched], scale).tolist()
     for (y, x, size), terms in zip(blocks, series.unbind(1), strict=True):
-        here = slice(max(y - top, 0), min(y + size - top, height))
-        there = slice(max(x - left, 0), min(x + size - left, width))
+        here, there = _overlap(y, size, top, height), _overlap(x, size, left, width)
         basis_row = cosines(p, (rows[here] - y + 0.5).to(series) / size)
         basis_column = cosines(p, (columns[there] - x + 0.5).to(series) / size)
         result[:, here, there] = basis_row @ terms @ basis_column.T

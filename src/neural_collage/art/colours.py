@@ -1,0 +1,40 @@
+"""Pictures as art needs them: three colours, no alpha."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from neural_collage.codec.picture import ImageLike, read_picture
+
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue weigh in luma (ITU-R BT.601)."""
+
+
+def read_colours(image: ImageLike) -> Float[Tensor, "3 h w"]:
+    """Red, green and blue in [0, 1]; what is transparent lies on white.
+
+    Raises:
+        ImageError: the picture cannot be read or used.
+    """
+    pixels = read_picture(image).pixels
+    if len(pixels) in (2, 4):
+        alpha = pixels[-1:]
+        pixels = pixels[:-1] * alpha + (1 - alpha)
+    return pixels.expand(3, -1, -1).contiguous()
+
+
+def luma(pixels: Float[Tensor, "*b 3 h w"]) -> Float[Tensor, "*b h w"]:
+    """The luma of red, green and blue."""
+    weights = torch.tensor(LUMA, dtype=pixels.dtype, device=pixels.device)
+    return (pixels * weights[:, None, None]).sum(-3)
+
+
+def resized(pixels: Float[Tensor, "c h w"], height: int, width: int) -> Float[Tensor, "c H W"]:
+    """Bicubic, without aliasing, kept in [0, 1]."""
+    if pixels.shape[1:] == (height, width):
+        return pixels
+    larger: Tensor = functional.interpolate(
+        pixels[None], (height, width), mode="bicubic", antialias=True
+    )
+    return larger[0].clamp(0, 1)

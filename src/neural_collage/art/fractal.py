@@ -1,0 +1,113 @@
+"""A picture that is a collage of the unit square, stretched to the shape of a photo.
+
+The ranges of a collage are square. Drawn on a square canvas and stretched, they get the shape of
+the photo, and so do the copies of the whole photo that they show.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from neural_collage.core.blocks import Window
+from neural_collage.core.collage import Collage
+from neural_collage.core.errors import CollageError
+from neural_collage.core.pyramid import (
+    Decoder,
+    Region,
+    exact_fraction,
+    output_length,
+    window_of,
+)
+from neural_collage.core.resample import area_resample
+
+
+@dataclass(frozen=True, eq=False)
+class Fractal:
+    """A photo, and a collage that looks like it from afar: a scene for `zoom`.
+
+    collage: of a square canvas.
+    photo: (3, height, width) in [0, 1].
+    strength: the part of the collage in what is shown; the rest is the photo, enlarged.
+    """
+
+    collage: Collage
+    photo: Float[Tensor, "3 h w"]
+    strength: float = 1.0
+
+    @property
+    def width(self) -> int:
+        """Width in pixels at scale 1."""
+        return self.photo.shape[2]
+
+    @property
+    def height(self) -> int:
+        """Height in pixels at scale 1."""
+        return self.photo.shape[1]
+
+    def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "3 h w"]:
+        """Pixels in [0, 1] at any scale.
+
+        region: (x, y, width, height) in pixels at that scale; the cost follows the window.
+
+        Raises CollageError for a scale or a region without pixels.
+        """
+        try:
+            down, across = (
+                output_length(side, exact_fraction(scale)) for side in (self.height, self.width)
+            )
+            window = window_of(region, down, across)
+        except ValueError as error:
+            raise CollageError(str(error)) from error
+        shown = self._collage(window, down, across)
+        if self.strength < 1:
+            shown = torch.lerp(self._photo(window, down, across), shown, self.strength)
+        return shown.clamp(0, 1)
+
+    def _collage(self, window: Window, down: int, across: int) -> Tensor:
+        """A window of the collage stretched to down x across pixels."""
+        side = self.collage.width
+        octave = Fraction(2) ** math.ceil(math.log2(max(down, across) / side) - 1e-9)
+        while not self._decoder.is_exact(octave):
+            octave *= 2
+        pixels = int(side * octave)
+        rows = _span(window.top, window.height, pixels, down)
+        columns = _span(window.left, window.width, pixels, across)
+        top, left = math.floor(rows[0]), math.floor(columns[0])
+        inside = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
+        return area_resample(
+            self._decoder.window(octave, inside),
+            window.height,
+            window.width,
+            (rows[0] - top, rows[1] - top),
+            (columns[0] - left, columns[1] - left),
+        )
+
+    def _photo(self, window: Window, down: int, across: int) -> Tensor:
+        """A window of the photo resized to down x across pixels."""
+        if down <= self.height:
+            rows = _span(window.top, window.height, self.height, down)
+            columns = _span(window.left, window.width, self.width, across)
+            return area_resample(self.photo, window.height, window.width, rows, columns)
+        y = (torch.arange(window.height, dtype=torch.float64) + window.top + 0.5) / down
+        x = (torch.arange(window.width, dtype=torch.float64) + window.left + 0.5) / across
+        y, x = (2 * y - 1).float(), (2 * x - 1).float()
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+        enlarged: Tensor = functional.grid_sample(
+            self.photo[None], grid, mode="bicubic", padding_mode="border", align_corners=False
+        )
+        return enlarged[0]
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        return Decoder(self.collage)
+
+
+def _span(start: int, length: int, pixels: int, shown: int) -> tuple[Fraction, Fraction]:
+    """A span of `shown` pixels in units of others, of which there are `pixels`."""
+    return Fraction(start * pixels, shown), Fraction((start + length) * pixels, shown)
