@@ -1,4 +1,4 @@
-"""A picture that is a collage of the unit square, stretched to the shape of a photo.
+"""A photo and a collage that stands for it, drawn on a canvas that is stretched to its shape.
 
 The ranges of a collage are square. Drawn on a square canvas and stretched, they get the shape of
 the photo, and so do the copies of the whole photo that they show.
@@ -31,7 +31,7 @@ from neural_collage.core.resample import area_resample
 class Fractal:
     """A photo, and a collage that looks like it from afar: a scene for `zoom`.
 
-    collage: of a square canvas.
+    collage: of a canvas of any size and shape; it is stretched over the photo.
     photo: (3, height, width) in [0, 1].
     strength: the part of the collage in what is shown; the rest is the photo, enlarged.
     """
@@ -71,13 +71,15 @@ class Fractal:
 
     def _collage(self, window: Window, down: int, across: int) -> Tensor:
         """A window of the collage stretched to down x across pixels."""
-        side = self.collage.width
-        octave = Fraction(2) ** math.ceil(math.log2(max(down, across) / side) - 1e-9)
-        while not self._decoder.is_exact(octave):
+        height, width = self.collage.height, self.collage.width
+        enlarged = max(down / height, across / width)
+        octave = Fraction(2) ** math.ceil(math.log2(enlarged) - 1e-9)
+        while (
+            not self._decoder.is_exact(octave) or (height * octave * width * octave).denominator > 1
+        ):
             octave *= 2
-        pixels = int(side * octave)
-        rows = _span(window.top, window.height, pixels, down)
-        columns = _span(window.left, window.width, pixels, across)
+        rows = _span(window.top, window.height, int(height * octave), down)
+        columns = _span(window.left, window.width, int(width * octave), across)
         top, left = math.floor(rows[0]), math.floor(columns[0])
         inside = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
         return area_resample(

@@ -146,7 +146,9 @@ class _Fit:
             links = self._choose(small)
         weights, bias = [], []
         for group, blocks in zip(self.partition.groups, self.wanted, strict=True):
-            wanted = blocks[:, group.grid_rows * _across(self.canvas, group.size) + group.grid_columns]
+            wanted = blocks[
+                :, group.grid_rows * _across(self.canvas, group.size) + group.grid_columns
+            ]
             domains = _read(
                 small,
                 links.corners[group.ranges] // self.pooling,
@@ -174,7 +176,9 @@ class _Fit:
             at = group.grid_rows * _across(self.canvas, group.size) + group.grid_columns
             places = torch.arange(0, small.shape[1] - group.size + 1, max(1, group.size // 2))
             where = torch.cartesian_prod(places, places)
-            turned = torch.cat([_read(small, where, code.expand(len(where)), group.size) for code in codes], 1)
+            turned = torch.cat(
+                [_read(small, where, code.expand(len(where)), group.size) for code in codes], 1
+            )
             best = most_alike(luma(blocks[:, at].movedim(0, 1)), luma(turned.movedim(0, 1)))
             corners.append(where[best % len(where)] * self.pooling)
             isometries.append(codes[best // len(where)])

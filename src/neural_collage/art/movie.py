@@ -55,9 +55,7 @@ def _animation(frames: Iterable[Float[Tensor, "c h w"]], kind: str, fps: float) 
     images = (to_pil(frame) for frame in frames)
     file = BytesIO()
     first = _first(images)
-    first.save(
-        file, kind, save_all=True, append_images=images, duration=round(1000 / fps), loop=0
-    )
+    first.save(file, kind, save_all=True, append_images=images, duration=round(1000 / fps), loop=0)
     return file.getvalue()
 
 

@@ -116,7 +116,9 @@ def path(
         # corners move on straight lines, so that every window lies between the first and the last
         near = 1.0 if factor == 1 else (widest - width) / (widest - narrowest)
         views.append(
-            View(first.left + near * (left - first.left), first.top + near * (top - first.top), width)
+            View(
+                first.left + near * (left - first.left), first.top + near * (top - first.top), width
+            )
         )
     return views
 

@@ -1,0 +1,142 @@
+"""Fractals and styles by a network: a neural collage that is fitted to a single picture.
+
+As Poli et al. 2022 (arXiv 2204.07673, "fractal art") make theirs: an encoder predicts the parameters
+of a collage operator from the picture, and is trained until the fixed point is the picture. Its
+sources are the whole picture, reduced, or the picture's own domains and the patches of a style.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from neural_collage.art.colours import read_colours, resized
+from neural_collage.art.fractal import Fractal
+from neural_collage.codec.picture import ImageLike
+from neural_collage.core.collage import Collage
+from neural_collage.core.errors import CollageError
+from neural_collage.models.encoder import EncoderConfig
+from neural_collage.models.neural_collage import NeuralCollage
+from neural_collage.models.operator_config import OperatorConfig
+
+RANGE = 16
+"""Pixels across a range."""
+_PULL = 0.1  # what a contrast below the least one costs, against the squared error
+_WARM_UP = 20
+
+
+class Progress(NamedTuple):
+    """Where a fit is.
+
+    step, steps: done, and to do in all. psnr: of the picture against the photo, in dB.
+    """
+
+    step: int
+    steps: int
+    psnr: float
+
+
+def learn_fractal(
+    image: ImageLike,
+    tiles: int = 16,
+    contrast: float = 0.4,
+    steps: int = 200,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Fractal:
+    """A picture as a collage of copies of itself that a network predicts.
+
+    tiles: across, 2 to 64. contrast: of a copy, which the network is drawn to, 0 to 0.8.
+    steps: of gradient descent. The same arguments give the same picture on the same machine.
+
+    Raises:
+        ImageError: the picture cannot be read or used.
+        CollageError: an argument is out of its range.
+    """
+    if not 2 <= tiles <= 64 or not 0 <= contrast <= 0.8:
+        raise CollageError(
+            f"tiles must be 2 to 64 and contrast 0 to 0.8, not {tiles} and {contrast:g}"
+        )
+    photo = read_colours(image)
+    side = tiles * RANGE
+    operator = OperatorConfig(
+        image_size=(side, side), range_size=RANGE, domain_sizes=(side,), per_channel=True
+    )
+    fitted = _fit(resized(photo, side, side), operator, None, contrast, steps, seed, progress)
+    return Fractal(fitted, photo)
+
+
+def learn_style(
+    content: ImageLike,
+    style: ImageLike,
+    ranges: int = 24,
+    patches: int = 96,
+    steps: int = 200,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+) -> Fractal:
+    """A picture as a collage of its own domains and of patches of another one.
+
+    ranges: across, 2 to 64. patches: that are cut from the style, 1 to 1024.
+
+    Raises:
+        ImageError: a picture cannot be read or used.
+        CollageError: an argument is out of its range.
+    """
+    if not 2 <= ranges <= 64 or not 1 <= patches <= 1024:
+        raise CollageError(
+            f"ranges must be 2 to 64 and patches 1 to 1024, not {ranges} and {patches}"
+        )
+    photo, painted = read_colours(content), read_colours(style)
+    across = math.ceil(math.sqrt(patches))
+    source = resized(painted, across * RANGE, across * RANGE)
+    side = ranges * RANGE
+    operator = OperatorConfig(
+        image_size=(side, side),
+        range_size=RANGE,
+        domain_sizes=(2 * RANGE,),
+        patches="style",
+        n_patches=patches,
+    )
+    canvas = resized(photo, side, side)
+    return Fractal(_fit(canvas, operator, source, 0, steps, seed, progress), photo)
+
+
+def _fit(
+    canvas: Float[Tensor, "3 n n"],
+    operator: OperatorConfig,
+    style: Float[Tensor, "3 m m"] | None,
+    contrast: float,
+    steps: int,
+    seed: int,
+    progress: Callable[[Progress], None] | None,
+) -> Collage:
+    if not 1 <= steps <= 100_000:
+        raise CollageError(f"steps must be 1 to 100000, not {steps}")
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        model = NeuralCollage(operator, EncoderConfig(width=64, depth=2), style=style)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min(1, (step + 1) / _WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2,
+    )
+    image = canvas[None]
+    for step in range(steps):
+        code = model.encode(image)
+        error = functional.mse_loss(model.decode(code), image)
+        low = functional.relu(contrast - code.weights[..., : operator.n_own])
+        loss = error + _PULL * low.square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rate.step()
+        if progress is not None:
+            progress(Progress(step + 1, steps, -10 * math.log10(max(float(error), 1e-10))))
+    with torch.no_grad():
+        code = model.encode(image)
+        return model.operator.collages(code.weights, code.bias, code.patches)[0]
