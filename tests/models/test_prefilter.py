@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from neural_collage.core.lapped import synthesise
+from neural_collage.core.resample import orthonormal_cosines
 from neural_collage.models import prefilter
 from neural_collage.models.prefilter import lapped_windows, prefiltered
 from neural_collage.models.principal import cosine_blocks
@@ -53,7 +54,7 @@ def test_the_coding_gain_is_what_is_said() -> None:
     """Decibels of an AR(0.95) source above its samples, for blocks of 16."""
     distance = (torch.arange(48)[:, None] - torch.arange(48)).abs()
     covariance = 0.95 ** distance.double()
-    waves = prefilter._cosines(16, 0)
+    waves = orthonormal_cosines(16)
     filtered = prefilter._along_rows(torch.eye(48).double(), 16)  # a column for each pixel
     analysis = waves @ filtered.T[16:32]
     forward = torch.zeros(1, 1, 16, 16, dtype=torch.float64)

@@ -1,7 +1,7 @@
 """Pictures made of small copies of themselves.
 
-Every tile is a range of a collage whose domains are the whole picture, or large parts of it (Poli et
-al. 2022, arXiv 2204.07673, "fractal art"). From afar the tiles have the averages and, as far as
+Every tile is a range of a collage whose domains are the whole picture, or large parts of it (Poli
+et al. 2022, arXiv 2204.07673, "fractal art"). From afar the tiles have the averages and, as far as
 copies can, the details of the photo; from near each is the picture, made of tiles again.
 """
 
@@ -64,7 +64,7 @@ class Tiling:
             problems.append(f"tiles across must be 2 to 512, not {self.tiles}")
         if self.domains not in DOMAINS:
             problems.append(f"domains must be one of {', '.join(map(str, DOMAINS))}")
-        elif self.tiles % self.parts or self.tiles <= self.parts:
+        elif self.parts > 1 and (self.tiles % self.parts or self.tiles <= self.parts):
             problems.append(f"tiles across must be a multiple of {self.parts} above it")
         if not 0 <= self.contrast <= BOUND:
             problems.append(f"contrast must be 0 to {BOUND}, not {self.contrast:g}")
@@ -81,7 +81,7 @@ class Tiling:
 
 def fractalize(
     image: ImageLike,
-    tiling: Tiling = Tiling(),  # noqa: B008 - frozen
+    tiling: Tiling = Tiling(),
     progress: Callable[[int, int], None] | None = None,
 ) -> Fractal:
     """A picture as a collage of small copies of itself.
@@ -113,7 +113,7 @@ def fractalize(
 
 
 def tile_size(photo: Float[Tensor, "3 h w"], tiles: int) -> int:
-    """Pixels across a tile at scale 1: a power of two, so that the canvas has the photo's detail."""
+    """Pixels across a tile at scale 1: a power of two; the canvas then has the photo's detail."""
     size = 4
     while size * tiles < max(photo.shape[1:]) and size < _LARGEST_TILE:
         size *= 2

@@ -7,6 +7,7 @@ sources are the whole picture, reduced, or the picture's own domains and the pat
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -17,16 +18,19 @@ from torch.nn import functional
 from neural_collage.art.colours import read_colours, resized
 from neural_collage.art.fractal import Fractal
 from neural_collage.codec.picture import ImageLike
+from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import CollageError
 from neural_collage.models.encoder import EncoderConfig
 from neural_collage.models.neural_collage import NeuralCollage
 from neural_collage.models.operator_config import OperatorConfig
 
-RANGE = 16
+RANGE = 8
 """Pixels across a range."""
 _PULL = 0.1  # what a contrast below the least one costs, against the squared error
 _WARM_UP = 20
+_KEPT = 4  # domains of a range
+_ROUNDS = 8  # of bringing averages back
 
 
 class Progress(NamedTuple):
@@ -42,7 +46,7 @@ class Progress(NamedTuple):
 
 def learn_fractal(
     image: ImageLike,
-    tiles: int = 16,
+    tiles: int = 32,
     contrast: float = 0.4,
     steps: int = 200,
     seed: int = 0,
@@ -73,7 +77,7 @@ def learn_fractal(
 def learn_style(
     content: ImageLike,
     style: ImageLike,
-    ranges: int = 24,
+    ranges: int = 32,
     patches: int = 96,
     steps: int = 200,
     seed: int = 0,
@@ -136,7 +140,30 @@ def _fit(
         optimiser.step()
         rate.step()
         if progress is not None:
-            progress(Progress(step + 1, steps, -10 * math.log10(max(float(error), 1e-10))))
+            psnr = -10 * math.log10(max(float(error.detach()), 1e-10))
+            progress(Progress(step + 1, steps, psnr))
     with torch.no_grad():
         code = model.encode(image)
-        return model.operator.collages(code.weights, code.bias, code.patches)[0]
+        (collage,) = model.operator.collages(code.weights, code.bias, code.patches)
+        return sparse(collage, _KEPT)
+
+
+def sparse(collage: Collage, kept: int) -> Collage:
+    """The collage with the `kept` strongest domains of each range, and the averages it had.
+
+    A window costs what the domains of its ranges are.
+    """
+    if collage.n_sources <= kept:
+        return collage
+    strongest = collage.weights.abs().amax(0).topk(kept, 1).indices
+    averages = pool(collage.decode(), int(collage.partition.blocks[0, 2])).flatten(1)
+    fewer = replace(
+        collage,
+        domains=collage.domains.gather(1, strongest[..., None].expand(-1, -1, 2)),
+        isometries=collage.isometries.gather(1, strongest),
+        weights=collage.weights.gather(2, strongest.expand(len(collage.weights), -1, -1)),
+    )
+    for _ in range(_ROUNDS):
+        now = pool(fewer.decode(), int(collage.partition.blocks[0, 2])).flatten(1)
+        fewer = replace(fewer, bias=fewer.bias + averages - now)
+    return fewer

@@ -73,7 +73,7 @@ class Style:
 def stylize(
     content: ImageLike,
     style: ImageLike,
-    how: Style = Style(),  # noqa: B008 - frozen
+    how: Style = Style(),
     progress: Callable[[int, int], None] | None = None,
 ) -> Fractal:
     """The content, rebuilt from patches of the style: a picture at any scale.

@@ -9,12 +9,15 @@ import typer
 from typer.core import TyperGroup
 
 import neural_collage
-from neural_collage.cli import benchmark
+from neural_collage.cli import benchmark, restore
 from neural_collage.cli.compress import compress
 from neural_collage.cli.decompress import decompress
+from neural_collage.cli.fractalize import fractalize
 from neural_collage.cli.info import info
 from neural_collage.cli.sample import sample
+from neural_collage.cli.stylize import stylize
 from neural_collage.cli.train import PASS_ON, evaluate, train
+from neural_collage.cli.zoom import converge, zoom
 
 
 class _Commands(TyperGroup):
@@ -46,6 +49,11 @@ app = typer.Typer(
 app.command()(compress)
 app.command()(decompress)
 app.command()(info)
+app.command()(fractalize)
+app.command()(stylize)
+app.command()(zoom)
+app.command()(converge)
+app.add_typer(restore.app, name="restore")
 app.command()(sample)
 app.command(context_settings=PASS_ON)(train)
 app.command(context_settings=PASS_ON)(evaluate)

@@ -71,8 +71,8 @@ def sample(
         raise typer.Exit(1)
 
     from neural_collage.art.movie import movie, there_and_back
-    from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
     from neural_collage.art.sample_zoom import zoom
+    from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
     from neural_collage.codec.files import write_atomically
     from neural_collage.codec.picture import image_bytes
     from neural_collage.core.errors import CollageError

@@ -111,3 +111,10 @@ def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor,
 @torch.inference_mode(False)  # what is kept shall serve training, too
 def _resize_matrix(n_in: int, n_out: int) -> Float[Tensor, "n_out n_in"]:
     return cosine_cells(n_in, n_out) @ cosine_coefficients(n_in)
+
+
+def orthonormal_cosines(size: int, offset: float = 0) -> Float[Tensor, "n n"]:
+    """The cosine transform of type II (offset 0) or IV (1/2), a row for each wave (float64)."""
+    position = torch.arange(size, dtype=torch.float64) + 0.5
+    waves = torch.cos(math.pi / size * (torch.arange(size)[:, None] + offset) * position)
+    return waves / waves.norm(dim=1, keepdim=True)

@@ -7,12 +7,13 @@ decoder, the blocks of that transform become patches of twice their size that fa
 their windows, post-filtered. The two are each other's inverse.
 """
 
-import math
 from functools import cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from neural_collage.core.resample import orthonormal_cosines
 
 STRETCH = 1.5
 """How much the slope across an edge is enlarged before the transform; 1 keeps patches orthonormal.
@@ -55,13 +56,12 @@ def _filters(size: int) -> tuple[Float[Tensor, "n n"], Float[Tensor, "n n"]]:
     butterfly = torch.cat([torch.cat([same, turned], 1), torch.cat([turned, -same], 1)])
     stretch = torch.ones(half, dtype=torch.float64)
     stretch[0] = STRETCH
-    rotation = turned @ _cosines(half, 0).mT @ torch.diag(stretch) @ _cosines(half, 0.5) @ turned
+    rotation = (
+        turned
+        @ orthonormal_cosines(half).mT
+        @ torch.diag(stretch)
+        @ orthonormal_cosines(half, 0.5)
+        @ turned
+    )
     forward = butterfly @ torch.block_diag(same, rotation) @ butterfly / 2
     return forward, torch.linalg.inv(forward)
-
-
-def _cosines(size: int, offset: float) -> Float[Tensor, "n n"]:
-    """The orthonormal cosine transform of type II (offset 0) or IV (1/2), a row for each wave."""
-    position = torch.arange(size, dtype=torch.float64) + 0.5
-    waves = torch.cos(math.pi / size * (torch.arange(size)[:, None] + offset) * position)
-    return waves / waves.norm(dim=1, keepdim=True)

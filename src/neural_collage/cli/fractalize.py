@@ -1,0 +1,67 @@
+"""`collage fractalize`: a picture made of small copies of itself."""
+
+from typing import Annotated
+
+import typer
+
+from neural_collage.cli import artwork, options
+
+
+def fractalize(
+    image: artwork.Picture,
+    output: artwork.Output,
+    tiles: Annotated[
+        int, typer.Option(metavar="N", help="Tiles across, and as many down: 2 to 512.")
+    ] = 64,
+    domains: Annotated[
+        int, typer.Option(metavar="1|9|49", help="What copies show: the whole, or parts of it.")
+    ] = 1,
+    isometries: Annotated[
+        bool, typer.Option("--isometries", help="Let copies be turned and mirrored.")
+    ] = False,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Larger tiles in plain parts, smaller in others.")
+    ] = False,
+    contrast: Annotated[
+        float, typer.Option(metavar="C", help="Least contrast of a copy, 0 to 0.9.")
+    ] = 0.5,
+    strength: Annotated[
+        float, typer.Option(metavar="S", help="From the photo (0) to the pure fractal (1).")
+    ] = 1.0,
+    network: Annotated[
+        bool,
+        typer.Option("--network", help="Let a network find the collage (at most 64 tiles)."),
+    ] = False,
+    steps: Annotated[int, typer.Option(metavar="N", help="Of the network's training.")] = 200,
+    scale: artwork.Scale = 1.0,
+    center: artwork.Center = "0.5,0.5",
+    factor: artwork.Factor = 64,
+    seconds: artwork.Seconds = 5,
+    fps: artwork.Fps = 30,
+    size: artwork.Size = "512",
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Make a picture of small copies of itself; as a movie, dive into it.
+
+    collage fractalize photo.jpg -o fractal.png
+
+    collage fractalize photo.jpg --tiles 48 --factor 2304 -o dive.mp4
+    """
+    zoom = artwork.Zoom(center, factor, seconds, fps, size)
+    artwork.check_output(output, overwrite)
+
+    from dataclasses import replace
+
+    from neural_collage.art import fractalize as art
+    from neural_collage.art.learned import learn_fractal
+
+    tiling = art.Tiling(tiles, domains, isometries, adaptive, contrast, strength)
+    with artwork.shown("fitting") as progress:
+        if network:
+            scene = learn_fractal(
+                image, tiles, contrast, steps, progress=lambda now: progress(now.step, now.steps)
+            )
+            scene = replace(scene, strength=strength)
+        else:
+            scene = art.fractalize(image, tiling, progress)
+    artwork.write_scene(scene, output, scale, zoom)

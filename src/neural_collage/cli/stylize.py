@@ -1,0 +1,59 @@
+"""`collage stylize`: a picture painted with the patches of another one."""
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from neural_collage.cli import artwork, options
+
+
+def stylize(
+    image: artwork.Picture,
+    style: Annotated[Path, typer.Argument(metavar="STYLE", show_default=False)],
+    output: artwork.Output,
+    patch: Annotated[
+        int,
+        typer.Option(metavar="4|8|16|32", help="Pixels across a range; patches are twice that."),
+    ] = 8,
+    sources: Annotated[int, typer.Option(metavar="N", help="Patches of a range, 1 to 8.")] = 2,
+    strength: Annotated[
+        float, typer.Option(metavar="S", help="From the photo's own detail (0) to the style's (1).")
+    ] = 0.5,
+    own: Annotated[
+        float, typer.Option(metavar="W", help="Weight of the picture's own domains, 0 to 0.9.")
+    ] = 0.0,
+    colours: Annotated[
+        str, typer.Option("--colors", "--colours", metavar="content|style", help="Whose colours.")
+    ] = "content",
+    network: Annotated[
+        bool, typer.Option("--network", help="Let a network find the collage.")
+    ] = False,
+    steps: Annotated[int, typer.Option(metavar="N", help="Of the network's training.")] = 200,
+    scale: artwork.Scale = 1.0,
+    center: artwork.Center = "0.5,0.5",
+    factor: artwork.Factor = 16,
+    seconds: artwork.Seconds = 5,
+    fps: artwork.Fps = 30,
+    size: artwork.Size = "512",
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Paint IMAGE with the patches of STYLE.
+
+    collage stylize photo.jpg painting.jpg -o painted.png
+    """
+    zoom = artwork.Zoom(center, factor, seconds, fps, size)
+    artwork.check_output(output, overwrite)
+
+    from neural_collage.art import stylize as art
+    from neural_collage.art.learned import learn_style
+
+    how = art.Style(patch, sources, strength, own, cast("art.Colours", colours))
+    with artwork.shown("painting") as progress:
+        if network:
+            scene = learn_style(
+                image, style, steps=steps, progress=lambda now: progress(now.step, now.steps)
+            )
+        else:
+            scene = art.stylize(image, style, how, progress)
+    artwork.write_scene(scene, output, scale, zoom)
