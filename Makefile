@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 PHOTO ?=
+WEB := src/neural_collage/web
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CODE := src tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tutorial test lint format types check clean
+.PHONY: help demo tutorial studio test lint format types check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -18,6 +19,9 @@ demo: .venv/.installed-demo ## compress a photo (PHOTO=path, else the astronaut)
 tutorial: .venv/.installed-demo ## train a small neural collage for a minute, write tutorial/
 	$(BIN)/python examples/tutorial.py
 
+studio: .venv/.installed-studio $(WEB)/static/openseadragon ## open the studio in a browser
+	$(BIN)/collage studio
+
 test: lint types check ## lint, types and tests: what CI runs
 
 lint: .venv/.installed-dev ## ruff: lint and format, nothing changed
@@ -27,7 +31,7 @@ lint: .venv/.installed-dev ## ruff: lint and format, nothing changed
 types: .venv/.installed-dev ## mypy, strict
 	$(BIN)/mypy
 
-check: .venv/.installed-dev ## the tests alone
+check: .venv/.installed-dev $(WEB)/static/openseadragon ## the tests alone
 	$(BIN)/python -m pytest -n 2
 
 format: .venv/.installed-dev ## let ruff rewrite the code
@@ -45,3 +49,11 @@ clean: ## remove the environment, caches and what the demo wrote
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable '.[$(EXTRAS)]'
 	@touch $@
+
+# What the studio's viewer needs from the npm registry; with it, it goes into the wheel.
+$(WEB)/static/openseadragon: $(WEB)/package-lock.json
+	npm ci --silent --prefix $(WEB)
+	rm -rf $@
+	mkdir -p $(WEB)/static
+	cp -r $(WEB)/node_modules/openseadragon/build/openseadragon $@
+	rm -rf $(WEB)/node_modules

@@ -1,8 +1,9 @@
 """Fractals and styles by a network: a neural collage that is fitted to a single picture.
 
-As Poli et al. 2022 (arXiv 2204.07673, "fractal art") make theirs: an encoder predicts the parameters
-of a collage operator from the picture, and is trained until the fixed point is the picture. Its
-sources are the whole picture, reduced, or the picture's own domains and the patches of a style.
+As Poli et al. 2022 (arXiv 2204.07673, "fractal art") make theirs: an encoder predicts the
+parameters of a collage operator from the picture, and is trained until the fixed point is the
+picture. Its sources are the whole picture, reduced, or the picture's own domains and the patches of
+a style.
 """
 
 import math

@@ -1,9 +1,9 @@
 """A photo painted with the patches of another picture.
 
-The constant part of the collage is a lapped texture (see `core.lapped`) of patches that are cut from
-the style; they overlap and fade into each other. Which patches a range takes, and how much of them,
-is a sparse fit in closed form (matching pursuit, Mallat & Zhang 1993). Domains of the picture itself
-may take part, so that strokes go on below the pixels of the photo.
+The constant part of the collage is a lapped texture (see `core.lapped`) of patches that are cut
+from the style; they overlap and fade into each other. Which patches a range takes, and how much of
+them, is a sparse fit in closed form (matching pursuit, Mallat & Zhang 1993). Domains of the picture
+itself may take part, so that strokes go on below the pixels of the photo.
 """
 
 import math

@@ -15,6 +15,7 @@ from neural_collage.cli.decompress import decompress
 from neural_collage.cli.fractalize import fractalize
 from neural_collage.cli.info import info
 from neural_collage.cli.sample import sample
+from neural_collage.cli.studio import studio
 from neural_collage.cli.stylize import stylize
 from neural_collage.cli.train import PASS_ON, evaluate, train
 from neural_collage.cli.zoom import converge, zoom
@@ -55,6 +56,7 @@ app.command()(zoom)
 app.command()(converge)
 app.add_typer(restore.app, name="restore")
 app.command()(sample)
+app.command()(studio)
 app.command(context_settings=PASS_ON)(train)
 app.command(context_settings=PASS_ON)(evaluate)
 app.add_typer(benchmark.app, name="benchmark")

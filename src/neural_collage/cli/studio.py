@@ -1,0 +1,36 @@
+"""`collage studio`: the library in a browser, on this machine."""
+
+from typing import Annotated
+
+import typer
+
+
+def studio(
+    host: Annotated[str, typer.Option(metavar="H", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="P", help="Port to listen at.")] = 7860,
+) -> None:
+    """Open the studio: compress, zoom, fractalize, stylize, restore and sample in a browser."""
+    if not 1 <= port <= 65535:
+        raise typer.BadParameter(f"--port {port}: give 1 to 65535")
+
+    import socket
+
+    from neural_collage.core.errors import CollageError
+    from neural_collage.web.app import serve
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CollageError(
+                f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port"
+            ) from error
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        typer.echo(
+            f"collage: warning: everybody who reaches {host} can use this machine: there are no "
+            "passwords",
+            err=True,
+        )
+    typer.echo(f"Collage studio at http://{host}:{port} (Ctrl-C ends it)")
+    serve(host, port)

@@ -1,0 +1,1 @@
+"""The studio: the library in a browser, on this machine alone."""

@@ -1,0 +1,209 @@
+"""Pages on which pictures are made: of themselves, of others, of nothing."""
+
+from dataclasses import replace
+
+import gradio
+
+from neural_collage.art.fractalize import Tiling, fractalize
+from neural_collage.art.learned import learn_fractal, learn_style
+from neural_collage.art.movie import movie
+from neural_collage.art.samples import (
+    GENERATORS,
+    draw,
+    grid,
+    load_generator,
+    picture_size,
+    pictures,
+)
+from neural_collage.art.stylize import Style, stylize
+from neural_collage.art.zoom import Scene, zoom
+from neural_collage.codec.picture import image_bytes, to_pil
+from neural_collage.core.errors import CheckpointError
+from neural_collage.web.pressing import viewer
+from neural_collage.web.sessions import Sessions
+from neural_collage.web.work import explained, telling, uploaded
+
+_SECONDS, _FPS, _DEPTH, _SIDE = 4, 24, 4096, 360  # of movies
+
+
+def fractalize_page(sessions: Sessions) -> None:
+    """A picture made of small copies of itself."""
+    with gradio.Row():
+        with gradio.Column(scale=1, min_width=280):
+            image = gradio.Image(type="filepath", label="Picture", sources=["upload", "clipboard"])
+            tiles = gradio.Slider(4, 128, 64, step=4, label="Tiles across")
+            contrast = gradio.Slider(0, 0.9, 0.5, step=0.05, label="Contrast of copies")
+            strength = gradio.Slider(0, 1, 1, step=0.05, label="From photo to fractal")
+            with gradio.Accordion("More", open=False):
+                domains = gradio.Radio([1, 9, 49], value=1, label="What copies show (1: the whole)")
+                turned = gradio.Checkbox(label="Turned and mirrored copies")
+                adaptive = gradio.Checkbox(label="Larger tiles where it is plain")
+                network = gradio.Checkbox(label="By a network (32 tiles, slower)")
+            go, stop = _buttons("Fractalize")
+        with gradio.Column(scale=2, min_width=320):
+            picture = gradio.Image(
+                label="Fractal", type="filepath", format="png", interactive=False
+            )
+            look = gradio.HTML(elem_classes="viewer")
+            film, made = _movie_button()
+
+    @explained
+    def make(
+        path: str | None,
+        tiles: int,
+        contrast: float,
+        strength: float,
+        domains: int,
+        turned: bool,
+        adaptive: bool,
+        network: bool,
+        request: gradio.Request,
+        progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - gradio's way
+    ) -> tuple[object, ...]:
+        owner = request.session_hash or ""
+        file = uploaded(sessions, owner, path)
+        told = telling(sessions, owner, progress, "fitting copies")
+        if network:
+            scene = learn_fractal(
+                file,
+                32,
+                min(contrast, 0.8),
+                progress=lambda now: told(now.step, now.steps),
+            )
+            scene = replace(scene, strength=strength)
+        else:
+            tiling = Tiling(int(tiles), int(domains), turned, adaptive, contrast, strength)
+            scene = fractalize(file, tiling, told)
+        return _shown(sessions, owner, scene, f"{file.stem}-fractal.png")
+
+    token = gradio.State("")
+    values = [image, tiles, contrast, strength, domains, turned, adaptive, network]
+    go.click(make, values, [picture, look, token])
+    _connect(sessions, stop, film, made, token)
+
+
+def stylize_page(sessions: Sessions) -> None:
+    """A picture painted with the patches of another one."""
+    with gradio.Row():
+        with gradio.Column(scale=1, min_width=280):
+            image = gradio.Image(type="filepath", label="Picture", sources=["upload", "clipboard"])
+            style = gradio.Image(type="filepath", label="Style", sources=["upload", "clipboard"])
+            size = gradio.Radio([4, 8, 16, 32], value=8, label="Pixels across a stroke")
+            strength = gradio.Slider(0, 1, 0.5, step=0.05, label="Strength of the style")
+            own = gradio.Slider(0, 0.9, 0, step=0.05, label="Weight of its own domains")
+            colours = gradio.Radio(["content", "style"], value="content", label="Colours of")
+            network = gradio.Checkbox(label="By a network (slower)")
+            go, stop = _buttons("Stylize")
+        with gradio.Column(scale=2, min_width=320):
+            picture = gradio.Image(
+                label="Painted", type="filepath", format="png", interactive=False
+            )
+            look = gradio.HTML(elem_classes="viewer")
+            film, made = _movie_button()
+
+    @explained
+    def make(
+        path: str | None,
+        style_path: str | None,
+        size: int,
+        strength: float,
+        own: float,
+        colours: str,
+        network: bool,
+        request: gradio.Request,
+        progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - gradio's way
+    ) -> tuple[object, ...]:
+        owner = request.session_hash or ""
+        file = uploaded(sessions, owner, path)
+        painted = uploaded(sessions, owner, style_path, "a style")
+        told = telling(sessions, owner, progress, "painting")
+        if network:
+            scene = learn_style(file, painted, progress=lambda now: told(now.step, now.steps))
+        else:
+            whose = "style" if colours == "style" else "content"
+            how = Style(int(size), strength=strength, own=own, colours=whose)
+            scene = stylize(file, painted, how, told)
+        return _shown(sessions, owner, scene, f"{file.stem}-painted.png")
+
+    token = gradio.State("")
+    values = [image, style, size, strength, own, colours, network]
+    go.click(make, values, [picture, look, token])
+    _connect(sessions, stop, film, made, token)
+
+
+def samples_page(sessions: Sessions) -> None:
+    """Pictures that a generative model draws."""
+    with gradio.Row():
+        with gradio.Column(scale=1, min_width=280):
+            count = gradio.Slider(1, 100, 36, step=1, label="Samples")
+            scale = gradio.Slider(1, 20, 4, step=1, label="Size")
+            temperature = gradio.Slider(0.1, 1.2, 0.9, step=0.05, label="Temperature")
+            seed = gradio.Number(0, precision=0, label="Seed")
+            go = gradio.Button("Draw", variant="primary")
+        with gradio.Column(scale=2, min_width=320):
+            picture = gradio.Image(
+                label="Samples", type="filepath", format="png", interactive=False
+            )
+
+    @explained
+    def make(count: int, scale: int, temperature: float, seed: int, request: gradio.Request) -> str:
+        try:
+            model = load_generator(GENERATORS[0])
+        except CheckpointError as error:
+            raise CheckpointError(f"There are no generative weights here: {error}") from error
+        features = draw(model, int(count), float(temperature), int(seed or 0))
+        drawn = pictures(model, features, float(scale))
+        image = grid(drawn, int(count), picture_size(model, float(scale)))
+        return sessions.file(request.session_hash or "", "samples.png", image_bytes(image, ".png"))
+
+    go.click(make, [count, scale, temperature, seed], picture)
+
+
+def _buttons(what: str) -> tuple[gradio.Button, gradio.Button]:
+    with gradio.Row():
+        return gradio.Button(what, variant="primary"), gradio.Button("Stop")
+
+
+def _movie_button() -> tuple[gradio.Button, gradio.Video]:
+    return gradio.Button("Make a movie of a zoom"), gradio.Video(
+        label="Zoom", interactive=False, autoplay=True, loop=True
+    )
+
+
+def _shown(sessions: Sessions, owner: str, scene: Scene, name: str) -> tuple[object, ...]:
+    data = image_bytes(to_pil(scene.decode()), ".png")
+    token = sessions.add(owner, scene)
+    return sessions.file(owner, name, data), viewer(token), token
+
+
+def _connect(
+    sessions: Sessions,
+    stop: gradio.Button,
+    film: gradio.Button,
+    made: gradio.Video,
+    token: gradio.State,
+) -> None:
+    """The stop and movie buttons of a page."""
+
+    def halt(request: gradio.Request) -> None:
+        sessions.stop(request.session_hash or "")
+
+    @explained
+    def shoot(
+        token: str,
+        request: gradio.Request,
+        progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - gradio's way
+    ) -> str:
+        owner = request.session_hash or ""
+        told = telling(sessions, owner, progress, "zooming")
+        shown = sessions.get(token)
+        frames = []
+        with shown.lock:
+            way = zoom(shown.scene, factor=_DEPTH, frames=_SECONDS * _FPS, size=(_SIDE, _SIDE))
+            for number, frame in enumerate(way):
+                told(number, _SECONDS * _FPS)
+                frames.append(frame)
+        return sessions.file(owner, "zoom.mp4", movie(frames, ".mp4", _FPS))
+
+    stop.click(halt, None, None, queue=False)
+    film.click(shoot, token, made)

@@ -1,0 +1,99 @@
+"""The page on which pictures are filled, cleaned, morphed and enlarged."""
+
+from pathlib import Path
+
+import gradio
+import torch
+
+from neural_collage.art.colours import luma, read_colours
+from neural_collage.art.morph import fractal_pair, morph
+from neural_collage.codec import api
+from neural_collage.codec.container import pixel_limit
+from neural_collage.codec.picture import image_bytes, read_picture, to_pil
+from neural_collage.core.errors import ImageError
+from neural_collage.fractal.denoising import denoise
+from neural_collage.fractal.inpainting import inpaint
+from neural_collage.web.sessions import Sessions
+from neural_collage.web.work import explained, telling, uploaded
+
+_KINDS = ("Fill what I painted over", "Take noise away", "Enlarge", "Morph into another picture")
+
+
+def restore_page(sessions: Sessions) -> None:
+    """One picture in, a restored one out, beside what it was."""
+    with gradio.Row():
+        with gradio.Column(scale=1, min_width=280):
+            image = gradio.ImageEditor(
+                type="filepath",
+                label="Picture; paint over what is to be filled",
+                sources=["upload", "clipboard"],
+                brush=gradio.Brush(colors=["#ff2020"], color_mode="fixed"),
+                layers=False,
+            )
+            kind = gradio.Radio(list(_KINDS), value=_KINDS[0], label="What to do")
+            noise = gradio.Slider(0, 100, 0, step=1, label="Noise in levels (0: estimate it)")
+            scale = gradio.Slider(1, 8, 2, step=0.5, label="Enlarge by")
+            other = gradio.Image(type="filepath", label="Other picture", sources=["upload"])
+            share = gradio.Slider(0, 1, 0.5, step=0.05, label="Morph: from the first to the other")
+            with gradio.Row():
+                go = gradio.Button("Restore", variant="primary")
+                stop = gradio.Button("Stop")
+        with gradio.Column(scale=2, min_width=320):
+            both = gradio.ImageSlider(label="Before | after", type="filepath", format="png")
+            facts = gradio.Markdown()
+
+    @explained
+    def make(
+        edited: dict[str, object] | None,
+        kind: str,
+        noise: float,
+        scale: float,
+        other: str | None,
+        share: float,
+        request: gradio.Request,
+        progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - gradio's way
+    ) -> tuple[object, ...]:
+        owner = request.session_hash or ""
+        background = (edited or {}).get("background")
+        file = uploaded(sessions, owner, background if isinstance(background, str) else None)
+        told = telling(sessions, owner, progress, "restoring")
+        pixels = read_colours(file)
+        text = ""
+        if kind == _KINDS[0]:
+            result = inpaint(pixels, _painted(edited or {}, pixels), told)
+        elif kind == _KINDS[1]:
+            result = denoise(pixels, noise / 255 if noise else None, told)
+        elif kind == _KINDS[2]:
+            if (large := pixels[0].numel() * scale**2) > pixel_limit():
+                raise ImageError(f"{large:.0f} pixels are too many: enlarge by less.")
+            result = api.encode(pixels, quality=95).decode(scale)
+            text = f"{result.shape[2]} x {result.shape[1]} pixels"
+        else:
+            pair = fractal_pair(file, uploaded(sessions, owner, other, "the other picture"))
+            told(1, 2)
+            result = morph(*pair, float(share))
+        before, after = (
+            sessions.file(owner, f"{name}.png", image_bytes(to_pil(shown), ".png"))
+            for name, shown in (("before", pixels), ("after", result))
+        )
+        return (before, after), text
+
+    def halt(request: gradio.Request) -> None:
+        sessions.stop(request.session_hash or "")
+
+    go.click(make, [image, kind, noise, scale, other, share], [both, facts])
+    stop.click(halt, None, None, queue=False)
+
+
+def _painted(edited: dict[str, object], pixels: torch.Tensor) -> torch.Tensor:
+    """Where an editor's layers cover the picture."""
+    unknown = torch.zeros(pixels.shape[1:], dtype=torch.bool)
+    layers = edited.get("layers")
+    for layer in layers if isinstance(layers, list) else []:
+        drawn = read_picture(Path(str(layer))).pixels
+        covers = drawn[-1] > 0.1 if len(drawn) in (2, 4) else luma(drawn) > 0
+        if covers.shape == unknown.shape:
+            unknown |= covers
+    if not bool(unknown.any()):
+        raise ImageError("Paint over what is to be filled first.")
+    return unknown
