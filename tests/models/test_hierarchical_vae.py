@@ -113,10 +113,12 @@ def test_gradients_reach_every_parameter(model: HierarchicalVae) -> None:
 def test_half_precision_changes_a_bound_little(model: HierarchicalVae) -> None:
     pictures = _pictures(model, 200)
     with torch.no_grad():
+        torch.manual_seed(1)
         exact = model(pictures).total.mean()
+        torch.manual_seed(1)
         with torch.autocast("cpu", torch.bfloat16):
             rounded = model(pictures).total.mean()
-    assert float(rounded) == pytest.approx(float(exact), rel=0.05)
+    assert float(rounded) == pytest.approx(float(exact), rel=0.01)
 
 
 def test_a_model_is_saved_and_loaded(model: HierarchicalVae, tmp_path: Path) -> None:

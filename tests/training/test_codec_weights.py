@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from neural_collage.models.codec_model import (
     CodecModel,
     logistic_counts,
 )
-from neural_collage.models.compressor import Compressor
+from neural_collage.models.compressor import CodecConfig, Compressor
 from neural_collage.models.integer_entropy import N_SCALES
 from neural_collage.models.packing import pack, unpack
+from neural_collage.models.poli2022 import TileCompressor
 from neural_collage.training import codec_weights
 from neural_collage.training.codec_weights import (
     QUALITIES,
@@ -38,6 +40,7 @@ from neural_collage.training.codec_weights import (
 )
 from tests.models.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop, texture
+from tests.training.finished import save_checkpoint
 
 Counts = npt.NDArray[np.int64]
 
@@ -52,10 +55,10 @@ def model() -> CodecModel:
     return CodecModel.finish(lively_compressor())
 
 
-def projecting() -> Compressor:
+def projecting(config: CodecConfig = SMALL) -> Compressor:
     """A compressor that does something sensible without training: it keeps flat colours."""
     torch.manual_seed(0)
-    compressor = Compressor(SMALL)
+    compressor = Compressor(config)
     blocks = orthonormal_blocks(SMALL.n_patches)
     for channel in range(3):
         blocks[channel] = 0
@@ -188,11 +191,9 @@ def test_a_finished_model_takes_pictures_there_and_back(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def arguments(tmp_path: Path) -> list[str]:
     """A checkpoint and two folders of pictures, for a small network."""
-    monkeypatch.setattr(codec_weights, "Compressor", lambda: Compressor(SMALL))
-    state = {f"model.{name}": value for name, value in projecting().state_dict().items()}
-    torch.save({"state_dict": state, "global_step": 3}, tmp_path / "last.ckpt")
+    save_checkpoint(tmp_path / "last.ckpt", projecting())
     for number in range(4):
         folder = tmp_path / f"photos {number % 2}"
         folder.mkdir(exist_ok=True)
@@ -226,12 +227,21 @@ def test_a_checkpoint_becomes_a_file_of_weights(
     assert torch.equal(less.counts, finished(trained, eight_bits[::2]).counts)
 
 
+def test_weights_are_of_the_network_that_was_trained(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(SMALL, lapped=True)
+    save_checkpoint(Path(arguments[0]), projecting(config))
+    run(monkeypatch, *arguments, "-o", tmp_path / "x.safetensors")
+    assert find_weights(str(tmp_path / "x.safetensors")).build(CodecModel).config == config
+
+
 def test_a_checkpoint_of_another_network_is_refused(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.save({"state_dict": {"model.x": torch.zeros(1)}, "global_step": 1}, arguments[0])
+    save_checkpoint(Path(arguments[0]), TileCompressor())
     for path, reason in (
-        (arguments[0], "holds weights of another network than this Compressor"),
+        (arguments[0], r"holds no network that is one of .*\.Compressor"),
         (tmp_path / "missing.ckpt", "no such checkpoint"),
     ):
         with pytest.raises(nc.CheckpointError, match=reason):

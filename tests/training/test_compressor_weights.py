@@ -15,6 +15,7 @@ from neural_collage.fractal.statistics import INCREMENT
 from neural_collage.models.poli2022 import CompressorConfig, TileCompressor
 from neural_collage.training import compressor_weights
 from tests.pictures import photo_crop, texture
+from tests.training.finished import save_checkpoint
 
 SMALL = CompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 
@@ -46,10 +47,8 @@ def test_tables_are_whole_numbers_of_a_given_strength() -> None:
 def test_a_checkpoint_becomes_a_file_of_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compressor_weights, "TileCompressor", lambda: TileCompressor(SMALL))
     trained = TileCompressor(SMALL)
-    state = {f"model.{name}": value for name, value in trained.state_dict().items()}
-    torch.save({"state_dict": state, "global_step": 3}, tmp_path / "last.ckpt")
+    save_checkpoint(tmp_path / "last.ckpt", trained)
     for index in range(2):
         pixels = (255 * photo_crop(40, left=180 + 40 * index)).byte().permute(1, 2, 0)
         Image.fromarray(pixels.numpy()).save(tmp_path / f"{index}.png")

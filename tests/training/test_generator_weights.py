@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -6,21 +5,16 @@ import torch
 
 from neural_collage.art.samples import load_generator
 from neural_collage.core.errors import CheckpointError
-from neural_collage.training.generator_weights import main, trained_generator
+from neural_collage.models.collage_vae import CollageVae
+from neural_collage.training.checkpoint_io import trained_model
+from neural_collage.training.generator_weights import main
 from tests.models.generators import collage_vae
+from tests.training.finished import save_checkpoint
 
-COLLAGE = "neural_collage.models.collage_vae.CollageVae"
 
-
-def _checkpoint(path: Path, class_path: str = COLLAGE) -> Path:
-    """As a training writes it."""
+def _checkpoint(path: Path, class_path: str | None = None) -> Path:
     torch.manual_seed(0)
-    model = collage_vae()
-    described = {"class_path": class_path, "init_args": json.loads(json.dumps(model.settings))}
-    state = {f"model.{name}": value for name, value in model.state_dict().items()}
-    config = {"model": {"class_path": "Generation", "init_args": {"model": described}}}
-    torch.save({"state_dict": state, "global_step": 7, "config": config}, path)
-    return path
+    return save_checkpoint(path, collage_vae(), class_path)
 
 
 def test_weights_of_a_training_are_its_averaged_ones(
@@ -39,8 +33,8 @@ def test_weights_of_a_training_are_its_averaged_ones(
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     checkpoint = _checkpoint(tmp_path / "last.ckpt", "neural_collage.models.mlp.MlpAutoencoder")
-    with pytest.raises(CheckpointError, match="holds no generative model, which is one of"):
-        trained_generator(checkpoint)
+    with pytest.raises(CheckpointError, match="holds no network that is one of"):
+        trained_model(checkpoint, CollageVae)
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged"):
-        trained_generator(checkpoint)
+        trained_model(checkpoint, CollageVae)

@@ -22,6 +22,7 @@ from neural_collage.training.optimiser import OptimiserConfig
 from neural_collage.training.rate_distortion import VALIDATION_LEVELS, RateDistortion
 from tests.models.codecs import SMALL, lively_compressor
 from tests.pictures import photo_crop
+from tests.training.finished import save_checkpoint
 from tests.training.toy import Loader
 from tests.training.toy_runs import lightning_noise, make_trainer
 
@@ -56,12 +57,6 @@ def fit(folder: Path, task: RateDistortion, *callbacks: Callback, steps: int = 2
     trainer = make_trainer(folder, *callbacks, max_steps=steps, limit_val_batches=0)
     Experiment(task, Crops(), trainer, folder, None, 0, ()).fit()
     return task
-
-
-def save(path: Path, model: Compressor) -> str:
-    state = {f"model.{name}": value for name, value in model.state_dict().items()}
-    torch.save({"state_dict": state, "global_step": 3}, path)
-    return str(path)
 
 
 class Start(Callback):
@@ -155,7 +150,7 @@ def test_lapped_patches_begin_overlapped(tmp_path: Path) -> None:
 
 def test_patches_may_begin_as_those_of_a_checkpoint(tmp_path: Path) -> None:
     model, seen = lively_compressor(), Start()
-    fit(tmp_path, make_task(save(tmp_path / "other.ckpt", model)), seen)
+    fit(tmp_path, make_task(str(save_checkpoint(tmp_path / "other.ckpt", model))), seen)
     assert seen.weights.keys() == model.state_dict().keys()
     assert all(torch.equal(seen.weights[name], v) for name, v in model.state_dict().items())
 
@@ -167,18 +162,18 @@ def test_patches_may_begin_as_those_of_finished_weights(tmp_path: Path) -> None:
     torch.testing.assert_close(
         seen.weights["patches"], model.compressor.patches.detach(), atol=0.02, rtol=0.02
     )
-    with pytest.raises(CheckpointError, match="of other sizes"):
+    with pytest.raises(CheckpointError, match="of another config"):
         fit(tmp_path, make_task("natural"))
 
 
 def test_a_checkpoint_that_is_missing_or_of_another_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"missing\.ckpt: no such checkpoint"):
         fit(tmp_path, make_task(str(tmp_path / "missing.ckpt")))
-    other = save(
+    other = save_checkpoint(
         tmp_path / "other.ckpt", lively_compressor(CodecConfig((4,), (8, 8), (0, 0), 8, 4))
     )
-    with pytest.raises(CheckpointError, match="weights of another network than this Compressor"):
-        fit(tmp_path, make_task(other))
+    with pytest.raises(CheckpointError, match="of a compressor of another config"):
+        fit(tmp_path, make_task(str(other)))
 
 
 def test_more_patches_than_a_block_has_samples_are_refused(tmp_path: Path) -> None:
@@ -203,7 +198,7 @@ def test_a_resumed_training_does_not_begin_again(tmp_path: Path) -> None:
     """What it began with need not be there any more."""
     start, last = tmp_path / "start.ckpt", tmp_path / "last.ckpt"
     trainer = make_trainer(tmp_path, max_steps=2, limit_val_batches=0)
-    task = make_task(save(start, lively_compressor()))
+    task = make_task(str(save_checkpoint(start, lively_compressor())))
     Experiment(task, Crops(), trainer, tmp_path, None, 0, ()).fit()
     trainer.save_checkpoint(last)
     start.unlink()

@@ -104,7 +104,8 @@ def stylize(
             progress(number, steps)
 
     canvas = pad_to_multiple(photo, how.size)
-    partition = Partition.uniform(*photo.shape[1:], how.size)
+    height, width = photo.shape[1:]
+    partition = Partition.uniform(height, width, how.size)
     weights, corners, codes, own = _own_domains(canvas, how)
     done(1)
     window = _window(how.size)
@@ -149,12 +150,14 @@ def recoloured(
     inverse = torch.linalg.inv(root)
     matrix = inverse @ _root(root @ target @ root) @ inverse
     moved = matrix @ (given - given.mean(1, keepdim=True)) + wanted.mean(1, keepdim=True)
-    return moved.view_as(pixels).clamp(0, 1).to(pixels.dtype)
+    coloured: Tensor = moved.view_as(pixels).clamp(0, 1).to(pixels.dtype)
+    return coloured
 
 
 def _root(matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
     values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ values.clamp_min(0).sqrt().diag() @ vectors.mT
+    root: Tensor = vectors @ values.clamp_min(0).sqrt().diag() @ vectors.mT
+    return root
 
 
 def _window(size: int) -> Float[Tensor, "m m"]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -21,6 +21,7 @@ DEEPEST = 2.0**30
 """The largest magnification of a zoom; beyond, corners of windows are no exact numbers."""
 
 
+@runtime_checkable
 class Scene(Protocol):
     """What can be looked at: a picture that exists at any scale, window by window."""
 

@@ -118,7 +118,8 @@ def _touched(collage: Collage, scale: Fraction, window: Window) -> Int64[Tensor,
         top // cell : (top + height - 1) // cell + 1,
         left // cell : (left + width - 1) // cell + 1,
     ]
-    return part.unique()
+    touched: Tensor = torch.unique(part)
+    return touched
 
 
 def _locate(

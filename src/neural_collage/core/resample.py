@@ -117,4 +117,5 @@ def orthonormal_cosines(size: int, offset: float = 0) -> Float[Tensor, "n n"]:
     """The cosine transform of type II (offset 0) or IV (1/2), a row for each wave (float64)."""
     position = torch.arange(size, dtype=torch.float64) + 0.5
     waves = torch.cos(math.pi / size * (torch.arange(size)[:, None] + offset) * position)
-    return waves / waves.norm(dim=1, keepdim=True)
+    normed: Tensor = waves / waves.norm(dim=1, keepdim=True)
+    return normed

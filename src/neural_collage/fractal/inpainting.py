@@ -120,7 +120,8 @@ def _fill(
 def _starts(length: int) -> Tensor:
     """Corners of overlapping ranges along a side; the last range ends with the picture."""
     starts = torch.arange(0, max(1, length - _SIZE + 1), _SHIFT)
-    return torch.cat([starts, starts.new_tensor([max(0, length - _SIZE)])]).unique()
+    corners: Tensor = torch.cat([starts, starts.new_tensor([max(0, length - _SIZE)])]).unique()
+    return corners
 
 
 def _domains(filled: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "c d n2"]:

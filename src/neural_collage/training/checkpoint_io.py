@@ -8,7 +8,7 @@ import io
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
@@ -16,6 +16,9 @@ from torch import nn
 
 from neural_collage.codec.files import write_atomically
 from neural_collage.core.errors import CheckpointError, OutputError
+from neural_collage.models.pretrained import Pretrained
+
+M = TypeVar("M", bound=Pretrained)
 
 CONFIG = "config"
 """The key of the experiment's config in a checkpoint."""
@@ -86,6 +89,25 @@ def load_weights(path: Path, model: nn.Module) -> None:
             f"{path}: holds weights of another network than this {type(model).__name__}: "
             f"{' '.join(str(error).split())}"
         ) from error
+
+
+def trained_model(path: Path, *kinds: type[M]) -> M:
+    """The network of a training, as its config describes it, with averaged weights, in eval mode.
+
+    kinds: the classes that it may be of.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is of another training.
+    """
+    task = read_checkpoint(path).get(CONFIG, {}).get("model", {}).get("init_args", {})
+    described = task.get("model", {})
+    names = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in kinds}
+    if not isinstance(described, dict) or described.get("class_path") not in names:
+        raise CheckpointError(f"{path}: holds no network that is one of {', '.join(names)}")
+    kind = names[described["class_path"]]
+    model = kind(**kind.arguments_of(described.get("init_args", {})))
+    load_weights(path, model)
+    return model.eval()
 
 
 def require_same_model(

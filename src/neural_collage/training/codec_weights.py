@@ -35,7 +35,7 @@ from neural_collage.models.codec_model import (
 )
 from neural_collage.models.compressor import Compressor
 from neural_collage.models.packing import pack, unpack
-from neural_collage.training.checkpoint_io import load_weights
+from neural_collage.training.checkpoint_io import trained_model
 
 QUALITIES = (5, 20, 35, 50, 65, 80, 95)
 STRENGTH = 2000
@@ -109,8 +109,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="use every n-th picture")
     arguments = parser.parse_args()
-    compressor = Compressor()
-    load_weights(arguments.checkpoint, compressor)
+    compressor = trained_model(arguments.checkpoint, Compressor)
     paths = [
         path
         for folder in arguments.images
@@ -118,7 +117,7 @@ def main() -> None:
         if path.suffix.lower() in PICTURE_SUFFIXES
     ]
     chosen = paths[:: arguments.every]
-    model = finished(compressor.eval(), (read_picture(path).pixels for path in chosen))
+    model = finished(compressor, (read_picture(path).pixels for path in chosen))
     write_atomically(arguments.output, weights_file(model))
 
 

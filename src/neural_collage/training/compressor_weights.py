@@ -26,7 +26,7 @@ from neural_collage.codec.picture import PICTURE_SUFFIXES, read_picture
 from neural_collage.codec.poli2022_stream import tile_symbols
 from neural_collage.fractal.statistics import INCREMENT
 from neural_collage.models.poli2022 import CHANNELS, TileCompressor
-from neural_collage.training.checkpoint_io import load_weights
+from neural_collage.training.checkpoint_io import trained_model
 
 STRENGTH = 512
 """Symbols that a table counts as many as, before a picture's own weigh in."""
@@ -74,10 +74,9 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="a folder of the pictures trained on")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    compressor = TileCompressor()
-    load_weights(arguments.checkpoint, compressor)
+    compressor = trained_model(arguments.checkpoint, TileCompressor)
     paths = sorted(p for p in arguments.images.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    compressor.eval().half().float()  # as they will be read
+    compressor.half().float()  # as they will be read
     observed = observe(compressor, (read_picture(path).pixels for path in paths))
     compressor.counts.copy_(torch.from_numpy(condense(observed)))
     write_atomically(arguments.output, weights_file(compressor))

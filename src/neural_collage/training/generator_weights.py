@@ -13,35 +13,11 @@ from pathlib import Path
 from safetensors.torch import save
 
 from neural_collage.codec.files import write_atomically
-from neural_collage.core.errors import CheckpointError
 from neural_collage.models.collage_vae import CollageVae
 from neural_collage.models.hierarchical_vae import HierarchicalVae
 from neural_collage.models.packing import pack
 from neural_collage.models.vdvae import Vdvae
-from neural_collage.training.checkpoint_io import CONFIG, load_weights, read_checkpoint
-
-_KINDS: dict[str, type[HierarchicalVae]] = {
-    f"{kind.__module__}.{kind.__qualname__}": kind for kind in (CollageVae, Vdvae)
-}
-
-
-def trained_generator(checkpoint: Path) -> HierarchicalVae:
-    """The model of a training with its averaged weights, in eval mode.
-
-    Raises:
-        CheckpointError: it cannot be read, or is of another training.
-    """
-    config = read_checkpoint(checkpoint).get(CONFIG, {})
-    task = config.get("model", {}).get("init_args", {})
-    described = task.get("model", {})
-    if not isinstance(described, dict) or described.get("class_path") not in _KINDS:
-        raise CheckpointError(
-            f"{checkpoint}: holds no generative model, which is one of {', '.join(_KINDS)}"
-        )
-    kind = _KINDS[described["class_path"]]
-    model = kind(**kind.arguments_of(described["init_args"]))
-    load_weights(checkpoint, model)
-    return model.eval()
+from neural_collage.training.checkpoint_io import trained_model
 
 
 def weights_file(model: HierarchicalVae) -> bytes:
@@ -59,7 +35,8 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    write_atomically(arguments.output, weights_file(trained_generator(arguments.checkpoint)))
+    model: HierarchicalVae = trained_model(arguments.checkpoint, CollageVae, Vdvae)
+    write_atomically(arguments.output, weights_file(model))
 
 
 if __name__ == "__main__":

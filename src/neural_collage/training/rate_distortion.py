@@ -15,7 +15,7 @@ from neural_collage.models.codec_model import CodecModel
 from neural_collage.models.compressor import CENTRE, Compressor, lagrangian
 from neural_collage.models.prefilter import prefiltered
 from neural_collage.models.principal import centred_windows, cosine_blocks, principal_blocks
-from neural_collage.training.checkpoint_io import load_weights
+from neural_collage.training.checkpoint_io import trained_model
 from neural_collage.training.optimiser import OptimiserConfig
 from neural_collage.training.task import Task
 
@@ -67,12 +67,12 @@ class RateDistortion(Task):
         """Let patches begin as `start` says."""
         if self.start not in ("principal", "cosine"):
             if self.start.endswith(".ckpt"):
-                load_weights(Path(self.start), self.model)
+                started = trained_model(Path(self.start), Compressor)
             else:
-                finished = find_weights(self.start).build(CodecModel)
-                if finished.config != self.model.config:
-                    raise CheckpointError(f"{self.start}: weights of a compressor of other sizes")
-                self.model.load_state_dict(finished.compressor.state_dict())
+                started = find_weights(self.start).build(CodecModel).compressor
+            if started.config != self.model.config:
+                raise CheckpointError(f"{self.start}: weights of a compressor of another config")
+            self.model.load_state_dict(started.state_dict())
             if not self.overlap:
                 self.model.patches.detach().copy_(_within_ranges(self.model.patches.detach()))
             return

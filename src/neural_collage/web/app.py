@@ -84,7 +84,7 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
 
     if STATIC.is_dir():
         app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    return gradio.mount_gradio_app(
+    whole: FastAPI = gradio.mount_gradio_app(
         app,
         make_pages(kept),
         path="/",
@@ -96,6 +96,7 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
         theme=make_theme(),
         css=STYLE,
     )
+    return whole
 
 
 def serve(host: str, port: int) -> None:

@@ -1,6 +1,7 @@
 """Pages on which pictures are made: of themselves, of others, of nothing."""
 
 from dataclasses import replace
+from typing import Literal
 
 import gradio
 
@@ -120,7 +121,7 @@ def stylize_page(sessions: Sessions) -> None:
         if network:
             scene = learn_style(file, painted, progress=lambda now: told(now.step, now.steps))
         else:
-            whose = "style" if colours == "style" else "content"
+            whose: Literal["content", "style"] = "style" if colours == "style" else "content"
             how = Style(int(size), strength=strength, own=own, colours=whose)
             scene = stylize(file, painted, how, told)
         return _shown(sessions, owner, scene, f"{file.stem}-painted.png")

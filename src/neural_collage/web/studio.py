@@ -26,9 +26,10 @@ def make_theme() -> gradio.Theme:
 
 def make_pages(sessions: Sessions) -> gradio.Blocks:
     """All pages; what they make belongs to the session of the visitor."""
-    with gradio.Blocks(
+    pages: gradio.Blocks = gradio.Blocks(
         title="Collage studio", analytics_enabled=False, delete_cache=(600, 3600)
-    ) as pages:
+    )
+    with pages:
         gradio.Markdown(_INTRO)
         with gradio.Tabs():
             with gradio.Tab("Compress", id="compress"):
