@@ -8,6 +8,7 @@ import typer
 from neural_collage.cli import options
 
 _SECONDS = 4  # into a sample, and as many back
+_SIDE = 280  # pixels of a frame
 
 
 def sample(
@@ -71,8 +72,9 @@ def sample(
         raise typer.Exit(1)
 
     from neural_collage.art.movie import movie, there_and_back
-    from neural_collage.art.sample_zoom import zoom
+    from neural_collage.art.sample_zoom import Sample, edge
     from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
+    from neural_collage.art.zoom import zoom
     from neural_collage.codec.files import write_atomically
     from neural_collage.codec.picture import image_bytes
     from neural_collage.core.errors import CollageError
@@ -82,7 +84,10 @@ def sample(
     try:
         features = draw(generator, count, temperatures, seed)
         if moves:
-            way = zoom(generator, features, scale or 160, frames=frames, soft=soft)
+            shown = Sample(generator, features, soft)
+            size = (_SIDE, _SIDE * shown.height // shown.width)
+            factor = (scale or 160) * shown.width / _SIDE
+            way = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
             data = movie(there_and_back(way), output.suffix, fps=frames / _SECONDS)
         else:
             samples = pictures(generator, features, scale or 1, soft=soft)
