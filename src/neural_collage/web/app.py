@@ -83,7 +83,7 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
         return HTMLResponse(page.replace("SCENE", json.dumps(shown), 1))
 
     if STATIC.is_dir():
-        app.mount("/static", StaticFiles(directory=STATIC), name="static")
+        app.mount("/viewer", StaticFiles(directory=STATIC), name="viewer")
     whole: FastAPI = gradio.mount_gradio_app(
         app,
         make_pages(kept),

@@ -17,10 +17,10 @@ from neural_collage.art.samples import (
     pictures,
 )
 from neural_collage.art.stylize import Style, stylize
-from neural_collage.art.zoom import Scene, zoom
+from neural_collage.art.zoom import Scene, path
 from neural_collage.codec.picture import image_bytes, to_pil
 from neural_collage.core.errors import CheckpointError
-from neural_collage.web.pressing import viewer
+from neural_collage.web.parts import picture_input, picture_output, start_and_stop, viewer
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.work import explained, telling, uploaded
 
@@ -31,7 +31,7 @@ def fractalize_page(sessions: Sessions) -> None:
     """A picture made of small copies of itself."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            image = gradio.Image(type="filepath", label="Picture", sources=["upload", "clipboard"])
+            image = picture_input()
             tiles = gradio.Slider(4, 128, 64, step=4, label="Tiles across")
             contrast = gradio.Slider(0, 0.9, 0.5, step=0.05, label="Contrast of copies")
             strength = gradio.Slider(0, 1, 1, step=0.05, label="From photo to fractal")
@@ -40,11 +40,9 @@ def fractalize_page(sessions: Sessions) -> None:
                 turned = gradio.Checkbox(label="Turned and mirrored copies")
                 adaptive = gradio.Checkbox(label="Larger tiles where it is plain")
                 network = gradio.Checkbox(label="By a network (32 tiles, slower)")
-            go, stop = _buttons("Fractalize")
+            go, stop = start_and_stop("Fractalize")
         with gradio.Column(scale=2, min_width=320):
-            picture = gradio.Image(
-                label="Fractal", type="filepath", format="png", interactive=False
-            )
+            picture = picture_output("Fractal")
             look = gradio.HTML(elem_classes="viewer")
             film, made = _movie_button()
 
@@ -87,18 +85,16 @@ def stylize_page(sessions: Sessions) -> None:
     """A picture painted with the patches of another one."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            image = gradio.Image(type="filepath", label="Picture", sources=["upload", "clipboard"])
-            style = gradio.Image(type="filepath", label="Style", sources=["upload", "clipboard"])
+            image = picture_input()
+            style = picture_input("Style")
             size = gradio.Radio([4, 8, 16, 32], value=8, label="Pixels across a stroke")
             strength = gradio.Slider(0, 1, 0.5, step=0.05, label="Strength of the style")
             own = gradio.Slider(0, 0.9, 0, step=0.05, label="Weight of its own domains")
             colours = gradio.Radio(["content", "style"], value="content", label="Colours of")
             network = gradio.Checkbox(label="By a network (slower)")
-            go, stop = _buttons("Stylize")
+            go, stop = start_and_stop("Stylize")
         with gradio.Column(scale=2, min_width=320):
-            picture = gradio.Image(
-                label="Painted", type="filepath", format="png", interactive=False
-            )
+            picture = picture_output("Painted")
             look = gradio.HTML(elem_classes="viewer")
             film, made = _movie_button()
 
@@ -142,9 +138,7 @@ def samples_page(sessions: Sessions) -> None:
             seed = gradio.Number(0, precision=0, label="Seed")
             go = gradio.Button("Draw", variant="primary")
         with gradio.Column(scale=2, min_width=320):
-            picture = gradio.Image(
-                label="Samples", type="filepath", format="png", interactive=False
-            )
+            picture = picture_output("Samples")
 
     @explained
     def make(count: int, scale: int, temperature: float, seed: int, request: gradio.Request) -> str:
@@ -160,14 +154,9 @@ def samples_page(sessions: Sessions) -> None:
     go.click(make, [count, scale, temperature, seed], picture)
 
 
-def _buttons(what: str) -> tuple[gradio.Button, gradio.Button]:
-    with gradio.Row():
-        return gradio.Button(what, variant="primary"), gradio.Button("Stop")
-
-
 def _movie_button() -> tuple[gradio.Button, gradio.Video]:
     return gradio.Button("Make a movie of a zoom"), gradio.Video(
-        label="Zoom", interactive=False, autoplay=True, loop=True
+        label="Zoom", interactive=False, autoplay=True, loop=True, buttons=["download"]
     )
 
 
@@ -199,11 +188,10 @@ def _connect(
         told = telling(sessions, owner, progress, "zooming")
         shown = sessions.get(token)
         frames = []
-        with shown.lock:
-            way = zoom(shown.scene, factor=_DEPTH, frames=_SECONDS * _FPS, size=(_SIDE, _SIDE))
-            for number, frame in enumerate(way):
-                told(number, _SECONDS * _FPS)
-                frames.append(frame)
+        views = path(shown.scene, (0.5, 0.5), _DEPTH, _SECONDS * _FPS, (_SIDE, _SIDE))
+        for number, view in enumerate(views):
+            told(number, len(views))
+            frames.append(shown.look(view, _SIDE, _SIDE))
         return sessions.file(owner, "zoom.mp4", movie(frames, ".mp4", _FPS))
 
     stop.click(halt, None, None, queue=False)

@@ -13,32 +13,26 @@ from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.picture import image_bytes, read_picture, to_pil
 from neural_collage.core.errors import CollageError
+from neural_collage.web.parts import comparison, picture_input, picture_output, viewer
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.work import explained, telling, uploaded
-
-
-def viewer(token: str) -> str:
-    """A frame that shows the scene of a token."""
-    return f'<iframe src="/view/{token}" title="Deep zoom viewer"></iframe>'
 
 
 def compress_page(sessions: Sessions) -> None:
     """Upload, quality, sizes; original and decode beside each other; a JPEG of the same size."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            image = gradio.Image(type="filepath", label="Picture", sources=["upload", "clipboard"])
+            image = picture_input()
             quality = gradio.Slider(1, 100, 50, step=1, label="Quality")
             codec = gradio.Radio(["neural", "fractal"], value="neural", label="Codec")
             go = gradio.Button("Compress", variant="primary")
         with gradio.Column(scale=2, min_width=320):
-            both = gradio.ImageSlider(label="Original | decoded", type="filepath", format="png")
+            both = comparison("Original | decoded")
             facts = gradio.Markdown()
             with gradio.Row():
                 clg = gradio.DownloadButton("Download .clg", interactive=False)
                 png = gradio.DownloadButton("Download PNG", interactive=False)
-            jpeg = gradio.Image(
-                label="JPEG of the same size", type="filepath", format="png", interactive=False
-            )
+            jpeg = picture_output("JPEG of the same size")
             look = gradio.HTML(elem_classes="viewer")
 
     @explained

@@ -13,10 +13,11 @@ from neural_collage.codec.picture import image_bytes, read_picture, to_pil
 from neural_collage.core.errors import ImageError
 from neural_collage.fractal.denoising import denoise
 from neural_collage.fractal.inpainting import inpaint
+from neural_collage.web.parts import comparison, picture_input, start_and_stop
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.work import explained, telling, uploaded
 
-_KINDS = ("Fill what I painted over", "Take noise away", "Enlarge", "Morph into another picture")
+_KINDS = ("Fill what I paint over", "Take noise away", "Enlarge", "Morph into another picture")
 
 
 def restore_page(sessions: Sessions) -> None:
@@ -25,22 +26,35 @@ def restore_page(sessions: Sessions) -> None:
         with gradio.Column(scale=1, min_width=280):
             image = gradio.ImageEditor(
                 type="filepath",
-                label="Picture; paint over what is to be filled",
+                format="png",
+                label="Picture",
                 sources=["upload", "clipboard"],
                 brush=gradio.Brush(colors=["#ff2020"], color_mode="fixed"),
                 layers=False,
+                transforms=(),
+                buttons=["fullscreen"],
             )
             kind = gradio.Radio(list(_KINDS), value=_KINDS[0], label="What to do")
-            noise = gradio.Slider(0, 100, 0, step=1, label="Noise in levels (0: estimate it)")
-            scale = gradio.Slider(1, 8, 2, step=0.5, label="Enlarge by")
-            other = gradio.Image(type="filepath", label="Other picture", sources=["upload"])
-            share = gradio.Slider(0, 1, 0.5, step=0.05, label="Morph: from the first to the other")
-            with gradio.Row():
-                go = gradio.Button("Restore", variant="primary")
-                stop = gradio.Button("Stop")
+            noise = gradio.Slider(
+                0, 100, 0, step=1, label="Noise in levels (0: estimate it)", visible=False
+            )
+            scale = gradio.Slider(1, 8, 2, step=0.5, label="Enlarge by", visible=False)
+            with gradio.Group(visible=False) as pair:
+                other = picture_input("Other picture")
+                share = gradio.Slider(0, 1, 0.5, step=0.05, label="How far towards it")
+            go, stop = start_and_stop("Restore")
         with gradio.Column(scale=2, min_width=320):
-            both = gradio.ImageSlider(label="Before | after", type="filepath", format="png")
+            both = comparison("Before | after")
             facts = gradio.Markdown()
+
+    def choose(kind: str) -> list[gradio.Slider | gradio.Group]:
+        return [
+            gradio.Slider(visible=kind == _KINDS[1]),
+            gradio.Slider(visible=kind == _KINDS[2]),
+            gradio.Group(visible=kind == _KINDS[3]),
+        ]
+
+    kind.change(choose, kind, [noise, scale, pair], queue=False, show_progress="hidden")
 
     @explained
     def make(
@@ -69,9 +83,9 @@ def restore_page(sessions: Sessions) -> None:
             result = api.encode(pixels, quality=95).decode(scale)
             text = f"{result.shape[2]} x {result.shape[1]} pixels"
         else:
-            pair = fractal_pair(file, uploaded(sessions, owner, other, "the other picture"))
+            codes = fractal_pair(file, uploaded(sessions, owner, other, "the other picture"))
             told(1, 2)
-            result = morph(*pair, float(share))
+            result = morph(*codes, float(share))
         before, after = (
             sessions.file(owner, f"{name}.png", image_bytes(to_pil(shown), ".png"))
             for name, shown in (("before", pixels), ("after", result))

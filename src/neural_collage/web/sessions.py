@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Semaphore
 
-from neural_collage.art.zoom import Scene
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.art.zoom import Scene, View, look
 from neural_collage.codec.picture import image_bytes, to_pil
 from neural_collage.core.errors import CollageError
 from neural_collage.web.tiles import tile
@@ -45,13 +48,18 @@ class Shown:
             if place in self.tiles:
                 self.tiles.move_to_end(place)
                 return self.tiles[place]
-        with _AT_ONCE, self.lock:  # the decoder keeps what it solved: one at a time
+        with self.lock, _AT_ONCE:  # the decoder keeps what it solved: one at a time
             pixels = tile(self.scene, level, column, row)
             data = image_bytes(to_pil(pixels[:3] if len(pixels) > 2 else pixels[:1]), ".jpg")
             self.tiles[place] = data
             while len(self.tiles) > _TILES:
                 self.tiles.popitem(last=False)
             return data
+
+    def look(self, view: View, width: int, height: int) -> Float[Tensor, "c h w"]:
+        """A view of the scene, see `art.zoom.look`."""
+        with self.lock, _AT_ONCE:
+            return look(self.scene, view, width, height)
 
 
 class Sessions:
