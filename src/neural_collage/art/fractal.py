@@ -69,6 +69,28 @@ class Fractal:
             shown = torch.lerp(self._photo(window, down, across), shown, self.strength)
         return shown.clamp(0, 1)
 
+    def nest(self) -> tuple[float, float]:
+        """Where a copy lies in a copy in a copy: the fixed point of a range, near the middle.
+
+        Parts (x, y) of width and height. Among copies that are not turned, one that is easy to see
+        is preferred: of much contrast, neither dark nor light. The middle, if there is none.
+        """
+        collage = self.collage
+        corners = collage.partition.blocks[:, None, :2].double()
+        points = (corners - collage.domains / collage.pooling) / (1 - 1 / collage.pooling)
+        parts = points / torch.tensor([collage.height, collage.width])
+        inside = (points >= corners) & (points <= corners + collage.partition.blocks[:, None, 2:])
+        upright = inside.all(-1) & (collage.isometries == 0)
+        if not bool(upright.any()):
+            return 0.5, 0.5
+        at = (parts.clamp(0, 1) * torch.tensor([self.height - 1, self.width - 1])).round().long()
+        light = self.photo.mean(0)[at[..., 0], at[..., 1]]
+        seen = collage.weights.mean(0) * (1 - (2 * light - 1).abs())
+        worth = seen - (parts - 0.5).square().sum(-1)
+        best = int(worth.masked_fill(~upright, -torch.inf).argmax())
+        y, x = parts.flatten(0, 1)[best].tolist()
+        return x, y
+
     def _collage(self, window: Window, down: int, across: int) -> Tensor:
         """A window of the collage stretched to down x across pixels."""
         height, width = self.collage.height, self.collage.width

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.art.fractal import Fractal
 from neural_collage.core.errors import CollageError
 from neural_collage.core.pyramid import Region, output_length
 from neural_collage.core.resample import area_resample
@@ -73,15 +74,16 @@ def look(scene: Scene, view: View, width: int, height: int) -> Float[Tensor, "c 
 def zoom(
     scene: Scene,
     *,
-    centre: tuple[float, float] = (0.5, 0.5),
+    centre: tuple[float, float] | None = None,
     factor: float = 100,
     frames: int = 150,
     size: tuple[int, int] = (512, 512),
 ) -> Iterator[Float[Tensor, "c h w"]]:
     """Frames from the whole picture to a window about a point, magnified by `factor`.
 
-    centre: the point (x, y) as parts of width and height. The magnification grows by the same
-        factor from frame to frame. If the point is too close to an edge, the last window touches
+    centre: the point (x, y) as parts of width and height; if not given, where the copies of a
+        `Fractal` lie in one another, and the middle of other scenes. The magnification grows by
+        the same factor from frame to frame. If the point is too close to an edge, the last window touches
         the edge.
     size: width and height of the frames; of the picture as much is seen at first as fits.
 
@@ -93,9 +95,15 @@ def zoom(
 
 
 def path(
-    scene: Scene, centre: tuple[float, float], factor: float, frames: int, size: tuple[int, int]
+    scene: Scene,
+    centre: tuple[float, float] | None,
+    factor: float,
+    frames: int,
+    size: tuple[int, int],
 ) -> list[View]:
     """The views of a zoom; arguments and errors as there."""
+    if centre is None:
+        centre = scene.nest() if isinstance(scene, Fractal) else (0.5, 0.5)
     if not all(0 <= part <= 1 for part in centre):
         raise CollageError(f"centre {centre[0]:g},{centre[1]:g}: give two parts from 0 to 1")
     if not 1 <= factor <= DEEPEST:

@@ -31,8 +31,13 @@ Scale = Annotated[
     float, typer.Option(metavar="S", help="Size of the picture over that of IMAGE; any above 0.")
 ]
 Center = Annotated[
-    str,
-    typer.Option(metavar="X,Y", help="Where to, as parts of width and height: 0,0 is top left."),
+    str | None,
+    typer.Option(
+        metavar="X,Y",
+        help="Where to, as parts of width and height: 0,0 is top left. By default where copies lie "
+        "in one another, or the middle.",
+        show_default=False,
+    ),
 ]
 Factor = Annotated[float, typer.Option(metavar="F", help="How deep, as a magnification.")]
 Seconds = Annotated[float, typer.Option(metavar="T", help="Length of the movie.")]
@@ -44,15 +49,17 @@ Size = Annotated[str, typer.Option(metavar="N|WxH", help="Pixels of the movie.")
 class Zoom:
     """The options of a zoom, as they were typed."""
 
-    center: str
+    center: str | None
     factor: float
     seconds: float
     fps: float
     size: str
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def centre(self) -> tuple[float, float] | None:
         """Parts of width and height."""
+        if self.center is None:
+            return None
         try:
             x, y = (float(part) for part in self.center.split(","))
         except ValueError as error:

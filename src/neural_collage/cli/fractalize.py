@@ -34,7 +34,7 @@ def fractalize(
     ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Of the network's training.")] = 200,
     scale: artwork.Scale = 1.0,
-    center: artwork.Center = "0.5,0.5",
+    center: artwork.Center = None,
     factor: artwork.Factor = 64,
     seconds: artwork.Seconds = 5,
     fps: artwork.Fps = 30,

@@ -31,7 +31,7 @@ def stylize(
     ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Of the network's training.")] = 200,
     scale: artwork.Scale = 1.0,
-    center: artwork.Center = "0.5,0.5",
+    center: artwork.Center = None,
     factor: artwork.Factor = 16,
     seconds: artwork.Seconds = 5,
     fps: artwork.Fps = 30,

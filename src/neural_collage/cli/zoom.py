@@ -28,7 +28,7 @@ def zoom(
     output: artwork.Output,
     codec: Codec = "tiles",
     tiles: Annotated[int, typer.Option(metavar="N", help="Tiles across, of copies.")] = 64,
-    center: artwork.Center = "0.5,0.5",
+    center: artwork.Center = None,
     factor: artwork.Factor = 4096,
     seconds: artwork.Seconds = 5,
     fps: artwork.Fps = 30,

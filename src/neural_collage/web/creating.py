@@ -188,7 +188,7 @@ def _connect(
         told = telling(sessions, owner, progress, "zooming")
         shown = sessions.get(token)
         frames = []
-        views = path(shown.scene, (0.5, 0.5), _DEPTH, _SECONDS * _FPS, (_SIDE, _SIDE))
+        views = path(shown.scene, None, _DEPTH, _SECONDS * _FPS, (_SIDE, _SIDE))
         for number, view in enumerate(views):
             told(number, len(views))
             frames.append(shown.look(view, _SIDE, _SIDE))
