@@ -81,10 +81,10 @@ def zoom(
 ) -> Iterator[Float[Tensor, "c h w"]]:
     """Frames from the whole picture to a window about a point, magnified by `factor`.
 
-    centre: the point (x, y) as parts of width and height; if not given, where the copies of a
-        `Fractal` lie in one another, and the middle of other scenes. The magnification grows by
-        the same factor from frame to frame. If the point is too close to an edge, the last window touches
-        the edge.
+    centre: the point (x, y), as parts of width and height, that the last window has in its middle,
+        or close to it if an edge is near. If not given, copies of a `Fractal` lie in one another
+        there, and windows come back to what they showed; of other scenes it is the middle.
+        The magnification grows by the same factor from frame to frame.
     size: width and height of the frames; of the picture as much is seen at first as fits.
 
     Raises:
@@ -102,8 +102,10 @@ def path(
     size: tuple[int, int],
 ) -> list[View]:
     """The views of a zoom; arguments and errors as there."""
-    if centre is None:
-        centre = scene.nest() if isinstance(scene, Fractal) else (0.5, 0.5)
+    within = 0.5, 0.5  # where in the last window the point lies
+    if centre is None and isinstance(scene, Fractal):
+        centre = within = scene.nest()
+    centre = centre or within
     if not all(0 <= part <= 1 for part in centre):
         raise CollageError(f"centre {centre[0]:g},{centre[1]:g}: give two parts from 0 to 1")
     if not 1 <= factor <= DEEPEST:
@@ -114,8 +116,8 @@ def path(
     widest = min(float(scene.width), scene.height / aspect)
     narrowest = widest / factor
     first = View((scene.width - widest) / 2, (scene.height - widest * aspect) / 2, widest)
-    left = centre[0] * scene.width - narrowest / 2
-    top = centre[1] * scene.height - narrowest * aspect / 2
+    left = centre[0] * scene.width - narrowest * within[0]
+    top = centre[1] * scene.height - narrowest * aspect * within[1]
     left = min(max(left, 0), scene.width - narrowest)
     top = min(max(top, 0), scene.height - narrowest * aspect)
     views = []
