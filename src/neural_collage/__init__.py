@@ -16,6 +16,12 @@ from typing import TYPE_CHECKING, Any
 from neural_collage.codec import pillow_plugin
 
 if TYPE_CHECKING:
+    from neural_collage.art.fractalize import Tiling, fractalize
+    from neural_collage.art.morph import morph
+    from neural_collage.art.movie import movie
+    from neural_collage.art.restore import denoise, enlarge, inpaint
+    from neural_collage.art.stylize import Style, stylize
+    from neural_collage.art.zoom import zoom
     from neural_collage.codec.api import compress, decompress, encode, load, save
     from neural_collage.codec.image import CollageImage
     from neural_collage.core.collage import Collage
@@ -54,15 +60,31 @@ __all__ = [
     "NotConvergedError",
     "OperatorConfig",
     "OutputError",
+    "Style",
+    "Tiling",
     "TrainingError",
     "compress",
     "decompress",
+    "denoise",
     "encode",
+    "enlarge",
+    "fractalize",
+    "inpaint",
     "load",
+    "morph",
+    "movie",
     "save",
+    "stylize",
+    "zoom",
 ]
 
 _HOME = {
+    "neural_collage.art.fractalize": ("Tiling", "fractalize"),
+    "neural_collage.art.morph": ("morph",),
+    "neural_collage.art.movie": ("movie",),
+    "neural_collage.art.restore": ("denoise", "enlarge", "inpaint"),
+    "neural_collage.art.stylize": ("Style", "stylize"),
+    "neural_collage.art.zoom": ("zoom",),
     "neural_collage.codec.api": ("compress", "decompress", "encode", "load", "save"),
     "neural_collage.codec.image": ("CollageImage",),
     "neural_collage.core.collage": ("Collage",),

@@ -37,14 +37,21 @@ def fractal_pair(
     return one, two
 
 
-def morph(first: CollageImage, last: CollageImage, share: float) -> Float[Tensor, "c h w"]:
+def morph(
+    first: CollageImage | ImageLike, last: CollageImage | ImageLike, share: float
+) -> Float[Tensor, "c h w"]:
     """The picture of the map that is `share` (0 to 1) of the last one's and the rest the first's.
 
+    first, last: two collages, or two pictures, of which `fractal_pair` makes collages.
+
     Raises:
+        ImageError: a picture cannot be read or used.
         CollageError: a share out of range, or pictures of different sizes, channels or codecs.
     """
     if not 0 <= share <= 1:
         raise CollageError(f"share must be 0 to 1, not {share:g}")
+    if not isinstance(first, CollageImage) or not isinstance(last, CollageImage):
+        first, last = fractal_pair(*(_pixels(x) for x in (first, last)))
     kinds = [(c.width, c.height, c.channels, c.codec) for c in (first, last)]
     if kinds[0] != kinds[1]:
         raise CollageError(f"collages of one size and codec can be mixed, not {kinds}")
@@ -59,6 +66,10 @@ def morph(first: CollageImage, last: CollageImage, share: float) -> Float[Tensor
         canvas, _ = solve(mixed, start, _SOLVER)
         planes.append(canvas[:, : first.height, : first.width])
     return to_samples(torch.cat(planes), first.header)
+
+
+def _pixels(image: CollageImage | ImageLike) -> ImageLike:
+    return image.decode() if isinstance(image, CollageImage) else image
 
 
 def morphing(

@@ -33,13 +33,10 @@ def inpaint(
     """
     artwork.check_output(output, overwrite, moving=False)
 
-    from neural_collage.art.colours import luma, read_colours
-    from neural_collage.codec.picture import read_picture
-    from neural_collage.fractal.inpainting import inpaint as fill
+    from neural_collage.art import restore
 
-    pixels, unknown = read_picture(image).pixels, luma(read_colours(mask)) > 0.5
     with artwork.shown("filling") as progress:
-        artwork.write_picture(fill(pixels, unknown, progress), output)
+        artwork.write_picture(restore.inpaint(image, mask, progress), output)
 
 
 @app.command()
@@ -63,13 +60,11 @@ def denoise(
     if noise is not None and not 0 <= noise <= 255:
         raise typer.BadParameter(f"--noise {noise:g}: give 0 to 255")
 
-    from neural_collage.codec.picture import read_picture
-    from neural_collage.fractal import denoising
+    from neural_collage.art import restore
 
-    pixels = read_picture(image).pixels
     sigma = None if noise is None else noise / 255
     with artwork.shown("cleaning") as progress:
-        artwork.write_picture(denoising.denoise(pixels, sigma, progress), output)
+        artwork.write_picture(restore.denoise(image, sigma, progress), output)
 
 
 @app.command()
@@ -141,8 +136,10 @@ def enlarge(
     """
     artwork.check_output(output, overwrite, moving=False)
 
-    from neural_collage.codec import api
+    from neural_collage.art import restore
 
-    with artwork.shown("encoding"):
-        scene = api.encode(image, codec=codec, quality=quality)
-    artwork.write_scene(scene, output, scale, artwork.Zoom("0,0", 1, 1, 1, "2"))
+    if not 0 < scale < float("inf"):
+        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
+    with artwork.shown("enlarging"):
+        larger = restore.enlarge(image, scale, codec=codec, quality=quality)
+    artwork.write_picture(larger, output)

@@ -31,7 +31,7 @@ _OPPONENT = (
 _MAD = 0.6745  # median of |x| of a standard normal distribution
 
 
-def denoise(
+def clean(
     pixels: Float[Tensor, "c h w"],
     noise: float | None = None,
     progress: Callable[[int, int], None] | None = None,

@@ -30,7 +30,7 @@ _BOUND = 0.9  # of contrasts
 _THRESHOLDS = tuple(0.16 * 0.72**n for n in range(12))  # for textures, as of noise
 
 
-def inpaint(
+def fill(
     pixels: Float[Tensor, "c h w"],
     unknown: Bool[Tensor, "h w"],
     progress: Callable[[int, int], None] | None = None,

@@ -5,14 +5,11 @@ from pathlib import Path
 import gradio
 import torch
 
+from neural_collage.art import restore
 from neural_collage.art.colours import luma, read_colours
 from neural_collage.art.morph import fractal_pair, morph
-from neural_collage.codec import api
-from neural_collage.codec.container import pixel_limit
 from neural_collage.codec.picture import image_bytes, read_picture, to_pil
 from neural_collage.core.errors import ImageError
-from neural_collage.fractal.denoising import denoise
-from neural_collage.fractal.inpainting import inpaint
 from neural_collage.web.parts import comparison, picture_input, start_and_stop
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.work import explained, telling, uploaded
@@ -74,13 +71,11 @@ def restore_page(sessions: Sessions) -> None:
         pixels = read_colours(file)
         text = ""
         if kind == _KINDS[0]:
-            result = inpaint(pixels, _painted(edited or {}, pixels), told)
+            result = restore.inpaint(file, _painted(edited or {}, pixels), told)
         elif kind == _KINDS[1]:
-            result = denoise(pixels, noise / 255 if noise else None, told)
+            result = restore.denoise(file, noise / 255 if noise else None, told)
         elif kind == _KINDS[2]:
-            if (large := pixels[0].numel() * scale**2) > pixel_limit():
-                raise ImageError(f"{large:.0f} pixels are too many: enlarge by less.")
-            result = api.encode(pixels, quality=95).decode(scale)
+            result = restore.enlarge(file, scale)
             text = f"{result.shape[2]} x {result.shape[1]} pixels"
         else:
             codes = fractal_pair(file, uploaded(sessions, owner, other, "the other picture"))
@@ -110,4 +105,4 @@ def _painted(edited: dict[str, object], pixels: torch.Tensor) -> torch.Tensor:
             unknown |= covers
     if not bool(unknown.any()):
         raise ImageError("Paint over what is to be filled first.")
-    return unknown
+    return unknown[None].float()

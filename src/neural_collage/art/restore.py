@@ -1,0 +1,65 @@
+"""What the collage of a picture knows that the picture does not show: fill, clean, enlarge."""
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.art.colours import luma, read_colours
+from neural_collage.codec import api
+from neural_collage.codec.container import pixel_limit
+from neural_collage.codec.picture import ImageLike, read_picture
+from neural_collage.core.errors import CollageError
+from neural_collage.fractal import denoising, inpainting
+
+Progress = Callable[[int, int], None]
+"""Told how many steps are done, and of how many."""
+
+
+def inpaint(
+    image: ImageLike, mask: ImageLike, progress: Progress | None = None
+) -> Float[Tensor, "c h w"]:
+    """The picture with what a mask covers filled, see `fractal.inpainting`.
+
+    image, mask: paths, Pillow images, arrays or tensors, as `picture.read_picture` takes them. The
+        mask is a picture of the same size; what is brighter than half is filled.
+
+    Raises:
+        ImageError: a picture cannot be read or used.
+        CollageError: a mask of another size, or one that covers everything.
+    """
+    return inpainting.fill(read_picture(image).pixels, luma(read_colours(mask)) > 0.5, progress)
+
+
+def denoise(
+    image: ImageLike, noise: float | None = None, progress: Progress | None = None
+) -> Float[Tensor, "c h w"]:
+    """The picture without noise, see `fractal.denoising`.
+
+    noise: its standard deviation for pixels in [0, 1]; estimated if not given.
+
+    Raises:
+        ImageError: the picture cannot be read or used.
+        CollageError: a noise outside 0 to 1.
+    """
+    return denoising.clean(read_picture(image).pixels, noise, progress)
+
+
+def enlarge(
+    image: ImageLike, scale: float = 2, *, codec: str = "neural", quality: int = 95
+) -> Float[Tensor, "c h w"]:
+    """The picture at another scale: its collage, decoded there.
+
+    scale: any above 0. codec, quality: as of `codec.api.encode`.
+
+    Raises:
+        ImageError: the picture cannot be read or used.
+        CollageError: a scale without pixels, or with more than Pillow opens.
+    """
+    collage = api.encode(image, codec=codec, quality=quality)
+    if scale > 1 and (large := collage.width * collage.height * scale**2) > pixel_limit():
+        raise CollageError(
+            f"{large:.0f} pixels at scale {scale:g}, above the limit of {pixel_limit():.0f}: "
+            "enlarge by less"
+        )
+    return collage.decode(scale)
