@@ -51,7 +51,7 @@ def morph(
     if not 0 <= share <= 1:
         raise CollageError(f"share must be 0 to 1, not {share:g}")
     if not isinstance(first, CollageImage) or not isinstance(last, CollageImage):
-        first, last = fractal_pair(*(_pixels(x) for x in (first, last)))
+        first, last = fractal_pair(_pixels(first), _pixels(last))
     kinds = [(c.width, c.height, c.channels, c.codec) for c in (first, last)]
     if kinds[0] != kinds[1]:
         raise CollageError(f"collages of one size and codec can be mixed, not {kinds}")

@@ -55,7 +55,8 @@ def _animation(frames: Iterable[Float[Tensor, "c h w"]], kind: str, fps: float) 
     images = (to_pil(frame) for frame in frames)
     file = BytesIO()
     first = _first(images)
-    first.save(file, kind, save_all=True, append_images=images, duration=round(1000 / fps), loop=0)
+    others = list(images) if kind == "PNG" else images  # which Pillow goes over twice
+    first.save(file, kind, save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
     return file.getvalue()
 
 

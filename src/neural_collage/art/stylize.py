@@ -115,7 +115,7 @@ def stylize(
     left = canvas - own - synthesise(averages[None], plain)[0]
     patches = _dictionary(painted, left, how)
     done(2)
-    light = pool(luma(canvas), how.size).flatten().clamp(0, 1)
+    light = pool(luma(canvas)[None], how.size).flatten().clamp(0, 1)
     amounts = []
     for number in range(how.sources):
         amounts.append(
@@ -138,7 +138,7 @@ def stylize(
 
 
 def recoloured(
-    pixels: Float[Tensor, "3 h w"], style: Float[Tensor, "3 h w"]
+    pixels: Float[Tensor, "3 h w"], style: Float[Tensor, "3 _ _"]
 ) -> Float[Tensor, "3 h w"]:
     """With the mean and the covariance of the style's colours, by the least motion of colours.
 
@@ -231,7 +231,7 @@ def _own_domains(
         return torch.zeros(len(ranges)), corners, codes, torch.zeros_like(canvas)
     half = pool(canvas, 2)
     rows, columns = (torch.arange(0, n - how.size + 1, how.size // 2) for n in half.shape[1:])
-    domains = torch.cat([cut_overlapping(luma(half), how.size, how.size // 2)])
+    domains = cut_overlapping(luma(half), how.size, how.size // 2)
     turned = isometry.all_isometries(domains).flatten(0, 1)
     best = most_alike(ranges, turned)
     chosen = turned[best] - turned[best].mean((1, 2), keepdim=True)
@@ -264,6 +264,8 @@ def _received(
     size: int,
 ) -> Float[Tensor, "3 r"]:
     """The means that domains bring."""
+    if not bool(weights.any()):
+        return torch.zeros(len(canvas), len(weights))
     return _read(canvas, corners, codes, size).mean((2, 3)) * weights
 
 

@@ -32,7 +32,7 @@ _THRESHOLDS = tuple(0.16 * 0.72**n for n in range(12))  # for textures, as of no
 
 def fill(
     pixels: Float[Tensor, "c h w"],
-    unknown: Bool[Tensor, "h w"],
+    unknown: Bool[Tensor, "_ _"],
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "c h w"]:
     """The picture with its unknown pixels filled; the others are as they were.
@@ -98,13 +98,15 @@ def _fill(
     image: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], filled: Float[Tensor, "c h w"]
 ) -> Float[Tensor, "c h w"]:
     height, width = known.shape
+    if min(height, width) < 2 * _SIZE:
+        return filled
     rows, columns = _starts(height), _starts(width)
     corners = torch.cartesian_prod(rows, columns)
     pixel = torch.arange(_SIZE)
     at = (corners[:, 0, None, None] + pixel[:, None]) * width + corners[:, 1, None, None] + pixel
     holed = ~known.flatten()[at].flatten(1).all(1)
     at = at[holed]
-    if not len(at) or min(height, width) < 2 * _SIZE:
+    if not len(at):
         return filled
     certain = torch.where(known.flatten()[at], 1.0, _GUESS).flatten(1)
     counted = torch.zeros(height * width).index_add_(0, at.flatten(), torch.ones(at.numel()))
@@ -119,8 +121,8 @@ def _fill(
 
 def _starts(length: int) -> Tensor:
     """Corners of overlapping ranges along a side; the last range ends with the picture."""
-    starts = torch.arange(0, max(1, length - _SIZE + 1), _SHIFT)
-    corners: Tensor = torch.cat([starts, starts.new_tensor([max(0, length - _SIZE)])]).unique()
+    starts = torch.arange(0, length - _SIZE + 1, _SHIFT)
+    corners: Tensor = torch.cat([starts, starts.new_tensor([length - _SIZE])]).unique()
     return corners
 
 
