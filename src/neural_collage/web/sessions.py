@@ -77,7 +77,7 @@ class Sessions:
         token = secrets.token_urlsafe(24)
         with self._lock:
             own = [known for known, shown in self._scenes.items() if shown.owner == owner]
-            for known in own[: len(own) - SCENES_OF_ONE + 1]:
+            for known in own[: max(0, len(own) - SCENES_OF_ONE + 1)]:
                 del self._scenes[known]
             while len(self._scenes) >= SCENES_IN_ALL:
                 self._scenes.popitem(last=False)
