@@ -1,12 +1,15 @@
 """What the studio's server answers, and what it does not."""
 
 import concurrent.futures
+import gc
+import io
 import resource
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -29,13 +32,13 @@ def kept() -> Sessions:
 def client(kept: Sessions) -> Iterator[TestClient]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with TestClient(create_app(kept)) as client:
-            yield client
+        app = create_app(kept)
+        gc.collect()  # event loops that Gradio leaves open, as long as they may
+    with TestClient(app) as client:
+        yield client
 
 
-def pixels(data: bytes) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    import io
-
+def pixels(data: bytes) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(data)))
 
 

@@ -213,9 +213,14 @@ def _domain_matrices(
     shows = torch.cat([in_every_isometry(config, part) for part in blocks.split(counts, 1)], 1)
 
     height, width = (n * size for n in config.grid)
-    ranges = torch.eye(height * width, dtype=torch.float64).view(-1, 1, config.n_ranges, size, size)
-    image = stitch(ranges, height, width)
-    averages = [reduced_domains(image, k, size).flatten(1) for k in config.reductions]
-    forms = shows.transpose(0, 1).flatten(1), shows.flatten(1), torch.cat(averages, 1)
+    shape = 1, 1, config.n_ranges, size, size
+    with torch.enable_grad():  # averages are linear: their gradients are their weights
+        ranges = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+        image = stitch(ranges, height, width)
+        averages = torch.cat([reduced_domains(image, k, size).flatten() for k in config.reductions])
+        (shares,) = torch.autograd.grad(
+            averages, ranges, torch.eye(unknowns, dtype=torch.float64), is_grads_batched=True
+        )
+    forms = shows.transpose(0, 1).flatten(1), shows.flatten(1), shares.flatten(1).mT
     by_source, by_pixel, averaged = (form.to(device, dtype) for form in forms)
     return by_source, by_pixel, averaged

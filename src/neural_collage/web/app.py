@@ -103,4 +103,6 @@ def serve(host: str, port: int) -> None:
     """Answer requests until interrupted."""
     import uvicorn
 
-    uvicorn.run(create_app(), host=host, port=port, log_level="warning")
+    uvicorn.run(
+        create_app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=2
+    )
