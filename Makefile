@@ -31,8 +31,8 @@ lint: .venv/.installed-dev ## ruff: lint and format, nothing changed
 types: .venv/.installed-dev ## mypy, strict
 	$(BIN)/mypy
 
-check: .venv/.installed-dev $(WEB)/static/openseadragon ## the tests alone
-	$(BIN)/python -m pytest -n 2
+check: .venv/.installed-dev $(if $(shell command -v npm),$(WEB)/static/openseadragon) ## the tests alone
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 format: .venv/.installed-dev ## let ruff rewrite the code
 	$(BIN)/ruff check --fix $(CODE)
@@ -52,6 +52,7 @@ clean: ## remove the environment, caches and what the demo wrote
 
 # What the studio's viewer needs from the npm registry; with it, it goes into the wheel.
 $(WEB)/static/openseadragon: $(WEB)/package-lock.json
+	@command -v npm > /dev/null || { echo "install npm (Node.js) first: it fetches the viewer"; exit 1; }
 	npm ci --silent --prefix $(WEB)
 	rm -rf $@
 	mkdir -p $(WEB)/static

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -235,7 +236,7 @@ def test_long_work_can_be_stopped(page: Page, photo: Path) -> None:
     shown.get_by_role("button", name="Fractalize", exact=True).click()
     page.wait_for_timeout(1500)
     shown.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Stopped.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Nothing was kept.")).to_be_visible(timeout=20_000)
 
 
 def test_a_picture_is_painted_with_another(page: Page, photo: Path, tmp_path: Path) -> None:
@@ -249,7 +250,10 @@ def test_a_picture_is_painted_with_another(page: Page, photo: Path, tmp_path: Pa
 
 def test_noise_is_taken_away(page: Page, photo: Path) -> None:
     shown = panel(page, "Restore")
-    upload(shown, photo)
+    expect(shown.locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(2000)  # the editor must be ready
+    shown.locator("input[type=file]").first.set_input_files(photo)  # sent with the click
+    page.wait_for_timeout(2000)
     shown.get_by_text("Take noise away").click()
     expect(shown.get_by_text("Noise in levels")).to_be_visible()
     shown.get_by_role("button", name="Restore", exact=True).click()
@@ -288,7 +292,9 @@ def test_files_are_gone_when_the_page_is_closed(page: Page, photo: Path, studio:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(browser: Browser, studio: Studio, scheme: str) -> None:
+def test_it_fits_a_phone(
+    browser: Browser, studio: Studio, scheme: Literal["light", "dark"]
+) -> None:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True
     )

@@ -37,7 +37,7 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
     os.environ["GRADIO_TEMP_DIR"] = uploads.name
     from neural_collage.web.studio import STYLE, make_pages, make_theme
 
-    kept = sessions or Sessions()
+    kept = sessions or Sessions(Path(uploads.name))  # where Gradio makes no copies of files
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

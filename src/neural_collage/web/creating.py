@@ -31,7 +31,7 @@ def fractalize_page(sessions: Sessions) -> None:
     """A picture made of small copies of itself."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            image = picture_input()
+            image = picture_input(sessions)
             tiles = gradio.Slider(4, 128, 64, step=4, label="Tiles across")
             contrast = gradio.Slider(0, 0.9, 0.5, step=0.05, label="Contrast of copies")
             strength = gradio.Slider(0, 1, 1, step=0.05, label="From photo to fractal")
@@ -85,8 +85,8 @@ def stylize_page(sessions: Sessions) -> None:
     """A picture painted with the patches of another one."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            image = picture_input()
-            style = picture_input("Style")
+            image = picture_input(sessions)
+            style = picture_input(sessions, "Style")
             size = gradio.Radio([4, 8, 16, 32], value=8, label="Pixels across a stroke")
             strength = gradio.Slider(0, 1, 0.5, step=0.05, label="Strength of the style")
             own = gradio.Slider(0, 0.9, 0, step=0.05, label="Weight of its own domains")

@@ -1,13 +1,27 @@
 """What the pages of the studio are made of."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import gradio
 
+from neural_collage.web.sessions import Sessions
 
-def picture_input(label: str = "Picture") -> gradio.Image:
+
+def picture_input(sessions: Sessions, label: str = "Picture") -> gradio.Image:
     """Where a picture is uploaded, as it is: with its depth and its alpha."""
-    return gradio.Image(
+    place = gradio.Image(
         type="filepath", label=label, sources=["upload", "clipboard"], image_mode=None
     )
+    place.upload(_remembering(sessions), place, None, queue=False)
+    return place
+
+
+def file_input(sessions: Sessions, label: str, kinds: list[str]) -> gradio.File:
+    """Where a file is uploaded."""
+    place = gradio.File(label=label, type="filepath", file_types=kinds)
+    place.upload(_remembering(sessions), place, None, queue=False)
+    return place
 
 
 def picture_output(label: str) -> gradio.Image:
@@ -31,6 +45,16 @@ def start_and_stop(what: str) -> tuple[gradio.Button, gradio.Button]:
     """Buttons that begin long work, and end it."""
     with gradio.Row():
         return gradio.Button(what, variant="primary"), gradio.Button("Stop")
+
+
+def _remembering(sessions: Sessions) -> Callable[[str | None, gradio.Request], None]:
+    """Uploads are removed when their session ends, whether they are used or not."""
+
+    def remember(path: str | None, request: gradio.Request) -> None:
+        if path is not None:
+            sessions.remember(request.session_hash or "", Path(path))
+
+    return remember
 
 
 def viewer(token: str) -> str:

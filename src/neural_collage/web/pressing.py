@@ -13,7 +13,7 @@ from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.picture import image_bytes, read_picture, to_pil
 from neural_collage.core.errors import CollageError
-from neural_collage.web.parts import comparison, picture_input, picture_output, viewer
+from neural_collage.web.parts import comparison, file_input, picture_input, picture_output, viewer
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.work import explained, telling, uploaded
 
@@ -22,7 +22,7 @@ def compress_page(sessions: Sessions) -> None:
     """Upload, quality, sizes; original and decode beside each other; a JPEG of the same size."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            image = picture_input()
+            image = picture_input(sessions)
             quality = gradio.Slider(1, 100, 50, step=1, label="Quality")
             codec = gradio.Radio(["neural", "fractal"], value="neural", label="Codec")
             go = gradio.Button("Compress", variant="primary")
@@ -82,9 +82,7 @@ def zoom_page(sessions: Sessions) -> None:
     """A picture or a .clg file, without end."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
-            file = gradio.File(
-                label="Picture or .clg file", type="filepath", file_types=["image", SUFFIX]
-            )
+            file = file_input(sessions, "Picture or .clg file", ["image", SUFFIX])
             kind = gradio.Radio(
                 ["copies of itself", "neural", "fractal"],
                 value="copies of itself",

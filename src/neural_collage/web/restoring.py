@@ -37,7 +37,7 @@ def restore_page(sessions: Sessions) -> None:
             )
             scale = gradio.Slider(1, 8, 2, step=0.5, label="Enlarge by", visible=False)
             with gradio.Group(visible=False) as pair:
-                other = picture_input("Other picture")
+                other = picture_input(sessions, "Other picture")
                 share = gradio.Slider(0, 1, 0.5, step=0.05, label="How far towards it")
             go, stop = start_and_stop("Restore")
         with gradio.Column(scale=2, min_width=320):
@@ -65,6 +65,8 @@ def restore_page(sessions: Sessions) -> None:
         progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - gradio's way
     ) -> tuple[object, ...]:
         owner = request.session_hash or ""
+        for path in _files(edited or {}):
+            sessions.remember(owner, path)
         background = (edited or {}).get("background")
         file = uploaded(sessions, owner, background if isinstance(background, str) else None)
         told = telling(sessions, owner, progress, "restoring")
@@ -92,6 +94,14 @@ def restore_page(sessions: Sessions) -> None:
 
     go.click(make, [image, kind, noise, scale, other, share], [both, facts])
     stop.click(halt, None, None, queue=False)
+
+
+def _files(edited: dict[str, object]) -> list[Path]:
+    """What an editor sends: the picture, its layers and both together."""
+    layers = edited.get("layers")
+    parts = [edited.get("background"), edited.get("composite")]
+    parts += layers if isinstance(layers, list) else []
+    return [Path(part) for part in parts if isinstance(part, str)]
 
 
 def _painted(edited: dict[str, object], pixels: torch.Tensor) -> torch.Tensor:

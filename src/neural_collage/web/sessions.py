@@ -7,6 +7,7 @@ are its files. Both scenes and tiles are bounded in number; the oldest give way.
 import secrets
 import shutil
 import tempfile
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ SCENES_IN_ALL = 64
 """Scenes of all sessions together."""
 _TILES = 512  # that are kept of a scene
 _AT_ONCE = Semaphore(2)  # tiles are made, whoever asks: memory stays flat
+
+
+_JUST_NOW = 5  # seconds in which an upload becomes one of a session
 
 
 class StoppedError(CollageError):
@@ -63,10 +67,15 @@ class Shown:
 
 
 class Sessions:
-    """Scenes by token, and the files of each session."""
+    """Scenes by token, and the files of each session.
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="collage-studio-"))
+    uploads: a folder in which uploads lie; files are written there, too. When the last session
+        ends, it is emptied.
+    """
+
+    def __init__(self, uploads: Path | None = None) -> None:
+        self._uploads = uploads
+        self._folder = Path(tempfile.mkdtemp(prefix="collage-", dir=uploads))
         self._scenes: OrderedDict[str, Shown] = OrderedDict()
         self._files: dict[str, set[Path]] = {}
         self._stopped: set[str] = set()
@@ -129,6 +138,8 @@ class Sessions:
             for token in [t for t, shown in self._scenes.items() if shown.owner == owner]:
                 del self._scenes[token]
             files = self._files.pop(owner, set())
+            if self._uploads and not self._files and not self._scenes:
+                files |= _older(self._uploads, _JUST_NOW)  # parts of what an editor sent
         for path in files:
             path.unlink(missing_ok=True)
 
@@ -141,3 +152,9 @@ class Sessions:
         for path in files:
             path.unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _older(folder: Path, seconds: float) -> set[Path]:
+    """Files that were written before."""
+    before = time.time() - seconds
+    return {p for p in folder.rglob("*") if p.is_file() and p.stat().st_mtime < before}

@@ -25,7 +25,9 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except StoppedError as error:
-            raise gradio.Error("StoppedError.", duration=4, print_exception=False) from error
+            raise gradio.Error(
+                "Nothing was kept.", title="Stopped", duration=4, print_exception=False
+            ) from error
         except (CollageError, ValueError) as error:
             raise gradio.Error(str(error), duration=20, print_exception=False) from error
 
