@@ -55,6 +55,7 @@ $(WEB)/static/openseadragon: $(WEB)/package-lock.json
 	@command -v npm > /dev/null || { echo "install npm (Node.js) first: it fetches the viewer"; exit 1; }
 	npm ci --silent --prefix $(WEB)
 	rm -rf $@
-	mkdir -p $(WEB)/static
-	cp -r $(WEB)/node_modules/openseadragon/build/openseadragon $@
+	mkdir -p $@
+	cp -r $(addprefix $(WEB)/node_modules/openseadragon/,build/openseadragon/openseadragon.min.js \
+	  build/openseadragon/images LICENSE.txt) $@
 	rm -rf $(WEB)/node_modules

@@ -94,12 +94,7 @@ class Fractal:
     def _collage(self, window: Window, down: int, across: int) -> Tensor:
         """A window of the collage stretched to down x across pixels."""
         height, width = self.collage.height, self.collage.width
-        enlarged = max(down / height, across / width)
-        octave = Fraction(2) ** math.ceil(math.log2(enlarged) - 1e-9)
-        while (
-            not self._decoder.is_exact(octave) or (height * octave * width * octave).denominator > 1
-        ):
-            octave *= 2
+        octave = self._octave(max(down / height, across / width))
         rows = _span(window.top, window.height, int(height * octave), down)
         columns = _span(window.left, window.width, int(width * octave), across)
         top, left = math.floor(rows[0]), math.floor(columns[0])
@@ -111,6 +106,25 @@ class Fractal:
             (rows[0] - top, rows[1] - top),
             (columns[0] - left, columns[1] - left),
         )
+
+    def _octave(self, enlarged: float) -> Fraction:
+        """The least exact scale of the collage that is at least so large and cheap to look into.
+
+        That is a power of two, of at most 2 if ranges have whole pixels there, times the reduction
+        of domains as many times as it takes: by those, what a window shows is read off coarser
+        canvases, down to a small one.
+        """
+        collage, deeper = self.collage, Fraction(1)
+        while 2 * deeper < enlarged:
+            deeper *= collage.pooling
+        octave = Fraction(2) ** math.ceil(math.log2(enlarged / deeper) - 1e-9)
+        while (
+            not self._decoder.is_exact(octave)
+            or (collage.height * octave).denominator > 1
+            or (collage.width * octave).denominator > 1
+        ):
+            octave *= 2
+        return octave * deeper
 
     def _photo(self, window: Window, down: int, across: int) -> Tensor:
         """A window of the photo resized to down x across pixels."""
