@@ -19,7 +19,8 @@ PAGE = (DOCS / "gallery.md").read_text(encoding="utf-8")
 
 def photos() -> str:
     """The page's Python code that writes the photos into the current folder."""
-    return re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)[0]
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    return blocks[0]
 
 
 def commands() -> Iterator[list[str]]:
