@@ -48,12 +48,12 @@ class Shown:
     def tile(self, level: int, column: int, row: int) -> bytes:
         """A tile as a JPEG file; raises CollageError if there is none."""
         place = level, column, row
-        with self.lock:
+        with self.lock:  # the decoder keeps what it solved: one at a time
             if place in self.tiles:
                 self.tiles.move_to_end(place)
                 return self.tiles[place]
-        with self.lock, _AT_ONCE:  # the decoder keeps what it solved: one at a time
-            pixels = tile(self.scene, level, column, row)
+            with _AT_ONCE:
+                pixels = tile(self.scene, level, column, row)
             data = image_bytes(to_pil(pixels[:3] if len(pixels) > 2 else pixels[:1]), ".jpg")
             self.tiles[place] = data
             while len(self.tiles) > _TILES:
