@@ -97,3 +97,11 @@ def test_a_vdvae_has_no_other_scale(tmp_path: Path) -> None:
     assert _run("--model", weights, "-n", 1, "-o", tmp_path / "grid.png")[0] == 0
     code, text = _run("--model", weights, "-n", 2, "-o", tmp_path / "zoom.gif")
     assert code == 2
+
+
+def test_a_zoom_that_would_lead_out_is_refused(weights: Path, tmp_path: Path) -> None:
+    output = tmp_path / "zoom.gif"
+    code, text = _run("--model", weights, "--scale", 2, "-o", output)
+    assert code == 2
+    assert "a zoom begins at" in " ".join(text.replace("│", "").split())
+    assert not output.exists()

@@ -87,6 +87,10 @@ def sample(
             shown = Sample(generator, features, soft)
             size = (_SIDE, _SIDE * shown.height // shown.width)
             factor = (scale or 160) * shown.width / _SIDE
+            if factor < 1:
+                raise typer.BadParameter(
+                    f"--scale {scale:g}: a zoom begins at {_SIDE / shown.width:g}: give more"
+                )
             way = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
             data = movie(there_and_back(way), output.suffix, fps=frames / _SECONDS)
         else:

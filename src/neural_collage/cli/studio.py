@@ -18,7 +18,8 @@ def studio(
     from neural_collage.core.errors import CollageError
     from neural_collage.web.app import serve
 
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -32,5 +33,6 @@ def studio(
             "passwords",
             err=True,
         )
-    typer.echo(f"Collage studio at http://{host}:{port} (Ctrl-C ends it)")
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"Collage studio at http://{shown}:{port} (Ctrl-C ends it)")
     serve(host, port)

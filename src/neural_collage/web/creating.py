@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 import gradio
+from gradio.components import Component
 
 from neural_collage.art.fractalize import Tiling, fractalize
 from neural_collage.art.learned import learn_fractal, learn_style
@@ -40,11 +41,8 @@ def fractalize_page(sessions: Sessions) -> None:
                 turned = gradio.Checkbox(label="Turned and mirrored copies")
                 adaptive = gradio.Checkbox(label="Larger tiles where it is plain")
                 network = gradio.Checkbox(label="By a network (32 tiles, slower)")
-            go, stop = start_and_stop("Fractalize")
-        with gradio.Column(scale=2, min_width=320):
-            picture = picture_output("Fractal")
-            look = gradio.HTML(elem_classes="viewer")
-            film, made = _movie_button()
+            go = start_and_stop(sessions, "Fractalize")
+        shown = _outputs(sessions, "Fractal")
 
     @explained
     def make(
@@ -75,10 +73,8 @@ def fractalize_page(sessions: Sessions) -> None:
             scene = fractalize(file, tiling, told)
         return _shown(sessions, owner, scene, f"{file.stem}-fractal.png")
 
-    token = gradio.State("")
     values = [image, tiles, contrast, strength, domains, turned, adaptive, network]
-    go.click(make, values, [picture, look, token])
-    _connect(sessions, stop, film, made, token)
+    go.click(make, values, shown)
 
 
 def stylize_page(sessions: Sessions) -> None:
@@ -92,11 +88,8 @@ def stylize_page(sessions: Sessions) -> None:
             own = gradio.Slider(0, 0.9, 0, step=0.05, label="Weight of its own domains")
             colours = gradio.Radio(["content", "style"], value="content", label="Colours of")
             network = gradio.Checkbox(label="By a network (slower)")
-            go, stop = start_and_stop("Stylize")
-        with gradio.Column(scale=2, min_width=320):
-            picture = picture_output("Painted")
-            look = gradio.HTML(elem_classes="viewer")
-            film, made = _movie_button()
+            go = start_and_stop(sessions, "Stylize")
+        shown = _outputs(sessions, "Painted")
 
     @explained
     def make(
@@ -122,10 +115,8 @@ def stylize_page(sessions: Sessions) -> None:
             scene = stylize(file, painted, how, told)
         return _shown(sessions, owner, scene, f"{file.stem}-painted.png")
 
-    token = gradio.State("")
     values = [image, style, size, strength, own, colours, network]
-    go.click(make, values, [picture, look, token])
-    _connect(sessions, stop, film, made, token)
+    go.click(make, values, shown)
 
 
 def samples_page(sessions: Sessions) -> None:
@@ -154,29 +145,22 @@ def samples_page(sessions: Sessions) -> None:
     go.click(make, [count, scale, temperature, seed], picture)
 
 
-def _movie_button() -> tuple[gradio.Button, gradio.Video]:
-    return gradio.Button("Make a movie of a zoom"), gradio.Video(
-        label="Zoom", interactive=False, autoplay=True, loop=True, buttons=["download"]
-    )
-
-
 def _shown(sessions: Sessions, owner: str, scene: Scene, name: str) -> tuple[object, ...]:
     data = image_bytes(to_pil(scene.decode()), ".png")
     token = sessions.add(owner, scene)
     return sessions.file(owner, name, data), viewer(token), token
 
 
-def _connect(
-    sessions: Sessions,
-    stop: gradio.Button,
-    film: gradio.Button,
-    made: gradio.Video,
-    token: gradio.State,
-) -> None:
-    """The stop and movie buttons of a page."""
-
-    def halt(request: gradio.Request) -> None:
-        sessions.stop(request.session_hash or "")
+def _outputs(sessions: Sessions, label: str) -> list[Component]:
+    """Where what `_shown` returns goes: the picture, the viewer, the token; and a movie of it."""
+    with gradio.Column(scale=2, min_width=320):
+        picture = picture_output(label)
+        look = gradio.HTML(elem_classes="viewer")
+        film = gradio.Button("Make a movie of a zoom")
+        made = gradio.Video(
+            label="Zoom", interactive=False, autoplay=True, loop=True, buttons=["download"]
+        )
+    token = gradio.State("")
 
     @explained
     def shoot(
@@ -194,5 +178,5 @@ def _connect(
             frames.append(shown.look(view, _SIDE, _SIDE))
         return sessions.file(owner, "zoom.mp4", movie(frames, ".mp4", _FPS))
 
-    stop.click(halt, None, None, queue=False)
     film.click(shoot, token, made)
+    return [picture, look, token]

@@ -41,10 +41,16 @@ def comparison(label: str) -> gradio.ImageSlider:
     return gradio.ImageSlider(label=label, type="filepath", format="png", image_mode=None)
 
 
-def start_and_stop(what: str) -> tuple[gradio.Button, gradio.Button]:
-    """Buttons that begin long work, and end it."""
+def start_and_stop(sessions: Sessions, what: str) -> gradio.Button:
+    """The button that begins long work, and beside it one that stops what the session works at."""
+
+    def halt(request: gradio.Request) -> None:
+        sessions.stop(request.session_hash or "")
+
     with gradio.Row():
-        return gradio.Button(what, variant="primary"), gradio.Button("Stop")
+        start = gradio.Button(what, variant="primary")
+        gradio.Button("Stop").click(halt, None, None, queue=False)
+    return start
 
 
 def _remembering(sessions: Sessions) -> Callable[[str | None, gradio.Request], None]:

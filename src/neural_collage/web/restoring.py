@@ -39,7 +39,7 @@ def restore_page(sessions: Sessions) -> None:
             with gradio.Group(visible=False) as pair:
                 other = picture_input(sessions, "Other picture")
                 share = gradio.Slider(0, 1, 0.5, step=0.05, label="How far towards it")
-            go, stop = start_and_stop("Restore")
+            go = start_and_stop(sessions, "Restore")
         with gradio.Column(scale=2, min_width=320):
             both = comparison("Before | after")
             facts = gradio.Markdown()
@@ -89,11 +89,7 @@ def restore_page(sessions: Sessions) -> None:
         )
         return (before, after), text
 
-    def halt(request: gradio.Request) -> None:
-        sessions.stop(request.session_hash or "")
-
     go.click(make, [image, kind, noise, scale, other, share], [both, facts])
-    stop.click(halt, None, None, queue=False)
 
 
 def _files(edited: dict[str, object]) -> list[Path]:
