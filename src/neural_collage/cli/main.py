@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 import neural_collage
 from neural_collage.cli import benchmark, restore
+from neural_collage.cli.batch import batch
 from neural_collage.cli.compress import compress
 from neural_collage.cli.decompress import decompress
 from neural_collage.cli.fractalize import fractalize
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.command()(compress)
 app.command()(decompress)
 app.command()(info)
+app.command()(batch)
 app.command()(fractalize)
 app.command()(stylize)
 app.command()(zoom)

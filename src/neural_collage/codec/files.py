@@ -24,18 +24,22 @@ def read_collage_file(path: Path) -> bytes:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_atomically(
+    path: Path, data: bytes, *, durable: bool = False, staging: Path | None = None
+) -> None:
     """Write a file under another name beside `path`, then rename it; replaces an old file.
 
     Whatever interrupts this, Ctrl-C included, the folder holds the old file or the new one, and
     nothing else. With `durable` that holds for a power failure too; it waits for the disk.
+    A process that is killed may leave the other name; where that matters, give a `staging` folder
+    of the same file system, which can be cleared.
 
     Raises:
         OutputError: the folder cannot be written to, or `path` is a folder or a device.
     """
     if path.exists() and not path.is_file():
         raise OutputError(f"{path}: is not a regular file: choose another output")
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    temporary = (staging or path.parent) / f".{secrets.token_hex(8)}.part"
     try:
         try:
             with temporary.open("wb") as file:

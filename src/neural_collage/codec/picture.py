@@ -24,9 +24,6 @@ from torch import Tensor
 from neural_collage.codec.container import MAX_PROFILE_BYTES, Mode, pixel_limit
 from neural_collage.core.errors import CollageFormatError, ImageError, OutputError
 
-ImageLike = str | PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor
-"""What `read_picture` takes."""
-
 PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".avif", ".jp2"),
     *(".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"),
@@ -68,8 +65,12 @@ class Picture:
         return self.pixels.shape[1]
 
 
+ImageLike = str | PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor | Picture
+"""What `read_picture` takes."""
+
+
 def read_picture(source: ImageLike, *, max_pixels: int | None = None) -> Picture:
-    """Read a file, or convert an image that is already in memory.
+    """Read a file, or convert an image that is already in memory; a `Picture` is what it is.
 
     Files and Pillow images: EXIF orientation is applied, a palette is resolved, CMYK becomes sRGB
     through its ICC profile, an animation gives its first frame. 16-bit grey keeps its precision:
@@ -84,13 +85,22 @@ def read_picture(source: ImageLike, *, max_pixels: int | None = None) -> Picture
     Raises:
         ImageError: missing, not a picture, damaged, too large, or of a kind not listed here.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, str | PathLike):
-        return _read_file(Path(source), max_pixels)
+        return _read_file(Path(source), str(source), max_pixels)
     if isinstance(source, Image.Image):
         return _read_pillow(source, "the image", max_pixels)
     if isinstance(source, Tensor):
         return _from_tensor(source, "the tensor", max_pixels)
     return _from_array(source, "the array", max_pixels)
+
+
+def parse_picture(data: bytes, name: str, *, max_pixels: int | None = None) -> Picture:
+    """Read the bytes of a picture file as `read_picture` does; errors call it `name`."""
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    return _read_file(BytesIO(data), name, max_pixels)
 
 
 def to_pil(pixels: Float[Tensor, "c h w"], icc_profile: bytes | None = None) -> Image.Image:
@@ -138,7 +148,7 @@ def read_samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
 
 
 @contextmanager
-def open_picture(file: Path | BufferedReader, name: str) -> Iterator[Image.Image]:
+def open_picture(file: Path | BufferedReader | BytesIO, name: str) -> Iterator[Image.Image]:
     """A picture file, of which only the header has been read, for as long as the block lasts.
 
     Raises:
@@ -166,12 +176,12 @@ def open_picture(file: Path | BufferedReader, name: str) -> Iterator[Image.Image
         raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_file(path: Path, max_pixels: int | None) -> Picture:
+def _read_file(file: Path | BytesIO, name: str, max_pixels: int | None) -> Picture:
     with ExitStack() as stack:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit is below
-            image = stack.enter_context(open_picture(path, str(path)))
-        return _read_pillow(image, str(path), max_pixels)
+            image = stack.enter_context(open_picture(file, name))
+        return _read_pillow(image, name, max_pixels)
 
 
 def _read_pillow(image: Image.Image, name: str, max_pixels: int | None) -> Picture:

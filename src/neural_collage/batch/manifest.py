@@ -1,0 +1,178 @@
+"""What became of every input: JSON lines, appended as work goes on; of an input, the last counts."""
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from types import TracebackType
+from typing import Any
+
+from neural_collage.batch.stores import open_store
+from neural_collage.core.errors import CollageError, DataError, OutputError, first_line
+
+_UPLOAD_SECONDS = 30
+_UPLOAD_SHARE = 20
+"""Of the time, at most one part in so many goes into uploads of a manifest that is elsewhere."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the manifest.
+
+    Attributes:
+        input: name of the item in the source.
+        output: name of what was made of it; absent if nothing is kept.
+        fingerprint: of the input, see `stores.Source.items`.
+        settings: of the task, see `tasks.Task.key`.
+        attempts: how often it was tried in this run.
+        width, height: pixels of the picture.
+        bytes: of the file that was made. bpp: bits per pixel.
+        psnr: dB, if it was asked for; null (infinite) where the pictures are equal.
+        seconds: that it took, reading and writing included.
+        warnings: what was given up on the way.
+        error: why there is no output.
+    """
+
+    input: str
+    output: str | None
+    fingerprint: str
+    settings: str
+    attempts: int = 1
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    bpp: float | None = None
+    psnr: float | None = None
+    seconds: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+    def to_json(self) -> str:
+        """One line; what there is nothing to say of is left out."""
+        known = {key: value for key, value in asdict(self).items() if value not in (None, ())}
+        if self.psnr == math.inf:
+            known["psnr"] = None
+        return json.dumps(known, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Entry":
+        """Raises ValueError if the line is none of a manifest."""
+        known = json.loads(line)
+        if not isinstance(known, dict):
+            raise ValueError("not a JSON object")
+        if known.get("psnr", 0) is None:
+            known["psnr"] = math.inf
+        names = {field.name for field in fields(cls)}
+        known = {key: value for key, value in known.items() if key in names}
+        try:
+            return cls(**known | {"warnings": tuple(known.get("warnings", ()))})
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+
+class Manifest:
+    """A manifest at a path or URL, open to be appended to; a context manager.
+
+    On a store that cannot append, it is written whole, now and then and at the end.
+
+    entries: of each input, the last.
+    damaged: lines that could not be read: what is missing in them will be done again.
+
+    Raises:
+        DataError: it cannot be read.
+        CollageError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.entries: dict[str, Entry] = {}
+        self.damaged = 0
+        self._files, self._path = open_store(url)
+        self._local = _appends(self._files)
+        self._ends_in_line = True
+        for line in self._lines():
+            try:
+                entry = Entry.from_json(line)
+            except ValueError:
+                self.damaged += 1
+            else:
+                self.entries[entry.input] = entry
+
+    def __enter__(self) -> "Manifest":
+        try:
+            if self._local:
+                self._files.makedirs(self._path.rpartition("/")[0] or "/", exist_ok=True)
+                self._file: Any = self._files.open(self._path, "ab")
+            else:
+                self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed in __exit__
+                for line in self._lines():
+                    self._file.write(line.encode() + b"\n")
+        except OSError as error:
+            raise self._error(error) from error
+        self._uploaded, self._pause = time.monotonic(), float(_UPLOAD_SECONDS)
+        return self
+
+    def append(self, entry: Entry) -> None:
+        """Write a line.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        start = b"" if self._ends_in_line else b"\n"  # of a run that was killed as it wrote
+        try:
+            self._file.write(start + entry.to_json().encode() + b"\n")
+            self._file.flush()
+            self._ends_in_line = True
+            if not self._local and time.monotonic() - self._uploaded > self._pause:
+                self._upload()
+        except OSError as error:
+            self._ends_in_line = False
+            raise self._error(error) from error
+        self.entries[entry.input] = entry
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if not self._local:
+                self._upload()
+        finally:
+            self._file.close()
+
+    def _lines(self) -> Iterator[str]:
+        try:
+            if not self._files.exists(self._path):
+                return
+            with self._files.open(self._path, "rb") as file:
+                for line in file:
+                    self._ends_in_line = line.endswith(b"\n")
+                    if line.strip():
+                        yield line.decode(errors="replace").rstrip("\n")
+        except Exception as error:
+            raise DataError(f"{self.url}: cannot be read: {first_line(error)}") from error
+
+    def _upload(self) -> None:
+        started = time.monotonic()
+        self._file.flush()
+        self._file.seek(0)
+        try:
+            with self._files.open(self._path, "wb") as file:
+                while block := self._file.read(1 << 20):
+                    file.write(block)
+        except Exception as error:
+            raise self._error(error) from error
+        self._uploaded = time.monotonic()
+        self._pause = max(_UPLOAD_SECONDS, _UPLOAD_SHARE * (self._uploaded - started))
+
+    def _error(self, error: Exception) -> CollageError:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        return OutputError(f"{self.url}: the manifest cannot be written: {reason}")
+
+
+def _appends(files: Any) -> bool:
+    return "file" in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
