@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import pickle
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -60,19 +61,21 @@ class RayEngine:
         workers = 1 if alone else min(self.workers, len(packed))
         at_once = 1 if alone else _ITEMS_AT_ONCE
         per_block = 1 if alone else min(_BLOCK, math.ceil(len(packed) / (2 * workers)))
-        one = {"num_cpus": 1} if self._takes == "CPU" else {"num_gpus": 1}
-        rows = ray.data.from_items(
-            packed, override_num_blocks=math.ceil(len(packed) / per_block)
-        ).map_batches(
-            _Actor,
-            fn_constructor_args=(worker,),
-            batch_size=at_once,
-            compute=ray.data.ActorPoolStrategy(size=workers),
-            ray_remote_args_fn=_once_more,
-            **one,
-        )
+        one: dict[str, Any] = {"num_cpus": 1} if self._takes == "CPU" else {"num_gpus": 1}
+        blocks = math.ceil(len(packed) / per_block)
+        rows = ray.data.from_items(packed, override_num_blocks=blocks)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # there is no other name yet for a bound on retries
+            outcomes = rows.map_batches(
+                _Actor,
+                fn_constructor_args=(worker,),
+                batch_size=at_once,
+                compute=ray.data.ActorPoolStrategy(size=workers),
+                ray_remote_args_fn=_once_more,
+                **one,
+            )
         try:
-            for row in rows.iter_rows():
+            for row in outcomes.iter_rows():
                 yield pickle.loads(row["outcome"])
         except ray.exceptions.RayError as error:
             raise CollageError(f"the cluster failed: {first_line(error)}: run it again") from error
@@ -103,13 +106,15 @@ def _connect(address: str | None, workers: int | None) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    there = bool(address or os.environ.get("RAY_ADDRESS"))
     try:
-        if address or os.environ.get("RAY_ADDRESS"):
-            ray.init(address=address, **quiet)
-        else:
-            cores = max(available_cores(), workers or 1)
-            ray.init(num_cpus=cores, include_dashboard=False, **quiet)
+        ray.init(
+            address=address,
+            num_cpus=None if there else max(available_cores(), workers or 1),
+            include_dashboard=None if there else False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         place = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise CollageError(f"no Ray cluster at {place}: {first_line(error)}") from error

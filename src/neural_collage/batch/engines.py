@@ -115,7 +115,7 @@ _worker: Worker | None = None
 
 def _begin(worker: Worker) -> None:
     """What a process does first."""
-    global _worker  # noqa: PLW0603 - a pool's processes have nothing else to keep things in
+    global _worker  # a pool's processes have nothing else to keep things in
     _worker = worker
     torch.set_num_threads(1)  # there are as many processes as cores
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us

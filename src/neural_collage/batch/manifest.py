@@ -1,4 +1,4 @@
-"""What became of every input: JSON lines, appended as work goes on; of an input, the last counts."""
+"""What became of every input: JSON lines, appended as work goes on; the last of an input counts."""
 
 import json
 import math
@@ -106,7 +106,7 @@ class Manifest:
                 self._files.makedirs(self._path.rpartition("/")[0] or "/", exist_ok=True)
                 self._file: Any = self._files.open(self._path, "ab")
             else:
-                self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed in __exit__
+                self._file = tempfile.TemporaryFile("w+b")
                 for line in self._lines():
                     self._file.write(line.encode() + b"\n")
         except OSError as error:

@@ -116,7 +116,8 @@ class _Run:
 
     def without_rivals(self, items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         """Items but those whose output is that of another, which fail."""
-        items, first = list(items), {}
+        items = list(items)
+        first: dict[str, str] = {}
         rivals: dict[str, str] = {}
         for name, _ in items:
             output = self.worker.task.output(name)

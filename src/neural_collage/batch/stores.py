@@ -1,9 +1,10 @@
-"""Collections as files: a folder, here or at any URL that fsspec knows, read and written by name."""
+"""Collections as files: a folder, here or at any URL that fsspec knows, used by name."""
 
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class Folder(Source, Sink):
         self.shared = not isinstance(self.files, MemoryFileSystem)
 
     def items(self) -> Iterator[tuple[str, str]]:
-        if not self._reached(lambda: self.files.isdir(self.root)):
+        if not self._reached(partial(self.files.isdir, self.root)):
             raise DataError(f"{self.url}: no such folder")
         for name, info in self._walk():
             yield name, f"{info.get('size')} {_version(info)}"
@@ -111,7 +112,7 @@ class Folder(Source, Sink):
         return data
 
     def sizes(self) -> dict[str, int]:
-        if not self._reached(lambda: self.files.isdir(self.root)):
+        if not self._reached(partial(self.files.isdir, self.root)):
             return {}
         return {name: int(info.get("size") or 0) for name, info in self._walk()}
 
@@ -155,7 +156,7 @@ class Folder(Source, Sink):
         """Names of items, sorted within each folder, and what the store knows of them."""
         waiting = [self.root]
         while waiting:
-            listed = self._reached(lambda folder=waiting.pop(): self.files.ls(folder, detail=True))
+            listed = self._reached(partial(self.files.ls, waiting.pop(), detail=True))
             folders = []
             for info in sorted(listed, key=lambda info: info["name"]):
                 path = info["name"].rstrip("/")
@@ -169,7 +170,7 @@ class Folder(Source, Sink):
                     yield name, info
             waiting += reversed(folders)
 
-    def _reached(self, ask: Any) -> Any:
+    def _reached(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
         except FileNotFoundError as error:

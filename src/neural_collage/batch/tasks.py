@@ -1,4 +1,4 @@
-"""What a batch does to an item: bytes in, bytes and figures out; and how a process goes about it."""
+"""What a batch does to an item: bytes in, bytes and figures out; and who does it, item by item."""
 
 import errno
 import hashlib

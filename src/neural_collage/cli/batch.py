@@ -105,7 +105,7 @@ def batch(
     if task not in KINDS:
         raise typer.BadParameter(f"unknown task {task!r}: choose from {', '.join(KINDS)}")
     work = Task(
-        kind=task,  # type: ignore[arg-type] # checked above
+        kind=task,
         codec=codec,
         quality=quality,
         effort=effort,
@@ -188,9 +188,8 @@ class _Progress:
         return self._clock() - self._started
 
     def say(self, message: str) -> None:
-        self._bar.console.print(
-            f"collage: {message}", markup=False, highlight=False, soft_wrap=True
-        )
+        """A line on stderr, above the bar."""
+        self._bar.console.out(f"collage: {message}", highlight=False)
 
     def told(self, summary: "Summary", entry: "Entry | None") -> None:
         """What `runner.run_batch` tells."""
