@@ -27,7 +27,7 @@ from PIL import Image
 from neural_collage.codec.files import write_atomically
 from neural_collage.evaluation.environment import Environment
 
-SIDE = 48
+SIDE = 80
 """Pixels of a picture, each way."""
 _PATIENCE = 300.0
 
@@ -128,7 +128,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def start(*arguments: object) -> subprocess.Popen[str]:
     """`collage` with some arguments."""
     program = Path(sys.executable).with_name("collage")
-    command = [program, *map(str, arguments), "--json"]
+    command = [str(program), *map(str, arguments), "--json"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
@@ -187,9 +187,7 @@ def killed_driver(stage: Stage, out: Path) -> Result:
         if time.monotonic() > until:
             raise RuntimeError("workers outlive the program that started them")
         time.sleep(0.05)
-    return stage.result(
-        "driver killed", out, [first, run("batch", stage.source, out)], started
-    )
+    return stage.result("driver killed", out, [first, run("batch", stage.source, out)], started)
 
 
 def full_disk(stage: Stage, out: Path) -> Result:
@@ -251,17 +249,16 @@ def killed_node(stage: Stage, out: Path) -> Result:
 def cluster() -> Iterator[tuple[str, list[int]]]:
     """A Ray cluster of two nodes of one core; its address, and the processes of the second."""
     ray = str(Path(sys.executable).with_name("ray"))
-    quiet = {**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1"}
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
 
     def call(*arguments: str) -> None:
-        subprocess.run([ray, *arguments], check=True, capture_output=True, env=quiet)
+        subprocess.run([ray, *arguments], check=True, capture_output=True, env=environment)
 
     def raylets() -> set[int]:
         found = set()
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (entry / "exe").exists():
-                if (entry / "exe").resolve().name == "raylet":
-                    found.add(int(entry.name))
+            if entry.name.isdigit() and (entry / "comm").read_text().strip() == "raylet":
+                found.add(int(entry.name))
         return found
 
     before = raylets()
@@ -310,7 +307,7 @@ def page(results: Sequence[Result], environment: Environment) -> str:
         "",
         "Every output has to be there once, whole, with the bytes of an undisturbed run.",
         "",
-        "| scenario | pictures | exit codes | kept | failed (expected) | lost | wrong | litter | s |",
+        "| scenario | pictures | exits | kept | failed (expected) | lost | wrong | litter | s |",
         "|---|--:|---|--:|--:|--:|--:|--:|--:|",
     ]
     for r in results:
@@ -333,9 +330,7 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(rows, indent=1) + "\n"
     write_atomically(arguments.output / "faults.json", text.encode())
-    write_atomically(
-        arguments.output / "faults.md", page(results, Environment.current()).encode()
-    )
+    write_atomically(arguments.output / "faults.md", page(results, Environment.current()).encode())
     raise SystemExit(not all(result.good for result in results))
 
 

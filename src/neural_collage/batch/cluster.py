@@ -41,7 +41,7 @@ class RayEngine:
             raise CollageError(f"{workers} workers: at least one is needed")
         _connect(address, workers)
         self._takes = "CPU" if device == "cpu" else "GPU"
-        there = int(ray.cluster_resources().get(self._takes, 0))
+        there = int(_resources().get(self._takes, 0))
         self.workers = there if workers is None else workers
         if self.workers > there:
             raise CollageError(
@@ -95,6 +95,11 @@ class _Actor:
             yield {"outcome": [pickle.dumps(self._worker(pickle.loads(item)))]}
 
 
+def _resources() -> dict[str, float]:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources
+
+
 def _once_more() -> dict[str, int]:
     """An actor that dies is begun again, its items once; then they are lost, see `Engine.run`."""
     return {"max_restarts": -1, "max_task_retries": 1}
@@ -115,6 +120,6 @@ def _connect(address: str | None, workers: int | None) -> None:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # of many kinds
         place = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise CollageError(f"no Ray cluster at {place}: {first_line(error)}") from error

@@ -36,9 +36,9 @@ class Entry:
     """
 
     input: str
-    output: str | None
-    fingerprint: str
-    settings: str
+    output: str | None = None
+    fingerprint: str = ""
+    settings: str = ""
     attempts: int = 1
     width: int | None = None
     height: int | None = None

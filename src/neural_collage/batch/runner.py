@@ -144,16 +144,17 @@ class _Run:
         """Work until nothing is pending."""
         died: set[str] = set()
         for attempt in range(1, self._attempts + 1):
-            for alone in (False, True):
-                chosen = [i for i in self.pending.values() if (i.name in died) == alone]
+            pending = [replace(item, attempt=attempt) for item in self.pending.values()]
+            together = [item for item in pending if item.name not in died]
+            one_by_one = [item for item in pending if item.name in died]
+            for chosen, alone in ((together, False), (one_by_one, True)):
                 self._told_of.clear()
                 if chosen:
-                    self._attempt([replace(i, attempt=attempt) for i in chosen], alone)
+                    self._attempt(chosen, alone)
                 for item in chosen:
                     if item.name in self.pending and item.name not in self._told_of:
                         died.add(item.name)
-                        entry = self._entry(replace(item, attempt=attempt))
-                        self._record(replace(entry, error=_DIED))
+                        self._record(replace(self._entry(item), error=_DIED))
 
     def _attempt(self, items: list[Item], alone: bool) -> None:
         outcomes = self._engine.run(self.worker, map(self._fetched, items), alone=alone)

@@ -166,7 +166,9 @@ class Folder(Source, Sink):
                 if info["type"] == "directory":
                     if path != self._without and not info.get("islink"):
                         folders.append(path)
-                elif not self.suffixes or _suffix(name) in self.suffixes:
+                elif (not self.suffixes or _suffix(name) in self.suffixes) and (
+                    info["type"] == "file" or self._reached(partial(self.files.isfile, path))
+                ):  # a link may lead to a file, but not on to a folder
                     yield name, info
             waiting += reversed(folders)
 

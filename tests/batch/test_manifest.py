@@ -1,0 +1,75 @@
+"""Manifests survive whatever ends a run, here and on stores that cannot append."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from neural_collage.batch.manifest import Entry, Manifest
+from neural_collage.core.errors import OutputError
+
+DONE = Entry("a.png", "a.clg", "1", "s", width=4, height=2, bytes=5, bpp=5.0, psnr=30.5)
+FAILED = Entry("b/ö.png", "b/ö.clg", "2", "s", attempts=3, error="broken", warnings=("one", "two"))
+
+
+@pytest.fixture(params=["here", "memory"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "here":
+        yield str(tmp_path / "deep/manifest.jsonl")
+    else:
+        yield "memory://manifests/manifest.jsonl"
+        fsspec.filesystem("memory").rm("/manifests", recursive=True)
+
+
+@pytest.mark.parametrize(
+    "entry", [DONE, FAILED, Entry("c", None, "3", "s", psnr=math.inf), Entry("d", None, "", "")]
+)
+def test_an_entry_is_a_line_and_back(entry: Entry) -> None:
+    line = entry.to_json()
+    assert "\n" not in line
+    assert "Infinity" not in line
+    assert Entry.from_json(line) == entry
+
+
+def test_the_last_entry_of_an_input_counts(url: str) -> None:
+    with Manifest(url) as manifest:
+        manifest.append(FAILED)
+        manifest.append(DONE)
+    later = Entry("b/ö.png", "b/ö.clg", "2", "s", bytes=9)
+    with Manifest(url) as manifest:
+        assert manifest.entries == {"a.png": DONE, "b/ö.png": FAILED}
+        manifest.append(later)
+    assert Manifest(url).entries == {"a.png": DONE, "b/ö.png": later}
+    with fsspec.open(url, "rt", encoding="utf-8") as file:
+        assert len(file.readlines()) == 3
+
+
+@pytest.mark.parametrize("torn", ['{"input": "z", "outp', "null", "[1]", '{"output": "z"}', "\xff"])
+def test_a_line_that_was_being_written_harms_no_other(url: str, torn: str) -> None:
+    with fsspec.open(url, "wb", auto_mkdir=True) as file:
+        file.write(DONE.to_json().encode() + b"\n" + torn.encode("latin-1"))
+    with Manifest(url) as manifest:
+        assert manifest.entries == {"a.png": DONE}
+        assert manifest.damaged == 1
+        manifest.append(FAILED)
+    assert Manifest(url).entries == {"a.png": DONE, "b/ö.png": FAILED}
+
+
+def test_what_newer_versions_may_add_is_left_alone() -> None:
+    assert Entry.from_json(DONE.to_json()[:-1] + ', "mood": 3}') == DONE
+
+
+def test_lines_are_there_as_soon_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    with Manifest(str(path)) as manifest:
+        manifest.append(DONE)
+        assert path.read_text() == DONE.to_json() + "\n"
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    manifest = Manifest(str(tmp_path / "file/manifest.jsonl"))
+    with pytest.raises(OutputError, match=r"manifest\.jsonl: the manifest cannot be written"):
+        manifest.__enter__()

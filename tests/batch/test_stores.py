@@ -1,0 +1,137 @@
+"""Folders, here and elsewhere: what is listed, read and written, and what is said if not."""
+
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from neural_collage.batch.stores import STAGING, Folder, open_store, stem
+from neural_collage.core.errors import CollageError, DataError, ImageError, OutputError
+
+
+@pytest.fixture(params=["here", "memory"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "here":
+        yield str(tmp_path / "store")
+    else:
+        yield "memory://store"
+        files = fsspec.filesystem("memory")
+        if files.exists("/store"):
+            files.rm("/store", recursive=True)
+
+
+def test_what_is_written_is_listed_and_read(url: str) -> None:
+    folder = Folder(url)
+    folder.prepare()
+    folder.write("b.bin", b"bb")
+    folder.write("deep/er/a.bin", b"a")
+    folder.write("b.bin", b"bbb")
+    folder.finish([])
+    assert folder.sizes() == {"b.bin": 3, "deep/er/a.bin": 1}
+    assert [name for name, _ in folder.items()] == ["b.bin", "deep/er/a.bin"]
+    assert folder.read("deep/er/a.bin") == b"a"
+
+
+def test_only_files_with_the_endings_are_items_and_hidden_ones_never(url: str) -> None:
+    folder = Folder(url)
+    for name in ("a.PNG", "b.jpg", "c.txt", ".d.png", ".e/f.png", "g.png/h.png", "png"):
+        folder.write(name, b"x")
+    assert {name for name, _ in Folder(url, (".png", ".jpg")).items()} == {
+        "a.PNG",
+        "b.jpg",
+        "g.png/h.png",
+    }
+
+
+def test_a_destination_inside_is_left_out(url: str) -> None:
+    Folder(url).write("a.png", b"x")
+    Folder(url).write("out/b.png", b"x")
+    Folder(url).write("out2/c.png", b"x")
+    found = Folder(url, without=Folder(f"{url}/out"))
+    assert [name for name, _ in found.items()] == ["a.png", "out2/c.png"]
+
+
+def test_fingerprints_tell_what_has_changed(url: str) -> None:
+    folder = Folder(url)
+    folder.write("a", b"x")
+    folder.write("b", b"x")
+    before = dict(folder.items())
+    assert dict(folder.items()) == before
+    folder.write("b", b"yy")
+    after = dict(folder.items())
+    assert after["a"] == before["a"]
+    assert after["b"] != before["b"]
+
+
+def test_a_touched_file_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    before = dict(Folder(str(tmp_path)).items())
+    os.utime(tmp_path / "a", (1, 1))
+    assert dict(Folder(str(tmp_path)).items()) != before
+
+
+def test_missing_things_are_named(url: str) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        list(Folder(url).items())
+    assert Folder(url).sizes() == {}
+    with pytest.raises(ImageError, match=r"x\.png: no such file"):
+        Folder(url).read("x.png")
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    assert [name for name, _ in Folder(str(tmp_path)).items()] == ["a.png"]
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+    left = tmp_path / STAGING / ".1234.part"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    Folder(str(tmp_path)).prepare()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_a_folder_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OutputError, match="not a regular file"):
+        Folder(str(tmp_path)).write("a", b"x")
+    (tmp_path / "b").write_bytes(b"")
+    with pytest.raises(OutputError, match="b/c: cannot be written"):
+        Folder(str(tmp_path)).write("b/c", b"x")
+
+
+def test_folders_travel_to_processes(tmp_path: Path) -> None:
+    Folder(str(tmp_path)).write("a", b"x")
+    assert pickle.loads(pickle.dumps(Folder(str(tmp_path)))).read("a") == b"x"
+
+
+@pytest.mark.parametrize("url", ["nonsense://a/b", "s3://bucket/x"])
+def test_a_url_that_nobody_here_knows_is_refused_in_one_line(url: str) -> None:
+    if url.startswith("s3"):
+        pytest.importorskip("fsspec")
+        try:
+            import s3fs  # type: ignore[import-not-found] # noqa: F401
+        except ImportError:
+            pass
+        else:
+            pytest.skip("s3fs is installed")
+    with pytest.raises(CollageError, match=url) as caught:
+        open_store(url)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.png", "a"),
+        ("a.b/c", "a.b/c"),
+        ("a/.png", "a/.png"),
+        ("x.tar.gz", "x.tar"),
+    ],
+)
+def test_stems(name: str, expected: str) -> None:
+    assert stem(name) == expected
