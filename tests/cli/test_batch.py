@@ -1,0 +1,88 @@
+"""batch, as an operator types it."""
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+import neural_collage as nc
+from tests.cli.conftest import Photo, Run
+from tests.cli.test_commands import files
+
+FRACTAL = ("--codec", "fractal", "--effort", "0", "--workers", "1")
+
+
+def test_a_collection_goes_in_and_a_second_run_has_nothing_to_do(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.jpg")
+    photo("in/deep/b.png")
+    result = collage("batch", "in", "out", *FRACTAL, "--psnr", "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["total"], summary["done"], summary["failed"]) == (2, 2, 0)
+    assert summary["psnr"] > 20
+    expected = {"a.clg", "deep/b.clg", "manifest.jsonl", ".lock"}
+    assert files(tmp_path / "out") == expected
+    assert nc.load(tmp_path / "out/deep/b.clg").codec == "fractal"
+    again = collage("batch", "in", "out", *FRACTAL, "--psnr")
+    assert again.exit_code == 0
+    assert again.stdout.startswith("0 of 2 done in")
+    assert "2 were done before" in again.stdout
+    assert "manifest: out/manifest.jsonl" in again.stdout
+
+
+def test_a_failure_is_a_line_on_stderr_and_exit_code_1(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.png")
+    (tmp_path / "in/bad.png").write_bytes(b"")
+    result = collage("batch", "in", "out", *FRACTAL, "--retries", "0")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == ["collage: bad.png: the file is empty"]
+    assert "1 of 2 done" in result.stdout
+    assert "1 failed" in result.stdout
+
+
+def test_back_to_pictures_of_another_size_and_format(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.png", size=(12, 8))
+    collage("compress", "in", "-o", "clg/", "--codec", "fractal")
+    options = ("--task", "decompress", "--scale", "2", "--format", "jpg", "--workers", "1")
+    result = collage("batch", "clg", "out", *options)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out/a.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", (24, 16))
+
+
+def test_what_cannot_be_meant_is_said_before_any_work(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.png")
+    wrong = {
+        ("in", "out", "--engine", "cloud"): (2, "choose local or ray"),
+        ("in", "out", "--task", "press"): (2, "unknown task 'press'"),
+        ("in", "out", "--address", "x:1"): (2, "--address is for --engine ray"),
+        ("in", "out", "--codec", "zip"): (1, "unknown codec 'zip'"),
+        ("in", "out", "--model", "none.safetensors"): (1, "none.safetensors"),
+        ("in", "in"): (1, "is the source as well"),
+        ("nowhere", "out"): (1, "nowhere: no such folder"),
+        ("in", "out", "--task", "decompress"): (1, "nothing to decompress: no .clg files"),
+        ("in", "out", "--task", "decompress", "--format", "doc"): (1, "no picture format .doc"),
+        ("in", "nonsense://out"): (1, "nonsense"),
+    }
+    for arguments, (code, message) in wrong.items():
+        result = collage("batch", *arguments)
+        assert (result.exit_code, message in result.stderr) == (code, True), result.output
+
+
+def test_only_one_batch_writes_to_a_place(collage: Run, photo: Photo, tmp_path: Path) -> None:
+    from neural_collage.batch.collections import locked
+
+    photo("in/a.png")
+    with locked(str(tmp_path / "out")):
+        result = collage("batch", "in", "out", *FRACTAL)
+    assert result.exit_code == 1
+    assert "another batch is writing there" in result.stderr
+    assert not list((tmp_path / "out").rglob("*.clg"))
