@@ -96,7 +96,10 @@ class Stage:
         """Compare what lies in `out` with what should; `gone` are names without endings."""
         should = {name: data for name, data in outputs(self.reference).items() if name not in gone}
         there = outputs(out)
-        summary = json.loads(runs[-1].stdout)
+        try:
+            summary = json.loads(runs[-1].stdout.splitlines()[-1])
+        except (IndexError, ValueError):
+            raise RuntimeError(f"{scenario}: no summary, but {runs[-1].stderr}") from None
         return Result(
             scenario=scenario,
             pictures=self.pictures,
@@ -240,8 +243,8 @@ def killed_node(stage: Stage, out: Path) -> Result:
         for pid in second:
             os.kill(pid, signal.SIGKILL)
         runs = [finish(process)]
-        if runs[0].returncode:
-            runs.append(run("batch", stage.source, out))
+        if not runs[0].stdout:  # its own node it was
+            runs.append(run("batch", stage.source, out, "--engine", "ray", "--address", address))
         return stage.result("Ray node killed", out, runs, started)
 
 

@@ -48,6 +48,10 @@ class RayEngine:
                 f"{self.workers} workers, but the cluster has {there} {self._takes}s: ask for less"
             )
 
+    def close(self) -> None:
+        """Leave the cluster."""
+        ray.shutdown()
+
     def run(
         self, worker: Worker, items: Iterable[Item], *, alone: bool = False
     ) -> Iterator[Outcome]:

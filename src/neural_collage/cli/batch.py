@@ -1,5 +1,7 @@
 """`collage batch`: whole collections, on all cores or on a cluster."""
 
+import sys
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +10,8 @@ from neural_collage.cli import options
 from neural_collage.codec.registry import CODECS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from neural_collage.batch.engines import Engine
     from neural_collage.batch.manifest import Entry
     from neural_collage.batch.runner import Summary
@@ -125,29 +129,37 @@ def batch(
     ):
         if notes.damaged:
             progress.say(f"{notes.url}: {notes.damaged} damaged lines, their inputs are done again")
-        summary = run_batch(
-            items,
-            sink,
-            work,
-            _engine(engine, workers, address, device),
-            notes,
-            retries=retries,
-            again=overwrite,
-            told=progress.told,
-        )
+        with _engine(engine, workers, address, device) as who:
+            summary = run_batch(
+                items,
+                sink,
+                work,
+                who,
+                notes,
+                retries=retries,
+                again=overwrite,
+                told=progress.told,
+            )
     _report(summary, notes.url, progress.seconds, json)
     if summary.failed:
         raise typer.Exit(1)
 
 
-def _engine(name: str, workers: int | None, address: str | None, device: str) -> "Engine":
-    if name == "ray":
-        from neural_collage.batch.cluster import RayEngine
+@contextmanager
+def _engine(name: str, workers: int | None, address: str | None, device: str) -> "Iterator[Engine]":
+    if name == "local":
+        from neural_collage.batch.engines import LocalEngine
 
-        return RayEngine(workers, address, device)
-    from neural_collage.batch.engines import LocalEngine
+        yield LocalEngine(workers)
+        return
+    from neural_collage.batch.cluster import RayEngine
 
-    return LocalEngine(workers)
+    with redirect_stdout(sys.stderr):  # Ray prints what happens to its processes
+        ray = RayEngine(workers, address, device)
+        try:
+            yield ray
+        finally:
+            ray.close()
 
 
 class _Progress:

@@ -126,13 +126,18 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
     An error that stops all processes of a training is reported by the first of them.
     """
     from neural_collage.cli.jobs import one_line, report_error
-    from neural_collage.core.errors import CheckpointError, ConfigError, TrainingError
+    from neural_collage.core.errors import (
+        CheckpointError,
+        ConfigError,
+        OutputError,
+        TrainingError,
+    )
     from neural_collage.training.interruption import TrainingStoppedError
     from neural_collage.training.processes import is_first_process
 
     try:
         yield
-    except (CheckpointError, ConfigError, TrainingError) as error:
+    except (CheckpointError, ConfigError, OutputError, TrainingError) as error:
         if is_first_process():
             report_error(one_line(error), error, debug=bool(ctx.obj))
         if isinstance(error, TrainingStoppedError):

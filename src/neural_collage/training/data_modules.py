@@ -6,7 +6,7 @@ from typing import Literal
 
 from lightning.pytorch import LightningDataModule
 
-from neural_collage.core.errors import DataError
+from neural_collage.core.errors import ConfigError, DataError
 from neural_collage.core.isometry import N_ISOMETRIES
 from neural_collage.data.crops import CropPlan, centre_crops, random_crops, tiles
 from neural_collage.data.loader import CropLoader, Share
@@ -37,7 +37,7 @@ class ImageData(LightningDataModule):
         test: images to test on, likewise.
         crop: height and width of the crops, one number if they are equal. Whole images are crops
             of the images' size.
-        batch_size: crops in a batch of one process.
+        batch_size: crops in a batch, of all processes together, which share it equally.
         crops_per_image: random crops that an epoch takes of each image.
         augment: how training crops are turned: not at all, mirrored left to right, or by all flips
             and rotations that keep the crop's shape.
@@ -106,7 +106,9 @@ class ImageData(LightningDataModule):
 
         Raises:
             DataError, ImageError: see `open_images` and `ImageStore`.
+            ConfigError: the processes cannot share a batch equally.
         """
+        self._share()
         without_val = stage == "fit" and self.sources["val"] is None
         if without_val and self.trainer is not None:
             self.trainer.limit_val_batches = 0
@@ -116,6 +118,7 @@ class ImageData(LightningDataModule):
 
     def train_dataloader(self) -> CropLoader:
         store, share = self._store("train"), self._share()
+        batch_size = self.batch_size // share.world
         overfit = getattr(self.trainer, "overfit_batches", 0) > 0
         codes = {"none": 1, "mirror": 2, "all": 4 if self.crop[0] != self.crop[1] else N_ISOMETRIES}
 
@@ -124,7 +127,7 @@ class ImageData(LightningDataModule):
                 store.sizes,
                 self.crop,
                 per_image=self.crops_per_image,
-                batch=self.batch_size * share.world,
+                batch=self.batch_size,
                 isometries=codes[self.augment],
                 seed=self.seed,
                 epoch=0 if overfit else epoch,
@@ -134,8 +137,8 @@ class ImageData(LightningDataModule):
             store,
             plan,
             self.crop,
-            batch_size=self.batch_size,
-            rounds=min(self.crops_per_image, self._batches_at_once()),
+            batch_size=batch_size,
+            rounds=min(self.crops_per_image, self._batches_at_once(batch_size)),
             share=share,
             num_workers=self.num_workers,
             bits=self.bits,
@@ -176,14 +179,15 @@ class ImageData(LightningDataModule):
     def _fixed_loader(self, use: Use) -> CropLoader:
         store = self._store(use)
         cut = tiles if self.val_crops == "tiles" else centre_crops
-        plan = cut(store.sizes, self.crop)
+        plan, share = cut(store.sizes, self.crop), self._share()
+        batch_size = self.batch_size // share.world
         return CropLoader(
             store,
             lambda epoch: plan,
             self.crop,
-            batch_size=self.batch_size,
-            rounds=self._batches_at_once() if self.val_crops == "tiles" else 1,
-            share=self._share(),
+            batch_size=batch_size,
+            rounds=self._batches_at_once(batch_size) if self.val_crops == "tiles" else 1,
+            share=share,
             num_workers=self.num_workers,
             bits=self.bits,
         )
@@ -205,12 +209,18 @@ class ImageData(LightningDataModule):
         )
         return self._stores[use]
 
-    def _batches_at_once(self) -> int:
-        return max(1, _BLOCK_BYTES // (self.batch_size * self.channels * math.prod(self.crop)))
+    def _batches_at_once(self, batch_size: int) -> int:
+        return max(1, _BLOCK_BYTES // (batch_size * self.channels * math.prod(self.crop)))
 
     def _share(self) -> Share:
-        trainer = self.trainer
-        return Share() if trainer is None else Share(trainer.global_rank, trainer.world_size)
+        if self.trainer is None:
+            return Share()
+        world = self.trainer.world_size
+        if self.batch_size % world:
+            raise ConfigError(
+                f"data: batch_size={self.batch_size} cannot be shared equally by {world} processes"
+            )
+        return Share(self.trainer.global_rank, world)
 
     def _problems(self) -> list[str]:
         counts = {

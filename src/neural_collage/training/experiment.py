@@ -23,10 +23,11 @@ from neural_collage.training.config_errors import explain
 from neural_collage.training.ema import Ema
 from neural_collage.training.gradients import GradientGuard
 from neural_collage.training.interruption import Interruption
+from neural_collage.training.launch import launch, make_trainer
 from neural_collage.training.loggers import LoggingConfig, make_loggers
 from neural_collage.training.monitor import StepMonitor
 from neural_collage.training.pictures import PictureGrids
-from neural_collage.training.processes import is_first_process
+from neural_collage.training.processes import Agreement, is_first_process, is_lost_connection
 from neural_collage.training.progress import TrainingProgress
 from neural_collage.training.runs import ConfigKeeper, clear, find_checkpoint, require_no_run
 from neural_collage.training.seeds import StepSeeds
@@ -95,6 +96,13 @@ class Experiment:
             if not is_first_process():  # which speaks only of what stops all processes
                 raise
             raise TrainingError(f"{error}; {last_good(self.trainer)}") from error
+        except RuntimeError as error:
+            if not is_lost_connection(error):
+                raise
+            raise TrainingError(
+                "another process of the training has ended, and its own output may say why; "
+                + last_good(self.trainer)
+            ) from error
 
     def conclusion(self) -> str:
         """What `fit` has done."""
@@ -136,12 +144,13 @@ def training(
     found, state = _load(checkpoint, config, parser)
     folder, step = run_folder(config), int(state.get("global_step", 0))
     own = found is not None and found.parent.resolve() == (folder / "checkpoints").resolve()
-    new = not own and not config.trainer.fast_dev_run and is_first_process()
+    new = not own and not config.trainer.fast_dev_run
     if new and not overwrite:
         require_no_run(folder)
     objects = _instantiate(parser, config)
     settings = objects.trainer
     callbacks: list[Callback] = [
+        Agreement(step),
         objects.ema,
         StepSeeds(),
         objects.gradients,
@@ -156,8 +165,8 @@ def training(
         callbacks.append(objects.checkpoints)
     own_loggers = settings.logger in (None, True) and not settings.fast_dev_run
     settings.logger = False if settings.logger in (None, True) else settings.logger
-    trainer = _trainer(settings, callbacks)
-    if new:
+    trainer = make_trainer(settings, callbacks, launch())
+    if new and is_first_process():
         clear(folder)  # not before everything else is known to be right
     if own_loggers:
         trainer.loggers = make_loggers(LoggingConfig(**config.logging), folder, step)
@@ -180,7 +189,7 @@ def evaluation(arguments: Sequence[str], checkpoint: str) -> Experiment:
     alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
     for name, value in {**alone, "logger": False, "enable_progress_bar": False}.items():
         objects.trainer[name] = value
-    trainer = _trainer(objects.trainer, [StepSeeds()])
+    trainer = make_trainer(objects.trainer, [StepSeeds()])
     step = int(state["global_step"])
     return Experiment(objects.model, objects.data, trainer, folder, found, step, _uses(config))
 
@@ -255,15 +264,6 @@ def _instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     except (ArgumentError, ValueError) as error:
         raise ConfigError(explain(str(error), parser)) from error
     return objects
-
-
-def _trainer(settings: Namespace, callbacks: list[Callback]) -> Trainer:
-    own = settings.callbacks or []
-    settings.callbacks = [*(own if isinstance(own, list) else [own]), *callbacks]
-    try:
-        return Trainer(**settings)
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        raise ConfigError(f"trainer: {error}") from error
 
 
 def _uses(config: Namespace) -> tuple[str, ...]:
