@@ -2,13 +2,15 @@
 
 PYTHON ?= python3
 PHOTO ?=
+SECONDS ?= 600
+TARGET ?= decode
 WEB := src/neural_collage/web
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CODE := src tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tutorial studio test lint format types check clean
+.PHONY: help demo tutorial studio test lint format types check fuzz soak clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -34,17 +36,28 @@ types: .venv/.installed-dev ## mypy, strict
 check: .venv/.installed-dev $(if $(shell command -v npm),$(WEB)/static/openseadragon) ## the tests alone
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+fuzz: .venv/.installed-fuzz ## fuzz for SECONDS=600 a TARGET=decode (container, pillow), find crash-*
+	mkdir -p fuzz
+	$(BIN)/python -m tests.fuzz.run $(TARGET) -max_total_time=$(SECONDS) \
+	  -artifact_prefix=fuzz/ fuzz tests/fuzz/corpus
+
+soak: .venv/.installed-dev ## the long tests: faults, a million hostile files, batches; 20 minutes
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m benchmarks.hostile
+	$(BIN)/python -m benchmarks.batches
+
 format: .venv/.installed-dev ## let ruff rewrite the code
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
 clean: ## remove the environment, caches and what the demo wrote
-	rm -rf .venv build dist demo tutorial .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist demo fuzz tutorial .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp per set of extras: the install is done once, and again when its inputs change.
 .venv/.installed-demo: EXTRAS := demo,bench
 .venv/.installed-dev: EXTRAS := dev
+.venv/.installed-fuzz: EXTRAS := dev,fuzz
 .venv/.installed-%: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable '.[$(EXTRAS)]'

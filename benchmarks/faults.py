@@ -111,7 +111,7 @@ class Stage:
             wrong=sum(there[name] != data for name, data in should.items() if name in there),
             litter=len(there.keys() - should.keys()) + len(list(out.rglob("*.part"))),
             seconds=round(time.perf_counter() - started, 1),
-            said=(runs[0].stderr.strip().splitlines() or [""])[-1].replace(str(out), "OUT"),
+            said=(["", *(x for x in runs[0].stderr.splitlines() if x.startswith("collage:"))])[-1],
         )
 
 
