@@ -97,9 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     files = sorted(arguments.images.glob("*.jpg"))
     if len(files) < max(SIZES):
-        raise SystemExit(
-            f"{arguments.images}: {max(SIZES)} .jpg files are needed: see docs/data.md"
-        )
+        raise SystemExit(f"{arguments.images}: not {max(SIZES)} .jpg files: see docs/data.md")
     runs: list[tuple[str, Callable[[], Engine], int]] = [
         ("1 process", lambda: LocalEngine(1), COMPARED),
         ("2 processes", lambda: LocalEngine(2), COMPARED),

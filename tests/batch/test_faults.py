@@ -1,4 +1,7 @@
-"""Batches whose workers, programs, disks and inputs are taken away in the middle, for real."""
+"""Batches whose workers, programs, disks and inputs are taken away in the middle, for real.
+
+A node of a Ray cluster is killed by `make soak`.
+"""
 
 import os
 from collections.abc import Callable
@@ -12,7 +15,6 @@ from benchmarks.faults import (
     corrupt_inputs,
     full_disk,
     killed_driver,
-    killed_node,
     killed_worker,
     vanished_source,
 )
@@ -34,7 +36,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         (full_disk, (1, 0)),
         (vanished_source, (1,)),
         (corrupt_inputs, (1,)),
-        (killed_node, (0,)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
