@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -35,3 +36,59 @@ def test_all_errors_have_one_base() -> None:
     defined = {name for name in vars(errors) if name.endswith("Error")}
     assert exported == defined
     assert all(issubclass(getattr(nc, name), nc.CollageError) for name in exported)
+
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name.partition(".")[0])
+
+sys.meta_path.insert(0, Missing())
+import neural_collage
+told = {}
+for module in pkgutil.walk_packages(neural_collage.__path__, "neural_collage.", lambda name: None):
+    try:
+        importlib.import_module(module.name)
+    except Exception as error:
+        told[module.name] = f"{type(error).__name__}: {error}"
+    else:
+        told[module.name] = ""
+print(json.dumps(told))
+"""
+OF_EXTRAS = {
+    "bench": ("matplotlib", "scipy", "torchmetrics"),
+    "demo": ("skimage",),
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "studio": ("fastapi", "gradio", "uvicorn"),
+    "train": ("datasets", "jsonargparse", "lightning", "tensorboard"),
+    "video": ("av",),
+}
+
+
+def test_without_extras_modules_import_or_name_the_extra_that_they_need() -> None:
+    absent = [name for names in OF_EXTRAS.values() for name in names]
+    script = [sys.executable, "-c", IMPORT_ALL, *absent]
+    finished = subprocess.run(script, capture_output=True, text=True, check=True)
+    told: dict[str, str] = json.loads(finished.stdout)
+    failed = {name: text for name, text in told.items() if text}
+    for name, text in failed.items():
+        assert "MissingExtraError" in text, f"{name}: {text}"
+        assert any(f"neural-collage[{extra}]" in text for extra in OF_EXTRAS), text
+        assert "\n" not in text
+    assert {name.split(".")[1] for name in failed} == {
+        "batch",
+        "data",
+        "evaluation",
+        "training",
+        "web",
+    }
+    assert not {name for name in failed if name.startswith("neural_collage.batch.")} - {
+        "neural_collage.batch.cluster",
+        "neural_collage.batch.tables",
+    }
+    assert "neural_collage.evaluation.metrics" not in failed
+    assert len(told) - len(failed) > 100
