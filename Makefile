@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 CODE := src tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tutorial studio test lint format types check fuzz soak clean
+.PHONY: help demo tutorial studio test lint format types check fuzz soak wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,10 +41,21 @@ fuzz: .venv/.installed-fuzz ## fuzz for SECONDS=600 a TARGET=decode (container, 
 	$(BIN)/python -m tests.fuzz.run $(TARGET) -max_total_time=$(SECONDS) \
 	  -artifact_prefix=fuzz/ fuzz tests/fuzz/corpus
 
-soak: .venv/.installed-dev ## the long tests: faults, a million hostile files, batches; 20 minutes
+soak: .venv/.installed-dev wheel ## the long tests: faults, a million hostile files, batches; 20 minutes
 	$(BIN)/python -m benchmarks.faults
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.batches
+
+wheel: .venv/.installed-dev ## build the wheel, try it in an environment without extras
+	rm -rf dist build/bare
+	$(PIP) build
+	$(BIN)/python -m build --wheel --outdir dist > /dev/null
+	$(PYTHON) -m venv build/bare
+	build/bare/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt \
+	  dist/*.whl
+	cd build/bare && bin/collage batch ../../tests/conformance/files png --task decompress \
+	  && bin/collage compress png/neural-photo.png -o photo.clg && bin/collage info photo.clg \
+	  && bin/collage batch png table.parquet 2>&1 | grep 'neural-collage\[parquet\]'
 
 format: .venv/.installed-dev ## let ruff rewrite the code
 	$(BIN)/ruff check --fix $(CODE)

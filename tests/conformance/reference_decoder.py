@@ -1,0 +1,97 @@
+"""A second decoder of fractal .clg files: docs/format.md in numpy, without the package's code.
+
+It is to be read beside the format, in double precision and not fast. This module is the container,
+the pixels and the colours; `reference_syntax` and `reference_entropy` read the stream.
+"""
+
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.conformance.reference_entropy import Ints, SymbolDecoder
+from tests.conformance.reference_syntax import Floats, Plane, averages, enlarge, read_plane
+
+
+def decode(data: bytes) -> npt.NDArray[np.uint8]:
+    """The pixels of a file, (h, w) or (h, w, c).
+
+    Raises ValueError if it is damaged, or not a fractal file of version 1.
+    """
+    if data[:5] != b"\x89CLG\1" or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise ValueError("no .clg file of version 1, or a damaged one")
+    rest = iter(data[5:-4])
+    codec, flags, space, quality = islice(rest, 4)
+    width, height, length = varint(rest), varint(rest), varint(rest)
+    for flag, more in ((4, 8), (8, 0)):  # a model, an ICC profile
+        if flags & flag:
+            bytes(islice(rest, varint(rest) + more))
+    payload = bytes(rest)
+    if codec != 1 or space != 0 or flags > 15 or not length == len(payload) > 0:
+        raise ValueError("not a file of the fractal codec")
+    planes = read_planes(payload, height, width, quality, bool(flags & 2), bool(flags & 1))
+    if flags & 2:
+        luma, cb, cr = planes[:3]
+        red, blue = luma + 1.402 * cr, luma + 1.772 * cb
+        planes[:3] = red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue
+    pixels = np.floor(np.clip(np.stack(planes, -1), 0, 255) + 0.5).astype(np.uint8)
+    return pixels if len(planes) > 1 else pixels[..., 0]
+
+
+def varint(data: Iterator[int]) -> int:
+    """A number in LEB128."""
+    byte = next(data)
+    return byte if byte < 128 else byte - 128 + (varint(data) << 7)
+
+
+def read_planes(
+    payload: bytes, height: int, width: int, quality: int, colour: bool, alpha: bool
+) -> list[Floats]:
+    """Luma, chroma and alpha at the size of the picture, in units of 1/255."""
+    byte, decoder = payload[0], SymbolDecoder(payload[1:])
+    reduction = 1 if byte & 16 else 2
+    step = 160 * (8 / 160) ** ((quality - 1) / 99)
+    planes = []
+    for kind in ["luma", *["chroma", "chroma"] * colour, *["luma"] * alpha]:
+        decoder.kind = kind
+        scale, unit = (reduction, step * 1.3 / reduction) if kind == "chroma" else (1, step)
+        size = -(-height // scale), -(-width // scale)
+        plane = read_plane(decoder, *size, 4 << (byte & 3), (byte >> 2 & 3) + 1)
+        planes.append(unit * render(plane, scale)[:height, :width])
+    return planes
+
+
+def render(plane: Plane, scale: int) -> Floats:
+    """The fixed point of a plane with its padding, at a scale of 1 or 2, in steps."""
+    if np.abs(plane.domains[:, 0]).sum(0).max() >= 8:
+        raise ValueError("the stream is damaged: a range does not contract")
+    ranges = plane.ranges
+    owner = enlarge(ranges.owner, 4 * scale)
+    size = ranges.size[owner] * scale
+    i, j = np.indices(owner.shape) - ranges.corner[:, owner] * scale
+
+    def wave(u: int, position: Ints) -> Floats:
+        height: Floats = np.sqrt((2 if u else 1) * scale / size)
+        if scale == 2:
+            height /= np.cos(np.pi * u / (2 * size))
+        result: Floats = height * np.cos(np.pi * u / size * (position + 0.5))
+        return result
+
+    constant = ranges.mean[owner]
+    for u, v in np.ndindex(8, 8):
+        constant += plane.coefficients[owner, u, v] * wave(u, i) * wave(v, j)
+    contrast, isometry, top, left = plane.domains[:, :, owner].swapaxes(0, 1)
+    row, column = np.where(isometry & 4, j, i), np.where(isometry & 4, i, j)
+    row = np.where(isometry & 2, size - 1 - row, row) + top * scale // 2
+    column = np.where(isometry & 1, size - 1 - column, column) + left * scale // 2
+    source = np.where(contrast, row * (owner.shape[1] // 2) + column, 0)
+    image: Floats = constant
+    for _ in range(1000):
+        reduced = image.reshape(len(image) // 2, 2, -1, 2).mean((1, 3)).ravel()
+        part = (contrast / 8 * reduced[source]).sum(0)
+        before, image = image, constant + part - averages(part, owner)[owner]
+        if np.abs(image - before).max() < 1e-9:
+            return image
+    raise ValueError("the means do not settle")

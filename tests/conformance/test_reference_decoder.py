@@ -1,0 +1,103 @@
+"""A decoder that follows the text of the format makes the same pixels of a file as the package."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import neural_collage as nc
+from neural_collage.codec.container import Header, Mode, pack
+from neural_collage.codec.entropy import SymbolWriter
+from neural_collage.codec.fractal_stream import Parameters
+from neural_collage.codec.image import CollageImage
+from neural_collage.fractal.statistics import KINDS, prior_counts
+from neural_collage.fractal.syntax import traverse
+from tests.codec import make_golden
+from tests.conformance.reference_decoder import decode
+from tests.fractal.codes import CodeRecipe
+from tests.pictures import photo_crop, texture
+
+SIZES = [(1, 1), (1, 7), (17, 33), (64, 48), (96, 80)]
+QUALITIES = (5, 50, 95)
+
+
+def assert_agreement(data: bytes) -> None:
+    """Both decoders make the same pixels of a file.
+
+    The package adds in single precision, the reference in double: a sample within some 1e-5 levels
+    of a half may be rounded to either side of it. None of the 300,000 here is, but what an encoder
+    decides may depend on the machine, and with it the samples.
+    """
+    pixels, expected = decode(data), np.asarray(CollageImage.from_bytes(data).to_pil())
+    assert (pixels.shape, pixels.dtype) == (expected.shape, expected.dtype)
+    difference = np.abs(pixels.astype(int) - expected)
+    assert difference.max() <= 1
+    assert np.count_nonzero(difference) <= difference.size // 10_000
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_every_mode_and_size_is_decoded_alike(size: tuple[int, int], channels: int) -> None:
+    quality = QUALITIES[(SIZES.index(size) + channels) % 3]
+    assert_agreement(nc.compress(texture(*size, channels), codec="fractal", quality=quality))
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize(
+    "picture",
+    [photo_crop(80), torch.rand(3, 40, 50), torch.full((1, 40, 90), 0.3)],
+    ids=["photo", "noise", "constant"],
+)
+def test_every_kind_of_picture_is_decoded_alike(picture: Tensor, quality: int) -> None:
+    assert_agreement(nc.compress(picture, codec="fractal", quality=quality, effort=9))
+
+
+def test_the_golden_file_is_decoded_alike() -> None:
+    assert_agreement(make_golden.COLLAGE.read_bytes())
+
+
+def test_the_golden_plane_is_decoded_alike() -> None:
+    """It holds everything that may occur in a plane; what follows it is not read."""
+    geometry = make_golden.plane_code().geometry
+    height, width = geometry.height, geometry.width
+    header = Header(1, width, height, mode="L", quality=50, icc_profile=b"a profile")
+    parameters = Parameters(geometry.lattice, make_golden.N_SOURCES, 1)
+    assert_agreement(pack(header, parameters.to_byte() + make_golden.PLANES.read_bytes()))
+
+
+RECIPES: list[tuple[CodeRecipe, Mode, int]] = [
+    (CodeRecipe(70, 50, lattice=4, n_sources=3, linked=0.9), "RGBA", 1),
+    (CodeRecipe(70, 90, lattice=8, n_sources=2, linked=0.7), "RGB", 2),
+    (CodeRecipe(33, 600, lattice=16, n_sources=2), "L", 1),
+    (CodeRecipe(700, 3, lattice=4), "LA", 1),
+]
+
+
+@pytest.mark.parametrize(("recipe", "mode", "reduction"), RECIPES, ids=str)
+def test_what_no_encoder_writes_is_decoded_alike(
+    recipe: CodeRecipe, mode: Mode, reduction: int, rng: np.random.Generator
+) -> None:
+    """Random symbols: domains in every plane, far tiles, coefficients of thousands."""
+    height, width = (-(-side // reduction) for side in (recipe.height, recipe.width))
+    chroma = replace(recipe, height=height, width=width)
+    parameters = Parameters(recipe.lattice, recipe.n_sources, reduction)
+    writer, statistics = SymbolWriter(), {kind: prior_counts(kind) for kind in KINDS}
+    for spec in parameters.planes(len(mode), 90):
+        code = (recipe if spec.kind == "luma" else chroma).make(rng)
+        writer.counts = statistics[spec.kind]
+        traverse(writer, code.geometry, recipe.n_sources, code)
+    header = Header(codec=1, width=recipe.width, height=recipe.height, mode=mode, quality=90)
+    assert_agreement(pack(header, parameters.to_byte() + writer.finish()))
+
+
+def test_damage_and_other_files_are_refused() -> None:
+    data = bytearray(make_golden.COLLAGE.read_bytes())
+    for position in (0, 4, 30, len(data) - 1):
+        damaged = data.copy()
+        damaged[position] ^= 1
+        with pytest.raises(ValueError, match="damaged"):
+            decode(bytes(damaged))
+    with pytest.raises(ValueError, match="fractal"):
+        decode(make_golden.NEURAL["natural"].read_bytes())
