@@ -1,5 +1,8 @@
 """Processes and clusters do what one worker does, to the byte, and survive what kills one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,25 @@ def test_stores_that_processes_do_not_share_work_too(
     batch(source, tmp_path / "one")
     got = {key: out.read(key) for key in out.sizes() if key.endswith(".clg")}
     assert got == files(tmp_path / "one")
+
+
+def test_a_script_that_processes_cannot_import_is_told_what_it_needs(
+    pictures: Pictures, tmp_path: Path
+) -> None:
+    source = pictures("in", "a.png")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from neural_collage.batch.engines import LocalEngine\n"
+        "from tests.batch.test_runner import batch\n"
+        f"batch(Path({str(source)!r}), Path({str(tmp_path / 'out')!r}), engine=LocalEngine(1))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    finished = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 1
+    assert 'needs `if __name__ == "__main__":`' in finished.stderr
 
 
 def test_nobody_to_work_is_an_error() -> None:

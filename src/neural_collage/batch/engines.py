@@ -59,6 +59,7 @@ class LocalEngine:
         ahead = 1 if alone else _AHEAD * self.workers
         while True:
             with self._pool(worker, 1 if alone else self.workers) as pool:
+                _check_start(pool)
                 try:
                     yield from _drain(pool, waiting, ahead)
                     return
@@ -78,6 +79,17 @@ class LocalEngine:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _check_start(pool: ProcessPoolExecutor) -> None:
+    """Tell processes that cannot begin from those that die of an item."""
+    try:
+        pool.submit(os.getpid).result()
+    except BrokenProcessPool as error:
+        raise CollageError(
+            "processes for the batch cannot be started: what they said is above; a script that "
+            'starts a batch needs `if __name__ == "__main__":`'
+        ) from error
 
 
 def _drain(pool: ProcessPoolExecutor, items: Iterator[Item], ahead: int) -> Iterator[Outcome]:
