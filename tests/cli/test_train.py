@@ -158,19 +158,14 @@ def test_a_killed_training_resumes_to_the_same_curve(
         assert all(torch.equal(whole[kind][name], v) for name, v in resumed[kind].items())
 
 
-def test_two_processes_are_one_with_twice_the_batch(
-    collage: Run, config: Path, tmp_path: Path
-) -> None:
+def test_two_processes_share_the_batches_of_one(collage: Run, config: Path, tmp_path: Path) -> None:
     """And skip a step together if the gradient of one explodes, and stop together."""
     changed = ("--model.init_args.noise=0", "--model.init_args.nan_at=[4]")
     train = ("train", "--config", str(config), *changed)
     one = (*train, "--trainer.default_root_dir", "one")
     two = (*train, "--trainer.default_root_dir", "two")
     assert collage(*one).exit_code == 0
-    result = start(
-        tmp_path, *two, "--data.init_args.batch_size=2", "--trainer.devices=2",
-        CALLBACK, "--trainer.callbacks.step=8",
-    )  # fmt: skip
+    result = start(tmp_path, *two, "--trainer.devices=2", CALLBACK, "--trainer.callbacks.step=8")
     assert result.returncode == 128 + signal.SIGTERM, result.stderr
     assert result.stderr.splitlines() == [
         "Linear, 115 parameters, in 2 x CPU, precision 32-true; run folder two",

@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy import ndarray
 from torch import Tensor
 
-from neural_collage.core.errors import CheckpointError, DataError, ImageError
+from neural_collage.core.errors import CheckpointError, ConfigError, DataError, ImageError
 from neural_collage.data.images import Images
 from neural_collage.data.sources import Source
 from neural_collage.training.data_modules import ImageData
@@ -160,14 +160,41 @@ def test_overfitting_sees_the_same_batches_in_every_epoch(folder: str, tmp_path:
 
 def test_two_processes_share_the_batches_of_one(folder: str) -> None:
     def batches(rank: int, world: int) -> list[Tensor]:
-        data = _data(folder, batch_size=4 // world, crops_per_image=3)
-        trainer: Any = SimpleNamespace(global_rank=rank, world_size=world, overfit_batches=0)
-        data.trainer = trainer
-        return list(data.train_dataloader())
+        return list(_of_process(_data(folder, crops_per_image=3), rank, world).train_dataloader())
 
     for whole, first, second in zip(batches(0, 1), batches(0, 2), batches(1, 2), strict=True):
         assert torch.equal(whole[0::2], first)
         assert torch.equal(whole[1::2], second)
+
+
+def _of_process(data: ImageData, rank: int, world: int) -> ImageData:
+    trainer: Any = SimpleNamespace(global_rank=rank, world_size=world, overfit_batches=0)
+    data.trainer = trainer
+    return data
+
+
+@pytest.mark.parametrize("crops_per_image", [1, 3])
+def test_in_an_epoch_each_image_is_decoded_by_one_process_only(
+    folder: str, monkeypatch: pytest.MonkeyPatch, crops_per_image: int
+) -> None:
+    decoded: list[int] = []
+    decode = Images.__getitem__
+
+    def counted(images: Images, index: int) -> UInt8[ndarray, "c h w"]:
+        decoded.append(index)
+        return decode(images, index)
+
+    monkeypatch.setattr(Images, "__getitem__", counted)
+    for rank in range(2):
+        data = _data(folder, limit=8, memory=0, crops_per_image=crops_per_image)
+        list(_of_process(data, rank, 2).train_dataloader())
+    assert sorted(decoded) == list(range(8))
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused(folder: str) -> None:
+    data = _of_process(_data(folder), 0, 3)
+    with pytest.raises(ConfigError, match="batch_size=4 cannot be shared equally by 3 processes"):
+        data.setup("fit")
 
 
 def test_batches_are_floats_from_0_to_1(folder: str) -> None:

@@ -34,6 +34,18 @@ class Record(Callback):
             self.validations.append((trainer.global_step, loss))
 
 
+class Witness(Callback):
+    """Writes down what each process trains on: the epoch and a batch's colours, as 8-bit levels."""
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        levels = (255 * batch.flatten(1).mean(1)).round().int().tolist()
+        name = f"seen-{trainer.global_rank}-of-{trainer.world_size}.txt"
+        with Path(trainer.default_root_dir, name).open("a") as file:
+            print(trainer.current_epoch, *levels, file=file)
+
+
 class Terminate(Callback):
     """Sends a signal to the last process, after a step or in the first batch of a validation.
 

@@ -218,7 +218,8 @@ class ImageData(LightningDataModule):
         world = self.trainer.world_size
         if self.batch_size % world:
             raise ConfigError(
-                f"data: batch_size={self.batch_size} cannot be shared equally by {world} processes"
+                f"data: batch_size={self.batch_size} does not divide among {world} processes: "
+                "change it or the number of devices"
             )
         return Share(self.trainer.global_rank, world)
 

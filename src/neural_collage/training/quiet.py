@@ -12,6 +12,10 @@ HARMLESS = (
     r".*smaller than the logging interval",
     # Torch, when a loss scaler finds its scale in the first steps; they are counted as skipped.
     r".*lr_scheduler.step\(\)` before `optimizer.step\(\)",
+    # Where SLURM is installed, also when srun has started the training in an interactive job.
+    r".*`srun` command is available on your system but is not used",
+    # Torch, of gradients that several processes average: 1x1 convolutions have two equal layouts.
+    r".*Grad strides do not match bucket view strides",
 )
 """Warnings that say nothing about a user's config, as patterns of their texts."""
 
