@@ -193,7 +193,7 @@ def test_in_an_epoch_each_image_is_decoded_by_one_process_only(
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused(folder: str) -> None:
     data = _of_process(_data(folder), 0, 3)
-    with pytest.raises(ConfigError, match="batch_size=4 cannot be shared equally by 3 processes"):
+    with pytest.raises(ConfigError, match="batch_size=4 does not divide among 3 processes"):
         data.setup("fit")
 
 
