@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neural_collage.batch.stores import Folder
 from neural_collage.batch.tasks import Item, Outcome, Product, Task, Worker
 
 Pictures = Callable[..., Path]
@@ -80,3 +82,13 @@ class Deadly(Task):
         if name == self.victim:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(data, name)
+
+
+class Slow(Folder):
+    """A store that takes its time over every item; it takes as many requests as there are."""
+
+    seconds = 0.1
+
+    def read(self, name: str) -> bytes:
+        time.sleep(self.seconds)
+        return super().read(name)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from neural_collage.batch.engines import Engine, LocalEngine
 from neural_collage.batch.tasks import Task
 from neural_collage.core.errors import CollageError
-from tests.batch.conftest import FRACTAL, Deadly, Inline, Pictures
+from tests.batch.conftest import FRACTAL, Deadly, Inline, Pictures, Slow
 from tests.batch.test_runner import batch
 
 ENGINES = [
@@ -23,6 +24,13 @@ ENGINES = [
         ],
     ),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_cluster_stays() -> Iterator[None]:
+    yield
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 def engine_called(name: str) -> Engine:
@@ -85,6 +93,24 @@ def test_stores_that_processes_do_not_share_work_too(
     batch(source, tmp_path / "one")
     got = {key: out.read(key) for key in out.sizes() if key.endswith(".clg")}
     assert got == files(tmp_path / "one")
+
+
+@pytest.mark.parametrize("name", ENGINES[:1])
+def test_a_slow_store_loses_nothing(pictures: Pictures, tmp_path: Path, name: str) -> None:
+    from neural_collage.batch.manifest import Manifest
+    from neural_collage.batch.runner import run_batch
+    from neural_collage.batch.stores import Folder
+
+    source = pictures("in", *(f"{number}.png" for number in range(8)))
+    slow, out = Slow(str(source), (".png",)), tmp_path / "out"
+    with Manifest(str(out / "manifest.jsonl")) as manifest:
+        summary = run_batch(slow, Folder(str(out)), FRACTAL, engine_called(name), manifest)
+    assert summary.done == 8
+    assert all(
+        entry.seconds and entry.seconds > Slow.seconds for entry in manifest.entries.values()
+    )
+    batch(source, tmp_path / "one")
+    assert files(out) == files(tmp_path / "one")
 
 
 def test_a_script_that_processes_cannot_import_is_told_what_it_needs(

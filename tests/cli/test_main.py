@@ -14,7 +14,8 @@ COMMANDS = ("compress", "decompress", "info", "train", "evaluate", "benchmark")
 
 # Stops in the middle of a job: once the named function is called, says so and waits.
 STUCK = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from {module} import {owner} as owner
 from neural_collage.cli.main import run
 
