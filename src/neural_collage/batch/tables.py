@@ -113,12 +113,14 @@ class TableSink(Sink):
         unfinished = self._path + ".part"
         with self._files.open(unfinished, "wb") as file, pq.ParquetWriter(file, schema) as writer:
             rows: list[dict[str, Any]] = []
+            held = 0
             for name, data in items:
                 picture = {"bytes": data, "path": name}
                 rows.append({"name": name, "bytes": len(data), "image": picture})
-                if sum(row["bytes"] for row in rows) > _GROUP_BYTES:
+                held += len(data)
+                if held > _GROUP_BYTES:
                     writer.write_table(pa.Table.from_pylist(rows, schema))
-                    rows = []
+                    rows, held = [], 0
             writer.write_table(pa.Table.from_pylist(rows, schema))
         self._files.mv(unfinished, self._path)
         _starts.cache_clear()

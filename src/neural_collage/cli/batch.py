@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neural_collage.cli import options
-from neural_collage.codec.registry import CODECS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,17 +51,9 @@ def batch(
         str | None,
         typer.Option("--address", help="Of the Ray cluster; else RAY_ADDRESS, else this machine."),
     ] = None,
-    codec: Annotated[
-        str, typer.Option("--codec", metavar="|".join(CODECS), help="How to compress.")
-    ] = "neural",
-    quality: Annotated[
-        int | None,
-        typer.Option("--quality", "-q", min=1, max=100, help="1 smallest, 100 best; 50 if not."),
-    ] = None,
-    effort: Annotated[
-        int | None,
-        typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files; 5 if left out."),
-    ] = None,
+    codec: options.Codec = "neural",
+    quality: options.Quality = None,
+    effort: options.Effort = None,
     model: options.Model = None,
     device: options.Device = "cpu",
     scale: Annotated[

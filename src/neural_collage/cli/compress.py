@@ -1,7 +1,5 @@
 """`collage compress`: pictures to .clg files."""
 
-from typing import Annotated
-
 import typer
 
 from neural_collage.cli import options
@@ -13,19 +11,9 @@ def compress(
     ctx: typer.Context,
     inputs: options.Inputs,
     output: options.Output = None,
-    codec: Annotated[
-        str, typer.Option("--codec", metavar="|".join(CODECS), help="How to compress.")
-    ] = "neural",
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            "--quality", "-q", min=1, max=100, help="1 smallest, 100 best; 50 if left out."
-        ),
-    ] = None,
-    effort: Annotated[
-        int | None,
-        typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files; 5 if left out."),
-    ] = None,
+    codec: options.Codec = "neural",
+    quality: options.Quality = None,
+    effort: options.Effort = None,
     model: options.Model = None,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from neural_collage.codec.registry import CODECS
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -19,6 +21,15 @@ Output = Annotated[
         help="A folder if it exists as one, ends in /, or if INPUT is a folder or several; "
         "relative paths are kept in it. Without -o, outputs lie beside their inputs.",
     ),
+]
+Codec = Annotated[str, typer.Option("--codec", metavar="|".join(CODECS), help="How to compress.")]
+Quality = Annotated[
+    int | None,
+    typer.Option("--quality", "-q", min=1, max=100, help="1 smallest, 100 best; 50 if left out."),
+]
+Effort = Annotated[
+    int | None,
+    typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files; 5 if left out."),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:1 ...")]
 Model = Annotated[
