@@ -16,7 +16,12 @@ from tests.conformance.reference_syntax import Floats, Plane, averages, enlarge,
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:
-    """The pixels of a file, (h, w) or (h, w, c).
+    """The pixels of a file, (h, w) or (h, w, c); raises as `samples` does."""
+    return np.floor(samples(data) + 0.5).astype(np.uint8)
+
+
+def samples(data: bytes) -> Floats:
+    """The pixels of a file before they are rounded, in [0, 255].
 
     Raises ValueError if it is damaged, or not a fractal file of version 1.
     """
@@ -36,7 +41,7 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
         luma, cb, cr = planes[:3]
         red, blue = luma + 1.402 * cr, luma + 1.772 * cb
         planes[:3] = red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue
-    pixels = np.floor(np.clip(np.stack(planes, -1), 0, 255) + 0.5).astype(np.uint8)
+    pixels = np.clip(np.stack(planes, -1), 0, 255)
     return pixels if len(planes) > 1 else pixels[..., 0]
 
 

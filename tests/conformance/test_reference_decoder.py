@@ -15,26 +15,27 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.fractal.statistics import KINDS, prior_counts
 from neural_collage.fractal.syntax import traverse
 from tests.codec import make_golden
-from tests.conformance.reference_decoder import decode
+from tests.conformance.reference_decoder import decode, samples
 from tests.fractal.codes import CodeRecipe
 from tests.pictures import photo_crop, texture
 
 SIZES = [(1, 1), (1, 7), (17, 33), (64, 48), (96, 80)]
 QUALITIES = (5, 50, 95)
+NOISE = torch.rand(3, 40, 50, generator=torch.Generator().manual_seed(0))
+PRECISION = 1e-3
+"""Of single precision, in grey levels: sums of some 100 terms of up to 255."""
 
 
 def assert_agreement(data: bytes) -> None:
-    """Both decoders make the same pixels of a file.
+    """Each sample of the package is that of the reference, rounded.
 
-    The package adds in single precision, the reference in double: a sample within some 1e-5 levels
-    of a half may be rounded to either side of it. None of the 300,000 here is, but what an encoder
-    decides may depend on the machine, and with it the samples.
+    The package adds in single precision, the reference in double: where the reference is within
+    `PRECISION` of a half, the package may round to either side of it.
     """
-    pixels, expected = decode(data), np.asarray(CollageImage.from_bytes(data).to_pil())
-    assert (pixels.shape, pixels.dtype) == (expected.shape, expected.dtype)
-    difference = np.abs(pixels.astype(int) - expected)
-    assert difference.max() <= 1
-    assert np.count_nonzero(difference) <= difference.size // 10_000
+    exact, decoded = samples(data), np.asarray(CollageImage.from_bytes(data).to_pil())
+    assert exact.shape == decoded.shape
+    assert decoded.dtype == np.uint8
+    assert np.abs(exact - decoded).max() <= 0.5 + PRECISION
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -47,7 +48,7 @@ def test_every_mode_and_size_is_decoded_alike(size: tuple[int, int], channels: i
 @pytest.mark.parametrize("quality", QUALITIES)
 @pytest.mark.parametrize(
     "picture",
-    [photo_crop(80), torch.rand(3, 40, 50), torch.full((1, 40, 90), 0.3)],
+    [photo_crop(80), NOISE, torch.full((1, 40, 90), 0.3)],
     ids=["photo", "noise", "constant"],
 )
 def test_every_kind_of_picture_is_decoded_alike(picture: Tensor, quality: int) -> None:

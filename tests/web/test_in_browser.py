@@ -19,7 +19,15 @@ from typing import Literal
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    FloatRect,
+    FrameLocator,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from neural_collage.codec.picture import to_pil
 from neural_collage.web.app import STATIC
@@ -134,6 +142,18 @@ def upload(shown: Locator, *files: Path) -> None:
         shown.page.wait_for_timeout(700)
 
 
+def settled_box(shown: Locator) -> FloatRect:
+    """Where something is, once a page has loaded its pictures and put everything in its place."""
+    page = shown.page
+    expect(shown).to_be_visible()
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    before = None
+    while (box := shown.bounding_box()) is None or box != before:
+        before = box
+        page.wait_for_timeout(400)
+    return box
+
+
 def depth(viewer: FrameLocator) -> float:
     text = viewer.locator("#depth").inner_text()
     return float(text.removesuffix("x"))
@@ -153,15 +173,12 @@ def test_a_photo_is_compressed_compared_and_kept(page: Page, photo: Path, tmp_pa
     size = int(re.findall(r"([\d,]+) bytes", facts)[0].replace(",", ""))
 
     line = shown.locator(".inner").first  # the handle between original and decode
-    box = line.bounding_box()
-    assert box is not None
+    box = settled_box(line)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] - 60, box["y"], steps=5)
     page.mouse.up()
-    moved = line.bounding_box()
-    assert moved is not None
-    assert moved["x"] < box["x"] - 30
+    assert settled_box(line)["x"] < box["x"] - 30
 
     files = []
     for name in ("Download .clg", "Download PNG"):
