@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_collage.models import entropy_model
 from neural_collage.models.checkerboard import checkerboard
 from neural_collage.models.entropy_model import (
     LARGEST_SCALE,
@@ -206,6 +207,32 @@ def test_noise_costs_about_as_much_as_rounding() -> None:
         exact = model(values, level).bits.sum()
         noisy = model.train()(values, level).bits.sum()
     assert float(noisy) == pytest.approx(float(exact), rel=0.05)
+
+
+def test_predictions_learn_from_decided_symbols_and_values_from_noise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In training; with the noise held at nothing, so that it can be told."""
+    monkeypatch.setattr(entropy_model, "_noisy", lambda values: values)
+    monkeypatch.setattr(EntropyModel, "features", lambda *_: torch.zeros(1, 4, 3, 4))
+    model = small((2,)).train()
+    side = torch.randn(1, 3, 2, 2).round()
+    monkeypatch.setattr(model, "side_values", lambda values: side)
+    level, worth = torch.tensor([0.5]), torch.full((1, 2), 0.5)
+    values = (3 * torch.randn(1, 2, 3, 4)).requires_grad_()
+    predictions = [*model.predictions.parameters()]
+
+    decided = model(values, level, worth)
+    of_values, *of_predictions = torch.autograd.grad(decided.bits.sum(), [values, *predictions])
+    (noise,) = torch.autograd.grad(model(values, level).bits.sum(), values)
+    model.eval()
+    written = model(values, level, worth)
+    told = torch.autograd.grad(written.bits.sum(), predictions)
+
+    torch.testing.assert_close(decided.bits, written.bits)
+    torch.testing.assert_close(of_values, noise)
+    for got, wanted in zip(of_predictions, told, strict=True):
+        torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_the_cheapest_number_is_never_dearer_than_the_nearest_nor_further_out() -> None:

@@ -81,6 +81,23 @@ def test_losses_are_finite_and_reach_all_parameters() -> None:
         assert bool(parameter.grad.isfinite().all()), name
 
 
+def test_training_decides_symbols_from_a_step_on(tmp_path: Path) -> None:
+    model, decided = lively_compressor().train(), []
+    task = RateDistortion(model, OptimiserConfig(), decided_from=2)
+
+    def note(_: object, __: object, options: dict[str, bool]) -> None:
+        decided.append(options["decide"])
+
+    model.register_forward_pre_hook(note, with_kwargs=True)
+    fit(tmp_path, task, steps=4)
+    assert decided == [False, False, True, True]
+    with torch.no_grad():
+        task.eval().losses(crops())
+    assert all(decided[4:])
+    with pytest.raises(ValueError, match="0 or more, not -1"):
+        RateDistortion(model, OptimiserConfig(), decided_from=-1)
+
+
 def test_a_perfect_picture_has_a_finite_loss() -> None:
     task = make_task().eval()
     with torch.no_grad():

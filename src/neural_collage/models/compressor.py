@@ -143,7 +143,8 @@ class Compressor(Pretrained):
     ) -> Compressed:
         """images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`.
 
-        decide: on symbols as an encoder would write them; for measuring, not for training.
+        decide: on symbols as an encoder would write them. Who trains begins without: symbols are
+            decided by an entropy model, and zeros are cheap for one that knows nothing yet.
         """
         steps = self.steps(level)
         values = self.analysis(images - CENTRE, steps, level).float()

@@ -108,10 +108,9 @@ class EntropyModel(nn.Module):
             while training the rate is that of values with noise.
         """
         rows, columns = values.shape[-2:]
-        noisy = self.training and worth is None
         side = self.side_values(values)
         side_scale = self.side_log_scale(level)[..., None, None]
-        side = _noisy(side) if noisy else side.round()
+        side = _noisy(side) if self.training else side.round()
         side_bits = logistic_bits(side.float(), side_scale).sum((1, 2, 3))
         unpacked = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
@@ -129,8 +128,13 @@ class EntropyModel(nn.Module):
             late = _rounded(group, second[0], second[1] + base[g], price)
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
             quantised.append(torch.where(black, early, late))
-            sent = _noisy(group) if noisy else quantised[-1]
-            bits = bits + logistic_bits(sent - mean, log_scale + base[g]).sum((1, 2, 3))
+            if not self.training:
+                spent = logistic_bits(quantised[-1] - mean, log_scale + base[g])
+            elif worth is None:
+                spent = logistic_bits(_noisy(group) - mean, log_scale + base[g])
+            else:
+                spent = _bits_of_decided(quantised[-1], group, mean, log_scale + base[g])
+            bits = bits + spent.sum((1, 2, 3))
             if g + 1 < len(self.groups):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
         return Rate(bits, side_bits, torch.cat(quantised, 1))
@@ -184,12 +188,24 @@ def cheapest(deviation: Tensor, worth: Tensor, bits: Callable[[Tensor], Tensor])
 
 def _rounded(values: Tensor, mean: Tensor, log_scale: Tensor, worth: Tensor | None) -> Tensor:
     """What a decoder gets: the mean, and a deviation of whole steps."""
-    deviation = values - mean
-    if worth is None:
-        symbols = deviation.round()
-    else:
-        symbols = cheapest(deviation, worth, lambda choice: logistic_bits(choice, log_scale))
-    return values + (mean + symbols - values).detach()
+    with torch.no_grad():
+        deviation = values - mean
+        if worth is None:
+            symbols = deviation.round()
+        else:
+            symbols = cheapest(deviation, worth, lambda choice: logistic_bits(choice, log_scale))
+        moved = mean + symbols - values
+    return values + moved
+
+
+def _bits_of_decided(quantised: Tensor, values: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Bits of decided symbols. From them learns who predicts; who makes values learns from noise.
+
+    A step in the rate has no slope to follow; noise smooths it.
+    """
+    told = logistic_bits(quantised.detach() - mean, log_scale)
+    felt = logistic_bits(_noisy(values) - mean.detach(), log_scale.detach())
+    return told + felt - felt.detach()
 
 
 def _noisy(values: Tensor) -> Tensor:

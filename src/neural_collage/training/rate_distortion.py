@@ -30,8 +30,8 @@ _BATCHES = 96  # of crops that patches begin with
 class RateDistortion(Task):
     """Bits per pixel plus the Lagrangian times the squared error, for random qualities.
 
-    Validation measures symbols that are decided as an encoder decides them; training, noise in the
-    place of rounding.
+    Validation measures symbols that are decided as an encoder decides them; so does training from
+    some step on. Before, it has noise in the place of rounding.
 
     Logs "loss", "bpp" (estimated, with "side_bpp" of the hyperprior), "psnr" in dB; validation and
     test also give bpp and psnr at each of `VALIDATION_LEVELS`.
@@ -44,6 +44,10 @@ class RateDistortion(Task):
             or all weights of a finished compressor: a checkpoint, a .safetensors file, "natural" or
             "aerial".
         overlap: Whether patches may reach beyond their ranges.
+        decided_from: The step from which on training has decided symbols; never, if None.
+
+    Raises:
+        ValueError: `decided_from` is negative, or a lapped model shall not overlap.
     """
 
     model: Compressor
@@ -54,10 +58,14 @@ class RateDistortion(Task):
         optimiser: OptimiserConfig,
         start: str = "cosine",
         overlap: bool = True,
+        decided_from: int | None = None,
     ) -> None:
         super().__init__(model, optimiser)
         self.start = start
+        self.decided_from = decided_from
         self.overlap = overlap
+        if decided_from is not None and decided_from < 0:
+            raise ValueError(f"decided_from must be 0 or more, not {decided_from}")
         if model.config.lapped and not overlap:
             raise ValueError("a lapped model has patches beyond their ranges: overlap must be true")
         if not overlap:
@@ -115,7 +123,7 @@ class RateDistortion(Task):
         return {"input": batch, **{name: image.clamp(0, 1) for name, image in decoded.items()}}
 
     def _losses(self, batch: Tensor, level: Float[Tensor, " b"]) -> dict[str, Tensor]:
-        image, bits, side_bits = self.model(batch, level, decide=not self.training)
+        image, bits, side_bits = self.model(batch, level, decide=self._decides())
         pixels = batch.shape[-2] * batch.shape[-1]
         worth = lagrangian(level)
         error = (image - batch).square().mean((1, 2, 3)) * 255**2
@@ -127,6 +135,10 @@ class RateDistortion(Task):
             "side_bpp": side_bits.mean().detach() / pixels,
             "psnr": (10 * (255**2 / error.clamp_min(1e-3)).log10()).mean().detach(),
         }
+
+    def _decides(self) -> bool:
+        late = self.decided_from is not None and self.global_step >= self.decided_from
+        return late or not self.training
 
 
 def _within_ranges(patches: Float[Tensor, "a 3 m m"]) -> Float[Tensor, "a 3 m m"]:
