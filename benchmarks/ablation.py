@@ -4,7 +4,8 @@
 
 Trains the compressor of configs/compression/natural.yaml for a few minutes in each of some ways, at
 equal steps, data and seeds, and compares the estimated rates of validation pictures at equal PSNR:
-patches learned or left as they began (cosines, principal components), with or without overlap.
+patches learned or left as they began (cosines, principal components), with or without overlap, and
+with the encoder's projection of pixels as they are. (Without overlap there is nothing to filter.)
 Finished variants are kept in the run folder and not trained again. Writes ablation.json and
 ablation.md. What links add to a finished model is measured by benchmarks.refinement.
 """
@@ -29,9 +30,11 @@ FROZEN = (
     '{"patches": 0, "analysis.linear": 0, "entropy": 1.5}',
 )
 PRINCIPAL = (f"{TASK}start", "principal")
+PLAIN = (f"{TASK}model.init_args.config.lapped", "false")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "learned from cosines": (),
-    "learned from cosines, no overlap": (f"{TASK}overlap", "false"),
+    "learned from cosines, pixels not pre-filtered": PLAIN,
+    "learned from cosines, no overlap": (*PLAIN, f"{TASK}overlap", "false"),
     "learned from principal components": PRINCIPAL,
     "cosines": FROZEN,
     "principal components": (*FROZEN, *PRINCIPAL),
