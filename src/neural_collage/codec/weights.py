@@ -10,7 +10,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +39,7 @@ class Weights:
     name: str
     data: bytes
 
-    @property
+    @cached_property
     def model(self) -> ModelId:
         """What files that need these weights carry."""
         return ModelId(self.name, hashlib.sha256(self.data).digest()[:8])
