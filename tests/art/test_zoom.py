@@ -12,7 +12,7 @@ import neural_collage as nc
 from neural_collage.art.fractalize import Tiling, fractalize
 from neural_collage.art.zoom import DEEPEST, Scene, View, look, path, zoom
 from neural_collage.core.blocks import pool
-from neural_collage.core.pyramid import Region, output_length
+from neural_collage.core.scales import Region, output_length
 from tests.pictures import photo_crop, texture
 
 

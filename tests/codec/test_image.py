@@ -10,7 +10,7 @@ from neural_collage.codec import registry
 from neural_collage.codec.container import pack
 from neural_collage.codec.picture import to_pil
 from neural_collage.core.blocks import pool
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 from tests.pictures import photo_crop, texture
 
 SCALES = [1 / 4, 1 / 2, 1, 1.5, 2, 3, 10]

@@ -13,7 +13,7 @@ from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import NotContractiveError, NotConvergedError
 from neural_collage.core.fixed_point import Picard, fixed_point
-from neural_collage.core.pyramid import Decoder, exact_fraction, output_length
+from neural_collage.core.pyramid import Decoder
 from neural_collage.core.resample import area_resample
 from tests.core.collages import CASES, TINY, Recipe, close, iterate
 
@@ -117,29 +117,6 @@ def test_a_scale_that_keeps_blocks_whole_is_exact() -> None:
     decoder = Decoder(collage)
     for scale in (0.125, 0.375, 0.75, 1.5, 3, 6):
         close(collage.decode(scale), pool(decoder.canvas(Fraction(24)), int(24 / scale)))
-
-
-@pytest.mark.parametrize(
-    ("length", "scale", "expected"),
-    [
-        (1, 0.01, 1),
-        (5, 0.5, 3),
-        (5, 0.3, 2),
-        (7, 0.1, 1),
-        (10, 0.1, 1),
-        (333, 1 / 3, 111),
-        (3, 2.7, 8),
-    ],
-)
-def test_sizes_are_rounded_to_nearest_and_never_vanish(
-    length: int, scale: float, expected: int
-) -> None:
-    assert output_length(length, scale) == expected
-
-
-@pytest.mark.parametrize("scale", [0.1, 0.3, 1 / 3, 2.7, 1e-4])
-def test_a_scale_is_the_fraction_that_was_meant(scale: float) -> None:
-    assert exact_fraction(scale) == Fraction(round(scale * 30000), 30000)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ from neural_collage.core import pyramid
 from neural_collage.core.affine import ScaledMap
 from neural_collage.core.blocks import Window, pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.pyramid import Decoder, Region
+from neural_collage.core.pyramid import Decoder
 from neural_collage.core.region import (
     PixelMap,
     offset_at_pixels,
     offset_in_window,
     pixel_map,
 )
+from neural_collage.core.scales import Region
 from tests.core.collages import TINY, Recipe, close
 
 

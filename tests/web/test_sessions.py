@@ -9,7 +9,7 @@ from torch import Tensor
 
 import neural_collage as nc
 from neural_collage.art.zoom import View
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 from neural_collage.web import sessions as module
 from neural_collage.web.sessions import SCENES_IN_ALL, SCENES_OF_ONE, Sessions, StoppedError
 

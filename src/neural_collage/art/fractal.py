@@ -17,14 +17,9 @@ from torch.nn import functional
 from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import CollageError
-from neural_collage.core.pyramid import (
-    Decoder,
-    Region,
-    exact_fraction,
-    output_length,
-    window_of,
-)
+from neural_collage.core.pyramid import Decoder
 from neural_collage.core.resample import area_resample
+from neural_collage.core.scales import Region, exact_fraction, output_length, window_of
 
 
 @dataclass(frozen=True, eq=False)

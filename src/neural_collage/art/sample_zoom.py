@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.art.samples import pictures
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
 
 

@@ -16,7 +16,7 @@ from neural_collage.codec.container import pixel_limit
 from neural_collage.codec.picture import to_pil
 from neural_collage.codec.weights import find_weights
 from neural_collage.core.errors import CheckpointError, CollageError
-from neural_collage.core.pyramid import Region, output_length
+from neural_collage.core.scales import Region, output_length
 from neural_collage.models.collage_vae import CollageVae
 from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.vdvae import Vdvae

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from neural_collage.art.fractal import Fractal
 from neural_collage.core.errors import CollageError
-from neural_collage.core.pyramid import Region, output_length
 from neural_collage.core.resample import area_resample
+from neural_collage.core.scales import Region, output_length
 
 DEEPEST = 2.0**30
 """The largest magnification of a zoom; beyond, corners of windows are no exact numbers."""

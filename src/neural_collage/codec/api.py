@@ -13,7 +13,7 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.codec.picture import ImageLike, read_picture
 from neural_collage.codec.registry import CODECS, get_codec
 from neural_collage.core.errors import CollageError, CollageFormatError
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 
 DEFAULT_CODEC, DEFAULT_QUALITY, DEFAULT_EFFORT = "neural", 50, 5
 

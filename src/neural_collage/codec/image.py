@@ -16,7 +16,8 @@ from neural_collage.codec.registry import codec_by_id, codec_name
 from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import CollageError, CollageFormatError, NotConvergedError
-from neural_collage.core.pyramid import Decoder, Region, ScaleGrid, render_at_scale
+from neural_collage.core.pyramid import Decoder
+from neural_collage.core.scales import Region, ScaleGrid, render_at_scale
 
 _PIXELS_AT_ONCE = 1 << 25
 """Larger pictures are decoded in strips, so that beside them little memory is needed."""

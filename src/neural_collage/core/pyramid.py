@@ -6,10 +6,7 @@ pooling, of the map to the image at scale s / k; only the coarsest scale on whic
 whole number of pixels has to be solved by iteration. The same step continues above scale 1.
 """
 
-import math
-from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -27,124 +24,13 @@ from neural_collage.core.region import (
     offset_in_window,
     pixel_map,
 )
-from neural_collage.core.resample import area_resample
-
-Region = tuple[int, int, int, int]
-
-
-def output_length(length: int, scale: float | Fraction) -> int:
-    """Pixels of a side of `length` at a scale: rounded to nearest, at least one."""
-    return max(1, math.floor(length * exact_fraction(scale) + Fraction(1, 2)))
-
-
-def exact_fraction(scale: float | Fraction) -> Fraction:
-    """A scale as the simple fraction that was meant (0.1 is one tenth); ValueError unless > 0."""
-    if not (math.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale must be a positive number, not {scale}")
-    fraction = Fraction(scale).limit_denominator(1 << 16)
-    if not fraction:
-        raise ValueError(f"scale {scale} is too small to leave a pixel")
-    return fraction
-
-
-# Pixel coordinates, times the small denominators of scales, are 64-bit integers.
-_LONGEST_SIDE = 1 << 48
+from neural_collage.core.scales import ScaleGrid, render_at_scale
 
 _KEPT_PIXELS = 1 << 22  # of canvases that later windows may need again
 
 # A canvas pixel costs a gather; a single pixel of a window costs the arithmetic of `region`, one of
 # a large block next to nothing more.
 _CANVAS_BARGAIN, _BLOCK_BARGAIN = 8, 1.5
-
-
-def window_of(region: Region | None, height: int, width: int) -> Window:
-    """The window of (x, y, width, height) within an image; ValueError if not inside."""
-    if region is None:
-        return Window(0, 0, height, width)
-    x, y, w, h = region
-    if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
-        raise ValueError(
-            f"region {x},{y},{w},{h} (x, y, width, height) does not lie inside the "
-            f"{width}x{height} pixels of the image at this scale"
-        )
-    return Window(y, x, h, w)
-
-
-class ScaleGrid(NamedTuple):
-    """The scales at which something renders exactly.
-
-    coarsest: where to begin looking; ratio: from one octave to the next. A large enough power of
-    the ratio must be exact.
-    """
-
-    coarsest: Fraction
-    ratio: int
-    is_exact: Callable[[Fraction], bool]
-
-    def at_least(self, scale: Fraction, height: int, width: int) -> Fraction:
-        """The scale itself if it can be rendered exactly for little, else the next octave above.
-
-        Little means that whole octaves lead down to where iteration starts at a scale of at most
-        1, or of at most 2 and a quarter of this one. Octaves are `coarsest` or 1 times powers of
-        the ratio. Either way the sides of the image are whole numbers of pixels.
-        """
-
-        def fits(candidate: Fraction) -> bool:
-            whole = (height * candidate).denominator == (width * candidate).denominator == 1
-            return whole and self.is_exact(candidate)
-
-        if fits(scale) and self._start(scale) <= max(Fraction(1), min(Fraction(2), scale / 4)):
-            return scale
-        octave = Fraction(1)
-        while octave < scale or not fits(octave):
-            octave *= self.ratio
-        candidate = self.coarsest
-        while candidate < octave and (candidate < scale or not fits(candidate)):
-            candidate *= self.ratio
-        return min(candidate, octave)
-
-    def _start(self, scale: Fraction) -> Fraction:
-        """The coarsest exact scale that is whole octaves below a scale."""
-        while self.is_exact(scale / self.ratio):
-            scale /= self.ratio
-        return scale
-
-
-def render_at_scale(
-    image_size: tuple[int, int],
-    scale: float,
-    region: Region | None,
-    grid: ScaleGrid,
-    render: Callable[[Fraction, Window], Tensor],
-) -> Float[Tensor, "*c h w"]:
-    """An image, or the region (x, y, width, height) of it, at any scale, from exact renderings.
-
-    image_size: height and width at scale 1. render: the pixels of a window at an exact scale. A
-    scale that is not exact is area-averaged from the next octave.
-
-    Raises ValueError for a scale or region without pixels.
-    """
-    height, width = image_size
-    wanted = exact_fraction(scale)
-    out_height, out_width = output_length(height, wanted), output_length(width, wanted)
-    out = window_of(region, out_height, out_width)
-    exact = grid.at_least(wanted, height, width)
-    if max(height, width) * exact > _LONGEST_SIDE:
-        raise ValueError(f"scale {scale} makes more pixels than can be counted")
-    if exact == wanted:
-        return render(exact, out)
-    row_ratio, column_ratio = height * exact / out_height, width * exact / out_width
-    rows = (out.top * row_ratio, (out.top + out.height) * row_ratio)
-    columns = (out.left * column_ratio, (out.left + out.width) * column_ratio)
-    top, left = math.floor(rows[0]), math.floor(columns[0])
-    window = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
-    return area_resample(
-        render(exact, window),
-        out.height,
-        out.width,
-        (rows[0] - top, rows[1] - top),
-        (columns[0] - left, columns[1] - left),
-    )
 
 
 class Decoder:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_collage.core.blocks import Window
-from neural_collage.core.pyramid import Region, ScaleGrid, render_at_scale
+from neural_collage.core.scales import Region, ScaleGrid, render_at_scale
 from neural_collage.models.encoder import DEFAULT_ENCODER, Encoder, EncoderConfig
 from neural_collage.models.heads import CollageCode, Heads, range_averages
 from neural_collage.models.operator import CollageOperator

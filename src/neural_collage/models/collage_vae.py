@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 from neural_collage.models.heads import CollageCode, Heads
 from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.hierarchy_config import DecoderStage, HierarchyConfig, path_problems

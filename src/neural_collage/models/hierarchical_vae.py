@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 from neural_collage.models.hierarchy import BottomUp, Step, TopDown
 from neural_collage.models.hierarchy_config import DecoderStage, HierarchyConfig
 from neural_collage.models.likelihoods import LikelihoodConfig, make_likelihood

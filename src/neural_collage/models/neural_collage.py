@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neural_collage.core.pyramid import Region
+from neural_collage.core.scales import Region
 from neural_collage.models.encoder import DEFAULT_ENCODER, Encoder, EncoderConfig
 from neural_collage.models.heads import CollageCode, Heads, range_averages
 from neural_collage.models.operator import CollageOperator

@@ -17,7 +17,7 @@ from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.errors import NotContractiveError
 from neural_collage.core.fixed_point import Anderson, Picard
-from neural_collage.core.pyramid import Region, ScaleGrid, output_length, render_at_scale
+from neural_collage.core.scales import Region, ScaleGrid, output_length, render_at_scale
 from neural_collage.models.block_map import BlockMap
 from neural_collage.models.block_solver import Gradient, Method, Pyramid
 from neural_collage.models.export import to_collages

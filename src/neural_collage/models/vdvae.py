@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_collage.core.pyramid import Region, window_of
+from neural_collage.core.scales import Region, window_of
 from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.hierarchy_config import HierarchyConfig
 from neural_collage.models.likelihoods import LikelihoodConfig

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neural_collage.art.zoom import Scene
 from neural_collage.core.errors import CollageError
-from neural_collage.core.pyramid import output_length
+from neural_collage.core.scales import output_length
 
 TILE = 256
 """Pixels of a side of a tile."""
