@@ -199,12 +199,13 @@ def _rounded(values: Tensor, mean: Tensor, log_scale: Tensor, worth: Tensor | No
 
 
 def _bits_of_decided(quantised: Tensor, values: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Bits of decided symbols. From them learns who predicts; who makes values learns from noise.
+    """Bits of decided symbols. Scales learn from them; means and who makes values, from noise.
 
-    A step in the rate has no slope to follow; noise smooths it.
+    A step in the rate has no slope to follow; noise smooths it. And where nothing is ever sent,
+    the decided value is the mean itself, which nothing would then hold.
     """
-    told = logistic_bits(quantised.detach() - mean, log_scale)
-    felt = logistic_bits(_noisy(values) - mean.detach(), log_scale.detach())
+    told = logistic_bits((quantised - mean).detach(), log_scale)
+    felt = logistic_bits(_noisy(values) - mean, log_scale.detach())
     return told + felt - felt.detach()
 
 
