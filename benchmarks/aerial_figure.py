@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 import neural_collage as nc
 from neural_collage.codec.picture import to_pil
 from neural_collage.codec.poli2022_stream import NAME
-from neural_collage.evaluation.peers import benchmark_codecs
+from neural_collage.codec.registry import CODECS
+from neural_collage.evaluation.peers import BenchmarkCodec
 
 PANEL = (320, 240)
 ZOOM, ENLARGEMENT = 2, 10
@@ -19,12 +20,14 @@ _INK = "#333333"
 Panel = tuple[str, Image.Image]
 
 
-def figure(scenes: Sequence[tuple[Image.Image, Mapping[str, float]]], effort: int) -> Image.Image:
+def figure(
+    scenes: Sequence[tuple[Image.Image, Mapping[str, float]]], codecs: Sequence[BenchmarkCodec]
+) -> Image.Image:
     """Two rows a scene: parts of it at 1x, shown at 2x, and at 10x.
 
-    scenes: pictures with the setting of every other codec at the rate of the paper's.
+    scenes: pictures with the setting of every codec at the rate of the paper's.
     """
-    rows = [row for scene, settings in scenes for row in scene_rows(scene, settings, effort)]
+    rows = [row for scene, settings in scenes for row in scene_rows(scene, settings, codecs)]
     width = max(len(row) for row in rows) * (PANEL[0] + GAP) + GAP
     height = len(rows) * (PANEL[1] + CAPTION + GAP) + GAP
     sheet = Image.new("RGB", (width, height), "white")
@@ -38,28 +41,29 @@ def figure(scenes: Sequence[tuple[Image.Image, Mapping[str, float]]], effort: in
 
 
 def scene_rows(
-    scene: Image.Image, settings: Mapping[str, float], effort: int
+    scene: Image.Image, settings: Mapping[str, float], codecs: Sequence[BenchmarkCodec]
 ) -> tuple[list[Panel], list[Panel]]:
     """A part of a scene at 1x through all codecs, and a part of that at 10x."""
     box = busiest(scene, PANEL[0] // ZOOM, PANEL[1] // ZOOM)
     show = partial(_part, box=box)
     data = nc.compress(scene, codec=NAME)
     decoded = to_pil(nc.decompress(data))
+    files = {codec.name: codec.encode(scene, settings[codec.name]) for codec in codecs}
     near = [("original", show(scene)), (NAME, show(decoded))]
-    for codec in benchmark_codecs(settings, effort=effort):
-        picture = Image.fromarray(codec.decode(codec.encode(scene, settings[codec.name])))
+    for codec in codecs:
+        picture = Image.fromarray(codec.decode(files[codec.name]))
         near.append((f"{codec.name} at {settings[codec.name]:g}", show(picture)))
 
     small = (PANEL[0] // ENLARGEMENT, PANEL[1] // ENLARGEMENT)
     part = busiest(scene.crop(box), *small)
     inner = tuple(n + box[i % 2] for i, n in enumerate(part))
     region = (ENLARGEMENT * inner[0], ENLARGEMENT * inner[1], *PANEL)
-    fractal = nc.compress(scene, quality=int(settings["fractal"]), effort=effort)
+    enlarged = partial(nc.decompress, scale=ENLARGEMENT, region=region)
     far = [
         ("original, its pixels", _part(scene, inner)),
-        (f"{NAME} at 10x", to_pil(nc.decompress(data, scale=ENLARGEMENT, region=region))),
+        (f"{NAME} at 10x", to_pil(enlarged(data))),
         (f"{NAME} at 1x, bicubic", _part(decoded, inner, Image.Resampling.BICUBIC)),
-        ("fractal at 10x", to_pil(nc.decompress(fractal, scale=ENLARGEMENT, region=region))),
+        *((f"{name} at 10x", to_pil(enlarged(files[name]))) for name in files if name in CODECS),
         ("original, bicubic", _part(scene, inner, Image.Resampling.BICUBIC)),
     ]
     return near, far

@@ -27,7 +27,7 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     assert guess["bits_per_pixel"] == pytest.approx(3 * guess["bits_per_sample"])
     assert guess["as_reported"] == pytest.approx(guess["bits_per_sample"] / 3)  # nine tiles
     assert guess["bits_per_pixel"] > point["bpp"]
-    assert set(scene["at_its_rate"]) == {"fractal", "jpeg", "webp", "jpeg2000"}
+    assert set(scene["at_its_rate"]) == {"neural", "fractal", "jpeg", "webp", "jpeg2000"}
     assert all(peer["psnr"] > point["psnr"] for peer in scene["at_its_rate"].values())
     assert scene["enlarged"]["width"] == 1200
     assert scene["enlarged"]["largest_difference"] < 1e-3
