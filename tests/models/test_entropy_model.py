@@ -17,6 +17,7 @@ from neural_collage.models.entropy_model import (
     EntropyModel,
     cheapest,
     logistic_bits,
+    reluctance,
 )
 from tests.models.entropy import lively_entropy_model
 
@@ -236,18 +237,26 @@ def test_scales_learn_from_decided_symbols_and_means_and_values_from_noise(
 
 def test_the_cheapest_number_is_never_dearer_than_the_nearest_nor_further_out() -> None:
     deviation = torch.linspace(-6, 6, 301)
-    log_scale, worth = torch.tensor(-1.0), torch.tensor(2.0)
+    log_scale, price = torch.tensor(-1.0), torch.tensor(4.0)
 
     def cost(symbols: Tensor) -> Tensor:
-        error = (deviation - symbols).square() * worth * RELUCTANCE
+        error = (deviation - symbols).square() * price
         return error + logistic_bits(symbols, log_scale)
 
-    symbols = cheapest(deviation, worth, lambda choice: logistic_bits(choice, log_scale))
+    symbols = cheapest(deviation, price, lambda choice: logistic_bits(choice, log_scale))
     nearest = deviation.round()
     assert bool((cost(symbols) <= cost(nearest)).all())
     assert bool((symbols != nearest).any())
     assert bool((symbols.abs() <= nearest.abs()).all())
     assert bool(((symbols - nearest).abs() <= 1).all())
+
+
+def test_early_groups_are_more_reluctant() -> None:
+    first, last = RELUCTANCE
+    middle = (first + last) / 2
+    assert reluctance((1, 2, 1)).tolist() == pytest.approx([first, middle, middle, last])
+    assert reluctance((2,)).tolist() == pytest.approx([first, first])
+    assert first > last >= 1
 
 
 def test_errors_that_are_worth_all_leave_the_nearest_numbers() -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
 from neural_collage.models.codec_model import CodecModel
-from neural_collage.models.entropy_model import cheapest
+from neural_collage.models.entropy_model import cheapest, reluctance
 from neural_collage.models.integer_entropy import UNIT, Pass
 
 LARGEST = 1 << 20  # of a deviation, in steps: no picture comes near
@@ -52,7 +52,7 @@ class Writing:
         self._writer = writer
         self._tables = tables
         self._values = values
-        self._worth = network.worth(quality)
+        self._price = network.worth(quality) * reluctance(network.config.groups)
         with torch.inference_mode():
             self._side = network.side_values(values[None])[0]
 
@@ -61,8 +61,8 @@ class Writing:
 
     def coefficients(self, part: Pass, means: Numbers, scales: Numbers) -> Numbers:
         deviation = self._values[part.channels, part.sites] - means / UNIT
-        worth = self._worth[part.channels, None]
-        chosen = cheapest(deviation, worth, lambda choice: self._tables.bits(scales, choice))
+        price = self._price[part.channels, None]
+        chosen = cheapest(deviation, price, lambda choice: self._tables.bits(scales, choice))
         return self._write(chosen.long(), scales)
 
     def _write(self, symbols: Tensor, scales: Tensor) -> Tensor:

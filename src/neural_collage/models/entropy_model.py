@@ -27,10 +27,11 @@ PASSES = 2
 SLOPE = 1 / 8  # of the rectifier below zero
 SIGNED_GROUPS = 2  # groups whose signs, too, say something about others
 SMALLEST_SCALE, LARGEST_SCALE = 0.04, 64.0
-RELUCTANCE = 2.0
-"""Errors count so many times as much when a number is rounded away from its nearest.
+RELUCTANCE = 2.5, 1.2
+"""An error counts so many times as much when a number is rounded away from its nearest: one of the
+first group, and one of the last.
 
-What a coefficient tells the entropy model about others is lost, too, and is not in the price.
+What a coefficient tells the entropy model about later ones is lost, too, and is not in the price.
 """
 
 
@@ -115,17 +116,19 @@ class EntropyModel(nn.Module):
         unpacked = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = unpacked[..., :rows, :columns].float() + self.start(level)[..., None, None]
         base = self.log_scale(level)[..., None, None].split(self.groups, 1)
-        prices = None if worth is None else worth[..., None, None].split(self.groups, 1)
+        prices = [None] * len(self.groups)
+        if worth is not None:
+            price = worth * reluctance(self.groups).to(worth)
+            prices = price[..., None, None].split(self.groups, 1)
         black = checkerboard(rows, columns, values.device)
         bits = torch.zeros_like(side_bits)
         quantised = []
         for g, group in enumerate(values.split(self.groups, 1)):
-            price = None if prices is None else prices[g]
             first = self.predictions[PASSES * g](state, level)
-            early = _rounded(group, first[0], first[1] + base[g], price)
+            early = _rounded(group, first[0], first[1] + base[g], prices[g])
             known = self.contexts[g](self.features(g, torch.where(black, early, 0)))
             second = self.predictions[PASSES * g + 1](state + known.float(), level)
-            late = _rounded(group, second[0], second[1] + base[g], price)
+            late = _rounded(group, second[0], second[1] + base[g], prices[g])
             mean, log_scale = (torch.where(black, a, b) for a, b in zip(first, second, strict=True))
             quantised.append(torch.where(black, early, late))
             if not self.training:
@@ -170,30 +173,36 @@ def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:
     return -log_mass / math.log(2)
 
 
-def cheapest(deviation: Tensor, worth: Tensor, bits: Callable[[Tensor], Tensor]) -> Tensor:
-    """The nearest whole numbers, or those next to 0 where their bits outweigh the error.
+def reluctance(groups: Sequence[int]) -> Float[Tensor, " a"]:
+    """What the worth of an error of each coefficient is multiplied with, see `RELUCTANCE`.
+
+    In equal steps from group to group.
+    """
+    of_groups = torch.linspace(*RELUCTANCE, len(groups))
+    return of_groups.repeat_interleave(torch.tensor(groups))
+
+
+def cheapest(deviation: Tensor, price: Tensor, bits: Callable[[Tensor], Tensor]) -> Tensor:
+    """The nearest whole numbers, or those one nearer to 0 where their bits outweigh the error.
 
     Rate-distortion optimised quantisation, one coefficient at a time.
 
-    worth: bits that a squared error is worth. bits: those of whole numbers.
+    price: bits that a squared error costs. bits: those of whole numbers.
     """
     nearest = deviation.round()
     smaller = nearest - nearest.sign()
-    costs = [
-        (deviation - choice).square() * (RELUCTANCE * worth) + bits(choice)
-        for choice in (nearest, smaller)
-    ]
+    costs = [(deviation - choice).square() * price + bits(choice) for choice in (nearest, smaller)]
     return torch.where(costs[1] < costs[0], smaller, nearest)
 
 
-def _rounded(values: Tensor, mean: Tensor, log_scale: Tensor, worth: Tensor | None) -> Tensor:
+def _rounded(values: Tensor, mean: Tensor, log_scale: Tensor, price: Tensor | None) -> Tensor:
     """What a decoder gets: the mean, and a deviation of whole steps."""
     with torch.no_grad():
         deviation = values - mean
-        if worth is None:
+        if price is None:
             symbols = deviation.round()
         else:
-            symbols = cheapest(deviation, worth, lambda choice: logistic_bits(choice, log_scale))
+            symbols = cheapest(deviation, price, lambda choice: logistic_bits(choice, log_scale))
         moved = mean + symbols - values
     return values + moved
 
