@@ -4,7 +4,8 @@ The encoder's network guesses coefficients, and whoever rounds them trades bits 
 coefficient at a time, as if patches did not overlap. They do, so what rounding did to one can be
 mended by another. This is iterative thresholding (Daubechies, Defrise & De Mol 2004) with the
 codec's own rounding in the place of the threshold: move coefficients along the gradient of the
-squared error of what was decoded, round again, and keep the best.
+squared error of what was decoded, round again, and keep the best. It ends when nothing changes, or
+nothing gets better for some steps.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from neural_collage.models.compressor import CENTRE, worth_of_error
 
 PACE = 0.7
 """Of the move that would mend the error of a coefficient whose patch met no others."""
+PATIENCE = 6
+"""Steps without a better code that are the last."""
 
 
 def refine(
@@ -39,7 +42,7 @@ def refine(
     steps = (model.steps[quality - 1].float() * 2.0**-STEP_BITS)[:, None, None]
     worth = worth_of_error(quality)
     energy = patches.square().sum((1, 2, 3))[:, None, None]
-    best, least, unchanged = values, float("inf"), None
+    best, least, unchanged, worse = values, float("inf"), None, 0
     for _ in range(iterations + 1):
         decoded, bits = quantise(values)
         if unchanged is not None and torch.equal(decoded, unchanged):
@@ -47,8 +50,11 @@ def refine(
         unchanged = decoded
         error, pull = _error_and_pull(decoded * steps, planes, patches)
         cost = bits + worth * error
-        if cost < least:
+        worse = 0 if cost < least else worse + 1
+        if worse == 0:
             best, least = values, cost
+        elif worse == PATIENCE:
+            break
         values = decoded + PACE * pull / (energy * steps)
     return best
 
