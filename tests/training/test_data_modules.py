@@ -173,18 +173,24 @@ def _of_process(data: ImageData, rank: int, world: int) -> ImageData:
     return data
 
 
-@pytest.mark.parametrize("crops_per_image", [1, 3])
-def test_in_an_epoch_each_image_is_decoded_by_one_process_only(
-    folder: str, monkeypatch: pytest.MonkeyPatch, crops_per_image: int
-) -> None:
-    decoded: list[int] = []
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The images that are decoded during a test, by number."""
+    seen: list[int] = []
     decode = Images.__getitem__
 
     def counted(images: Images, index: int) -> UInt8[ndarray, "c h w"]:
-        decoded.append(index)
+        seen.append(index)
         return decode(images, index)
 
     monkeypatch.setattr(Images, "__getitem__", counted)
+    return seen
+
+
+@pytest.mark.parametrize("crops_per_image", [1, 3])
+def test_in_an_epoch_each_image_is_decoded_by_one_process_only(
+    folder: str, decoded: list[int], crops_per_image: int
+) -> None:
     for rank in range(2):
         data = _data(folder, limit=8, memory=0, crops_per_image=crops_per_image)
         list(_of_process(data, rank, 2).train_dataloader())
@@ -211,16 +217,8 @@ def test_batches_are_floats_from_0_to_1(folder: str) -> None:
 
 
 def test_without_memory_tiles_are_still_cut_from_images_decoded_once(
-    folder: str, monkeypatch: pytest.MonkeyPatch
+    folder: str, decoded: list[int]
 ) -> None:
-    decoded: list[int] = []
-    decode = Images.__getitem__
-
-    def counted(images: Images, index: int) -> UInt8[ndarray, "c h w"]:
-        decoded.append(index)
-        return decode(images, index)
-
-    monkeypatch.setattr(Images, "__getitem__", counted)
     data = _data(folder, test=folder, val_crops="tiles", memory=0, crop=3, num_workers=2)
     assert sum(map(len, data.test_dataloader())) > 9 * len(SIZES)
     assert sorted(decoded) == list(range(len(SIZES)))

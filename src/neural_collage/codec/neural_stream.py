@@ -48,7 +48,7 @@ MARGIN, NEAR = 6, 2
 """Ranges around a tile that its analysis looks at, and its refinement."""
 LEAST_EFFORT_OF_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
-"""Steps of refinement at each effort; below, the network's one pass is all."""
+"""The most steps of refinement at each effort; below, the network's one pass is all."""
 SMALL, ITERATIONS_IF_SMALL = 16, 6
 """So few ranges are mostly edge, of which the network knows little; refining them costs little."""
 

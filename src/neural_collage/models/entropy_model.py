@@ -105,8 +105,9 @@ class EntropyModel(nn.Module):
         """The rate of coefficients at some levels.
 
         worth: bits that the square of a step of error is worth. With it, symbols are decided as an
-            encoder does, see `cheapest`, and the rate is theirs. Without, values are rounded, and
-            while training the rate is that of values with noise.
+            encoder does, see `cheapest`, and the rate is theirs; while training, its gradient is
+            as `_bits_of_decided` says. Without, values are rounded, and while training the rate is
+            that of values with noise.
         """
         rows, columns = values.shape[-2:]
         side = self.side_values(values)
