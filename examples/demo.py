@@ -20,8 +20,9 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 import neural_collage as nc
-from neural_collage.codec.picture import read_picture, to_pil
 from neural_collage.evaluation.metrics import psnr
+from neural_collage.io.reading import read_picture
+from neural_collage.io.writing import to_pil
 
 DETAIL = 64
 """Side of the square that is shown enlarged, in pixels of the photo."""

@@ -23,9 +23,9 @@ from skimage import data
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec.picture import read_picture
 from neural_collage.core import isometry
-from neural_collage.models.encoder import EncoderConfig
+from neural_collage.io.reading import read_picture
+from neural_collage.models.autoencoding.range_encoder import EncoderConfig
 
 SIDE = 64
 

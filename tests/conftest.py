@@ -5,7 +5,6 @@ shapes among them. The command line is left out, because typer passes other type
 """
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests import checked_types
+from tests.root import ROOT
 
-PACKAGE = Path(__file__).parents[1] / "src/neural_collage"
+PACKAGE = ROOT / "src/neural_collage"
 CHECKED = [f"neural_collage.{folder.parent.name}" for folder in PACKAGE.glob("*/__init__.py")]
 
 install_import_hook(

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from neural_collage.cli.main import app
 from tests.pictures import photo_crop
+from tests.root import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -1,3 +1,4 @@
+import importlib
 import json
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import sys
 import pytest
 
 import neural_collage as nc
-from neural_collage.core import errors
+from neural_collage import errors, moved
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,8 @@ def test_every_public_name_exists_and_is_listed(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'decode_everything'"):
-        _ = nc.decode_everything
+    with pytest.raises(AttributeError, match="attribute decode_everything"):
+        _ = nc.decode_everything  # type: ignore[attr-defined]
 
 
 def test_all_errors_have_one_base() -> None:
@@ -92,3 +93,28 @@ def test_without_extras_modules_import_or_name_the_extra_that_they_need() -> Non
     }
     assert "neural_collage.evaluation.metrics" not in failed
     assert len(told) - len(failed) > 100
+
+
+@pytest.mark.parametrize("module", ["neural_collage", "neural_collage.cli.main"])
+def test_the_package_runs_as_a_program(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"neural-collage {nc.__version__}\n"
+
+
+@pytest.mark.parametrize("old", sorted(moved.NEW_NAMES))
+def test_modules_that_have_moved_are_found_under_their_old_names(old: str) -> None:
+    new = importlib.import_module(f"neural_collage.{moved.NEW_NAMES[old]}")
+    with pytest.warns(DeprecationWarning, match=f"has moved to {new.__name__}"):
+        found = importlib.import_module(f"neural_collage.{old}")
+    public = {name: value for name, value in vars(new).items() if not name.startswith("_")}
+    assert public.items() <= vars(found).items()
+    del sys.modules[f"neural_collage.{old}"]
+
+
+def test_classes_with_new_names_are_found_under_their_old_ones() -> None:
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        compressor = importlib.import_module("neural_collage.models.compressor")
+    assert compressor.CodecConfig is compressor.CompressorConfig
+    del sys.modules["neural_collage.models.compressor"]

@@ -15,7 +15,7 @@ from neural_collage.art.colours import luma, resized
 from neural_collage.art.fractal import Fractal
 from neural_collage.art.fractalize import BOUND, Tiling, fractalize
 from neural_collage.core.blocks import pool
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from tests.pictures import photo_crop, texture
 
 
@@ -44,7 +44,7 @@ def likeness(a: Tensor, b: Tensor) -> float:
 def test_tiles_have_the_averages_of_the_photo(tiling: Tiling) -> None:
     photo = gentle()
     fractal = fractalize(photo, tiling)
-    canvas = Decoder(fractal.collage).canvas(Fraction(1))
+    canvas = PyramidDecoder(fractal.collage).canvas(Fraction(1))
     size = int(fractal.collage.partition.blocks[0, 2])
     wanted = resized(photo, *canvas.shape[1:])
     assert float((pool(canvas, size) - pool(wanted, size)).abs().max()) < 2 / 255

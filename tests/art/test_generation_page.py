@@ -10,8 +10,9 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from neural_collage.cli.main import app
+from tests.root import ROOT
 
-PAGE = (Path(__file__).parents[2] / "docs/generation.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/generation.md").read_text(encoding="utf-8")
 
 
 def test_python_blocks_run() -> None:

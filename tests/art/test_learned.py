@@ -4,13 +4,13 @@ import pytest
 import torch
 
 import neural_collage as nc
-from neural_collage.art.learned import Progress, learn_fractal, learn_style, sparse
+from neural_collage.art.learned import FitProgress, learn_fractal, learn_style, sparse
 from neural_collage.core.blocks import pool
 from tests.pictures import photo_crop, texture
 
 
 def test_a_network_learns_to_show_the_picture_by_copies_of_it() -> None:
-    told: list[Progress] = []
+    told: list[FitProgress] = []
     photo = photo_crop(64)
     scene = learn_fractal(photo, tiles=8, contrast=0.3, steps=60, progress=told.append)
     assert [now.step for now in told] == list(range(1, 61))
@@ -28,7 +28,7 @@ def test_a_network_learns_to_show_the_picture_by_copies_of_it() -> None:
 
 
 def test_a_network_learns_to_paint_with_a_style() -> None:
-    told: list[Progress] = []
+    told: list[FitProgress] = []
     scene = learn_style(
         photo_crop(64), texture(64, 64, 3), ranges=8, patches=16, steps=40, progress=told.append
     )

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec.picture import to_pil
 from neural_collage.core.blocks import pool
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 

@@ -4,8 +4,8 @@ import torch
 from neural_collage.art.sample_zoom import Sample, edge
 from neural_collage.art.samples import draw, pictures
 from neural_collage.art.zoom import zoom
-from neural_collage.models.vdvae import Vdvae
-from tests.models.generators import HIERARCHY, SIZE, collage_vae, trained
+from neural_collage.models.generation.vdvae import Vdvae
+from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
 
 
 def test_a_zoom_begins_with_the_whole_sample_and_ends_at_the_scale() -> None:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from neural_collage.batch.stores import Folder
-from neural_collage.batch.tasks import Item, Outcome, Product, Task, Worker
+from neural_collage.batch.tasks import BatchTask, Item, ItemResult, Outcome, Worker
 
 Pictures = Callable[..., Path]
-FRACTAL = Task(codec="fractal", effort=0)
+FRACTAL = BatchTask(codec="fractal", effort=0)
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ class Forgetful(Inline):
 
 
 @dataclass(frozen=True)
-class Deadly(Task):
+class Deadly(BatchTask):
     """Kills the process that does it to an item called so."""
 
     codec: str = "fractal"
     effort: int | None = 0
     victim: str = ""
 
-    def __call__(self, data: bytes, name: str) -> Product:
+    def __call__(self, data: bytes, name: str) -> ItemResult:
         if name == self.victim:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(data, name)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from neural_collage.batch.engines import Engine, LocalEngine
-from neural_collage.batch.tasks import Task
-from neural_collage.core.errors import CollageError
+from neural_collage.batch.tasks import BatchTask
+from neural_collage.errors import CollageError
 from tests.batch.conftest import FRACTAL, Deadly, Inline, Pictures, Slow
 from tests.batch.test_runner import batch
+from tests.root import ROOT
 
 ENGINES = [
     pytest.param("local", marks=pytest.mark.xdist_group("pool")),
@@ -48,7 +49,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_outputs_are_those_of_one_worker(pictures: Pictures, tmp_path: Path, name: str) -> None:
-    task = Task(quality=30, psnr=True)
+    task = BatchTask(quality=30, psnr=True)
     source = pictures("in", *(f"{number % 3}/{number}.png" for number in range(9)))
     (source / "bad.png").write_bytes(b"no picture")
     one = batch(source, tmp_path / "one", task, engine=Inline())
@@ -124,7 +125,7 @@ def test_a_script_that_processes_cannot_import_is_told_what_it_needs(
         "from tests.batch.test_runner import batch\n"
         f"batch(Path({str(source)!r}), Path({str(tmp_path / 'out')!r}), engine=LocalEngine(1))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     finished = subprocess.run(
         [sys.executable, script], env=environment, capture_output=True, text=True, check=False
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import (
+from benchmarks.faults.study import (
     Result,
     Stage,
     corrupt_inputs,

@@ -7,11 +7,13 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from neural_collage.batch.manifest import Entry, Manifest
-from neural_collage.core.errors import OutputError
+from neural_collage.batch.manifest import Manifest, ManifestEntry
+from neural_collage.errors import OutputError
 
-DONE = Entry("a.png", "a.clg", "1", "s", width=4, height=2, bytes=5, bpp=5.0, psnr=30.5)
-FAILED = Entry("b/ö.png", "b/ö.clg", "2", "s", attempts=3, error="broken", warnings=("one", "two"))
+DONE = ManifestEntry("a.png", "a.clg", "1", "s", width=4, height=2, bytes=5, bpp=5.0, psnr=30.5)
+FAILED = ManifestEntry(
+    "b/ö.png", "b/ö.clg", "2", "s", attempts=3, error="broken", warnings=("one", "two")
+)
 
 
 @pytest.fixture(params=["here", "memory"])
@@ -24,20 +26,26 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "entry", [DONE, FAILED, Entry("c", None, "3", "s", psnr=math.inf), Entry("d", None, "", "")]
+    "entry",
+    [
+        DONE,
+        FAILED,
+        ManifestEntry("c", None, "3", "s", psnr=math.inf),
+        ManifestEntry("d", None, "", ""),
+    ],
 )
-def test_an_entry_is_a_line_and_back(entry: Entry) -> None:
+def test_an_entry_is_a_line_and_back(entry: ManifestEntry) -> None:
     line = entry.to_json()
     assert "\n" not in line
     assert "Infinity" not in line
-    assert Entry.from_json(line) == entry
+    assert ManifestEntry.from_json(line) == entry
 
 
 def test_the_last_entry_of_an_input_counts(url: str) -> None:
     with Manifest(url) as manifest:
         manifest.append(FAILED)
         manifest.append(DONE)
-    later = Entry("b/ö.png", "b/ö.clg", "2", "s", bytes=9)
+    later = ManifestEntry("b/ö.png", "b/ö.clg", "2", "s", bytes=9)
     with Manifest(url) as manifest:
         assert manifest.entries == {"a.png": DONE, "b/ö.png": FAILED}
         manifest.append(later)
@@ -58,7 +66,7 @@ def test_a_line_that_was_being_written_harms_no_other(url: str, torn: str) -> No
 
 
 def test_what_newer_versions_may_add_is_left_alone() -> None:
-    assert Entry.from_json(DONE.to_json()[:-1] + ', "mood": 3}') == DONE
+    assert ManifestEntry.from_json(DONE.to_json()[:-1] + ', "mood": 3}') == DONE
 
 
 def test_lines_are_there_as_soon_as_they_are_written(tmp_path: Path) -> None:

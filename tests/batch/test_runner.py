@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 import neural_collage as nc
-from neural_collage.batch.manifest import Entry, Manifest
+from neural_collage.batch.manifest import Manifest, ManifestEntry
 from neural_collage.batch.runner import Summary, run_batch
 from neural_collage.batch.stores import Folder
-from neural_collage.batch.tasks import Task
-from neural_collage.core.errors import DataError, OutputError
+from neural_collage.batch.tasks import BatchTask
+from neural_collage.errors import DataError, OutputError
 from tests.batch.conftest import FRACTAL, Forgetful, Inline, Pictures
 
 
-def batch(source: Path, out: Path, task: Task = FRACTAL, **options: object) -> Summary:
+def batch(source: Path, out: Path, task: BatchTask = FRACTAL, **options: object) -> Summary:
     engine = options.pop("engine", None) or Inline()
     with Manifest(str(out / "manifest.jsonl")) as manifest:
         folders = Folder(str(source), task.searched), Folder(str(out))
@@ -151,7 +151,7 @@ def test_no_items_are_an_error(tmp_path: Path) -> None:
 
 
 def test_whoever_asks_is_told(pictures: Pictures, tmp_path: Path) -> None:
-    said: list[tuple[int, Entry | None]] = []
+    said: list[tuple[int, ManifestEntry | None]] = []
     source = pictures("in", "a.png", "b.png")
     batch(source, tmp_path / "out", told=lambda summary, entry: said.append((summary.done, entry)))
     assert [done for done, _ in said] == [0, 1, 2]

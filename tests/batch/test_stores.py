@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from neural_collage.batch.stores import STAGING, Folder, open_store, stem
-from neural_collage.core.errors import CollageError, DataError, ImageError, OutputError
+from neural_collage.errors import CollageError, DataError, ImageError, OutputError
 
 
 @pytest.fixture(params=["here", "memory"])

@@ -12,7 +12,7 @@ from neural_collage.batch import tables
 from neural_collage.batch.manifest import Manifest
 from neural_collage.batch.runner import Summary, run_batch
 from neural_collage.batch.tables import Table, TableSink
-from neural_collage.core.errors import DataError, ImageError
+from neural_collage.errors import DataError, ImageError
 from tests.batch.conftest import FRACTAL, Inline, Pictures
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ablation import CONFIG, REFERENCE, VARIANTS, to_markdown
+from benchmarks.ablation.study import CONFIG, REFERENCE, VARIANTS, to_markdown
 from neural_collage.evaluation.bd_rate import Curve
-from neural_collage.training.experiment import training
-from neural_collage.training.optimiser import OptimiserConfig
-from neural_collage.training.rate_distortion import RateDistortion
+from neural_collage.training.run.experiment import training
+from neural_collage.training.tasks.compression import CompressionTask
+from neural_collage.training.tasks.optimiser import OptimiserConfig
 from tests.training.toy_runs import lightning_noise
 
 pytestmark = lightning_noise
@@ -19,7 +19,7 @@ def test_a_variant_is_what_its_name_says(name: str, tmp_path: Path) -> None:
     task = training(
         ["--config", str(CONFIG), *VARIANTS[name], "--trainer.default_root_dir", str(tmp_path)]
     ).task
-    assert isinstance(task, RateDistortion)
+    assert isinstance(task, CompressionTask)
     assert isinstance(task.optimiser, OptimiserConfig)
     assert task.overlap == ("no overlap" not in name)
     assert task.model.config.lapped == (task.overlap and "not pre-filtered" not in name)

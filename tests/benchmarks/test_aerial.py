@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import aerial
-from benchmarks.aerial_figure import busiest
-from neural_collage.core.errors import CollageError
+from benchmarks.aerial import study as aerial
+from benchmarks.aerial.figure import busiest
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.rate_distortion import Point
 from tests.pictures import photo_crop
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import autoencoding
-from benchmarks.autoencoding_report import curves_csv, read_metrics
-from neural_collage.training.experiment import Experiment
-from neural_collage.training.quiet import quiet_lightning
+from benchmarks.autoencoding import study as autoencoding
+from benchmarks.autoencoding.report import curves_csv, read_metrics
+from neural_collage.training.run.experiment import Experiment
+from neural_collage.training.run.quiet import quiet_lightning
 from tests.pictures import photo_crop
 
 

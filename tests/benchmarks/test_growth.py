@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks import growth
+from benchmarks.speed import growth
 
 
 def test_a_photo_is_cut_or_mirrored_to_size(file: Path) -> None:

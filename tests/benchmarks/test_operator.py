@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import operator
+from benchmarks.operator import study as operator
 
 
 def test_a_small_run_writes_its_results(tmp_path: Path) -> None:

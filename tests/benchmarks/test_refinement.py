@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import refinement
-from benchmarks.calls import FRACTAL, Seconds
-from benchmarks.neural import Variant, linked_share
-from neural_collage.codec import neural_stream
+from benchmarks.refinement import study as refinement
+from benchmarks.speed.calls import FRACTAL, Seconds
+from benchmarks.support.neural import Variant, linked_share
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.picture import to_pil
-from neural_collage.fractal.links import Links
+from neural_collage.codec.streams import neural as neural_stream
+from neural_collage.codec.streams.links import Links
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import restoration
-from neural_collage.codec.picture import to_pil
-from neural_collage.core.errors import CollageError
+from benchmarks.restoration import study as restoration
+from neural_collage.errors import CollageError
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 

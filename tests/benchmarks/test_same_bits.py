@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import same_bits
-from benchmarks.same_bits import AT_ONCE, REFERENCE, Condition, Decoded
-from neural_collage.codec.picture import to_pil
+from benchmarks.same_bits import study as same_bits
+from benchmarks.same_bits.study import AT_ONCE, REFERENCE, Condition, Decoded
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 

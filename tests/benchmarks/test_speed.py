@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import speed
+from benchmarks.speed import study as speed
 
 
 def test_a_small_run_writes_its_results(file: Path, tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import superresolution
-from benchmarks.superresolution import Likeness
-from neural_collage.codec.picture import to_pil
-from neural_collage.core.errors import CollageError
+from benchmarks.superresolution import study as superresolution
+from benchmarks.superresolution.study import Likeness
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.metrics import psnr
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 

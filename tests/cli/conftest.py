@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from neural_collage.cli.main import app
-from neural_collage.codec.picture import to_pil
+from neural_collage.io.writing import to_pil
 from tests.pictures import texture
 
 Run = Callable[..., Result]

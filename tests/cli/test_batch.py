@@ -78,7 +78,7 @@ def test_what_cannot_be_meant_is_said_before_any_work(
 
 
 def test_only_one_batch_writes_to_a_place(collage: Run, photo: Photo, tmp_path: Path) -> None:
-    from neural_collage.batch.collections import locked
+    from neural_collage.batch.locations import locked
 
     photo("in/a.png")
     with locked(str(tmp_path / "out")):

@@ -59,7 +59,7 @@ def test_the_console_script_reports_usage_and_failure_by_exit_code(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("module", "owner", "name"),
-    [("neural_collage.codec", "api", "encode"), ("neural_collage.codec.files", "os", "replace")],
+    [("neural_collage.codec", "api", "encode"), ("neural_collage.io.files", "os", "replace")],
     ids=["while encoding", "while writing"],
 )
 def test_ctrl_c_exits_with_130_and_leaves_no_file(

@@ -10,10 +10,10 @@ from PIL import Image
 import neural_collage as nc
 from neural_collage.codec import weights as weights_module
 from neural_collage.codec.weights import Weights, shipped_weights
-from neural_collage.models.codec_model import CodecModel
-from neural_collage.training.codec_weights import weights_file
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.training.export.codec_weights import weights_file
 from tests.cli.conftest import Photo, Run
-from tests.models.codecs import lively_compressor
+from tests.models.compression.codecs import lively_compressor
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights_module, "_used", {})
+    weights_module.forget_weights()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_info_tells_the_model(collage: Run, photo: Photo, mine: Path) -> None:
     photo("x.png")
     for options, name in (((), "natural"), (("--model", mine), "mine")):
         assert collage("compress", "x.png", "--overwrite", *options).exit_code == 0
-        weights_module._used.clear()
+        weights_module.forget_weights()
         facts = json.loads(collage("info", "x.clg", "--json").stdout)
         assert (facts["codec"], facts["model"]) == ("neural", name)
         assert f"model             {name}\n" in collage("info", "x.clg").stdout

@@ -5,9 +5,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from neural_collage.cli.main import app
-from neural_collage.models.vdvae import Vdvae
-from neural_collage.training.generator_weights import weights_file
-from tests.models.generators import HIERARCHY, SIZE, collage_vae, trained
+from neural_collage.models.generation.vdvae import Vdvae
+from neural_collage.training.export.generator_weights import weights_file
+from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
 
 
 def _run(*arguments: object) -> tuple[int, str]:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import Run
+from tests.root import ROOT
 from tests.training.toy_runs import lightning_noise
 
 pytestmark = [lightning_noise, pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard")]
@@ -21,7 +22,7 @@ CALLBACK = "--trainer.callbacks+=tests.training.toy_runs.Terminate"
 
 def start(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The program in a process of its own."""
-    root = str(Path(__file__).parents[2])
+    root = str(ROOT)
     return subprocess.run(
         [Path(sys.executable).with_name("collage"), *arguments],
         cwd=folder,

@@ -86,7 +86,7 @@ def test_exploding_gradients_end_the_training_with_the_last_checkpoint_named(
 def test_no_room_while_logging_ends_the_training_in_one_line(
     collage: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neural_collage.training.loggers import MetricsCsv
+    from neural_collage.training.run.loggers import MetricsCsv
 
     def full(self: MetricsCsv, metrics: Any, step: int) -> None:
         if step == 8:
@@ -104,7 +104,7 @@ def test_no_room_while_logging_ends_the_training_in_one_line(
 def test_a_missing_extra_is_named(
     collage: Run, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "neural_collage.training.experiment", raising=False)
+    monkeypatch.delitem(sys.modules, "neural_collage.training.run.experiment", raising=False)
     monkeypatch.setitem(sys.modules, "jsonargparse", None)
     result = collage("train", "--config", config)
     assert result.exit_code == 1

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 
+from tests.root import ROOT
 from tests.training.toy_runs import lightning_noise
 
-PAGE = Path(__file__).parents[2] / "docs/training.md"
+PAGE = ROOT / "docs/training.md"
 
 pytestmark = lightning_noise
 

@@ -12,7 +12,6 @@ import numpy as np
 
 import neural_collage as nc
 from neural_collage.codec.entropy import SymbolWriter
-from neural_collage.codec.picture import to_pil
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.geometry import (
     DIAGONAL,
@@ -22,7 +21,8 @@ from neural_collage.fractal.geometry import (
     last_diagonal,
 )
 from neural_collage.fractal.statistics import KINDS, prior_counts
-from neural_collage.fractal.syntax import traverse
+from neural_collage.fractal.syntax import code_plane
+from neural_collage.io.writing import to_pil
 from tests.fractal.codes import quadtree
 from tests.pictures import texture
 
@@ -78,7 +78,7 @@ def planes() -> bytes:
     writer, code = SymbolWriter(), plane_code()
     for kind in KINDS:
         writer.counts = prior_counts(kind)
-        traverse(writer, code.geometry, N_SOURCES, code)
+        code_plane(writer, code.geometry, N_SOURCES, code)
     return writer.finish()
 
 

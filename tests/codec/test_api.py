@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import neural_collage as nc
-from neural_collage.codec.container import Header, pack
-from neural_collage.codec.picture import read_picture, to_pil
+from neural_collage.codec.container import Header, pack_file
+from neural_collage.io.reading import read_picture
+from neural_collage.io.writing import to_pil
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_loading_something_else_names_the_file(content: bytes, tmp_path: Path) -
 def test_a_forged_payload_decodes_to_something_or_is_refused(payload: bytes) -> None:
     header = Header(codec=1, width=12, height=8, mode="RGBA", quality=50)
     try:
-        decoded = nc.decompress(pack(header, payload))
+        decoded = nc.decompress(pack_file(header, payload))
     except nc.CollageFormatError as error:
         assert str(error)  # noqa: PT017
     else:

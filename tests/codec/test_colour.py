@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from neural_collage.codec.colour import to_planes, to_samples
-from neural_collage.codec.container import Header, Mode
+from neural_collage.codec.container import Header
+from neural_collage.io.modes import Mode
 
 MODES: list[tuple[Mode, int]] = [("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)]
 

@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from neural_collage.codec.container import (
-    MAX_PROFILE_BYTES,
-    Header,
-    Mode,
-    ModelId,
-    pack,
-    unpack,
-)
-from neural_collage.core.errors import CollageFormatError
+from neural_collage.codec.container import Header, ModelId, pack_file, unpack_file
+from neural_collage.errors import CollageFormatError
+from neural_collage.io.limits import MAX_PROFILE_BYTES
+from neural_collage.io.modes import Mode
 
 PLAIN = Header(codec=1, width=768, height=512, mode="RGB", quality=50)
 FULL = Header(
@@ -48,7 +43,7 @@ def sealed(body: bytes) -> bytes:
 
 @given(headers, st.binary(max_size=300))
 def test_what_is_packed_is_unpacked(header: Header, payload: bytes) -> None:
-    assert unpack(pack(header, payload)) == (header, payload)
+    assert unpack_file(pack_file(header, payload)) == (header, payload)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +58,12 @@ def test_what_is_packed_is_unpacked(header: Header, payload: bytes) -> None:
     ],
 )
 def test_the_bytes_never_change(header: Header, payload: bytes, golden: str) -> None:
-    assert pack(header, payload).hex() == golden
-    assert unpack(bytes.fromhex(golden)) == (header, payload)
+    assert pack_file(header, payload).hex() == golden
+    assert unpack_file(bytes.fromhex(golden)) == (header, payload)
 
 
 def test_a_profile_is_stored_deflated_before_the_payload() -> None:
-    data = pack(FULL, b"payload")
+    data = pack_file(FULL, b"payload")
     start = data.index(bytes(range(8))) + 8
     length = data[start]
     assert zlib.decompress(data[start + 1 : start + 1 + length]) == FULL.icc_profile
@@ -76,41 +71,41 @@ def test_a_profile_is_stored_deflated_before_the_payload() -> None:
 
 
 def test_a_plain_header_costs_eighteen_bytes() -> None:
-    assert len(pack(PLAIN, b"")) == 18
+    assert len(pack_file(PLAIN, b"")) == 18
 
 
 @pytest.mark.parametrize("header", [PLAIN, FULL])
 def test_every_truncation_is_refused(header: Header) -> None:
-    data = pack(header, b"some payload")
+    data = pack_file(header, b"some payload")
     for length in range(len(data)):
         with pytest.raises(CollageFormatError):
-            unpack(data[:length])
+            unpack_file(data[:length])
 
 
 @pytest.mark.parametrize("header", [PLAIN, FULL])
 def test_every_flipped_bit_is_refused(header: Header) -> None:
-    data = pack(header, b"some payload")
+    data = pack_file(header, b"some payload")
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CollageFormatError):
-            unpack(bytes(flipped))
+            unpack_file(bytes(flipped))
 
 
 @given(st.binary(max_size=200))
 def test_noise_is_refused_with_a_reason(noise: bytes) -> None:
     with pytest.raises(CollageFormatError, match=r"\w"):
-        unpack(noise)
+        unpack_file(noise)
 
 
 def test_a_forger_with_the_right_checksum_gets_a_header_or_a_reason() -> None:
     source = random.Random(0)
     for _ in range(3000):
-        body = bytearray(pack(FULL, b"some payload")[:-4])
+        body = bytearray(pack_file(FULL, b"some payload")[:-4])
         for _ in range(source.randint(1, 3)):
             body[source.randrange(4, len(body))] = source.randrange(256)
         try:
-            header, payload = unpack(sealed(bytes(body)))
+            header, payload = unpack_file(sealed(bytes(body)))
         except CollageFormatError as error:
             assert str(error)  # noqa: PT017
         else:
@@ -144,7 +139,7 @@ def test_a_forger_with_the_right_checksum_gets_a_header_or_a_reason() -> None:
 )
 def test_a_forged_field_is_named(body: str, reason: str) -> None:
     with pytest.raises(CollageFormatError, match=reason):
-        unpack(sealed(b"\x89CLG" + bytes.fromhex(body)))
+        unpack_file(sealed(b"\x89CLG" + bytes.fromhex(body)))
 
 
 @pytest.mark.parametrize(
@@ -162,19 +157,19 @@ def test_a_forged_profile_is_refused_without_inflating_it(profile: bytes) -> Non
         size = bytes((len(profile),))
     body = bytes.fromhex("89434c4701010a0032010100") + size + profile
     with pytest.raises(CollageFormatError, match="ICC profile"):
-        unpack(sealed(body))
+        unpack_file(sealed(body))
 
 
 def test_the_pixel_limit_is_pillows_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = pack(PLAIN, b"")
-    assert unpack(data, max_pixels=768 * 512)[0] == PLAIN
+    data = pack_file(PLAIN, b"")
+    assert unpack_file(data, max_pixels=768 * 512)[0] == PLAIN
     with pytest.raises(CollageFormatError, match="768 x 512 pixels, above the limit of 393215"):
-        unpack(data, max_pixels=768 * 512 - 1)
+        unpack_file(data, max_pixels=768 * 512 - 1)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 768 * 256 - 1)
     with pytest.raises(CollageFormatError, match="above the limit"):
-        unpack(data)
+        unpack_file(data)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    assert unpack(data)[0] == PLAIN
+    assert unpack_file(data)[0] == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -188,7 +183,7 @@ def test_the_pixel_limit_is_pillows_unless_told_otherwise(monkeypatch: pytest.Mo
 )
 def test_another_kind_of_file_is_called_so(start: bytes, reason: str) -> None:
     with pytest.raises(CollageFormatError, match=reason):
-        unpack(start)
+        unpack_file(start)
 
 
 def test_a_header_reports_all_its_problems_at_once() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.core.errors import CollageFormatError
+from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.geometry import IntArray
 from neural_collage.fractal.statistics import Counts
 

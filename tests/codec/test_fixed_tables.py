@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter, by_table
-from neural_collage.core.errors import CollageFormatError
+from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.geometry import IntArray
 
 LIMIT = 9

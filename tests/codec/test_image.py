@@ -7,10 +7,10 @@ from torch import Tensor
 
 import neural_collage as nc
 from neural_collage.codec import registry
-from neural_collage.codec.container import pack
-from neural_collage.codec.picture import to_pil
+from neural_collage.codec.container import pack_file
 from neural_collage.core.blocks import pool
 from neural_collage.core.scales import Region
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop, texture
 
 SCALES = [1 / 4, 1 / 2, 1, 1.5, 2, 3, 10]
@@ -148,7 +148,7 @@ def test_decoding_again_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_damaged_payload_shows_when_it_is_needed() -> None:
-    image = nc.CollageImage.from_bytes(pack(collage().header, b"\xff"))
+    image = nc.CollageImage.from_bytes(pack_file(collage().header, b"\xff"))
     assert image.width == 69
     with pytest.raises(nc.CollageFormatError, match="unknown parameters 0xff"):
         image.decode()

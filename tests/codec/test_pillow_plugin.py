@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import neural_collage as nc
-from neural_collage.codec.container import Mode
+from neural_collage.io.modes import Mode
 
 
 @pytest.fixture

@@ -15,17 +15,17 @@ import neural_collage as nc
 from neural_collage.codec import weights as weights_module
 from neural_collage.codec.container import ModelId
 from neural_collage.codec.weights import Weights, find_weights, shipped_weights, weights_of
-from neural_collage.core.errors import CheckpointError
-from neural_collage.models.codec_model import CodecModel
-from neural_collage.models.neural_collage import NeuralCollage
-from neural_collage.models.poli2022 import CompressorConfig, TileCompressor
-from neural_collage.training import codec_weights
-from neural_collage.training.compressor_weights import weights_file
-from tests.models.codecs import SMALL as SMALL_CODEC
-from tests.models.codecs import lively_compressor
+from neural_collage.errors import CheckpointError
+from neural_collage.models.autoencoding.neural_collage import NeuralCollage
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.poli2022 import TileCompressor, TileCompressorConfig
+from neural_collage.training.export import codec_weights
+from neural_collage.training.export.poli2022_weights import weights_file
+from tests.models.compression.codecs import SMALL as SMALL_CODEC
+from tests.models.compression.codecs import lively_compressor
 from tests.pictures import texture
 
-SMALL = CompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
+SMALL = TileCompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 
 
 def test_weights_are_known_by_their_bytes() -> None:
@@ -46,7 +46,7 @@ def test_a_model_is_built_with_its_config() -> None:
 
 def test_shipped_weights_are_those_of_the_paper() -> None:
     weights = shipped_weights("poli2022")
-    assert weights.build(TileCompressor).config == CompressorConfig()
+    assert weights.build(TileCompressor).config == TileCompressorConfig()
     assert len(weights.data) < 2_000_000
 
 
@@ -82,7 +82,7 @@ def data() -> bytes:
 @pytest.fixture(autouse=True)
 def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test named no other knows."""
-    monkeypatch.setattr(weights_module, "_used", {})
+    weights_module.forget_weights()
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_weights_on_the_hub_are_found_by_name(
     monkeypatch.setattr(weights_module, "hf_hub_download", download)
     picture = texture(20, 30, 3)
     file = nc.compress(picture, codec="neural", model="someone/something")
-    monkeypatch.setattr(weights_module, "_used", {})
+    weights_module.forget_weights()
     collage = nc.CollageImage.from_bytes(file)
     assert collage.header.model == ModelId("someone/something", Weights("x", data).model.digest)
     assert collage.decode().shape == picture.shape
@@ -215,7 +215,7 @@ def test_weights_on_the_hub_are_found_by_name(
     wanted = ("someone/something", "model.safetensors")
     assert set(asked) == {(*wanted, False), (*wanted, True)}
     (tmp_path / "cached").write_bytes(data + b" ")  # replaced by others
-    monkeypatch.setattr(weights_module, "_used", {})
+    weights_module.forget_weights()
     with pytest.raises(CheckpointError, match="'someone/something' of hash"):
         nc.decompress(file)
 
@@ -229,7 +229,7 @@ def test_a_file_is_decoded_with_the_weights_that_are_named(data: bytes, tmp_path
     collage = nc.encode(picture, codec="neural", model=str(path), quality=90)
     pixels, file = collage.decode(), collage.to_bytes()
     assert collage.header.model == Weights("mine", data).model
-    weights_module._used.clear()
+    weights_module.forget_weights()
     with pytest.raises(CheckpointError, match=r"needs the weights 'mine' of hash .*model="):
         nc.decompress(file)
     with pytest.raises(CheckpointError, match="needs the weights 'mine'"):
@@ -239,7 +239,7 @@ def test_a_file_is_decoded_with_the_weights_that_are_named(data: bytes, tmp_path
     path.rename(tmp_path / "renamed.safetensors")
     assert torch.equal(nc.decompress(file, model=str(tmp_path / "renamed.safetensors")), pixels)
     assert torch.equal(nc.decompress(file), pixels)  # from now on
-    weights_module._used.clear()
+    weights_module.forget_weights()
     (tmp_path / "x.clg").write_bytes(file)
     loaded = nc.load(tmp_path / "x.clg", model=str(tmp_path / "renamed.safetensors"))
     assert torch.equal(loaded.decode(), pixels)
@@ -252,7 +252,7 @@ def test_a_name_of_the_package_does_not_make_weights_those_of_the_package(
     path.write_bytes(data)
     picture = texture(20, 30, 3)
     file = nc.compress(picture, codec="neural", model=str(path))
-    weights_module._used.clear()
+    weights_module.forget_weights()
     ours = shipped_weights("natural").model.digest.hex()
     with pytest.raises(CheckpointError, match=f"needs the weights 'natural' .* here are {ours}"):
         nc.decompress(file)

@@ -2,13 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from tests.root import ROOT
+
 Ints = npt.NDArray[np.int64]
-PRIORS = Path(__file__).parents[2] / "src/neural_collage/fractal/priors.npz"
+PRIORS = ROOT / "src/neural_collage/fractal/priors.npz"
 
 
 class SymbolDecoder:

@@ -9,8 +9,7 @@ import pytest
 
 from tests.conformance.decode import EXPECTED, FOLDER, differing
 from tests.conformance.make import CASES
-
-ROOT = Path(__file__).parents[2]
+from tests.root import ROOT
 
 
 def test_the_set_is_complete() -> None:

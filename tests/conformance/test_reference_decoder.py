@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec.container import Header, Mode, pack
+from neural_collage.codec.container import Header, pack_file
 from neural_collage.codec.entropy import SymbolWriter
-from neural_collage.codec.fractal_stream import Parameters
 from neural_collage.codec.image import CollageImage
+from neural_collage.codec.streams.fractal import Parameters
 from neural_collage.fractal.statistics import KINDS, prior_counts
-from neural_collage.fractal.syntax import traverse
+from neural_collage.fractal.syntax import code_plane
+from neural_collage.io.modes import Mode
 from tests.codec import make_golden
 from tests.conformance.reference_decoder import decode, samples
 from tests.fractal.codes import CodeRecipe
@@ -60,12 +61,15 @@ def test_the_golden_file_is_decoded_alike() -> None:
 
 
 def test_the_golden_plane_is_decoded_alike() -> None:
-    """It holds everything that may occur in a plane; what follows it is not read."""
-    geometry = make_golden.plane_code().geometry
-    height, width = geometry.height, geometry.width
+    """It holds everything that may occur in a plane."""
+    code = make_golden.plane_code()
+    height, width = code.geometry.height, code.geometry.width
     header = Header(1, width, height, mode="L", quality=50, icc_profile=b"a profile")
-    parameters = Parameters(geometry.lattice, make_golden.N_SOURCES, 1)
-    assert_agreement(pack(header, parameters.to_byte() + make_golden.PLANES.read_bytes()))
+    parameters = Parameters(code.geometry.lattice, make_golden.N_SOURCES, 1)
+    writer = SymbolWriter()
+    writer.counts = prior_counts("luma")
+    code_plane(writer, code.geometry, make_golden.N_SOURCES, code)
+    assert_agreement(pack_file(header, parameters.to_byte() + writer.finish()))
 
 
 RECIPES: list[tuple[CodeRecipe, Mode, int]] = [
@@ -88,9 +92,9 @@ def test_what_no_encoder_writes_is_decoded_alike(
     for spec in parameters.planes(len(mode), 90):
         code = (recipe if spec.kind == "luma" else chroma).make(rng)
         writer.counts = statistics[spec.kind]
-        traverse(writer, code.geometry, recipe.n_sources, code)
+        code_plane(writer, code.geometry, recipe.n_sources, code)
     header = Header(codec=1, width=recipe.width, height=recipe.height, mode=mode, quality=90)
-    assert_agreement(pack(header, parameters.to_byte() + writer.finish()))
+    assert_agreement(pack_file(header, parameters.to_byte() + writer.finish()))
 
 
 def test_damage_and_other_files_are_refused() -> None:

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import config
 
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import NotContractiveError, NotConvergedError
 from neural_collage.core.partition import Partition
+from neural_collage.errors import NotContractiveError, NotConvergedError
 from tests.core.collages import CASES, Recipe
 
 RECIPE = Recipe(13, 18, (8, 4), step=4, channels=3, sources=2, shared=False, patches=2)

@@ -1,12 +1,13 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.core.errors import CollageError, NotConvergedError
-from neural_collage.core.fixed_point import Anderson, Gradient, Picard, fixed_point, solve
+from neural_collage.core.fixed_point import Anderson, Gradient, Picard, Solver, fixed_point, solve
+from neural_collage.errors import CollageError, NotConvergedError
 
 A = 0.2 * torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 C = torch.randn(6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -178,7 +179,9 @@ def test_nan_in_the_incoming_gradient_is_an_error() -> None:
     ("tolerance", "max_steps"), [(None, 0), (0.0, 9), (-1.0, 9), (math.nan, 9)]
 )
 def test_a_solver_without_sense_is_refused(tolerance: float | None, max_steps: int) -> None:
-    with pytest.raises(ValueError, match="at least one step and a positive tolerance"):
+    with pytest.raises(
+        ValueError, match="Picard: (max_steps must be at least 1|tolerance must be positive)"
+    ):
         Picard(tolerance, max_steps)
 
 
@@ -209,10 +212,36 @@ def test_anderson_stands_on_a_solution_that_it_hits_exactly() -> None:
 
 
 def test_only_picard_can_be_unrolled() -> None:
-    with pytest.raises(ValueError, match="only Picard iteration can be unrolled, not Anderson"):
+    with pytest.raises(ValueError, match="Anderson cannot be unrolled"):
         fixed_point(affine(A, C), torch.zeros_like(C), Anderson(), "unrolled")
 
 
 def test_anderson_mixes_at_least_two_values() -> None:
-    with pytest.raises(ValueError, match="at least 2 values, not 1"):
+    with pytest.raises(ValueError, match="memory must be at least 2, not 1"):
         Anderson(memory=1)
+
+
+@dataclass(frozen=True)
+class Damped(Solver):
+    """A solver of a user: half a step at a time."""
+
+    @property
+    def memory(self) -> int:
+        return 1
+
+    def next(self, history: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        z, value = history[-1]
+        return (z + value) / 2
+
+
+def test_a_solver_from_outside_works_forward_and_backward() -> None:
+    matrix = 0.5 * torch.eye(3, dtype=torch.float64)
+    offset = torch.arange(3, dtype=torch.float64, requires_grad=True)
+    z, result = fixed_point(lambda z: matrix @ z + offset, torch.zeros_like(offset), Damped())
+    assert result.converged
+    torch.testing.assert_close(z, 2 * offset)
+    z.sum().backward()
+    assert offset.grad is not None
+    torch.testing.assert_close(offset.grad, torch.full_like(offset, 2))
+    with pytest.raises(ValueError, match="Damped cannot be unrolled: take Picard"):
+        fixed_point(lambda z: z / 2, offset, Damped(), gradient="unrolled")

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from neural_collage.core import lapped
 from neural_collage.core.blocks import pool
-from neural_collage.core.lapped import LappedTexture, enlarge, synthesise
+from neural_collage.core.interpolation import enlarge
+from neural_collage.core.lapped import LappedTexture, synthesise
 from tests.core.collages import close
 from tests.core.textures import crop, whole_numbers, windows_of
 from tests.threads import threads

@@ -11,10 +11,10 @@ from torch import Tensor
 from neural_collage.core import isometry, pyramid
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import NotContractiveError, NotConvergedError
 from neural_collage.core.fixed_point import Picard, fixed_point
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.resample import area_resample
+from neural_collage.errors import NotContractiveError, NotConvergedError
 from tests.core.collages import CASES, TINY, Recipe, close, iterate
 
 
@@ -29,7 +29,7 @@ def test_the_decode_is_what_200_full_size_iterations_reach(recipe: Recipe) -> No
 @pytest.mark.parametrize("recipe", CASES, ids=str)
 def test_the_decode_stands_still_under_the_map(recipe: Recipe) -> None:
     collage = recipe.make()
-    decoder = Decoder(collage)
+    decoder = PyramidDecoder(collage)
     for scale in (1 / collage.lattice, 3 / collage.lattice):
         canvas = decoder.canvas(scale)
         close(collage.step(canvas, scale), canvas)
@@ -74,7 +74,7 @@ def test_any_scale_averages_to_the_same_picture(recipe: Recipe, scale: float) ->
 
 @pytest.mark.parametrize("recipe", TINY, ids=str)
 def test_all_exact_scales_average_to_each_other(recipe: Recipe) -> None:
-    decoder = Decoder(recipe.make())
+    decoder = PyramidDecoder(recipe.make())
     for start in (1, 3):
         low = start / recipe.lattice
         for factor in (2, 3):
@@ -114,7 +114,7 @@ def test_scales_off_the_grid_are_averaged_from_the_next_octave(
 def test_a_scale_that_keeps_blocks_whole_is_exact() -> None:
     """Between octaves too: 3/4 and 3 are solved on their own grid, not resampled."""
     collage = Recipe(16, 24, (8,), step=16).make()
-    decoder = Decoder(collage)
+    decoder = PyramidDecoder(collage)
     for scale in (0.125, 0.375, 0.75, 1.5, 3, 6):
         close(collage.decode(scale), pool(decoder.canvas(Fraction(24)), int(24 / scale)))
 
@@ -180,7 +180,7 @@ def test_iteration_is_for_the_coarsest_exact_scale_alone(
         return fixed_point(function, initial, *options)
 
     monkeypatch.setattr(pyramid, "fixed_point", spy)
-    decoder = Decoder(recipe.make())
+    decoder = PyramidDecoder(recipe.make())
     decoder.decode(scale, (0, 0, 16, 16))
     assert sizes == [size]
     assert decoder.report is not None
@@ -188,7 +188,7 @@ def test_iteration_is_for_the_coarsest_exact_scale_alone(
 
 
 def test_a_coarse_image_is_solved_once() -> None:
-    decoder = Decoder(Recipe(64, 48, (16, 8), step=16).make())
+    decoder = PyramidDecoder(Recipe(64, 48, (16, 8), step=16).make())
     decoder.decode(1)
     first = decoder.report
     decoder.decode(4, (3, 3, 9, 9))
@@ -202,4 +202,4 @@ def test_its_options_reach_the_solver() -> None:
     loose, exact = collage.decode(solver=Picard(tolerance=0.1)), collage.decode()
     assert 0 < float((loose - exact).abs().max()) < 0.5
     with pytest.raises(NotContractiveError):
-        Decoder(replace(collage, weights=2 * collage.weights))
+        PyramidDecoder(replace(collage, weights=2 * collage.weights))

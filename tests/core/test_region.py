@@ -9,7 +9,7 @@ from neural_collage.core import pyramid
 from neural_collage.core.affine import ScaledMap
 from neural_collage.core.blocks import Window, pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.region import (
     PixelMap,
     offset_at_pixels,
@@ -38,7 +38,7 @@ def windows_of(height: int, width: int) -> list[Region]:
 
 def assert_windows_are_crops(collage: Collage, scale: float) -> None:
     full = collage.decode(scale)
-    decoder = Decoder(collage)
+    decoder = PyramidDecoder(collage)
     for x, y, width, height in windows_of(*full.shape[1:]):
         window = decoder.decode(scale, (x, y, width, height))
         close(window, full[:, y : y + height, x : x + width])
@@ -141,7 +141,7 @@ class Cost:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pixels: list[int] = []
         self.canvases: list[int] = []
-        canvas = Decoder.canvas
+        canvas = PyramidDecoder.canvas
 
         def count_pixels(
             collage: Collage, scale: Fraction, rows: Tensor, columns: Tensor
@@ -149,13 +149,15 @@ class Cost:
             self.pixels.append(len(rows))
             return pixel_map(collage, scale, rows, columns)
 
-        def count_canvas(decoder: Decoder, scale: Fraction, offset: Tensor | None = None) -> Tensor:
+        def count_canvas(
+            decoder: PyramidDecoder, scale: Fraction, offset: Tensor | None = None
+        ) -> Tensor:
             result = canvas(decoder, scale, offset)
             self.canvases.append(result[0].numel())
             return result
 
         monkeypatch.setattr(pyramid, "pixel_map", count_pixels)
-        monkeypatch.setattr(Decoder, "canvas", count_canvas)
+        monkeypatch.setattr(PyramidDecoder, "canvas", count_canvas)
 
 
 @pytest.mark.parametrize("scale", [64, 67.3, 1 << 20])

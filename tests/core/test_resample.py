@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from neural_collage.core.blocks import pool
-from neural_collage.core.resample import (
-    Interval,
-    area_resample,
-    cosine_cells,
-    cosine_coefficients,
-    cosine_series,
-    resize_patches,
-)
+from neural_collage.core.cosines import cosine_cells, cosine_coefficients, cosine_series
+from neural_collage.core.resample import Interval, area_resample, resize_patches
 
 lengths = st.integers(1, 40)
 

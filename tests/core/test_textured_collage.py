@@ -10,7 +10,7 @@ from torch import Tensor
 from neural_collage.core.affine import offset_at
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.region import offset_at_pixels, offset_in_window
 from neural_collage.core.resample import area_resample
 from tests.core.collages import Recipe, close, iterate
@@ -69,7 +69,7 @@ def test_a_region_is_a_crop_of_the_picture(recipe: Recipe, scale: int) -> None:
     collage = textured(recipe)
     whole = collage.decode(scale)
     height, width = whole.shape[1:]
-    decoder = Decoder(collage)
+    decoder = PyramidDecoder(collage)
     for x, y, w, h in (
         (0, 0, 9, 5),
         (width - 7, height - 11, 7, 11),

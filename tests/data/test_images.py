@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from neural_collage.core.errors import ImageError
 from neural_collage.data.images import Images
 from neural_collage.data.sources import open_images
+from neural_collage.errors import ImageError
 from tests.data.pictures import marked, write_folder, write_parquet
 
 

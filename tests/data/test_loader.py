@@ -9,12 +9,12 @@ from numpy import ndarray
 from torch import Tensor
 
 from neural_collage.core import isometry
-from neural_collage.core.errors import CheckpointError, DataError, ImageError
 from neural_collage.data.crops import CropPlan, centre_crops, random_crops
 from neural_collage.data.images import Images
 from neural_collage.data.loader import CropLoader, Share
 from neural_collage.data.sources import open_images
 from neural_collage.data.store import ImageStore, MemoryBudget
+from neural_collage.errors import CheckpointError, DataError, ImageError
 from tests.data.pictures import write_folder
 
 CROP = (6, 6)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from neural_collage.core.errors import CollageError, DataError
-from neural_collage.data.sources import KNOWN_NAMES, Source, open_images
+from neural_collage.data.sources import KNOWN_NAMES, ImageSource, open_images
+from neural_collage.errors import CollageError, DataError
 from tests.data.pictures import marked, write_folder, write_parquet
 
 
@@ -34,38 +34,38 @@ def test_a_folder_is_searched_recursively_and_in_order(tmp_path: Path) -> None:
 
 def test_a_split_of_a_folder_is_a_subfolder(tmp_path: Path) -> None:
     write_folder(tmp_path / "a", [(5, 7)] * 4)
-    assert len(open_images(Source(str(tmp_path / "a"), split="sub"))) == 2
+    assert len(open_images(ImageSource(str(tmp_path / "a"), split="sub"))) == 2
     with pytest.raises(DataError, match="test: no such folder: leave out the split"):
-        open_images(Source(str(tmp_path / "a"), split="test"))
+        open_images(ImageSource(str(tmp_path / "a"), split="test"))
 
 
 def test_several_subfolders_are_joined_in_order(tmp_path: Path) -> None:
     for index, name in enumerate(("test", "train")):
         folder = write_folder(tmp_path / "a" / name, [(5, 7)] * (2 + index))
-        assert len(open_images(Source(str(tmp_path / "a"), split=name))) == len(
+        assert len(open_images(ImageSource(str(tmp_path / "a"), split=name))) == len(
             open_images(str(folder))
         )
-    images = open_images(Source(str(tmp_path / "a"), split="train+test"))
+    images = open_images(ImageSource(str(tmp_path / "a"), split="train+test"))
     folders = [Path(images.name(i)).relative_to(tmp_path / "a").parts[0] for i in range(5)]
     assert folders == ["train"] * 3 + ["test"] * 2
     assert [_first_pixel(images, i) for i in range(len(images))] == [0, 2, 1, 0, 1]
     with pytest.raises(DataError, match="a/more: no such folder"):
-        open_images(Source(str(tmp_path / "a"), split="train+more"))
+        open_images(ImageSource(str(tmp_path / "a"), split="train+more"))
 
 
 def test_part_of_a_source(tmp_path: Path) -> None:
     write_folder(tmp_path / "a", [(5, 7)] * 6)
-    images = open_images(Source(str(tmp_path / "a"), start=1, stop=3))
+    images = open_images(ImageSource(str(tmp_path / "a"), start=1, stop=3))
     assert [_first_pixel(images, i) for i in range(len(images))] == [2, 4]
-    assert len(open_images(Source(str(tmp_path / "a"), start=4, stop=100))) == 2
+    assert len(open_images(ImageSource(str(tmp_path / "a"), start=4, stop=100))) == 2
 
 
 def test_a_part_that_is_empty_is_refused(tmp_path: Path) -> None:
     write_folder(tmp_path / "a", [(5, 7)] * 3)
     with pytest.raises(DataError, match="holds 3 images, none left from 3 on"):
-        open_images(Source(str(tmp_path / "a"), start=3))
+        open_images(ImageSource(str(tmp_path / "a"), start=3))
     with pytest.raises(ValueError, match="0 <= start < stop"):
-        Source("x", start=3, stop=3)
+        ImageSource("x", start=3, stop=3)
 
 
 @pytest.mark.parametrize("column", ["image", "img"])
@@ -84,7 +84,7 @@ def test_a_folder_in_hub_layout_has_splits(tmp_path: Path) -> None:
     source = str(tmp_path)
     assert len(open_images(source, use="train")) == 5
     assert len(open_images(source, use="test")) == 1
-    assert len(open_images(Source(source, split="test"), use="train")) == 1
+    assert len(open_images(ImageSource(source, split="test"), use="train")) == 1
     with pytest.raises(DataError, match="no split 'val', only test, train: name one of these"):
         open_images(source, use="val")
 
@@ -99,7 +99,7 @@ def test_a_single_parquet_file_of_another_split_is_refused(tmp_path: Path) -> No
     path = write_parquet(tmp_path / "test-00000.parquet", [marked(0, (4, 4))], "image")
     assert len(open_images(str(path), use="train")) == 1
     with pytest.raises(DataError, match="no split 'train', only test"):
-        open_images(Source(str(path), split="train"))
+        open_images(ImageSource(str(path), split="train"))
 
 
 def test_broken_or_foreign_parquet_files_are_refused(tmp_path: Path) -> None:

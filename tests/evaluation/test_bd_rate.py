@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 
 JPEG_LIKE = Curve([0.1, 0.2, 0.4, 0.8, 1.6], [22.0, 26.0, 29.0, 32.5, 36.0])

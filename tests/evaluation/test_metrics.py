@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from neural_collage.core.errors import MissingExtraError
+from neural_collage.errors import MissingExtraError
 from neural_collage.evaluation.metrics import MS_SSIM_MIN_SIDE, Rgb, ms_ssim, psnr
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from neural_collage.codec.picture import to_pil
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.metrics import psnr
 from neural_collage.evaluation.peers import PEERS, BenchmarkCodec, benchmark_codecs
+from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="Pillow built without AVIF")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import Rgb, psnr
@@ -17,7 +17,7 @@ from neural_collage.evaluation.rate_distortion import (
     USUAL_RATES,
     PictureResult,
     Point,
-    RateDistortion,
+    RateDistortionResult,
     Settings,
     find_pictures,
     measure,
@@ -44,9 +44,9 @@ class Quantiser:
 
 def _result(
     pictures: Sequence[PictureResult], *codecs: str, anchors: Mapping[str, Curve] | None = None
-) -> RateDistortion:
+) -> RateDistortionResult:
     settings = Settings("collage benchmark rd", "photos", 1, {codec: {} for codec in codecs})
-    return RateDistortion(settings, Environment.current(), pictures, anchors or {})
+    return RateDistortionResult(settings, Environment.current(), pictures, anchors or {})
 
 
 def _point(quality: float, bpp: float, psnr: float, ms_ssim: float | None = 0.9) -> Point:
@@ -113,7 +113,7 @@ def test_bd_rates_are_relative_to_jpeg() -> None:
     assert bd_rates["far"].overall is None
 
 
-def _ours_and_others() -> RateDistortion:
+def _ours_and_others() -> RateDistortionResult:
     """Two codecs of ours, one of a single rate, a peer, and two published curves."""
     rates, psnrs = [0.05, 0.2, 0.8, 2.0], [22.0, 28.0, 34.0, 39.0]
     points = {

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.fractal.brightness import (
     calibrate,
     descend,
@@ -69,7 +69,7 @@ def test_calibrated_ranges_have_the_given_means_once_decoded(
 ) -> None:
     collage = recipe.make(rng).to_collage(0.5)
     means = torch.rand(len(collage.partition))
-    canvas = Decoder(calibrate(collage, means[None])).canvas(Fraction(1))[0]
+    canvas = PyramidDecoder(calibrate(collage, means[None])).canvas(Fraction(1))[0]
     found = [canvas[y : y + n, x : x + n].mean() for y, x, n in collage.partition.blocks.tolist()]
     tolerance = 1e-5 * max(1, float(canvas.abs().max()))
     torch.testing.assert_close(torch.stack(found), means, atol=tolerance, rtol=0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.geometry import PlaneGeometry
 from tests.fractal.codes import RECIPES, CodeRecipe, blank_code
@@ -17,7 +17,7 @@ by_size = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.height}x
 
 
 def canvas(code: PlaneCode, scale: Fraction) -> Tensor:
-    return Decoder(code.to_collage(STEP)).canvas(scale)[0]
+    return PyramidDecoder(code.to_collage(STEP)).canvas(scale)[0]
 
 
 def cosine(order: int, cells: int) -> Tensor:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from neural_collage.codec.entropy import SymbolWriter
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import NotConvergedError
+from neural_collage.errors import NotConvergedError
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.effort import EFFORTS, Effort
 from neural_collage.fractal.encoder import encode_plane
 from neural_collage.fractal.statistics import prior_counts
-from neural_collage.fractal.syntax import traverse
+from neural_collage.fractal.syntax import code_plane
 from tests.pictures import photo_crop, squared_error, texture
 
 STEP = 30.0
@@ -36,7 +36,7 @@ def decode(code: PlaneCode, step: float = STEP) -> Tensor:
 def n_bytes(code: PlaneCode) -> int:
     writer = SymbolWriter()
     writer.counts = prior_counts("luma")
-    traverse(writer, code.geometry, code.contrasts.shape[1], code)
+    code_plane(writer, code.geometry, code.contrasts.shape[1], code)
     return len(writer.finish())
 
 

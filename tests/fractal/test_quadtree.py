@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from neural_collage.core.blocks import pad_to_multiple
-from neural_collage.fractal.analysis import Level, analyse
+from neural_collage.fractal.candidates import BlockCandidates, analyse
 from neural_collage.fractal.effort import EFFORTS
 from neural_collage.fractal.geometry import SIZES, BoolArray, PlaneGeometry
 from neural_collage.fractal.quadtree import _cheapest_variant, _detail_cost, decide
@@ -18,7 +18,7 @@ from tests.pictures import photo_crop, texture
 LUMA = Rates.of(prior_counts("luma"))
 
 
-def levels_of(image: Tensor, effort: int = 4) -> tuple[list[Level], PlaneGeometry]:
+def levels_of(image: Tensor, effort: int = 4) -> tuple[list[BlockCandidates], PlaneGeometry]:
     """image: (h, w), in units of 1/255."""
     geometry = PlaneGeometry(image.shape[0], image.shape[1], EFFORTS[effort].lattice)
     canvas = pad_to_multiple(image[None], SIZES[0])
@@ -27,7 +27,7 @@ def levels_of(image: Tensor, effort: int = 4) -> tuple[list[Level], PlaneGeometr
 
 def cost(
     splits: Sequence[BoolArray],
-    levels: list[Level],
+    levels: list[BlockCandidates],
     geometry: PlaneGeometry,
     step: float,
     lagrangian: float,

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from neural_collage.core.blocks import cut
+from neural_collage.fractal.coefficients import quantise, spectrum
 from neural_collage.fractal.effort import EFFORTS
 from neural_collage.fractal.encoder import encode_plane
 from neural_collage.fractal.geometry import SIZES, PlaneGeometry, last_diagonal
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
 from neural_collage.fractal.statistics import KINDS, Counter, flat_counts, prior_counts
-from neural_collage.fractal.syntax import traverse
-from neural_collage.fractal.texture import quantise, spectrum
+from neural_collage.fractal.syntax import code_plane
 from tests.fractal.codes import blank_code
 from tests.pictures import photo_crop
 
@@ -90,7 +90,7 @@ def test_the_price_of_coefficients_is_near_what_a_coder_spends(
     code = blank_code(PlaneGeometry(256, 256, 8), size)
     code = replace(code, last=chosen.last.numpy(), coefficients=coefficients)
     counter = Counter(prior_counts("luma"))
-    traverse(counter, code.geometry, 1, code)
+    code_plane(counter, code.geometry, 1, code)
     names = ("last", "magnitude", "escape")
     spent = sum(bits for name, bits in counter.bits.items() if name.startswith(names))
     spent += int(np.count_nonzero(coefficients))  # the signs, plain bits
@@ -103,7 +103,7 @@ def test_the_encoders_statistics_make_its_code_cheaper() -> None:
     prior = prior_counts("luma")
     code = encode_plane(image, 30.0, 0.13 * 900, prior, EFFORTS[4])
     first = Counter(prior_counts("luma"))
-    traverse(first, code.geometry, 1, code)
+    code_plane(first, code.geometry, 1, code)
     second = Counter({name: counts.copy() for name, counts in first.counts.items()})
-    traverse(second, code.geometry, 1, code)
+    code_plane(second, code.geometry, 1, code)
     assert sum(second.bits.values()) < sum(first.bits.values())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.core.errors import CollageFormatError
+from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.contexts import TABLES
 from neural_collage.fractal.geometry import IntArray
@@ -18,7 +18,7 @@ from neural_collage.fractal.statistics import (
     update,
 )
 from neural_collage.fractal.symbols import SymbolCoder
-from neural_collage.fractal.syntax import traverse
+from neural_collage.fractal.syntax import code_plane
 from tests.fractal.codes import RECIPES, CodeRecipe
 
 by_size = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.height}x{r.width}")
@@ -53,7 +53,7 @@ def write(code: PlaneCode) -> tuple[bytes, Watch]:
     writer = SymbolWriter()
     writer.counts = prior_counts("luma")
     watch = Watch(writer)
-    traverse(watch, code.geometry, code.contrasts.shape[1], code)
+    code_plane(watch, code.geometry, code.contrasts.shape[1], code)
     return writer.finish(), watch
 
 
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(recipe: CodeRecipe, rng: np.random.Generator) -
     code = recipe.make(rng)
     data, written = write(code)
     read = Watch(reader_of(data))
-    assert_equal(traverse(read, code.geometry, recipe.n_sources, None), code)
+    assert_equal(code_plane(read, code.geometry, recipe.n_sources, None), code)
     assert read.calls == written.calls
 
 
@@ -101,11 +101,11 @@ def test_many_random_planes_survive_in_one_stream(rng: np.random.Generator) -> N
     writer = SymbolWriter()
     writer.counts = prior_counts("chroma")
     for code in codes:
-        traverse(writer, code.geometry, code.contrasts.shape[1], code)
+        code_plane(writer, code.geometry, code.contrasts.shape[1], code)
     reader = SymbolReader(writer.finish())
     reader.counts = prior_counts("chroma")
     for code in codes:
-        assert_equal(traverse(reader, code.geometry, code.contrasts.shape[1], None), code)
+        assert_equal(code_plane(reader, code.geometry, code.contrasts.shape[1], None), code)
     for table in TABLES:
         np.testing.assert_array_equal(writer.counts[table], reader.counts[table])
 
@@ -117,7 +117,7 @@ def test_the_counter_knows_the_size_of_the_stream(
     code = recipe.make(rng)
     data, _ = write(code)
     counter = Counter(prior_counts("luma"))
-    assert_equal(traverse(counter, code.geometry, recipe.n_sources, code), code)
+    assert_equal(code_plane(counter, code.geometry, recipe.n_sources, code), code)
     assert 8 * len(data) == pytest.approx(sum(counter.bits.values()), rel=0.01, abs=48)
 
 
@@ -129,7 +129,7 @@ def test_a_stream_of_noise_never_leaves_the_tables(
     finished = 0
     for length in (0, 3, 40, 1000):
         try:
-            code = traverse(Watch(reader_of(rng.bytes(length))), geometry, 3, None)
+            code = code_plane(Watch(reader_of(rng.bytes(length))), geometry, 3, None)
         except CollageFormatError:
             continue
         finished += 1

@@ -13,9 +13,9 @@ import sys
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 with atheris.instrument_imports(include=["neural_collage"]):
-    import neural_collage.codec.fractal_stream
-    import neural_collage.codec.neural_stream
-    import neural_collage.codec.poli2022_stream  # noqa: F401
+    import neural_collage.codec.streams.fractal
+    import neural_collage.codec.streams.neural
+    import neural_collage.codec.streams.poli2022  # noqa: F401
 
 from tests.fuzz.targets import TARGETS, mutated, sealed
 from tests.fuzz.targets import corpus as seeds

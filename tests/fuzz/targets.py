@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 import neural_collage as nc
-from neural_collage.codec.container import unpack
-from neural_collage.core.errors import CollageError
+from neural_collage.codec.container import unpack_file
+from neural_collage.errors import CollageError
 
 CORPUS = Path(__file__).with_name("corpus")
 MAX_PIXELS = 1 << 14
@@ -33,7 +33,7 @@ def corpus() -> list[bytes]:
 def container(data: bytes) -> bool:
     """Header and checksum alone."""
     try:
-        unpack(data, max_pixels=MAX_PIXELS)
+        unpack_file(data, max_pixels=MAX_PIXELS)
     except CollageError:
         return False
     return True

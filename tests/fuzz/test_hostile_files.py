@@ -5,7 +5,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from benchmarks.hostile import attack, flips, small_files
+from benchmarks.hostile.study import attack, flips, small_files
 from tests.fuzz.targets import TARGETS, corpus, decode, sealed
 
 

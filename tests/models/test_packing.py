@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.models.codec_model import CodecModel
-from neural_collage.models.packing import SCALE, pack, unpack
-from tests.models.codecs import SMALL, lively_compressor
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.packing import SCALE, pack_state, unpack_state
+from tests.models.compression.codecs import SMALL, lively_compressor
 
 HALF, BYTE = 2.0**-11, 1 / 254  # errors relative to a number, and to the largest of its row
 
@@ -25,7 +25,7 @@ def in_bytes(packed: dict[str, Tensor]) -> dict[str, Tensor]:
 @pytest.mark.parametrize("patches", [16, 64, 100])
 def test_names_and_shapes_come_back(patches: int) -> None:
     given = state(patches)
-    returned = unpack(pack(given))
+    returned = unpack_state(pack_state(given))
     assert returned.keys() == given.keys()
     for name, value in returned.items():
         assert (value.shape, value.dtype) == (given[name].shape, given[name].dtype), name
@@ -34,8 +34,8 @@ def test_names_and_shapes_come_back(patches: int) -> None:
 
 @pytest.mark.parametrize("patches", [16, 100])
 def test_packing_again_changes_nothing(patches: int) -> None:
-    packed = pack(state(patches))
-    again = pack(unpack(packed))
+    packed = pack_state(state(patches))
+    again = pack_state(unpack_state(packed))
     assert again.keys() == packed.keys()
     assert all(torch.equal(again[name], value) for name, value in packed.items())
 
@@ -43,9 +43,9 @@ def test_packing_again_changes_nothing(patches: int) -> None:
 @pytest.mark.parametrize("patches", [16, 100])
 def test_errors_are_bounded(patches: int) -> None:
     given = state(patches)
-    packed = pack(given)
+    packed = pack_state(given)
     coarse = {name.removesuffix(".1") for name in in_bytes(packed)}
-    for name, value in unpack(packed).items():
+    for name, value in unpack_state(packed).items():
         if not value.is_floating_point():
             assert torch.equal(value, given[name])
             continue
@@ -60,13 +60,16 @@ def test_errors_are_bounded(patches: int) -> None:
 
 def test_of_patches_only_the_later_ones_are_in_bytes() -> None:
     given = state(100)
-    patches, returned = given["compressor.patches"], unpack(pack(given))["compressor.patches"]
+    patches, returned = (
+        given["compressor.patches"],
+        unpack_state(pack_state(given))["compressor.patches"],
+    )
     assert torch.equal(returned[:64], patches[:64].half().float())
     assert not torch.equal(returned[64:], patches[64:].half().float())
 
 
 def test_what_an_entropy_decoder_needs_is_not_in_bytes() -> None:
-    names = set(in_bytes(pack(state(100))))
+    names = set(in_bytes(pack_state(state(100))))
     assert any(name.startswith("compressor.analysis.coarse") for name in names)
     assert any(name.startswith("compressor.entropy.side_analysis") for name in names)
     decoding = {name for name in names if name.startswith("compressor.entropy.")} - {
@@ -84,7 +87,7 @@ def test_the_product_of_a_byte_and_a_half_is_exact() -> None:
     scales = bits.view(torch.float16)
     assert float(scales[0]) == 2.0**-24
     assert bool(scales.isfinite().all())
-    product = unpack({"x": numbers, "x" + SCALE: scales})["x"]
+    product = unpack_state({"x": numbers, "x" + SCALE: scales})["x"]
     assert product.dtype == torch.float32
     assert torch.equal(product.double(), numbers.double() * scales.double()[:, None])
 
@@ -93,13 +96,13 @@ def test_a_row_of_zeros_stays_zero() -> None:
     name = "compressor.analysis.head.weight"
     value = torch.randn(5, 8, 1, 1)
     value[2] = 0
-    returned = unpack(pack({name: value}))[name]
+    returned = unpack_state(pack_state({name: value}))[name]
     assert bool((returned[2] == 0).all())
     assert bool(returned.isfinite().all())
 
 
 def test_the_largest_number_of_a_row_uses_the_whole_range() -> None:
-    for numbers in in_bytes(pack(state(100))).values():
+    for numbers in in_bytes(pack_state(state(100))).values():
         if numbers.numel():
             peaks = numbers.flatten(1).abs().amax(1)
             assert bool(((peaks == 127) | (peaks == 0)).all())
@@ -107,7 +110,7 @@ def test_the_largest_number_of_a_row_uses_the_whole_range() -> None:
 
 def test_weights_that_are_not_packed_stay_as_they_are() -> None:
     plain = CodecModel(SMALL).state_dict()
-    returned = unpack(plain)
+    returned = unpack_state(plain)
     assert returned.keys() == plain.keys()
     assert all(torch.equal(returned[name], value) for name, value in plain.items())
 
@@ -115,7 +118,7 @@ def test_weights_that_are_not_packed_stay_as_they_are() -> None:
 def test_a_model_takes_the_weights_back() -> None:
     model = CodecModel.finish(lively_compressor())
     loaded = CodecModel(SMALL)
-    loaded.load_state_dict(unpack(pack(model.state_dict())))
+    loaded.load_state_dict(unpack_state(pack_state(model.state_dict())))
     assert torch.equal(loaded.steps, model.steps)
     assert torch.equal(loaded.counts, model.counts)
     images = torch.rand(1, 3, 32, 48)

@@ -4,19 +4,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from neural_collage.models.operator import CollageOperator
+from neural_collage.models.operator.operator import CollageOperator
 from neural_collage.models.poli2022 import (
-    CompressorConfig,
     TileCode,
     TileCompressor,
+    TileCompressorConfig,
     estimated_bits,
 )
 from tests.pictures import photo_crop
 
-SMALL = CompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
+SMALL = TileCompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 
 
-def restless(config: CompressorConfig = SMALL) -> TileCompressor:
+def restless(config: TileCompressorConfig = SMALL) -> TileCompressor:
     """A compressor whose parameters take all kinds of values."""
     compressor = TileCompressor(config)
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_the_defaults_are_the_papers() -> None:
 
 def test_a_config_reports_all_that_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"range_size must be at least 1.*decimals.*bound must"):
-        CompressorConfig(range_size=0, decimals=0, bound=1.0)
+        TileCompressorConfig(range_size=0, decimals=0, bound=1.0)
 
 
 def test_tiles_of_another_size_are_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from neural_collage.core.errors import CheckpointError
+from neural_collage.errors import CheckpointError
 from neural_collage.training.checkpoint_io import (
     AtomicCheckpointIO,
     load_weights,

@@ -11,9 +11,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy import ndarray
 from torch import Tensor
 
-from neural_collage.core.errors import CheckpointError, ConfigError, DataError, ImageError
 from neural_collage.data.images import Images
-from neural_collage.data.sources import Source
+from neural_collage.data.sources import ImageSource
+from neural_collage.errors import CheckpointError, ConfigError, DataError, ImageError
 from neural_collage.training.data_modules import ImageData
 from tests.data.pictures import write_folder
 
@@ -231,7 +231,7 @@ def test_without_memory_tiles_are_still_cut_from_images_decoded_once(
 def test_augmentation_gives_every_turn_of_the_crop(
     folder: str, augment: str, crop: int | tuple[int, int], turns: int
 ) -> None:
-    source = Source(folder, stop=1)  # a single image, of 8x9 pixels
+    source = ImageSource(folder, stop=1)  # a single image, of 8x9 pixels
     data = _data(folder, train=source, crop=crop, augment=augment, crops_per_image=100)
     # red tells the image, so that only green (rows) and blue (columns) tell the turn
     crops = torch.cat(list(data.train_dataloader()))[:, 1:]
@@ -291,7 +291,7 @@ def _parsed(data: dict[str, Any]) -> ImageData:
 
 def test_a_config_may_name_a_path_or_a_part_of_a_source(folder: str) -> None:
     data = _parsed({"train": {"path": folder, "start": 2}, "val": folder, "crop": [8, 9]})
-    assert data.sources == {"train": Source(folder, start=2), "val": folder, "test": None}
+    assert data.sources == {"train": ImageSource(folder, start=2), "val": folder, "test": None}
     assert data.crop == (8, 9)
 
 

@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 
-from neural_collage.training.optimiser import OptimiserConfig
-from neural_collage.training.task import Task
+from neural_collage.training.tasks.optimiser import OptimiserConfig
+from neural_collage.training.tasks.task import Task
 
 
 def linear_autoencoder(width: int = 2) -> nn.Module:

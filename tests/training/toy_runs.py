@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 
-from neural_collage.training.optimiser import OptimiserConfig
-from neural_collage.training.quiet import HARMLESS
+from neural_collage.training.run.quiet import HARMLESS
+from neural_collage.training.tasks.optimiser import OptimiserConfig
 from tests.training.toy import Denoising, Linear, Ramps
 
 lightning_noise = pytest.mark.filterwarnings(*(f"ignore:{pattern}" for pattern in HARMLESS))

@@ -16,8 +16,8 @@ from PIL import Image
 
 import neural_collage as nc
 from neural_collage.art.fractalize import Tiling, fractalize
-from neural_collage.core.errors import ImageError
-from neural_collage.web import work
+from neural_collage.errors import ImageError
+from neural_collage.web import jobs as work
 from neural_collage.web.app import STATIC, create_app
 from neural_collage.web.sessions import Sessions
 from tests.pictures import photo_crop

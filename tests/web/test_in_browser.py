@@ -29,7 +29,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from neural_collage.codec.picture import to_pil
+from neural_collage.io.writing import to_pil
 from neural_collage.web.app import STATIC
 from tests.pictures import photo_crop
 

@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.codec.picture import ImageLike, read_picture
+from neural_collage.io.picture import ImageLike
+from neural_collage.io.reading import read_picture
 
 LUMA = (0.299, 0.587, 0.114)
 """What red, green and blue weigh in luma (ITU-R BT.601)."""

@@ -17,7 +17,7 @@ from neural_collage.codec.colour import to_planes, to_samples, to_triples
 from neural_collage.codec.container import ColourSpace
 from neural_collage.codec.image import CollageImage
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 
 LARGEST = 1 << 24
 """Pixels of a picture whose iterates are shown at most; each is kept whole."""

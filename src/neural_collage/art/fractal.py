@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import CollageError
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.resample import area_resample
-from neural_collage.core.scales import Region, exact_fraction, output_length, window_of
+from neural_collage.core.scales import Region, output_length, render_cells, window_of
+from neural_collage.io.limits import check_output_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +50,12 @@ class Fractal:
 
         region: (x, y, width, height) in pixels at that scale; the cost follows the window.
 
-        Raises CollageError for a scale or a region without pixels.
+        Raises ScaleError for a scale or a region without pixels, or with too many.
         """
-        try:
-            down, across = (
-                output_length(side, exact_fraction(scale)) for side in (self.height, self.width)
-            )
-            window = window_of(region, down, across)
-        except ValueError as error:
-            raise CollageError(str(error)) from error
+        down, across = (output_length(side, scale) for side in (self.height, self.width))
+        window = window_of(region, down, across)
+        if window.width * window.height > self.width * self.height:
+            check_output_size(window.width, window.height, "choose a smaller scale or a region")
         shown = self._collage(window, down, across)
         if self.strength < 1:
             shown = torch.lerp(self._photo(window, down, across), shown, self.strength)
@@ -92,14 +89,11 @@ class Fractal:
         octave = self._octave(max(down / height, across / width))
         rows = _span(window.top, window.height, int(height * octave), down)
         columns = _span(window.left, window.width, int(width * octave), across)
-        top, left = math.floor(rows[0]), math.floor(columns[0])
-        inside = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
-        return area_resample(
-            self._decoder.window(octave, inside),
-            window.height,
-            window.width,
-            (rows[0] - top, rows[1] - top),
-            (columns[0] - left, columns[1] - left),
+        return render_cells(
+            lambda inside: self._decoder.window(octave, inside),
+            (window.height, window.width),
+            rows,
+            columns,
         )
 
     def _octave(self, enlarged: float) -> Fraction:
@@ -137,8 +131,8 @@ class Fractal:
         return enlarged[0]
 
     @cached_property
-    def _decoder(self) -> Decoder:
-        return Decoder(self.collage)
+    def _decoder(self) -> PyramidDecoder:
+        return PyramidDecoder(self.collage)
 
 
 def _span(start: int, length: int, pixels: int, shown: int) -> tuple[Fraction, Fraction]:

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from neural_collage.art.colours import luma, read_colours, resized
 from neural_collage.art.fractal import Fractal
-from neural_collage.codec.picture import ImageLike
 from neural_collage.core import isometry
 from neural_collage.core.blocks import cut, pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import CollageError
 from neural_collage.core.partition import Partition
-from neural_collage.core.pyramid import Decoder
+from neural_collage.core.pyramid import PyramidDecoder
+from neural_collage.errors import CollageError
+from neural_collage.io.picture import ImageLike
 
 DOMAINS = {1: 1, 9: 2, 49: 4}
 """How many domains there may be, and how many times smaller than the picture each is then."""
@@ -102,7 +102,7 @@ def fractalize(
     shown, links = canvas, None
     for number in range(_ROUNDS):
         collage, links = fit(shown, links)
-        decoded = Decoder(collage).canvas(Fraction(1))
+        decoded = PyramidDecoder(collage).canvas(Fraction(1))
         change = float((decoded - shown).abs().max())
         shown = decoded
         if progress is not None:

@@ -18,13 +18,13 @@ from torch.nn import functional
 
 from neural_collage.art.colours import read_colours, resized
 from neural_collage.art.fractal import Fractal
-from neural_collage.codec.picture import ImageLike
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import CollageError
-from neural_collage.models.encoder import EncoderConfig
-from neural_collage.models.neural_collage import NeuralCollage
-from neural_collage.models.operator_config import OperatorConfig
+from neural_collage.errors import CollageError
+from neural_collage.io.picture import ImageLike
+from neural_collage.models.autoencoding.neural_collage import NeuralCollage
+from neural_collage.models.autoencoding.range_encoder import EncoderConfig
+from neural_collage.models.operator.config import OperatorConfig
 
 RANGE = 8
 """Pixels across a range."""
@@ -34,7 +34,7 @@ _KEPT = 4  # domains of a range
 _ROUNDS = 40  # of bringing averages back, at most
 
 
-class Progress(NamedTuple):
+class FitProgress(NamedTuple):
     """Where a fit is.
 
     step, steps: done, and to do in all. psnr: of the picture against the photo, in dB.
@@ -51,7 +51,7 @@ def learn_fractal(
     contrast: float = 0.4,
     steps: int = 200,
     seed: int = 0,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[FitProgress], None] | None = None,
 ) -> Fractal:
     """A picture as a collage of copies of itself that a network predicts.
 
@@ -82,7 +82,7 @@ def learn_style(
     patches: int = 96,
     steps: int = 200,
     seed: int = 0,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[FitProgress], None] | None = None,
 ) -> Fractal:
     """A picture as a collage of its own domains and of patches of another one.
 
@@ -118,7 +118,7 @@ def _fit(
     contrast: float,
     steps: int,
     seed: int,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[FitProgress], None] | None,
 ) -> Collage:
     if not 1 <= steps <= 100_000:
         raise CollageError(f"steps must be 1 to 100000, not {steps}")
@@ -142,7 +142,7 @@ def _fit(
         rate.step()
         if progress is not None:
             psnr = -10 * math.log10(max(float(error.detach()), 1e-10))
-            progress(Progress(step + 1, steps, psnr))
+            progress(FitProgress(step + 1, steps, psnr))
     with torch.no_grad():
         code = model.encode(image)
         (collage,) = model.operator.collages(code.weights, code.bias, code.patches)

@@ -15,10 +15,10 @@ from neural_collage.art.colours import read_colours, resized
 from neural_collage.codec.api import encode
 from neural_collage.codec.colour import to_samples
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.picture import ImageLike
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.errors import CollageError
 from neural_collage.core.fixed_point import Picard, solve
+from neural_collage.errors import CollageError
+from neural_collage.io.picture import ImageLike
 
 _SOLVER = Picard(tolerance=1 / 1024, max_steps=60)
 

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.codec.picture import to_pil
-from neural_collage.core.errors import OutputError
-from neural_collage.core.extras import needs_extra
+from neural_collage.errors import OutputError
+from neural_collage.extras import needs_extra
+from neural_collage.io.writing import to_pil
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 """Formats that Pillow writes, by the endings of files."""

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.art import denoising, inpainting
 from neural_collage.art.colours import luma, read_colours
 from neural_collage.codec import api
-from neural_collage.codec.container import pixel_limit
-from neural_collage.codec.picture import ImageLike, read_picture
-from neural_collage.core.errors import CollageError
-from neural_collage.fractal import denoising, inpainting
+from neural_collage.io.picture import ImageLike
+from neural_collage.io.reading import read_picture
 
 Progress = Callable[[int, int], None]
 """Told how many steps are done, and of how many."""
@@ -19,7 +18,7 @@ Progress = Callable[[int, int], None]
 def inpaint(
     image: ImageLike, mask: ImageLike, progress: Progress | None = None
 ) -> Float[Tensor, "c h w"]:
-    """The picture with what a mask covers filled, see `fractal.inpainting`.
+    """The picture with what a mask covers filled, see `art.inpainting`.
 
     image, mask: paths, Pillow images, arrays or tensors, as `picture.read_picture` takes them. The
         mask is a picture of the same size; what is brighter than half is filled.
@@ -34,7 +33,7 @@ def inpaint(
 def denoise(
     image: ImageLike, noise: float | None = None, progress: Progress | None = None
 ) -> Float[Tensor, "c h w"]:
-    """The picture without noise, see `fractal.denoising`.
+    """The picture without noise, see `art.denoising`.
 
     noise: its standard deviation for pixels in [0, 1]; estimated if not given.
 
@@ -54,12 +53,6 @@ def enlarge(
 
     Raises:
         ImageError: the picture cannot be read or used.
-        CollageError: a scale without pixels, or with more than Pillow opens.
+        ScaleError: a scale without pixels, or with more than Pillow opens.
     """
-    collage = api.encode(image, codec=codec, quality=quality)
-    if scale > 1 and (large := collage.width * collage.height * scale**2) > pixel_limit():
-        raise CollageError(
-            f"{large:.0f} pixels at scale {scale:g}, above the limit of {pixel_limit():.0f}: "
-            "enlarge by less"
-        )
-    return collage.decode(scale)
+    return api.encode(image, codec=codec, quality=quality).decode(scale)

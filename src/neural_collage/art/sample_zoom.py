@@ -8,7 +8,7 @@ from torch import Tensor
 
 from neural_collage.art.samples import pictures
 from neural_collage.core.scales import Region
-from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
+from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from neural_collage.codec.container import pixel_limit
-from neural_collage.codec.picture import to_pil
 from neural_collage.codec.weights import find_weights
-from neural_collage.core.errors import CheckpointError, CollageError
 from neural_collage.core.scales import Region, output_length
-from neural_collage.models.collage_vae import CollageVae
-from neural_collage.models.hierarchical_vae import Features, HierarchicalVae
-from neural_collage.models.vdvae import Vdvae
+from neural_collage.errors import CheckpointError
+from neural_collage.io.limits import check_output_size
+from neural_collage.io.writing import to_pil
+from neural_collage.models.generation.collage_vae import CollageVae
+from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
+from neural_collage.models.generation.vdvae import Vdvae
 
 GENERATORS = ("mnist",)
 """Generative models that come with the package."""
@@ -43,7 +43,7 @@ def load_generator(name: str) -> HierarchicalVae:
     if "hierarchy" not in keys:
         raise CheckpointError(
             f"the weights {name!r} are of no generative model: give {' or '.join(GENERATORS)}, or "
-            "what `python -m neural_collage.training.generator_weights` wrote"
+            "what `python -m neural_collage.training.export.generator_weights` wrote"
         )
     return weights.build(CollageVae) if "operator" in keys else weights.build(Vdvae)
 
@@ -106,17 +106,13 @@ def grid(
     columns: how many in a row; None makes the grid about square.
 
     Raises:
-        CollageError: the grid would be larger than Pillow opens; nothing is drawn.
+        ScaleError: the grid would be larger than Pillow opens; nothing is drawn.
     """
     columns = min(count, columns or math.ceil(math.sqrt(count)))
     rows = -(-count // columns)
     down, across = (side + gap for side in size)
     width, height = gap + columns * across, gap + rows * down
-    if width * height > (limit := pixel_limit()):
-        raise CollageError(
-            f"{count} samples of {size[1]}x{size[0]} make a grid of {width}x{height} pixels, above "
-            f"the limit of {limit:.0f}: take fewer, or a smaller scale"
-        )
+    check_output_size(width, height, "take fewer samples, or a smaller scale")
     canvas: Image.Image | None = None
     for number, sample in enumerate(samples):
         picture = to_pil(sample)

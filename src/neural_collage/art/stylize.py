@@ -19,13 +19,13 @@ from torch.nn import functional
 from neural_collage.art.colours import luma, read_colours, resized
 from neural_collage.art.fractal import Fractal
 from neural_collage.art.fractalize import most_alike
-from neural_collage.codec.picture import ImageLike
 from neural_collage.core import isometry
 from neural_collage.core.blocks import cut, cut_overlapping, pad_to_multiple, pool, stitch
 from neural_collage.core.collage import Collage
-from neural_collage.core.errors import CollageError
 from neural_collage.core.lapped import LappedTexture, synthesise
 from neural_collage.core.partition import Partition
+from neural_collage.errors import CollageError
+from neural_collage.io.picture import ImageLike
 
 Colours = Literal["content", "style"]
 _TRIED, _KEPT = 1024, 384  # patches of the style that are looked at, and that are painted with

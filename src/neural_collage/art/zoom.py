@@ -14,9 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.art.fractal import Fractal
-from neural_collage.core.errors import CollageError
-from neural_collage.core.resample import area_resample
-from neural_collage.core.scales import Region, output_length
+from neural_collage.core.scales import Region, output_length, render_cells
+from neural_collage.errors import CollageError
 
 DEEPEST = 2.0**30
 """The largest magnification of a zoom; beyond, corners of windows are no exact numbers."""
@@ -60,14 +59,11 @@ def look(scene: Scene, view: View, width: int, height: int) -> Float[Tensor, "c 
     extent = view.width * height / width
     rows = _pixels(view.top, extent, scene.height, down)
     columns = _pixels(view.left, view.width, scene.width, across)
-    top, left = math.floor(rows[0]), math.floor(columns[0])
-    region = (left, top, math.ceil(columns[1]) - left, math.ceil(rows[1]) - top)
-    return area_resample(
-        scene.decode(scale, region),
-        height,
-        width,
-        (rows[0] - top, rows[1] - top),
-        (columns[0] - left, columns[1] - left),
+    return render_cells(
+        lambda window: scene.decode(scale, (window.left, window.top, window.width, window.height)),
+        (height, width),
+        rows,
+        columns,
     )
 
 

@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from neural_collage.batch.engines import available_cores
 from neural_collage.batch.tasks import Item, Outcome, Worker
-from neural_collage.core.errors import CollageError, first_line
-from neural_collage.core.extras import needs_extra
+from neural_collage.errors import CollageError, first_line
+from neural_collage.extras import needs_extra
+from neural_collage.runtime import available_cores
 
 with needs_extra("ray"):
     import ray

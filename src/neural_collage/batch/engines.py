@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,7 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from neural_collage.batch.tasks import Item, Outcome, Worker
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
+from neural_collage.runtime import available_cores
 
 _AHEAD = 2
 """Items that wait for each process, so that none waits for an item."""
@@ -74,11 +74,6 @@ class LocalEngine:
         if how == "forkserver":
             context.set_forkserver_preload([__name__])
         return ProcessPoolExecutor(workers, context, _begin, (worker,))
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _check_start(pool: ProcessPoolExecutor) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from neural_collage.batch.stores import open_store
-from neural_collage.core.errors import CollageError, DataError, OutputError, first_line
+from neural_collage.errors import CollageError, DataError, OutputError, first_line
 
 _UPLOAD_SECONDS = 30
 _UPLOAD_SHARE = 20
@@ -18,7 +18,7 @@ _UPLOAD_SHARE = 20
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """A line of the manifest.
 
     Attributes:
@@ -57,7 +57,7 @@ class Entry:
         return json.dumps(known, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, line: str) -> "Entry":
+    def from_json(cls, line: str) -> "ManifestEntry":
         """Raises ValueError if the line is none of a manifest."""
         known = json.loads(line)
         if not isinstance(known, dict):
@@ -87,14 +87,14 @@ class Manifest:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, ManifestEntry] = {}
         self.damaged = 0
         self._files, self._path = open_store(url)
         self._local = _appends(self._files)
         self._ends_in_line = True
         for line in self._lines():
             try:
-                entry = Entry.from_json(line)
+                entry = ManifestEntry.from_json(line)
             except ValueError:
                 self.damaged += 1
             else:
@@ -114,7 +114,7 @@ class Manifest:
         self._uploaded, self._pause = time.monotonic(), float(_UPLOAD_SECONDS)
         return self
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: ManifestEntry) -> None:
         """Write a line.
 
         Raises:

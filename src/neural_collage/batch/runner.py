@@ -6,10 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from neural_collage.batch.engines import Engine
-from neural_collage.batch.manifest import Entry, Manifest
-from neural_collage.batch.stores import Sink, Source
-from neural_collage.batch.tasks import Item, Outcome, Task, Worker, told_of
-from neural_collage.core.errors import CollageError, DataError, OutputError
+from neural_collage.batch.manifest import Manifest, ManifestEntry
+from neural_collage.batch.stores import ItemSink, ItemSource
+from neural_collage.batch.tasks import BatchTask, Item, Outcome, Worker
+from neural_collage.errors import CollageError, DataError, OutputError, describe
 
 RETRIES = 2
 _DIED = "the process that worked on it died: killed, or out of memory"
@@ -29,7 +29,7 @@ class Summary:
     total: int = 0
     kept: int = 0
     done: int = 0
-    failed: dict[str, Entry] = field(default_factory=dict)
+    failed: dict[str, ManifestEntry] = field(default_factory=dict)
     bytes: int = 0
     pixels: int = 0
     psnr: float = 0.0
@@ -40,7 +40,7 @@ class Summary:
         """Items of which nothing more is to be said."""
         return self.kept + self.done + len(self.failed)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ManifestEntry) -> None:
         """Take account of an item that is done."""
         self.done += 1
         self.bytes += entry.bytes or 0
@@ -50,13 +50,13 @@ class Summary:
             self.measured += 1
 
 
-Told = Callable[[Summary, Entry | None], None]
+Told = Callable[[Summary, ManifestEntry | None], None]
 
 
 def run_batch(
-    source: Source,
-    sink: Sink,
-    task: Task,
+    source: ItemSource,
+    sink: ItemSink,
+    task: BatchTask,
     engine: Engine,
     manifest: Manifest,
     *,
@@ -173,17 +173,17 @@ class _Run:
         except CollageError:
             return item  # whoever works on it will find that, too
 
-    def _written(self, outcome: Outcome) -> Entry:
+    def _written(self, outcome: Outcome) -> ManifestEntry:
         """Write what was left to be written."""
         entry = outcome.entry
         if outcome.data is not None and entry.output is not None:
             try:
                 self.worker.sink.write(entry.output, outcome.data)
             except OutputError as error:
-                return replace(entry, error=told_of(error))
+                return replace(entry, error=describe(error))
         return entry
 
-    def _record(self, entry: Entry) -> None:
+    def _record(self, entry: ManifestEntry) -> None:
         self._told_of.add(entry.input)
         if entry.error is None:
             self._manifest.append(entry)
@@ -197,14 +197,14 @@ class _Run:
             self.pending.pop(entry.input, None)
             self._fail(entry)
 
-    def _fail(self, entry: Entry) -> None:
+    def _fail(self, entry: ManifestEntry) -> None:
         self._manifest.append(entry)
         self.summary.failed[entry.input] = entry
         self._told(self.summary, entry)
 
-    def _entry(self, item: Item) -> Entry:
+    def _entry(self, item: Item) -> ManifestEntry:
         output = self.worker.task.output(item.name)
-        return Entry(item.name, output, item.fingerprint, self.worker.key, item.attempt)
+        return ManifestEntry(item.name, output, item.fingerprint, self.worker.key, item.attempt)
 
     def _give_up(self, outcome: Outcome) -> None:
         summary = self.summary

@@ -12,8 +12,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from neural_collage.codec.files import write_atomically
-from neural_collage.core.errors import CollageError, DataError, ImageError, OutputError, first_line
+from neural_collage.errors import CollageError, DataError, ImageError, OutputError, first_line
+from neural_collage.io.files import write_atomically
 
 STAGING = ".staging"
 """Folder of a local collection in which files are written before they appear."""
@@ -22,7 +22,7 @@ _CHANGED_AT = (*_VERSIONS, "updated", "created")
 """What stores call the version of a file, or the time of its last change; the first is used."""
 
 
-class Source(ABC):
+class ItemSource(ABC):
     """A collection to read from. Items are known by name; a source can be sent to processes.
 
     shared: whether other processes can read it; else the one that opened it must.
@@ -47,7 +47,7 @@ class Source(ABC):
         """
 
 
-class Sink(ABC):
+class ItemSink(ABC):
     """A collection to write to, item by item; each appears whole or not at all.
 
     shared: whether other processes can write to it; else the one that opened it must.
@@ -76,7 +76,7 @@ class Sink(ABC):
         return
 
 
-class Folder(Source, Sink):
+class Folder(ItemSource, ItemSink):
     """A folder and all below it.
 
     url: a path, or a URL such as s3://bucket/photos or memory://photos.

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from neural_collage.batch.stores import Folder, Sink, Source, open_store, stem
-from neural_collage.core.errors import CollageError, DataError, ImageError, OutputError, first_line
-from neural_collage.core.extras import needs_extra
+from neural_collage.batch.stores import Folder, ItemSink, ItemSource, open_store, stem
+from neural_collage.errors import CollageError, DataError, ImageError, OutputError, first_line
+from neural_collage.extras import needs_extra
 
 with needs_extra("parquet"):
     import pyarrow as pa
@@ -18,7 +18,7 @@ _GROUP_BYTES = 1 << 25
 """A group of rows is written when its items have so many bytes: what is held in memory."""
 
 
-class Table(Source):
+class Table(ItemSource):
     """Rows of one parquet file, or of all in a folder, with encoded items in `image` or `img`.
 
     Items are called by the number of their row, after the file's name if there may be several. They
@@ -67,7 +67,7 @@ class Table(Source):
         return data
 
 
-class TableSink(Sink):
+class TableSink(ItemSink):
     """A parquet file of columns `name` and `image` (bytes, path), whole or not there at all.
 
     Until it is finished, items lie in a folder beside it, whose name ends in .parts.

@@ -14,23 +14,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from neural_collage.batch.manifest import Entry
-from neural_collage.batch.stores import Sink, Source, stem
+from neural_collage.batch.manifest import ManifestEntry
+from neural_collage.batch.stores import ItemSink, ItemSource, stem
 from neural_collage.codec import api
-from neural_collage.codec.container import SUFFIX, pixel_limit
+from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.picture import (
-    PICTURE_SUFFIXES,
-    Picture,
-    PictureWarning,
-    image_bytes,
-    parse_picture,
-    read_picture,
-    to_pil,
-)
-from neural_collage.codec.registry import CODECS, get_codec
-from neural_collage.core.errors import CollageError, OutputError, first_line
+from neural_collage.codec.registry import CODECS, get_encoder
+from neural_collage.errors import CollageError, OutputError, describe
 from neural_collage.evaluation.metrics import psnr
+from neural_collage.io.picture import Picture, PictureWarning
+from neural_collage.io.reading import PICTURE_SUFFIXES, parse_picture, read_picture
+from neural_collage.io.writing import image_bytes, to_pil
+from neural_collage.runtime import check_device
 
 Kind = Literal["compress", "decompress", "reencode", "evaluate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -39,7 +34,7 @@ _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @dataclass(frozen=True)
-class Product:
+class ItemResult:
     """What was made of an item: a file if one is kept, its size, and that of its picture.
 
     bytes: of the file, kept or not. psnr: dB, None if it was not asked for.
@@ -53,7 +48,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Task:
+class BatchTask:
     """What is done to every item.
 
     Attributes:
@@ -106,20 +101,20 @@ class Task:
         Raises:
             CollageError: the codec, the model or the device cannot be used here.
         """
-        api.check_device(self.device)
+        check_device(self.device)
         parts: list[Any] = [self.kind]
         if self.kind == "decompress":
             api.know_model(self.model)
             parts += [self.scale, self.suffix]
         else:
-            model = get_codec(self.codec, self.model).model
+            model = get_encoder(self.codec, self.model).model
             if CODECS[self.codec].single_rate and (self.quality, self.effort) != (None, None):
                 raise CollageError(f"codec {self.codec!r} has a single rate: leave out quality")
             digest = model.digest.hex() if model else None
             parts += [self.codec, digest, self.quality, self.effort, self.psnr]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
-    def __call__(self, data: bytes, name: str) -> Product:
+    def __call__(self, data: bytes, name: str) -> ItemResult:
         """Do it.
 
         Raises:
@@ -133,7 +128,7 @@ class Task:
             return self._compress(read_picture(image))
         return self._compress(parse_picture(data, name))
 
-    def _compress(self, picture: Picture) -> Product:
+    def _compress(self, picture: Picture) -> ItemResult:
         collage = api.encode(
             picture,
             codec=self.codec,
@@ -146,27 +141,23 @@ class Task:
         measure = self.psnr or self.kind == "evaluate"
         quality = psnr(_rgb(to_pil(picture.pixels)), _rgb(collage.to_pil())) if measure else None
         kept = None if self.kind == "evaluate" else data
-        return Product(kept, len(data), picture.width, picture.height, quality)
+        return ItemResult(kept, len(data), picture.width, picture.height, quality)
 
-    def _decompress(self, data: bytes) -> Product:
+    def _decompress(self, data: bytes) -> ItemResult:
         api.know_model(self.model)
         collage = CollageImage.from_bytes(data)
-        if collage.width * collage.height * self.scale**2 > (limit := pixel_limit()):
-            raise CollageError(
-                f"more than {limit:.0f} pixels at scale {self.scale:g}: choose a smaller scale"
-            )
         image = to_pil(
             collage.decode(scale=self.scale, device=self.device), collage.header.icc_profile
         )
         made = image_bytes(image, self.suffix)
-        return Product(made, len(made), image.width, image.height)
+        return ItemResult(made, len(made), image.width, image.height)
 
 
 @dataclass(frozen=True)
 class Item:
     """An input to work on.
 
-    name, fingerprint: as `stores.Source.items` gives them. attempt: which this is, from 1.
+    name, fingerprint: as `stores.ItemSource.items` gives them. attempt: which this is, from 1.
     data: its bytes, if whoever works on it cannot read the source.
     """
 
@@ -184,7 +175,7 @@ class Outcome:
     hopeless: why the run had better end, for the next item would meet the same.
     """
 
-    entry: Entry
+    entry: ManifestEntry
     data: bytes | None = None
     hopeless: str | None = None
 
@@ -193,16 +184,16 @@ class Outcome:
 class Worker:
     """Works on items, one at a time; can be sent to a process. key: that of the task."""
 
-    task: Task
+    task: BatchTask
     key: str
-    source: Source
-    sink: Sink
+    source: ItemSource
+    sink: ItemSink
 
     def __call__(self, item: Item) -> Outcome:
         """Read an item, do the task, write the output. Nothing is raised, all is told."""
         started = time.perf_counter()
         output = self.task.output(item.name)
-        entry = Entry(item.name, output, item.fingerprint, self.key, item.attempt)
+        entry = ManifestEntry(item.name, output, item.fingerprint, self.key, item.attempt)
         with _caught_warnings() as caught:
             try:
                 data = self.source.read(item.name) if item.data is None else item.data
@@ -210,7 +201,7 @@ class Worker:
                 if output is not None and product.data is not None and self.sink.shared:
                     self.sink.write(output, product.data)
             except Exception as error:
-                told = replace(entry, error=told_of(error), seconds=_since(started))
+                told = replace(entry, error=describe(error), seconds=_since(started))
                 return Outcome(told, hopeless=_hopeless(error))
         pixels = product.width * product.height
         done = replace(
@@ -232,12 +223,6 @@ def _rgb(image: Image.Image) -> Any:
 
 def _since(started: float) -> float:
     return round(time.perf_counter() - started, 4)
-
-
-def told_of(error: Exception) -> str:
-    """An error in one line; one that we did not raise on purpose gives its type away."""
-    known = isinstance(error, CollageError)
-    return first_line(error) if known else f"unexpected {type(error).__name__}: {first_line(error)}"
 
 
 def _hopeless(error: Exception) -> str | None:

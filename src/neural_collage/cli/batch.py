@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neural_collage.cli import options
+from neural_collage.cli.support import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from neural_collage.batch.engines import Engine
-    from neural_collage.batch.manifest import Entry
+    from neural_collage.batch.manifest import ManifestEntry
     from neural_collage.batch.runner import Summary
 
 
@@ -92,14 +92,14 @@ def batch(
     if address is not None and engine != "ray":
         raise typer.BadParameter("--address is for --engine ray")
 
-    from neural_collage.batch import collections
+    from neural_collage.batch import locations as collections
     from neural_collage.batch.manifest import Manifest
     from neural_collage.batch.runner import run_batch
-    from neural_collage.batch.tasks import KINDS, Task
+    from neural_collage.batch.tasks import KINDS, BatchTask
 
     if task not in KINDS:
         raise typer.BadParameter(f"unknown task {task!r}: choose from {', '.join(KINDS)}")
-    work = Task(
+    work = BatchTask(
         kind=task,
         codec=codec,
         quality=quality,
@@ -194,7 +194,7 @@ class _Progress:
         """A line on stderr, above the bar."""
         self._bar.console.out(f"collage: {message}", highlight=False)
 
-    def told(self, summary: "Summary", entry: "Entry | None") -> None:
+    def told(self, summary: "Summary", entry: "ManifestEntry | None") -> None:
         """What `runner.run_batch` tells."""
         if entry is not None:
             for warning in entry.warnings:

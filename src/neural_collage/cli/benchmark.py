@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from neural_collage.cli import options
-from neural_collage.core.errors import OutputError
+from neural_collage.cli.support import options
+from neural_collage.errors import OutputError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -53,11 +53,10 @@ def rd(
     from rich.console import Console
     from rich.progress import track
 
-    from neural_collage.codec.files import write_atomically
     from neural_collage.evaluation.environment import Environment
     from neural_collage.evaluation.peers import benchmark_codecs
     from neural_collage.evaluation.rate_distortion import (
-        RateDistortion,
+        RateDistortionResult,
         Settings,
         find_pictures,
         measure,
@@ -68,6 +67,7 @@ def rd(
         read_anchors,
         report_files,
     )
+    from neural_collage.io.files import write_atomically
 
     pictures = find_pictures(images)
     chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort, model)
@@ -88,7 +88,7 @@ def rd(
         jobs=jobs,
         codecs={codec.name: codec.options for codec in chosen},
     )
-    result = RateDistortion(settings, Environment.current(), list(measured), published)
+    result = RateDistortionResult(settings, Environment.current(), list(measured), published)
     for name, data in report_files(result).items():
         write_atomically(output / name, data)
     typer.echo(bd_rate_sections(result))

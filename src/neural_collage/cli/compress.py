@@ -2,9 +2,9 @@
 
 import typer
 
-from neural_collage.cli import options
+from neural_collage.cli.support import options
 from neural_collage.codec.container import SUFFIX
-from neural_collage.codec.registry import CODECS, get_codec
+from neural_collage.codec.registry import CODECS, get_encoder
 
 
 def compress(
@@ -23,19 +23,20 @@ def compress(
     if codec not in CODECS:
         raise typer.BadParameter(f"unknown codec {codec!r}: choose from {', '.join(CODECS)}")
 
-    from neural_collage.cli.jobs import Product, run_jobs
-    from neural_collage.cli.plan import Job, plan_jobs
+    from neural_collage.cli.support.jobs import OutputFile, run_jobs
+    from neural_collage.cli.support.plan import Job, plan_jobs
     from neural_collage.codec import api
-    from neural_collage.codec.picture import PICTURE_SUFFIXES
+    from neural_collage.io.reading import PICTURE_SUFFIXES
+    from neural_collage.runtime import check_device
 
-    def work(job: Job) -> Product:
+    def work(job: Job) -> OutputFile:
         collage = api.encode(
             job.source, codec=codec, quality=quality, effort=effort, model=model, device=device
         )
-        return Product(collage.to_bytes(), collage.width, collage.height)
+        return OutputFile(collage.to_bytes(), collage.width, collage.height)
 
-    api.check_device(device)
-    _ = get_codec(codec, model).model  # what is wrong with it would be wrong for every input
+    check_device(device)
+    get_encoder(codec, model)  # what is wrong with it would be wrong for every input
     plan = plan_jobs(
         inputs, output, searched=PICTURE_SUFFIXES, written=(SUFFIX,), overwrite=overwrite
     )

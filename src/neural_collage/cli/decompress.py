@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from neural_collage.cli import options
+from neural_collage.cli.support import options
 from neural_collage.codec.container import SUFFIX
 
 
@@ -31,26 +31,20 @@ def decompress(
     if not 0 < scale < float("inf"):
         raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
 
-    from neural_collage.cli.jobs import Product, run_jobs
-    from neural_collage.cli.plan import Job, plan_jobs
+    from neural_collage.cli.support.jobs import OutputFile, run_jobs
+    from neural_collage.cli.support.plan import Job, plan_jobs
     from neural_collage.codec import api
-    from neural_collage.codec.container import pixel_limit
-    from neural_collage.codec.picture import PICTURE_SUFFIXES, image_bytes, to_pil
-    from neural_collage.core.errors import CollageError
+    from neural_collage.io.reading import PICTURE_SUFFIXES
+    from neural_collage.io.writing import image_bytes, to_pil
+    from neural_collage.runtime import check_device
 
-    def work(job: Job) -> Product:
+    def work(job: Job) -> OutputFile:
         collage = api.load(job.source)
-        width, height = window[2:] if window else (collage.width * scale, collage.height * scale)
-        if width * height > (limit := pixel_limit()):
-            raise CollageError(
-                f"{width:.0f} x {height:.0f} pixels at scale {scale:g}, above the limit of "
-                f"{limit:.0f}: choose a smaller scale or a --region"
-            )
         pixels = collage.decode(scale=scale, region=window, device=device)
         image = to_pil(pixels, collage.header.icc_profile)
-        return Product(image_bytes(image, job.target.suffix), image.width, image.height)
+        return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 
-    api.check_device(device)
+    check_device(device)
     api.know_model(model)
     plan = plan_jobs(
         inputs, output, searched=(SUFFIX,), written=PICTURE_SUFFIXES, overwrite=overwrite

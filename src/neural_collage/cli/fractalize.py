@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from neural_collage.cli import artwork, options
+from neural_collage.cli.support import artwork, options
 
 
 def fractalize(

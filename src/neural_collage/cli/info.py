@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neural_collage.cli import options
+from neural_collage.cli.support import options
 
 
 def info(
@@ -14,14 +14,13 @@ def info(
     json: options.Json = False,
 ) -> None:
     """Show what a .clg file holds, after checking that it is whole."""
-    from neural_collage.codec.container import unpack
-    from neural_collage.codec.files import read_collage_file
-    from neural_collage.codec.registry import codec_name
-    from neural_collage.core.errors import CollageFormatError
+    from neural_collage.codec.container import read_collage_file, unpack_file
+    from neural_collage.codec.ids import codec_name
+    from neural_collage.errors import CollageFormatError
 
     data = read_collage_file(file)
     try:
-        header, payload = unpack(data)
+        header, payload = unpack_file(data)
     except CollageFormatError as error:
         raise CollageFormatError(f"{file}: {error}") from error
     facts: dict[str, Any] = {

@@ -34,7 +34,7 @@ class _Commands(TyperGroup):
         except Exception as error:
             if isinstance(error, typer.Abort | BrokenPipeError) or hasattr(error, "exit_code"):
                 raise  # typer's own ways of leaving
-            from neural_collage.cli.jobs import one_line, report_error
+            from neural_collage.cli.support.jobs import one_line, report_error
 
             report_error(one_line(error), error, debug=ctx.params["debug"])
             raise typer.Exit(1) from error
@@ -86,3 +86,7 @@ def main(
 def run() -> None:
     """Entry point of the console script."""
     app(prog_name="collage")
+
+
+if __name__ == "__main__":
+    run()

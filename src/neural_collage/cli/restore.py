@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neural_collage.cli import artwork, options
+from neural_collage.cli.support import artwork, options
 
 app = typer.Typer(no_args_is_help=True, help="Fill, clean, morph or enlarge pictures.")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neural_collage.cli import options
+from neural_collage.cli.support import options
 
 _SECONDS = 4  # into a sample, and as many back
 _SIDE = 280  # pixels of a frame
@@ -75,9 +75,9 @@ def sample(
     from neural_collage.art.sample_zoom import Sample, edge
     from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
     from neural_collage.art.zoom import zoom
-    from neural_collage.codec.files import write_atomically
-    from neural_collage.codec.picture import image_bytes
-    from neural_collage.core.errors import CollageError
+    from neural_collage.errors import CollageError
+    from neural_collage.io.files import write_atomically
+    from neural_collage.io.writing import image_bytes
 
     generator = load_generator(model)
     count = 1 if moves else (count or 64)

@@ -15,7 +15,7 @@ def studio(
 
     import socket
 
-    from neural_collage.core.errors import CollageError
+    from neural_collage.errors import CollageError
     from neural_collage.web.app import serve
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

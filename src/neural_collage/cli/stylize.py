@@ -5,7 +5,7 @@ from typing import Annotated, cast
 
 import typer
 
-from neural_collage.cli import artwork, options
+from neural_collage.cli.support import artwork, options
 
 
 def stylize(

@@ -53,7 +53,7 @@ def train(
     """
     arguments = [] if help_config else _arguments(ctx, config)
     with _training_extra():
-        from neural_collage.training.experiment import config_help, training
+        from neural_collage.training.run.experiment import config_help, training
 
     if help_config:
         typer.echo(config_help())
@@ -86,7 +86,7 @@ def evaluate(
     """
     arguments = _arguments(ctx, config)
     with _training_extra():
-        from neural_collage.training.experiment import evaluation
+        from neural_collage.training.run.experiment import evaluation
 
     with _one_line_errors(ctx), _warnings_as_lines():
         experiment = evaluation(arguments, ckpt)
@@ -113,7 +113,7 @@ def _arguments(ctx: typer.Context, config: list[Path]) -> list[str]:
 
 @contextmanager
 def _training_extra() -> Iterator[None]:
-    from neural_collage.core.extras import needs_extra
+    from neural_collage.extras import needs_extra
 
     with needs_extra("train"):
         yield
@@ -125,14 +125,14 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
 
     An error that stops all processes of a training is reported by the first of them.
     """
-    from neural_collage.cli.jobs import one_line, report_error
-    from neural_collage.core.errors import (
+    from neural_collage.cli.support.jobs import one_line, report_error
+    from neural_collage.errors import (
         CheckpointError,
         ConfigError,
         OutputError,
         TrainingError,
     )
-    from neural_collage.training.interruption import TrainingStoppedError
+    from neural_collage.training.callbacks.interruption import TrainingStoppedError
     from neural_collage.training.processes import is_first_process
 
     try:
@@ -150,7 +150,7 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
 def _warnings_as_lines() -> Iterator[None]:
     """Show each warning once, as one line, at once: a training may take days."""
     from neural_collage.training.processes import is_first_process
-    from neural_collage.training.quiet import quiet_lightning
+    from neural_collage.training.run.quiet import quiet_lightning
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         if is_first_process():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neural_collage.cli import artwork, options
+from neural_collage.cli.support import artwork, options
 
 if TYPE_CHECKING:
     from neural_collage.art.zoom import Scene

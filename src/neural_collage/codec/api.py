@@ -1,19 +1,23 @@
 """The library's front door: pictures to collages, collages to files, and back."""
 
+import operator
 from os import PathLike
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.codec.container import Header
-from neural_collage.codec.files import read_collage_file, write_atomically
+from neural_collage.codec.container import Header, read_collage_file
+from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.picture import ImageLike, read_picture
-from neural_collage.codec.registry import CODECS, get_codec
-from neural_collage.core.errors import CollageError, CollageFormatError
+from neural_collage.codec.registry import codec_entry, get_encoder
+from neural_collage.codec.weights import find_weights
 from neural_collage.core.scales import Region
+from neural_collage.errors import CollageError, CollageFormatError
+from neural_collage.io.files import write_atomically
+from neural_collage.io.picture import ImageLike
+from neural_collage.io.reading import read_picture
+from neural_collage.runtime import check_device, full_precision
 
 DEFAULT_CODEC, DEFAULT_QUALITY, DEFAULT_EFFORT = "neural", 50, 5
 
@@ -29,7 +33,8 @@ def encode(
 ) -> CollageImage:
     """Find the collage of a picture.
 
-    image: a path, Pillow image, array or tensor, as `picture.read_picture` takes them.
+    image: a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, as
+        `reading.read_picture` takes them.
     codec: "neural" (one pass of a network), "fractal" (a search, no learned weights) or
         "poli2022" (the compressor of the Neural Collages paper).
     quality: 1 (smallest) to 100 (best), 50 if None; effort: 0 (fastest) to 9 (most thorough
@@ -43,24 +48,26 @@ def encode(
         CollageError: an argument is out of its range.
         CheckpointError: the model cannot be found or used.
     """
-    coder = get_codec(codec, model)
-    if CODECS[codec].single_rate and (quality is not None or effort is not None):
+    entry = codec_entry(codec)
+    if entry.single_rate and (quality is not None or effort is not None):
         raise CollageError(f"codec {codec!r} has a single rate: leave out quality and effort")
-    quality = _level("quality", quality, 1, 100, DEFAULT_QUALITY)
-    effort = _level("effort", effort, 0, 9, DEFAULT_EFFORT)
+    quality = _whole_number("quality", quality, 1, 100, DEFAULT_QUALITY)
+    effort = _whole_number("effort", effort, 0, 9, DEFAULT_EFFORT)
     check_device(device)
-    picture = read_picture(image)
+    with full_precision(device):
+        encoder = get_encoder(codec, model)
+        picture = read_picture(image)
+        payload = encoder.encode(picture, quality=quality, effort=effort, device=device)
     header = Header(
-        codec=coder.id,
+        codec=codec_number(codec),
         width=picture.width,
         height=picture.height,
         mode=picture.mode,
         quality=quality,
-        colour_space=coder.colour_space,
-        model=coder.model,
+        colour_space=entry.colour_space,
+        model=encoder.model,
         icc_profile=picture.icc_profile,
     )
-    payload = coder.encode(picture, quality=quality, effort=effort, device=device)
     return CollageImage(header, payload)
 
 
@@ -79,7 +86,7 @@ def compress(
 
 
 def decompress(
-    data: bytes,
+    data: bytes | bytearray | memoryview,
     *,
     scale: float = 1,
     region: Region | None = None,
@@ -93,7 +100,7 @@ def decompress(
     Raises:
         CollageFormatError: damaged, forged, or of an unknown version or codec.
         CheckpointError: the file needs weights that cannot be found.
-        CollageError: the scale or the region does not fit the picture.
+        ScaleError: the scale or the region does not fit the picture.
     """
     check_device(device)
     know_model(model)
@@ -130,22 +137,16 @@ def load(path: str | PathLike[str], *, model: str | None = None) -> CollageImage
 def know_model(model: str | None) -> None:
     """Let files that need these weights find them; raises CheckpointError if there are none."""
     if model is not None:
-        from neural_collage.codec.weights import find_weights  # with the network, only if needed
-
         find_weights(model)
 
 
-def check_device(device: str) -> None:
-    """Raise CollageError unless torch can compute on this device here and now."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise CollageError(f"device {device!r} cannot be used on this machine: try cpu") from error
-
-
-def _level(name: str, value: int | None, low: int, high: int, default: int) -> int:
+def _whole_number(name: str, value: int | None, low: int, high: int, default: int) -> int:
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # numpy's numbers, too
+    except TypeError:
+        number = -1
+    if not low <= number <= high:
         raise CollageError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-    return value
+    return number

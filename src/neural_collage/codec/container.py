@@ -16,19 +16,17 @@ These bytes are an API. A change of layout bumps `VERSION`, and older versions k
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, get_args
+from pathlib import Path
+from typing import get_args
 
-from PIL import Image
-
-from neural_collage.codec.registry import codec_name
-from neural_collage.core.errors import CollageFormatError
-
-Mode = Literal["L", "LA", "RGB", "RGBA"]
+from neural_collage.codec.ids import codec_name
+from neural_collage.errors import CollageFormatError, ImageError
+from neural_collage.io.limits import MAX_PROFILE_BYTES, pixel_limit
+from neural_collage.io.modes import Mode
 
 MAGIC = b"\x89CLG"
 VERSION = 1
 SUFFIX = ".clg"
-MAX_PROFILE_BYTES = 1 << 20
 
 _MODES: tuple[Mode, ...] = get_args(Mode)
 _HAS_MODEL = 4
@@ -103,17 +101,7 @@ class Header:
         return len(self.mode)
 
 
-def pixel_limit(max_pixels: int | None = None) -> float:
-    """The largest picture to accept: `max_pixels`, else twice Pillow's `MAX_IMAGE_PIXELS`.
-
-    Twice, because that is where Pillow stops warning and refuses. Infinite if both are None.
-    """
-    if max_pixels is not None:
-        return max_pixels
-    return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
-
-
-def pack(header: Header, payload: bytes) -> bytes:
+def pack_file(header: Header, payload: bytes) -> bytes:
     """The complete file."""
     flags = _MODES.index(header.mode)
     optional = b""
@@ -139,15 +127,18 @@ def pack(header: Header, payload: bytes) -> bytes:
     return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
-def unpack(data: bytes, *, max_pixels: int | None = None) -> tuple[Header, bytes]:
+def unpack_file(
+    data: bytes | bytearray | memoryview, *, max_pixels: int | None = None
+) -> tuple[Header, bytes]:
     """The header and payload of a complete file.
 
-    max_pixels: refuse a larger picture, by default as `pixel_limit` says.
+    max_pixels: refuse a larger picture, by default as `limits.pixel_limit` says.
 
     Raises:
         CollageFormatError: truncated, altered, forged, too large, or of an unknown version or
             codec.
     """
+    data = bytes(data)
     _check_kind(data)
     reader = _Reader(data[: max(len(data) - _CRC_BYTES, 0)], position=len(MAGIC) + 1)
     codec, flags, colour_space, quality = reader.take(4)
@@ -252,3 +243,19 @@ class _Reader:
     def finish(self) -> None:
         if extra := len(self.data) - self.position:
             raise CollageFormatError(f"{extra} bytes follow the end of the file")
+
+
+def read_collage_file(path: Path) -> bytes:
+    """The bytes of a .clg file, or just the first few of a file that is none.
+
+    Raises:
+        ImageError: missing or unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            return start + file.read() if start == MAGIC else start
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error

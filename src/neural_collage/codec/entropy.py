@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neural_collage.core.errors import CollageFormatError
+from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.geometry import BoolArray, IntArray
 from neural_collage.fractal.statistics import Counts, chunks, update
 

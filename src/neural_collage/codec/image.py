@@ -9,31 +9,22 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from neural_collage.codec.base import Layer
 from neural_collage.codec.colour import to_samples
-from neural_collage.codec.container import Header, pack, unpack
-from neural_collage.codec.picture import to_pil
-from neural_collage.codec.registry import codec_by_id, codec_name
+from neural_collage.codec.container import Header, pack_file, unpack_file
+from neural_collage.codec.ids import codec_name
+from neural_collage.codec.registry import codec_entry
 from neural_collage.core.blocks import Window
-from neural_collage.core.collage import Collage
-from neural_collage.core.errors import CollageError, CollageFormatError, NotConvergedError
-from neural_collage.core.pyramid import Decoder
-from neural_collage.core.scales import Region, ScaleGrid, render_at_scale
+from neural_collage.core.pyramid import PyramidDecoder
+from neural_collage.core.scales import Region, ScaleGrid, output_window, render_at_scale
+from neural_collage.errors import CollageFormatError, NotConvergedError
+from neural_collage.io.limits import check_output_size
+from neural_collage.io.writing import to_pil
+from neural_collage.runtime import full_precision
 
 _PIXELS_AT_ONCE = 1 << 25
 """Larger pictures are decoded in strips, so that beside them little memory is needed."""
 _STRIP_PIXELS = 1 << 21
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One collage of a picture: some of its planes, at a whole fraction of its size.
-
-    reduction: pixels of the picture per pixel of the layer, along each side; decoding the layer
-    at `reduction` times the scale lines it up with the others.
-    """
-
-    collage: Collage
-    reduction: int = 1
 
 
 @dataclass(frozen=True)
@@ -45,18 +36,20 @@ class CollageImage:
 
     header: Header
     payload: bytes = field(repr=False)
-    _decoders: dict[str, tuple[Decoder, ...]] = field(
+    _decoders: dict[str, tuple[PyramidDecoder, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, max_pixels: int | None = None) -> "CollageImage":
-        """Read a complete file; raises CollageFormatError as `container.unpack` does."""
-        return cls(*unpack(data, max_pixels=max_pixels))
+    def from_bytes(
+        cls, data: bytes | bytearray | memoryview, *, max_pixels: int | None = None
+    ) -> "CollageImage":
+        """Read a complete file; raises CollageFormatError as `container.unpack_file` does."""
+        return cls(*unpack_file(data, max_pixels=max_pixels))
 
     def to_bytes(self) -> bytes:
         """The complete file."""
-        return pack(self.header, self.payload)
+        return pack_file(self.header, self.payload)
 
     @property
     def width(self) -> int:
@@ -87,15 +80,18 @@ class CollageImage:
     def layers(self) -> tuple[Layer, ...]:
         """The collages, read from the payload when first asked for.
 
-        Raises CollageFormatError if the payload is damaged.
+        Raises:
+            CollageFormatError: the payload is damaged.
+            CheckpointError: it needs weights that cannot be found.
         """
-        codec = codec_by_id(self.header.codec)
-        if self.header.colour_space != codec.colour_space:
+        entry = codec_entry(self.codec)
+        if self.header.colour_space != entry.colour_space:
             raise CollageFormatError(
-                f"the file is damaged: codec {codec.name} has no colour space "
+                f"the file is damaged: codec {self.codec} has no colour space "
                 f"{self.header.colour_space.name}"
             )
-        return codec.layers(self.payload, self.header)
+        with full_precision():
+            return entry.find_decoder()(self.payload, self.header)
 
     def decode(
         self, scale: float = 1, region: Region | None = None, device: str = "cpu"
@@ -105,9 +101,23 @@ class CollageImage:
         scale: output pixels per pixel; any positive number.
         region: (x, y, width, height) in pixels of the picture at that scale.
 
-        Raises CollageError if scale or region leave no pixel or reach outside, and
-        CollageFormatError if the file is damaged.
+        Raises:
+            ScaleError: scale or region leave no pixel, reach outside, or make more pixels than
+                `limits.pixel_limit` says.
+            CollageFormatError: the file is damaged.
+            CheckpointError: it needs weights that cannot be found.
         """
+        window = output_window((self.height, self.width), scale, region)
+        if window.width * window.height > self.width * self.height:
+            check_output_size(window.width, window.height, "choose a smaller scale or a region")
+        with full_precision(device):
+            return self._decode(scale, region, device)
+
+    def to_pil(self, scale: float = 1, region: Region | None = None) -> Image.Image:
+        """The picture as 8 bits a channel, with its ICC profile."""
+        return to_pil(self.decode(scale, region), self.header.icc_profile)
+
+    def _decode(self, scale: float, region: Region | None, device: str) -> Float[Tensor, "c h w"]:
         decoders = self._decoders_on(device)
         layers = self.layers
         coarsest = max(1 / (layer.collage.lattice * layer.reduction) for layer in layers)
@@ -128,7 +138,9 @@ class CollageImage:
         def render(exact: Fraction, window: Window) -> Tensor:
             if window.height * window.width <= _PIXELS_AT_ONCE:
                 return render_strip(exact, window)
-            pixels = torch.empty(self.channels, window.height, window.width, device=device)
+            pixels = torch.empty(
+                self.channels, window.height, window.width, dtype=torch.float32, device=device
+            )
             rows = max(1, _STRIP_PIXELS // window.width)
             for top in range(0, window.height, rows):
                 strip = Window(
@@ -147,17 +159,11 @@ class CollageImage:
             )
         except NotConvergedError as error:
             raise CollageFormatError(f"the file is damaged: {error}") from error
-        except ValueError as error:
-            raise CollageError(str(error)) from error
 
-    def to_pil(self, scale: float = 1, region: Region | None = None) -> Image.Image:
-        """The picture as 8 bits a channel, with its ICC profile."""
-        return to_pil(self.decode(scale, region), self.header.icc_profile)
-
-    def _decoders_on(self, device: str) -> tuple[Decoder, ...]:
+    def _decoders_on(self, device: str) -> tuple[PyramidDecoder, ...]:
         """One decoder a layer; they keep the coarse solution for the next window."""
         if device not in self._decoders:
             self._decoders[device] = tuple(
-                Decoder(layer.collage.to(device)) for layer in self.layers
+                PyramidDecoder(layer.collage.to(device)) for layer in self.layers
             )
         return self._decoders[device]

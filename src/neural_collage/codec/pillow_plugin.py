@@ -9,8 +9,8 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from neural_collage.codec.container import MAGIC, SUFFIX, unpack
-from neural_collage.core.errors import CollageError
+from neural_collage.codec.container import MAGIC, SUFFIX, unpack_file
+from neural_collage.errors import CollageError
 
 FORMAT = "CLG"
 
@@ -27,7 +27,7 @@ class CollageImageFile(ImageFile.ImageFile):
         """Raises CollageFormatError if the file is damaged or cannot be read by this program."""
         assert self.fp is not None
         self._data = self.fp.read()
-        header, _ = unpack(self._data)
+        header, _ = unpack_file(self._data)
         self._size = header.width, header.height
         self._mode = header.mode
         if header.icc_profile is not None:

@@ -1,113 +1,118 @@
-"""The codecs a .clg file may hold, by name and by the number that stands in the file.
+"""The codecs by name: how their encoders and decoders are made.
 
-A codec turns a picture into a payload and a payload into layers of collages. Its module is
-imported when it is first used, so that names and numbers can be looked up without torch.
+The modules that implement them are imported when they are first used, so that names can be looked
+up without torch.
 """
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from neural_collage.core.errors import CollageError, CollageFormatError
+from neural_collage.codec import ids
+from neural_collage.codec.container import ColourSpace
+from neural_collage.errors import CollageError
 
 if TYPE_CHECKING:
-    from neural_collage.codec.container import ColourSpace, Header, ModelId
-    from neural_collage.codec.image import Layer
-    from neural_collage.codec.picture import Picture
+    from neural_collage.codec.base import PayloadDecoder, PictureEncoder
 
-
-@runtime_checkable
-class Codec(Protocol):
-    """What a codec must do."""
-
-    @property
-    def name(self) -> str:
-        """The name users give."""
-
-    @property
-    def id(self) -> int:
-        """The number in the file, 1..255; never reused for another bitstream."""
-
-    @property
-    def colour_space(self) -> "ColourSpace":
-        """What the planes of its layers are."""
-
-    @property
-    def model(self) -> "ModelId | None":
-        """The network that its payloads need, if one is needed."""
-
-    def encode(self, picture: "Picture", *, quality: int, effort: int, device: str) -> bytes:
-        """The payload of a picture, for quality 1..100 and effort 0..9."""
-
-    def layers(self, payload: bytes, header: "Header") -> "tuple[Layer, ...]":
-        """The collages of a payload, whose header has the colour space of this codec.
-
-        Raises:
-            CollageFormatError: the payload is damaged or does not fit the header.
-        """
+_STREAMS = "neural_collage.codec.streams"
 
 
 @dataclass(frozen=True)
 class CodecEntry:
-    """Where a codec lives: the number in the file, and the class that `module` holds.
+    """How a codec is made.
 
+    colour_space: what the planes of its layers are.
+    encoder: makes a `base.PictureEncoder`; called with the name of a model if `has_models`, or
+        without arguments. Itself, or where it is: "package.module:name".
+    decoder: a `base.PayloadDecoder`, likewise.
     single_rate: it has one quality and one effort, which users cannot choose.
     has_models: it takes weights, which users can choose.
     """
 
-    id: int
-    module: str
-    cls: str
+    colour_space: ColourSpace
+    encoder: "str | Callable[..., PictureEncoder]"
+    decoder: "str | PayloadDecoder"
     single_rate: bool = False
     has_models: bool = False
 
-    def load(self, model: str | None = None) -> Codec:
-        """Import the module and make the codec, if need be with the weights of a model."""
-        make = getattr(import_module(self.module), self.cls)
-        codec: Codec = make() if model is None else make(model)
-        return codec
+    def make_encoder(self, model: str | None = None) -> "PictureEncoder":
+        """An encoder, with the weights of a model if one is given.
+
+        Raises:
+            CheckpointError: there are no such weights.
+        """
+        make = _resolved(self.encoder)
+        encoder: PictureEncoder = make() if model is None else make(model)
+        return encoder
+
+    def find_decoder(self) -> "PayloadDecoder":
+        """The decoder."""
+        decoder: PayloadDecoder = _resolved(self.decoder)
+        return decoder
 
 
-CODECS: Mapping[str, CodecEntry] = {
-    "neural": CodecEntry(2, "neural_collage.codec.neural_stream", "NeuralCodec", has_models=True),
-    "fractal": CodecEntry(1, "neural_collage.codec.fractal_stream", "FractalCodec"),
+_codecs: dict[str, CodecEntry] = {
+    "neural": CodecEntry(
+        ColourSpace.RGB,
+        f"{_STREAMS}.neural:make_encoder",
+        f"{_STREAMS}.neural:decode",
+        has_models=True,
+    ),
+    "fractal": CodecEntry(
+        ColourSpace.YCBCR, f"{_STREAMS}.fractal:FractalEncoder", f"{_STREAMS}.fractal:decode"
+    ),
     "poli2022": CodecEntry(
-        3, "neural_collage.codec.poli2022_stream", "Poli2022Codec", single_rate=True
+        ColourSpace.RGB,
+        f"{_STREAMS}.poli2022:make_encoder",
+        f"{_STREAMS}.poli2022:decode",
+        single_rate=True,
     ),
 }
+CODECS: Mapping[str, CodecEntry] = MappingProxyType(_codecs)
+"""All codecs that this process knows."""
 
 
-def get_codec(name: str, model: str | None = None) -> Codec:
+def register_codec(name: str, number: int, entry: CodecEntry) -> None:
+    """Add a codec, which `encode`, files and the command line then know by its name.
+
+    number: what stands for it in files, 1..255; files with it can be read only by programs that
+        have registered it as well.
+
+    Raises:
+        ValueError: the name or the number is taken, or the number out of range.
+    """
+    ids.reserve(number, name)
+    _codecs[name] = entry
+
+
+def codec_entry(name: str) -> CodecEntry:
     """The codec of this name.
+
+    Raises:
+        CollageError: no codec has the name; the message lists those that exist.
+    """
+    if name not in CODECS:
+        raise CollageError(f"unknown codec {name!r}: choose one of {', '.join(sorted(CODECS))}")
+    return CODECS[name]
+
+
+def get_encoder(name: str, model: str | None = None) -> "PictureEncoder":
+    """The encoder of a codec.
 
     model: which weights it uses, see `weights.find_weights`; None for its own.
 
     Raises:
-        CollageError: no codec has the name (the message lists those that exist), or it takes no
-            model.
+        CollageError: no codec has the name, or it takes no model.
         CheckpointError: there are no such weights.
     """
-    if name not in CODECS:
-        raise CollageError(f"unknown codec {name!r}: choose one of {', '.join(sorted(CODECS))}")
-    entry = CODECS[name]
+    entry = codec_entry(name)
     if model is not None and not entry.has_models:
         raise CollageError(f"codec {name!r} has no models to choose from: leave out the model")
-    return entry.load(model)
+    return entry.make_encoder(model)
 
 
-def codec_name(id: int) -> str:  # noqa: A002 - the file calls it so
-    """The name of the codec with this number.
-
-    Raises:
-        CollageFormatError: this program knows no such codec.
-    """
-    for name, entry in CODECS.items():
-        if entry.id == id:
-            return name
-    raise CollageFormatError(f"codec number {id} is unknown to this program: upgrade it")
-
-
-def codec_by_id(id: int) -> Codec:  # noqa: A002
-    """The codec with this number in the file; raises as `codec_name` does."""
-    return get_codec(codec_name(id))
+def _resolved(place: Any) -> Any:
+    return pkgutil.resolve_name(place) if isinstance(place, str) else place

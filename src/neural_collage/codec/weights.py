@@ -5,28 +5,37 @@ Some weights come with the package; others are named by the path or the hub's na
 """
 
 import hashlib
-import json
 import re
 import textwrap
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load
 
 from neural_collage.codec.container import ModelId
-from neural_collage.core.errors import CheckpointError, first_line
-from neural_collage.models.packing import unpack
+from neural_collage.errors import CheckpointError, first_line
+from neural_collage.models.packing import unpack_state
 from neural_collage.models.pretrained import WEIGHTS_FILE, Pretrained
+from neural_collage.models.weights_file import (
+    check_finite,
+    load_state,
+    read_config,
+    read_tensors,
+)
 
 M = TypeVar("M", bound=Pretrained)
-_HEADER_LENGTH_BYTES = 8
+
+SHIPPED = ("natural", "aerial")
+"""Models of the neural codec that come with the package."""
+KEPT = 8
+"""Files of weights that a process keeps, of those that are not shipped; the oldest give way."""
 
 
 @dataclass(frozen=True)
@@ -45,28 +54,17 @@ class Weights:
         return ModelId(self.name, hashlib.sha256(self.data).digest()[:8])
 
     def build(self, cls: type[M]) -> M:
-        """The model, in eval mode.
+        """The model, in single precision and eval mode.
 
         Raises:
             CheckpointError: damaged, or not of this class.
         """
         try:
-            model = cls(**cls.arguments_of(self.config))
-            state = unpack(load(self.data))
-            broken = [
-                n for n, t in state.items() if t.is_floating_point() and not t.isfinite().all()
-            ]
-            if broken:
-                raise ValueError(f"{broken[0]} holds numbers that are not finite")
-            model.load_state_dict(state)
-        except (
-            SafetensorError,
-            ValueError,
-            TypeError,
-            LookupError,
-            AttributeError,
-            RuntimeError,  # names and shapes of tensors, one a line
-        ) as error:
+            model = cls(**cls.arguments_of(self.config)).float()
+            state = unpack_state(read_tensors(self.data))
+            check_finite(state)
+            load_state(model, state)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             reason = textwrap.shorten(" ".join(str(error).split()), 300)
             raise CheckpointError(
                 f"the weights {self.name} are damaged or of another model: {reason}"
@@ -74,20 +72,38 @@ class Weights:
         return model.eval()
 
     @property
-    def config(self) -> dict[str, object]:
-        """From the file's JSON header, which safetensors reads from paths only.
+    def config(self) -> dict[str, Any]:
+        """What the model is made of.
 
-        Raises ValueError or LookupError for a file without one.
+        Raises ValueError or LookupError for a file without it.
         """
-        length = int.from_bytes(self.data[:_HEADER_LENGTH_BYTES], "little")
-        header = json.loads(self.data[_HEADER_LENGTH_BYTES:][:length])
-        config: dict[str, object] = json.loads(header["__metadata__"]["config"])
-        return config
+        return read_config(self.data)
 
 
-SHIPPED = ("natural", "aerial")
-"""Models of the neural codec that come with the package."""
-_used: dict[bytes, Weights] = {}  # by digest: what files of this process may need again
+class _Kept:
+    """Weights that files of this process may need again, by hash; the oldest give way."""
+
+    def __init__(self) -> None:
+        self._weights: OrderedDict[bytes, Weights] = OrderedDict()
+        self._lock = Lock()
+
+    def add(self, weights: Weights) -> None:
+        with self._lock:
+            self._weights[weights.model.digest] = weights
+            self._weights.move_to_end(weights.model.digest)
+            while len(self._weights) > KEPT:
+                self._weights.popitem(last=False)
+
+    def get(self, digest: bytes) -> Weights | None:
+        with self._lock:
+            return self._weights.get(digest)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._weights.clear()
+
+
+_kept = _Kept()
 
 
 def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
@@ -95,13 +111,15 @@ def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
 
     name: one of `shipped`, models of the package; a safetensors file, or a folder with
         model.safetensors in it, as `save_pretrained` writes; or "owner/name" on the Hugging Face
-        hub.
+        hub. A file is read again only if it has changed, the hub asked once in a process.
 
     Raises:
         CheckpointError: there are none.
     """
-    weights = shipped_weights(name) if name in shipped else _read_weights(name, shipped)
-    _used[weights.model.digest] = weights
+    if name in shipped:
+        return shipped_weights(name)
+    weights = _named_weights(name, shipped)
+    _kept.add(weights)
     return weights
 
 
@@ -114,11 +132,11 @@ def weights_of(model: ModelId) -> Weights:
     Raises:
         CheckpointError: they are not among those, and have not been used or named before.
     """
-    if model.digest in _used:
-        return _used[model.digest]
+    if (kept := _kept.get(model.digest)) is not None:
+        return kept
     known = ""
     if model.name in SHIPPED:
-        ours = find_weights(model.name)
+        ours = shipped_weights(model.name)
         if ours.model.digest == model.digest:
             return ours
         known = f"; those here are {ours.model.digest.hex()}"
@@ -139,13 +157,14 @@ def weights_of(model: ModelId) -> Weights:
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def _read_weights(name: str, shipped: Sequence[str]) -> Weights:
+def _named_weights(name: str, shipped: Sequence[str]) -> Weights:
     try:
         path = Path(name).expanduser().resolve()
         path = path / WEIGHTS_FILE if path.is_dir() else path
         if path.is_file():
             own_name = path.parent.name if path.name == WEIGHTS_FILE else path.stem
-            return Weights(own_name or "model", path.read_bytes())
+            status = path.stat()
+            return _from_file(path, own_name or "model", (status.st_mtime_ns, status.st_size))
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise CheckpointError(f"the weights {name!r} cannot be read: {reason}") from error
@@ -157,6 +176,13 @@ def _read_weights(name: str, shipped: Sequence[str]) -> Weights:
     return _from_hub(name, offline=False)
 
 
+@lru_cache(maxsize=KEPT)
+def _from_file(path: Path, name: str, version: tuple[int, int]) -> Weights:
+    """version: of the file, by its time and size."""
+    return Weights(name, path.read_bytes())
+
+
+@lru_cache(maxsize=KEPT)
 def _from_hub(name: str, *, offline: bool) -> Weights:
     try:
         path = hf_hub_download(name, WEIGHTS_FILE, local_files_only=offline)
@@ -172,3 +198,10 @@ def shipped_weights(name: str) -> Weights:
     """The weights of a model that come with the package."""
     path = resources.files("neural_collage") / "weights" / f"{name}.safetensors"
     return Weights(name, path.read_bytes())
+
+
+def forget_weights() -> None:
+    """Drop all weights that are not shipped, as in a new process."""
+    _kept.clear()
+    _from_file.cache_clear()
+    _from_hub.cache_clear()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.blocks import pool
-from neural_collage.core.collage import Collage
+from neural_collage.core.parameters import CollageParameters
 from neural_collage.core.partition import Group
 from neural_collage.core.resample import resize_patches
 
@@ -47,7 +47,10 @@ class ScaledMap:
 
     @classmethod
     def of(
-        cls, collage: Collage, scale: Fraction, offset: Float[Tensor, "c H W"] | None = None
+        cls,
+        collage: CollageParameters,
+        scale: Fraction,
+        offset: Float[Tensor, "c H W"] | None = None,
     ) -> "ScaledMap":
         """The map at a scale that is a multiple of 1 / collage.lattice (else ValueError).
 
@@ -93,7 +96,7 @@ class ScaledMap:
 
 
 def _source_index(
-    collage: Collage, scale: Fraction, height: int, width: int
+    collage: CollageParameters, scale: Fraction, height: int, width: int
 ) -> Int32[Tensor, "k n"] | Int64[Tensor, "k n"]:
     """Where each pixel reads: an affine function of its row and column on every range."""
     partition = collage.partition
@@ -118,7 +121,7 @@ def scaled(lengths: Int64[Tensor, "*n"], scale: Fraction) -> Int64[Tensor, "*n"]
     return lengths * scale.numerator // scale.denominator
 
 
-def offset_at(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W"]:
+def offset_at(collage: CollageParameters, scale: Fraction) -> Float[Tensor, "c H W"]:
     """The constant part of the map on the canvas at an exact scale: bias, patches, texture."""
     offset = _offset_of_ranges(collage, scale)
     if collage.texture is None:
@@ -126,7 +129,7 @@ def offset_at(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W"]:
     return offset + collage.texture.canvas(scale).to(offset.dtype)
 
 
-def _offset_of_ranges(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W"]:
+def _offset_of_ranges(collage: CollageParameters, scale: Fraction) -> Float[Tensor, "c H W"]:
     """Bias and patches on the canvas at an exact scale."""
     partition = collage.partition
     height = whole(partition.canvas_height * scale)
@@ -136,27 +139,27 @@ def _offset_of_ranges(collage: Collage, scale: Fraction) -> Float[Tensor, "c H W
     bias = bias.expand(-1, -1, height // rows, -1, width // columns)
     if collage.patches is None or collage.patch_weights is None:
         return bias.reshape(-1, height, width)
-    texture = collage.bias.new_zeros(collage.channels, height, width)
+    patched = collage.bias.new_zeros(collage.channels, height, width)
     for group in partition.groups:
-        _add_patches(texture, collage, group, whole(group.size * scale))
-    return (texture.view(bias.shape) + bias).view(texture.shape)
+        _write_patches(patched, collage, group, whole(group.size * scale))
+    return (patched.view(bias.shape) + bias).view(patched.shape)
 
 
-def _add_patches(
-    texture: Float[Tensor, "c H W"], collage: Collage, group: Group, size: int
+def _write_patches(
+    canvas: Float[Tensor, "c H W"], collage: CollageParameters, group: Group, size: int
 ) -> None:
     """Write the patches of the ranges of one group that have any, at size x size pixels each."""
     assert collage.patches is not None
     assert collage.patch_weights is not None
-    textured = collage.is_textured[group.ranges].nonzero()[:, 0]
+    patched = collage.uses_patches[group.ranges].nonzero()[:, 0]
     # Matrix products add in an order that depends on threads and machine. In double precision that
     # is lost in rounding, so that pixels do not depend on it.
-    weights = collage.patch_weights[:, group.ranges][:, textured].double()
+    weights = collage.patch_weights[:, group.ranges][:, patched].double()
     p = collage.patches.shape[-1]
     patches = collage.patches.double().transpose(0, 1).flatten(2)
     summed: Tensor = (weights @ patches).unflatten(-1, (p, p))
-    blocks = resize_patches(summed, size).to(texture.dtype).transpose(0, 1)
-    height, width = texture.shape[1:]
-    grid = texture.view(-1, height // size, size, width // size, size).permute(1, 3, 0, 2, 4)
-    rows, columns = group.grid_rows[textured], group.grid_columns[textured]
-    grid[rows, columns] = blocks.expand(-1, len(texture), -1, -1)
+    blocks = resize_patches(summed, size).to(canvas.dtype).transpose(0, 1)
+    height, width = canvas.shape[1:]
+    grid = canvas.view(-1, height // size, size, width // size, size).permute(1, 3, 0, 2, 4)
+    rows, columns = group.grid_rows[patched], group.grid_columns[patched]
+    grid[rows, columns] = blocks.expand(-1, len(canvas), -1, -1)

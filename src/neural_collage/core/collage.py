@@ -1,200 +1,41 @@
-"""The collage: an image as the fixed point of an affine map of the image to itself.
+"""`Collage`: an image as the fixed point of an affine map, decoded at any scale.
 
-Each range r (a block of the partition) is a sum of reduced domains, auxiliary patches and a bias,
-
-    z[r] = sum_k weights[r, k] * g[r, k](pool(z)[domain[r, k]])
-         + sum_a patch_weights[r, a] * patches[a] + texture[r] + bias[r],
-
-where the texture (see `lapped`) is what patches that overlap their neighbours sum to, pool averages
-`pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin 1992; Poli et al. 2022,
-arXiv 2204.07673). This module holds the parameters; `affine` applies the map at any scale,
-`pyramid` solves it exactly, `region` looks at a window of any depth.
+The parameters, their meaning and their checks are those of `parameters.CollageParameters`.
 """
 
-import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from typing import final
 
-import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.core.errors import NotContractiveError
+from neural_collage.core.affine import ScaledMap
 from neural_collage.core.fixed_point import Gradient, Solver
-from neural_collage.core.isometry import N_ISOMETRIES
-from neural_collage.core.lapped import LappedTexture
-from neural_collage.core.partition import Partition
+from neural_collage.core.parameters import CollageParameters
+from neural_collage.core.pyramid import PyramidDecoder
+from neural_collage.core.scales import Region
 
 
+@final
 @dataclass(frozen=True, eq=False)
-class Collage:
-    """The parameters of one collage operator; immutable, shared freely.
+class Collage(CollageParameters):
+    """An image as the parameters of a contractive map, whose only fixed point it is.
 
-    partition: the ranges.
-    domains: (r, k, 2) top left corners (y, x) in pixels of the k domains of each range; a domain
-        of a range of n pixels is pooling * n pixels wide and lies inside the canvas. Ranges for
-        which the canvas has no room (see `has_room`) keep weights of zero.
-    isometries: (r, k) codes 0..7, see `isometry`.
-    weights: (c or 1, r, k) contrast of each domain; one row is shared by all channels. All
-        weights, biases and patches have one dtype and device.
-    bias: (c, r) brightness of each range; pixel values are meant to lie in 0..1.
-    patches: (a, c or 1, p, p) auxiliary patches as cell averages, stretched over a whole range.
-    patch_weights: (c or 1, r, a), given together with patches.
-    pooling: the reduction from domain to range, a whole number of at least 2.
-    texture: overlapping patches, on the whole canvas; not differentiated.
-
-    Raises ValueError if the parts do not fit each other.
+    Takes the arguments of `CollageParameters`, and raises as it does.
     """
 
-    partition: Partition
-    domains: Int64[Tensor, "r k 2"]
-    isometries: Int64[Tensor, "r k"]
-    weights: Float[Tensor, "cw r k"]
-    bias: Float[Tensor, "c r"]
-    patches: Float[Tensor, "a cp p p"] | None = None
-    patch_weights: Float[Tensor, "cv r a"] | None = None
-    pooling: int = 2
-    texture: LappedTexture | None = None
-
-    def __post_init__(self) -> None:
-        problems = []
-        ranges, sources = self.isometries.shape
-        if ranges != len(self.partition) or self.bias.shape[1] != ranges:
-            problems.append(f"{len(self.partition)} blocks but parameters for {ranges} ranges")
-        if self.weights.shape[1:] != (ranges, sources) or self.domains.shape[1] != sources:
-            problems.append("domains, isometries and weights must agree in ranges and sources")
-        if self.patches is not None and self.patch_weights is not None:
-            count, _, height, width = self.patches.shape
-            if self.patch_weights.shape[1:] != (ranges, count) or height != width:
-                problems.append("patches must be square, with a weight for each range and patch")
-        parameters = [self.weights, self.bias, self.patches, self.patch_weights]
-        kinds = {(p.dtype, p.device) for p in parameters if p is not None}
-        if len(kinds) > 1 or not self.bias.is_floating_point():
-            problems.append("weights, bias and patches must have one floating dtype and one device")
-        if self.pooling < 2:
-            problems.append(f"pooling must be at least 2, not {self.pooling}")
-        if (self.patches is None) != (self.patch_weights is None):
-            problems.append("patches and patch_weights must be given together")
-        channel_counts = {self.channels, 1}
-        if self.weights.shape[0] not in channel_counts or (
-            self.patches is not None
-            and self.patch_weights is not None
-            and not {self.patches.shape[1], self.patch_weights.shape[0]} <= channel_counts
-        ):
-            problems.append(f"parameters must have 1 or {self.channels} channels")
-        if self.texture is not None:
-            canvas_size = (self.partition.canvas_height, self.partition.canvas_width)
-            if self.texture.size(Fraction(1)) != canvas_size:
-                problems.append(
-                    f"a texture of {self.texture.size(Fraction(1))} pixels (height, width) on a "
-                    f"canvas of {canvas_size}"
-                )
-            if self.pooling & (self.pooling - 1):
-                problems.append(f"a texture needs a pooling of a power of two, not {self.pooling}")
-            if self.texture.channels != self.channels:
-                problems.append(f"the texture has {self.texture.channels} channels")
-        if not problems and self.domains.numel():
-            extent = self.partition.blocks[:, 2] * self.pooling
-            end = self.domains + extent[:, None, None]
-            canvas = end.new_tensor([self.partition.canvas_height, self.partition.canvas_width])
-            outside = ((self.domains < 0) | (end > canvas)).any(-1)
-            read = self.has_room[:, None] | self.weights.ne(0).any(0)
-            if bool((outside & read).any()):
-                problems.append("a domain reaches beyond the canvas")
-            if bool(((self.isometries < 0) | (self.isometries >= N_ISOMETRIES)).any()):
-                problems.append("an isometry is not in 0..7")
-        if problems:
-            raise ValueError("; ".join(problems))
-
-    @property
-    def height(self) -> int:
-        """Height of the image in pixels at scale 1."""
-        return self.partition.height
-
-    @property
-    def width(self) -> int:
-        """Width of the image in pixels at scale 1."""
-        return self.partition.width
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return self.bias.shape[0]
-
-    @property
-    def n_sources(self) -> int:
-        """Number of domains per range."""
-        return self.isometries.shape[1]
-
-    @cached_property
-    def has_room(self) -> Bool[Tensor, " r"]:
-        """Which ranges are small enough for a domain of theirs to lie inside the canvas."""
-        canvas = min(self.partition.canvas_height, self.partition.canvas_width)
-        return self.partition.blocks[:, 2] * self.pooling <= canvas
-
-    @cached_property
-    def is_textured(self) -> Bool[Tensor, " r"]:
-        """Which ranges give patches any weight; all of them while gradients are recorded."""
-        if self.patch_weights is None:
-            return torch.zeros_like(self.has_room)
-        used = self.patch_weights.detach().ne(0).any(-1).any(0)
-        return used | self.patch_weights.requires_grad
-
-    @cached_property
-    def lattice(self) -> Fraction:
-        """The greatest length of which all block edges and pooled domain corners are multiples.
-
-        At the scales that are multiples of 1 / lattice the map is exact on whole pixels.
-        """
-        edges = math.gcd(*self.partition.blocks.flatten().unique().tolist())
-        corners = math.gcd(*self.domains.flatten().unique().tolist())
-        return Fraction(math.gcd(edges * self.pooling, corners), self.pooling)
-
-    def contraction(self) -> float:
-        """A bound on the sup norm of the linear part: below 1, the map is a contraction.
-
-        After n steps the error of any start is at most contraction() ** n times what it was.
-        """
-        return float(self.weights.detach().abs().sum(-1).max()) if self.weights.numel() else 0.0
-
-    def require_contractive(self) -> None:
-        """Raise NotContractiveError unless the bound `contraction()` is below 1."""
-        bound = self.contraction()
-        if not bound < 1:
-            raise NotContractiveError(
-                f"the weights of a range sum to {bound:.3g} in magnitude, where less than 1 is "
-                "needed for a fixed point: scale them down, or pass certify=False to rely on "
-                "the solver's residual"
-            )
-
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> "Collage":
-        """The same collage on another device or with parameters of another floating dtype."""
-        moved: dict[str, object] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Tensor):
-                moved[field.name] = value.to(device, dtype if value.is_floating_point() else None)
-        if device is not None:
-            moved["partition"] = self.partition.to(device)
-            moved["texture"] = None if self.texture is None else self.texture.to(device)
-        return replace(self, **moved)  # type: ignore[arg-type]
-
-    def step(self, z: Float[Tensor, "c H W"], scale: int | Fraction = 1) -> Tensor:
+    def step(self, z: Float[Tensor, "c H W"], scale: int | Fraction = 1) -> Float[Tensor, "c H W"]:
         """Apply the map once to a canvas-sized image at some scale.
 
         z: (c, canvas_height * scale, canvas_width * scale).
         """
-        from neural_collage.core.affine import ScaledMap  # the map imports the parameters
-
         return ScaledMap.of(self, Fraction(scale)).step(z)
 
     def decode(
         self,
         scale: float = 1,
-        region: tuple[int, int, int, int] | None = None,
+        region: Region | None = None,
         *,
         certify: bool = True,
         solver: Solver | None = None,
@@ -208,12 +49,10 @@ class Collage:
         region: (x, y, width, height) in pixels of the image at that scale; the cost follows the
             window.
         certify: refuse maps whose contraction bound is not below 1.
+        solver, gradient: as of `fixed_point.fixed_point`, for the coarsest scale.
 
         Differentiable in weights, bias, patches and patch_weights. Raises NotContractiveError,
-        NotConvergedError, or ValueError for a scale or region that has no pixels.
+        NotConvergedError, or ScaleError for a scale or region that has no pixels.
         """
-        from neural_collage.core.pyramid import Decoder  # the decoder imports the parameters
-
-        return Decoder(self, certify=certify, solver=solver, gradient=gradient).decode(
-            scale, region
-        )
+        decoder = PyramidDecoder(self, certify=certify, solver=solver, gradient=gradient)
+        return decoder.decode(scale, region)

@@ -6,62 +6,89 @@ theorem; Bai, Kolter & Koltun 2019). It needs no memory of the iterations.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
 
-from neural_collage.core.errors import NotConvergedError
+from neural_collage.errors import NotConvergedError
 
 Gradient = Literal["implicit", "unrolled"]
 
 
 @dataclass(frozen=True)
-class Picard:
-    """Plain iteration z <- f(z), until the largest change is below a tolerance.
+class Solver(ABC):
+    """An iteration for z = f(z): which point to try next. Subclass it to add one.
 
-    tolerance: relative to max(1, largest |z|); None takes eight units of rounding of the dtype.
+    tolerance: of the largest change from z to f(z), absolute for |z| up to 1 and relative to the
+        largest |z| beyond; None takes eight units of rounding of the dtype.
     max_steps: the step limit.
+    can_unroll: whether its iterates may be differentiated step by step. They may if derivatives
+        converge with the values, as those of plain iteration do.
+
+    Raises ValueError for a limit out of range.
     """
 
     tolerance: float | None = None
     max_steps: int = 1000
 
-    def __post_init__(self) -> None:
-        _check_limits(self.tolerance, self.max_steps)
+    can_unroll: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        problems = []
+        if self.tolerance is not None and not self.tolerance > 0:
+            problems.append(f"tolerance must be positive, not {self.tolerance}")
+        if self.max_steps < 1:
+            problems.append(f"max_steps must be at least 1, not {self.max_steps}")
+        if problems:
+            raise ValueError(f"{type(self).__name__}: {'; '.join(problems)}")
+
+    @property
+    @abstractmethod
+    def memory(self) -> int:
+        """How many pairs (z, f(z)) `next` looks at, at least 1."""
+
+    @abstractmethod
     def next(self, history: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """The next point to try, given (z, f(z)) pairs, the latest last."""
-        return history[-1][1]
+        """The next point to try, given at most `memory` pairs (z, f(z)), the latest last."""
+
+
+@final
+@dataclass(frozen=True)
+class Picard(Solver):
+    """Plain iteration z <- f(z), which looks at the latest pair alone."""
+
+    can_unroll: ClassVar[bool] = True
 
     @property
     def memory(self) -> int:
-        """How many pairs `next` looks at."""
         return 1
 
+    def next(self, history: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        return history[-1][1]
 
+
+@final
 @dataclass(frozen=True)
-class Anderson:
+class Anderson(Solver):
     """Anderson acceleration (Walker & Ni 2011): the mix of past values with the least residual.
 
-    tolerance, max_steps: as for `Picard`. memory: past values mixed, at least 2. Fewer steps than
-    `Picard` where the map contracts slowly, each a little dearer.
+    memory: past values mixed, at least 2. Takes fewer steps than `Picard` where the map contracts
+    slowly, each a little dearer.
     """
 
-    tolerance: float | None = None
-    max_steps: int = 1000
     memory: int = 6
 
     def __post_init__(self) -> None:
-        _check_limits(self.tolerance, self.max_steps)
+        super().__post_init__()
         if self.memory < 2:
-            raise ValueError(f"Anderson acceleration mixes at least 2 values, not {self.memory}")
+            raise ValueError(f"Anderson: memory must be at least 2, not {self.memory}")
 
     def next(self, history: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """The next point to try, given (z, f(z)) pairs, the latest last."""
         value = history[-1][1]
         if len(history) == 1:
             return value
@@ -78,16 +105,8 @@ class Anderson:
         return mixed.view_as(value).to(value.dtype)
 
 
-def _check_limits(tolerance: float | None, max_steps: int) -> None:
-    if max_steps < 1 or not (tolerance is None or tolerance > 0):
-        raise ValueError("a solver needs at least one step and a positive tolerance")
-
-
-Solver = Picard | Anderson
-
-
 @dataclass(frozen=True)
-class Report:
+class SolverResult:
     """How a solve ended: steps taken, last largest change of z, and whether that met the goal."""
 
     steps: int
@@ -97,7 +116,7 @@ class Report:
 
 def solve(
     function: Callable[[Tensor], Tensor], initial: Tensor, solver: Solver
-) -> tuple[Tensor, Report]:
+) -> tuple[Tensor, SolverResult]:
     """Find z = function(z) from `initial`; never raises. Records gradients if they are enabled."""
     tolerance = solver.tolerance or 8 * torch.finfo(initial.dtype).eps
     z, steps, residual, goal = initial, 0, math.inf, tolerance
@@ -109,7 +128,7 @@ def solve(
         goal = tolerance * max(1.0, size)
         history.append((z, value))
         z, steps = value if residual <= goal else solver.next(history), steps + 1
-    return z, Report(steps, residual, residual <= goal < math.inf)
+    return z, SolverResult(steps, residual, residual <= goal < math.inf)
 
 
 def fixed_point(
@@ -118,22 +137,22 @@ def fixed_point(
     solver: Solver | None = None,
     gradient: Gradient = "implicit",
     throw: bool = True,
-) -> tuple[Tensor, Report]:
+) -> tuple[Tensor, SolverResult]:
     """The fixed point of a contractive map, differentiable in whatever the map depends on.
 
     function: maps tensors of the shape of `initial` to that shape.
     gradient: "implicit" solves the adjoint equation in the backward pass (memory independent of
-        the number of steps); "unrolled" differentiates the iterations, which must be Picard's.
+        the number of steps); "unrolled" differentiates the iterations of a solver that allows it.
 
     Raises NotConvergedError when the step limit comes first or values stop being finite, unless
-    `throw` is false; in the backward pass always. Raises ValueError for another solver unrolled:
-    what Anderson acceleration mixes converges, its derivatives need not. Second derivatives need
-    "unrolled": through "implicit" they raise RuntimeError.
+    `throw` is false; in the backward pass always. Raises ValueError for a solver that cannot be
+    unrolled: what Anderson acceleration mixes converges, its derivatives need not. Second
+    derivatives need "unrolled": through "implicit" they raise RuntimeError.
     """
     solver = solver or Picard()
     unrolled = gradient == "unrolled"
-    if unrolled and not isinstance(solver, Picard):
-        raise ValueError(f"only Picard iteration can be unrolled, not {type(solver).__name__}")
+    if unrolled and not solver.can_unroll:
+        raise ValueError(f"{type(solver).__name__} cannot be unrolled: take Picard()")
     with torch.set_grad_enabled(unrolled and torch.is_grad_enabled()):
         z, report = solve(function, initial, solver)
     if throw:
@@ -179,7 +198,7 @@ def attach_implicit_gradient(
     return attached
 
 
-def require_converged(report: Report, solver: Solver) -> None:
+def require_converged(report: SolverResult, solver: Solver) -> None:
     """Raise NotConvergedError unless the solve ended well."""
     if not report.converged:
         raise NotConvergedError(

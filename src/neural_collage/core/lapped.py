@@ -3,11 +3,10 @@
 Each range of n pixels has a coefficient for every patch of 2n pixels, centred on the range; the
 patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989), and what reaches
 beyond the edge is folded back, as if the picture went on as its mirror image. A texture exists at
-the scales that are powers of two: below 1 by averaging, above 1 by average interpolation (Donoho
-1993), the local interpolation whose averages give back the coarser scale exactly.
+the scales that are powers of two: below 1 by averaging, above 1 by average interpolation (see
+`interpolation`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.core.blocks import Window, pool
+from neural_collage.core.interpolation import enlarged_window
 
 _RANGES_AT_ONCE = 8192  # bounds the memory of a synthesis
 _TILE = 128  # single pixels are read from tiles of this size
-_REACH = 2  # pixels to either side that interpolation looks at
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ class LappedTexture:
         height, width = self.size(scale)
         across = -(-width // _TILE)
         tiles, of = ((rows // _TILE) * across + columns // _TILE).unique(return_inverse=True)
-        values = torch.empty(self.channels, len(rows), device=rows.device)
+        values = torch.empty(self.channels, len(rows), dtype=torch.float32, device=rows.device)
         for number, tile in enumerate(tiles.tolist()):
             top, left = tile // across * _TILE, tile % across * _TILE
             inside = Window(top, left, min(_TILE, height - top), min(_TILE, width - left))
@@ -134,22 +133,6 @@ class LappedTexture:
         )
 
 
-@dataclass(frozen=True)
-class _Span:
-    """Pixels of an octave below, and how many of its margins lie beyond the canvas."""
-
-    start: int
-    length: int
-    before: int
-    after: int
-
-
-def _source_span(start: int, length: int, limit: int) -> _Span:
-    first, last = start // 2 - _REACH, -(-(start + length) // 2) + _REACH
-    low, high = max(first, 0), min(last, limit)
-    return _Span(low, high - low, low - first, last - high)
-
-
 def synthesise(
     coefficients: Float[Tensor, "b a rows columns"], patches: Float[Tensor, "a c m m"]
 ) -> Float[Tensor, "b c h w"]:
@@ -179,37 +162,3 @@ def _folded(image: Float[Tensor, "b c h w"], margin: int) -> Float[Tensor, "b c 
     gap = inside.shape[-1] - 2 * margin
     before, after = image[..., :margin].flip(-1), image[..., -margin:].flip(-1)
     return inside + torch.cat([before, image.new_zeros(*image.shape[:-1], gap), after], -1)
-
-
-def enlarged_window(
-    read: Callable[[Window], Float[Tensor, "c _ _"]], size: tuple[int, int], window: Window
-) -> Float[Tensor, "c h w"]:
-    """A window of the average interpolation of an image to twice the resolution.
-
-    read: a window of the image. size: its height and width; beyond, its edge is repeated.
-    """
-    rows = _source_span(window.top, window.height, size[0])
-    columns = _source_span(window.left, window.width, size[1])
-    source = read(Window(rows.start, columns.start, rows.length, columns.length))
-    margins = (columns.before, columns.after, rows.before, rows.after)
-    fine = enlarge(functional.pad(source[None], margins, mode="replicate")[0])
-    top, left = window.top % 2, window.left % 2
-    return fine[:, top : top + window.height, left : left + window.width]
-
-
-def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
-    """Average interpolation to twice the resolution, without a margin of two pixels each side.
-
-    H = 2 (h - 4). Each pixel's four parts average to the pixel; polynomials up to the fourth
-    degree are continued exactly.
-    """
-    enlarged: Tensor = _enlarge_last(_enlarge_last(image).mT).mT
-    return enlarged
-
-
-def _enlarge_last(image: Tensor) -> Tensor:
-    n = image.shape[-1] - 2 * _REACH
-    far, near = image[..., :n] - image[..., 4:], image[..., 1 : n + 1] - image[..., 3 : n + 3]
-    lean = near * (22 / 128) - far * (3 / 128)
-    middle = image[..., _REACH : n + _REACH]
-    return torch.stack([middle + lean, middle - lean], -1).flatten(-2)

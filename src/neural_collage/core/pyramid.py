@@ -15,8 +15,8 @@ from torch import Tensor
 from neural_collage.core import isometry
 from neural_collage.core.affine import ScaledMap, offset_at
 from neural_collage.core.blocks import Window, pool
-from neural_collage.core.collage import Collage
-from neural_collage.core.fixed_point import Gradient, Picard, Report, Solver, fixed_point
+from neural_collage.core.fixed_point import Gradient, Picard, Solver, SolverResult, fixed_point
+from neural_collage.core.parameters import CollageParameters
 from neural_collage.core.region import (
     BlockRead,
     block_reads,
@@ -33,7 +33,7 @@ _KEPT_PIXELS = 1 << 22  # of canvases that later windows may need again
 _CANVAS_BARGAIN, _BLOCK_BARGAIN = 8, 1.5
 
 
-class Decoder:
+class PyramidDecoder:
     """Decodes one collage, keeping the solved coarse image for the next call.
 
     Raises NotContractiveError when made for a collage without a contraction certificate, unless
@@ -42,7 +42,7 @@ class Decoder:
 
     def __init__(
         self,
-        collage: Collage,
+        collage: CollageParameters,
         *,
         certify: bool = True,
         solver: Solver | None = None,
@@ -55,7 +55,7 @@ class Decoder:
         self._gradient = gradient
         self._solved: dict[Fraction, Tensor] = {}
         self._seen: dict[Fraction, Tensor] = {}
-        self.report: Report | None = None  # of the latest solve
+        self.report: SolverResult | None = None  # of the latest solve
 
     def decode(
         self, scale: float = 1, region: tuple[int, int, int, int] | None = None

@@ -17,8 +17,8 @@ from torch import Tensor
 from neural_collage.core import isometry
 from neural_collage.core.affine import scaled, whole
 from neural_collage.core.blocks import Window
-from neural_collage.core.collage import Collage
-from neural_collage.core.resample import cosine_amplitudes, cosine_series, cosines
+from neural_collage.core.cosines import cosine_amplitudes, cosine_series, cosines
+from neural_collage.core.parameters import CollageParameters
 
 
 class PixelMap(NamedTuple):
@@ -54,7 +54,10 @@ _PIXELS_AT_ONCE = 1 << 14  # bounds the memory for the series of single pixels
 
 
 def pixel_map(
-    collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
+    collage: CollageParameters,
+    scale: Fraction,
+    rows: Int64[Tensor, " n"],
+    columns: Int64[Tensor, " n"],
 ) -> PixelMap:
     """Where pixels (rows, columns) of the canvas at an exact scale read, and with what weight.
 
@@ -76,7 +79,9 @@ def pixel_map(
     )
 
 
-def block_reads(collage: Collage, scale: Fraction, window: Window) -> list[BlockRead] | None:
+def block_reads(
+    collage: CollageParameters, scale: Fraction, window: Window
+) -> list[BlockRead] | None:
     """What the ranges of a window of the canvas read; None if they are too many for it to pay."""
     touched = _touched(collage, scale, window)
     if len(touched) * _PIXELS_PER_BLOCK > window.height * window.width:
@@ -110,7 +115,7 @@ def _overlap(start: int, size: int, first: int, length: int) -> slice:
     return slice(max(start - first, 0), min(start + size - first, length))
 
 
-def _touched(collage: Collage, scale: Fraction, window: Window) -> Int64[Tensor, " t"]:
+def _touched(collage: CollageParameters, scale: Fraction, window: Window) -> Int64[Tensor, " t"]:
     """The ranges that a window of the canvas shows."""
     cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
     top, left, height, width = window
@@ -123,7 +128,7 @@ def _touched(collage: Collage, scale: Fraction, window: Window) -> Int64[Tensor,
 
 
 def _locate(
-    collage: Collage, scale: Fraction, rows: Tensor, columns: Tensor
+    collage: CollageParameters, scale: Fraction, rows: Tensor, columns: Tensor
 ) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
     """The block of each pixel, and its row and column in the block."""
     cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
@@ -132,7 +137,9 @@ def _locate(
     return block, rows - corner[:, 0], columns - corner[:, 1]
 
 
-def offset_in_window(collage: Collage, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
+def offset_in_window(
+    collage: CollageParameters, scale: Fraction, window: Window
+) -> Float[Tensor, "c h w"]:
     """The constant part of the map, bias, patches and texture, on a window of the canvas."""
     offset = _ranges_in_window(collage, scale, window)
     if collage.texture is None:
@@ -140,7 +147,9 @@ def offset_in_window(collage: Collage, scale: Fraction, window: Window) -> Float
     return offset + collage.texture.window(scale, window).to(offset.dtype)
 
 
-def _ranges_in_window(collage: Collage, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
+def _ranges_in_window(
+    collage: CollageParameters, scale: Fraction, window: Window
+) -> Float[Tensor, "c h w"]:
     """Bias and patches on a window of the canvas."""
     top, left, height, width = window
     device = collage.bias.device
@@ -168,7 +177,10 @@ def _ranges_in_window(collage: Collage, scale: Fraction, window: Window) -> Floa
 
 
 def offset_at_pixels(
-    collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
+    collage: CollageParameters,
+    scale: Fraction,
+    rows: Int64[Tensor, " n"],
+    columns: Int64[Tensor, " n"],
 ) -> Float[Tensor, "c n"]:
     """The constant part of the map, bias, patches and texture, at single pixels of the canvas."""
     offset = _ranges_at_pixels(collage, scale, rows, columns)
@@ -178,7 +190,10 @@ def offset_at_pixels(
 
 
 def _ranges_at_pixels(
-    collage: Collage, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
+    collage: CollageParameters,
+    scale: Fraction,
+    rows: Int64[Tensor, " n"],
+    columns: Int64[Tensor, " n"],
 ) -> Float[Tensor, "c n"]:
     """Bias and patches at single pixels of the canvas.
 
@@ -246,7 +261,7 @@ def _on_grid(
 
 
 def _block_series(
-    collage: Collage, scale: Fraction, blocks: Int64[Tensor, " t"]
+    collage: CollageParameters, scale: Fraction, blocks: Int64[Tensor, " t"]
 ) -> Float[Tensor, "c t p p"]:
     """Bias and patches of some blocks as coefficients of cos(pi u y) cos(pi v x) on their pixels.
 

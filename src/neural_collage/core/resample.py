@@ -1,12 +1,9 @@
 """Changing the resolution of images and patches, by exact cell averages.
 
-Pixels are averages over cells. Reducing an image to any size averages over the new cells (`area`).
-A patch, which must exist at every resolution, is read as the unique cosine series
-
-    f(y, x) = sum_uv c[u, v] phi_u(y) phi_v(x),   phi_0 = 1,  phi_k(t) = sqrt(2) cos(pi k t),
-
-on the unit square whose cell averages are the patch. Its cell averages on any other grid are the
-patch at that resolution, so averaging an enlarged patch gives the patch back exactly.
+Pixels are averages over cells. Reducing an image to any size averages over the new cells. A patch,
+which must exist at every resolution, is read as the unique cosine series (see `cosines`) whose cell
+averages are the patch. Its cell averages on any other grid are the patch at that resolution, so
+averaging an enlarged patch gives the patch back exactly.
 """
 
 import math
@@ -16,6 +13,8 @@ from functools import lru_cache
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from neural_collage.core.cosines import cosine_cells, cosine_coefficients
 
 Interval = tuple[Fraction | int, Fraction | int]
 
@@ -65,39 +64,6 @@ def _average_last(
     return torch.cat(parts, -1)
 
 
-def cosine_cells(order: int, n_cells: int) -> Float[Tensor, "n order"]:
-    """Averages of phi_0..phi_{order-1} over n_cells equal cells of [0, 1] (float64)."""
-    centre = (torch.arange(n_cells, dtype=torch.float64) + 0.5) / n_cells
-    return cosine_amplitudes(order, centre.new_tensor(1 / n_cells)) * cosines(order, centre)
-
-
-def cosines(order: int, position: Float[Tensor, "*n"]) -> Float[Tensor, "*n order"]:
-    """cos(pi k t) for k below `order`, at positions t.
-
-    Times `cosine_amplitudes`, these are the averages of phi_k over cells centred on t.
-    """
-    k = torch.arange(order, dtype=position.dtype, device=position.device)
-    return torch.cos(math.pi * k * position[..., None])
-
-
-def cosine_amplitudes(order: int, width: Float[Tensor, "*n"]) -> Float[Tensor, "*n order"]:
-    """What averaging over cells of some widths leaves of phi_k, for k below `order`."""
-    k = torch.arange(order, dtype=width.dtype, device=width.device)
-    return torch.sinc(k / 2 * width[..., None]) * torch.where(k == 0, 1, math.sqrt(2))
-
-
-def cosine_coefficients(n_cells: int) -> Float[Tensor, "n n"]:
-    """The matrix that takes n cell averages to their n cosine coefficients (float64)."""
-    cells = cosine_cells(n_cells, n_cells)
-    return cells.mT / cells.square().sum(0)[:, None]
-
-
-def cosine_series(patches: Float[Tensor, "*a p p"]) -> Float[Tensor, "*a p p"]:
-    """The cosine coefficients c[u, v] of patches given by their p x p cell averages."""
-    analysis = cosine_coefficients(patches.shape[-1]).to(patches)
-    return analysis @ patches @ analysis.mT
-
-
 def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor, "*a s s"]:
     """Patches at another resolution, exact cell averages of their cosine series."""
     p = patches.shape[-1]
@@ -111,11 +77,3 @@ def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor,
 @torch.inference_mode(False)  # what is kept shall serve training, too
 def _resize_matrix(n_in: int, n_out: int) -> Float[Tensor, "n_out n_in"]:
     return cosine_cells(n_in, n_out) @ cosine_coefficients(n_in)
-
-
-def orthonormal_cosines(size: int, offset: float = 0) -> Float[Tensor, "n n"]:
-    """The cosine transform of type II (offset 0) or IV (1/2), a row for each wave (float64)."""
-    position = torch.arange(size, dtype=torch.float64) + 0.5
-    waves = torch.cos(math.pi / size * (torch.arange(size)[:, None] + offset) * position)
-    normed: Tensor = waves / waves.norm(dim=1, keepdim=True)
-    return normed

@@ -5,6 +5,7 @@ to whole pixels, in exact arithmetic, so that all that renders agrees on sizes.
 """
 
 import math
+import operator
 from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.core.blocks import Window
-from neural_collage.core.resample import area_resample
+from neural_collage.core.resample import Interval, area_resample
+from neural_collage.errors import ScaleError
 
 Region = tuple[int, int, int, int]
 
@@ -24,12 +26,21 @@ def output_length(length: int, scale: float | Fraction) -> int:
 
 
 def exact_fraction(scale: float | Fraction) -> Fraction:
-    """A scale as the simple fraction that was meant (0.1 is one tenth); ValueError unless > 0."""
-    if not (math.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale must be a positive number, not {scale}")
-    fraction = Fraction(scale).limit_denominator(1 << 16)
+    """A scale as the simple fraction that was meant (0.1 is one tenth).
+
+    Raises:
+        ScaleError: it is no positive number.
+    """
+    try:
+        exact = scale if isinstance(scale, Fraction) else float(scale)  # numpy's numbers, too
+        positive = math.isfinite(exact) and exact > 0
+    except (TypeError, ValueError):
+        positive = False
+    if not positive:
+        raise ScaleError(f"scale must be a positive number, not {scale!r}")
+    fraction = Fraction(exact).limit_denominator(1 << 16)
     if not fraction:
-        raise ValueError(f"scale {scale} is too small to leave a pixel")
+        raise ScaleError(f"scale {scale} is too small to leave a pixel")
     return fraction
 
 
@@ -38,12 +49,18 @@ _LONGEST_SIDE = 1 << 48
 
 
 def window_of(region: Region | None, height: int, width: int) -> Window:
-    """The window of (x, y, width, height) within an image; ValueError if not inside."""
+    """The window of (x, y, width, height) within an image.
+
+    Raises:
+        ScaleError: it has no pixels, or does not lie inside.
+    """
     if region is None:
         return Window(0, 0, height, width)
-    x, y, w, h = region
+    if len(region) != 4:
+        raise ScaleError(f"a region is (x, y, width, height), not {region}")
+    x, y, w, h = map(operator.index, region)
     if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
-        raise ValueError(
+        raise ScaleError(
             f"region {x},{y},{w},{h} (x, y, width, height) does not lie inside the "
             f"{width}x{height} pixels of the image at this scale"
         )
@@ -90,6 +107,18 @@ class ScaleGrid(NamedTuple):
         return scale
 
 
+def output_window(image_size: tuple[int, int], scale: float, region: Region | None) -> Window:
+    """The pixels of an image at a scale, or of the region (x, y, width, height) of it.
+
+    image_size: height and width at scale 1.
+
+    Raises:
+        ScaleError: there are none, or the region does not lie inside.
+    """
+    height, width = (output_length(side, scale) for side in image_size)
+    return window_of(region, height, width)
+
+
 def render_at_scale(
     image_size: tuple[int, int],
     scale: float,
@@ -102,7 +131,8 @@ def render_at_scale(
     image_size: height and width at scale 1. render: the pixels of a window at an exact scale. A
     scale that is not exact is area-averaged from the next octave.
 
-    Raises ValueError for a scale or region without pixels.
+    Raises:
+        ScaleError: a scale or region without pixels, or with more than can be counted.
     """
     height, width = image_size
     wanted = exact_fraction(scale)
@@ -110,18 +140,34 @@ def render_at_scale(
     out = window_of(region, out_height, out_width)
     exact = grid.at_least(wanted, height, width)
     if max(height, width) * exact > _LONGEST_SIDE:
-        raise ValueError(f"scale {scale} makes more pixels than can be counted")
+        raise ScaleError(f"scale {scale} makes more pixels than can be counted")
     if exact == wanted:
         return render(exact, out)
     row_ratio, column_ratio = height * exact / out_height, width * exact / out_width
-    rows = (out.top * row_ratio, (out.top + out.height) * row_ratio)
-    columns = (out.left * column_ratio, (out.left + out.width) * column_ratio)
+    return render_cells(
+        lambda window: render(exact, window),
+        (out.height, out.width),
+        (out.top * row_ratio, (out.top + out.height) * row_ratio),
+        (out.left * column_ratio, (out.left + out.width) * column_ratio),
+    )
+
+
+def render_cells(
+    render: Callable[[Window], Float[Tensor, "*c _ _"]],
+    size: tuple[int, int],
+    rows: Interval,
+    columns: Interval,
+) -> Float[Tensor, "*c h w"]:
+    """A part of an image, given in fractions of its pixels, averaged over equal cells.
+
+    render: the pixels of a window of the image. size: rows and columns of cells.
+    rows, columns: where the part starts and stops.
+    """
     top, left = math.floor(rows[0]), math.floor(columns[0])
     window = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
     return area_resample(
-        render(exact, window),
-        out.height,
-        out.width,
+        render(window),
+        *size,
         (rows[0] - top, rows[1] - top),
         (columns[0] - left, columns[1] - left),
     )

@@ -12,8 +12,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import ExifTags, Image
 
-from neural_collage.codec.picture import open_picture, read_samples
-from neural_collage.core.errors import ImageError
+from neural_collage.errors import ImageError
+from neural_collage.io.reading import open_picture, read_samples
 
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 

@@ -18,10 +18,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from neural_collage.core import isometry
-from neural_collage.core.errors import CheckpointError
 from neural_collage.data.crops import CropPlan
-from neural_collage.data.levels import binarise, to_float
+from neural_collage.data.pixels import binarise, to_float
 from neural_collage.data.store import ImageStore
+from neural_collage.errors import CheckpointError
 
 Pixels = UInt8[ndarray, "s c h w"]
 _AHEAD = 2  # blocks that workers prepare while one is used

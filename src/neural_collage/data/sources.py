@@ -11,9 +11,9 @@ import huggingface_hub
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined] # not in __all__
 
-from neural_collage.codec.picture import PICTURE_SUFFIXES
-from neural_collage.core.errors import DataError
 from neural_collage.data.images import Images
+from neural_collage.errors import DataError
+from neural_collage.io.reading import PICTURE_SUFFIXES
 
 KNOWN_NAMES = {
     "mnist": "ylecun/mnist",  # 28x28 digits; splits train, test
@@ -29,7 +29,7 @@ _PROBE_SECONDS = 5
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """A set of images, or a part of it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Source:
 
 
 def open_images(
-    source: str | Source,
+    source: str | ImageSource,
     *,
     use: Literal["train", "val", "test"] = "train",
     channels: Literal[1, 3] = 3,
@@ -72,7 +72,7 @@ def open_images(
         DataError: there is no such set, no such split, no image in it, or no way to the hub. The
             last is found out within seconds, and data sets that were downloaded before still open.
     """
-    source = Source(source) if isinstance(source, str) else source
+    source = ImageSource(source) if isinstance(source, str) else source
     path = Path(source.path).expanduser()
     if path.is_dir():
         files = sorted(path.rglob("*.parquet"))
@@ -95,7 +95,7 @@ def open_images(
     return Images(rows.select(range(source.start, stop)), source.path, channels, resize)
 
 
-def _folder_rows(folder: Path, source: Source) -> datasets.Dataset:
+def _folder_rows(folder: Path, source: ImageSource) -> datasets.Dataset:
     folders = [folder / name for name in (source.split or "").split("+")]
     for part in folders:
         if not part.is_dir():
@@ -114,7 +114,7 @@ def _folder_rows(folder: Path, source: Source) -> datasets.Dataset:
     return _image_column(datasets.Dataset.from_dict({"image": [str(p) for p in paths]}), source)
 
 
-def _parquet_rows(files: Sequence[Path], source: Source, use: str) -> datasets.Dataset:
+def _parquet_rows(files: Sequence[Path], source: ImageSource, use: str) -> datasets.Dataset:
     """A file that stands alone is taken whole; of several, those of the split."""
     if len(files) > 1:
         names = {file: file.stem.split("-")[0] for file in files}  # train-00000-of-00002.parquet
@@ -131,7 +131,7 @@ def _parquet_rows(files: Sequence[Path], source: Source, use: str) -> datasets.D
     return _image_column(rows, source)
 
 
-def _hub_rows(name: str, source: Source, use: str) -> datasets.Dataset:
+def _hub_rows(name: str, source: ImageSource, use: str) -> datasets.Dataset:
     reachable = _hub_has(name)
     remedy = (
         f"download it where there is a network (load_dataset({name!r}) of the package datasets), "
@@ -175,7 +175,7 @@ def _may_be_on_hub(path: str) -> bool:
     return path.count("/") == 1
 
 
-def _choose_split(available: Sequence[str], source: Source, use: str) -> str:
+def _choose_split(available: Sequence[str], source: ImageSource, use: str) -> str:
     wanted = (source.split,) if source.split is not None else _SPLIT_NAMES.get(use, (use,))
     for split in wanted:
         if split in available:
@@ -186,7 +186,7 @@ def _choose_split(available: Sequence[str], source: Source, use: str) -> str:
     )
 
 
-def _image_column(rows: datasets.Dataset, source: Source) -> datasets.Dataset:
+def _image_column(rows: datasets.Dataset, source: ImageSource) -> datasets.Dataset:
     """Only the images, not decoded, as a column `image`."""
     column = next((name for name in _COLUMNS if name in rows.column_names), None)
     if column is None:

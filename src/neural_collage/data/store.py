@@ -7,9 +7,9 @@ import numpy.typing as npt
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from neural_collage.core.errors import DataError, ImageError
 from neural_collage.data.images import Images
-from neural_collage.data.levels import binarise
+from neural_collage.data.pixels import binarise
+from neural_collage.errors import DataError, ImageError
 
 
 class MemoryBudget:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neural_collage.core.errors import CollageError
-from neural_collage.core.extras import needs_extra
+from neural_collage.errors import CollageError
+from neural_collage.extras import needs_extra
 
 with needs_extra("bench"):
     from scipy.interpolate import PchipInterpolator

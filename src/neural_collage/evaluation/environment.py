@@ -1,6 +1,5 @@
 """What a measurement ran on: processor, threads and versions, to be stored beside its numbers."""
 
-import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import torch
 from PIL import features
+
+from neural_collage.runtime import available_cores
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,6 @@ class Environment:
             system=f"{platform.system()} {platform.machine()}",
             versions=_versions(),
         )
-
-
-def available_cores() -> int:
-    """Number of cores that this process may run on, which a container may limit."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from neural_collage.core.extras import needs_extra
+from neural_collage.extras import needs_extra
 
 Rgb: TypeAlias = UInt8[np.ndarray, "h w 3"]
 

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from neural_collage.codec import api
-from neural_collage.codec.picture import to_pil
 from neural_collage.codec.registry import CODECS
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.metrics import Rgb
+from neural_collage.io.writing import to_pil
 
 
 @runtime_checkable

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from typing import NamedTuple
 
-from neural_collage.core.extras import needs_extra
 from neural_collage.evaluation.bd_rate import Curve
+from neural_collage.extras import needs_extra
 
 with needs_extra("bench"):
     from matplotlib.axes import Axes

@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from neural_collage.codec.picture import read_picture, to_pil
 from neural_collage.codec.registry import CODECS
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr
 from neural_collage.evaluation.peers import BenchmarkCodec
+from neural_collage.io.reading import read_picture
+from neural_collage.io.writing import to_pil
 
 REFERENCE = "jpeg"
 """The codec that BD-rates are relative to."""
@@ -90,7 +91,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class RateDistortion:
+class RateDistortionResult:
     """A finished benchmark.
 
     anchors: published curves of the same pictures, to compare with.

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from neural_collage.codec.registry import CODECS
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
 from neural_collage.evaluation.bd_rate import Curve
 from neural_collage.evaluation.plots import Savings, rate_distortion_figure, rendered
 from neural_collage.evaluation.rate_distortion import (
@@ -17,7 +17,7 @@ from neural_collage.evaluation.rate_distortion import (
     USUAL_RATES,
     BdRates,
     Point,
-    RateDistortion,
+    RateDistortionResult,
     curve_of,
 )
 
@@ -25,7 +25,7 @@ REPORT_FILES = ("rd.json", "rd.md", "rd.png", "rd.svg")
 """What `report_files` makes."""
 
 
-def report_files(result: RateDistortion) -> dict[str, bytes]:
+def report_files(result: RateDistortionResult) -> dict[str, bytes]:
     """The files of a report by name."""
     figure = rate_distortion_figure(
         {codec: curve_of(points) for codec, points in result.curves.items()},
@@ -43,7 +43,7 @@ def report_files(result: RateDistortion) -> dict[str, bytes]:
     return dict(zip(REPORT_FILES, contents, strict=True))
 
 
-def to_json(result: RateDistortion) -> str:
+def to_json(result: RateDistortionResult) -> str:
     """Everything that was measured; the infinite PSNR of an unchanged picture becomes null."""
     return json.dumps(
         {
@@ -70,7 +70,7 @@ def to_json(result: RateDistortion) -> str:
     )
 
 
-def to_markdown(result: RateDistortion) -> str:
+def to_markdown(result: RateDistortionResult) -> str:
     """The BD-rates and the mean curves as tables, with the settings they were measured with."""
     settings = result.settings
     codecs = "; ".join(
@@ -95,7 +95,7 @@ Machine: {result.environment}. Pictures measured at a time: {settings.jobs}.
 """
 
 
-def bd_rate_sections(result: RateDistortion) -> str:
+def bd_rate_sections(result: RateDistortionResult) -> str:
     """All codecs against the reference, then ours one by one against all others.
 
     Negative is better: the share of the other's bits that is saved at equal PSNR.
@@ -125,7 +125,7 @@ def bd_rate_table(of: str, rates: Mapping[str, BdRates]) -> str:
     )
 
 
-def best_savings(result: RateDistortion) -> Savings | None:
+def best_savings(result: RateDistortionResult) -> Savings | None:
     """What the best of our codecs saves at `USUAL_RATES`, if they meet another curve there."""
     found = {
         codec: {

@@ -10,11 +10,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neural_collage.core.blocks import pad_to_multiple, pool
-from neural_collage.core.errors import NotConvergedError
-from neural_collage.core.pyramid import Decoder
-from neural_collage.fractal.analysis import Level, analyse, corner_tensor, fit_contrast
+from neural_collage.core.pyramid import PyramidDecoder
+from neural_collage.errors import NotConvergedError
 from neural_collage.fractal.brightness import descend, haar, predict_details
+from neural_collage.fractal.candidates import BlockCandidates, analyse, corner_tensor, fit_contrast
 from neural_collage.fractal.code import PlaneCode
+from neural_collage.fractal.coefficients import quantise, spectrum
 from neural_collage.fractal.effort import Effort
 from neural_collage.fractal.geometry import (
     ORDER,
@@ -28,8 +29,7 @@ from neural_collage.fractal.matching import domain_blocks
 from neural_collage.fractal.quadtree import DETAIL_ROUNDING, Decision, decide
 from neural_collage.fractal.rates import Rates
 from neural_collage.fractal.statistics import Counter, Counts
-from neural_collage.fractal.syntax import traverse
-from neural_collage.fractal.texture import quantise, spectrum
+from neural_collage.fractal.syntax import code_plane
 
 
 def encode_plane(
@@ -58,7 +58,7 @@ def encode_plane(
         return code
     try:
         for _ in range(effort.refits):
-            decoded = Decoder(code.to_collage(step)).canvas(Fraction(1)).to(canvas) * 255
+            decoded = PyramidDecoder(code.to_collage(step)).canvas(Fraction(1)).to(canvas) * 255
             half = pool(decoded, POOLING)[0]
             code = _settle(code, levels, half, step, lagrangian, rates, refit=True)
         code.to_collage(step)  # a code that does not settle is never handed out
@@ -70,12 +70,12 @@ def encode_plane(
 def _count(code: PlaneCode, prior: Counts) -> Counts:
     """The statistics after this code."""
     counter = Counter({name: counts.copy() for name, counts in prior.items()})
-    traverse(counter, code.geometry, code.contrasts.shape[1], code)
+    code_plane(counter, code.geometry, code.contrasts.shape[1], code)
     return counter.counts
 
 
 def _structure(
-    levels: Sequence[Level],
+    levels: Sequence[BlockCandidates],
     geometry: PlaneGeometry,
     decision: Decision,
     step: float,
@@ -114,7 +114,7 @@ def _structure(
 
 
 def _quantise_means(
-    levels: Sequence[Level], splits: Sequence[BoolArray], step: float
+    levels: Sequence[BlockCandidates], splits: Sequence[BoolArray], step: float
 ) -> tuple[IntArray, tuple[IntArray, ...]]:
     """The tree of means, each level predicted from the quantised one above."""
     roots = np.rint(levels[0].means / step).astype(np.int64)
@@ -132,7 +132,7 @@ def _quantise_means(
 
 def _settle(
     code: PlaneCode,
-    levels: Sequence[Level],
+    levels: Sequence[BlockCandidates],
     half: Float[Tensor, "H W"],
     step: float,
     lagrangian: float,

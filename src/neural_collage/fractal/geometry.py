@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.core.blocks import round_up
-from neural_collage.core.resample import cosine_cells
+from neural_collage.core.cosines import cosine_cells
 
 SIZES = (32, 16, 8, 4)
 POOLING = 2

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from neural_collage.fractal.analysis import Level
 from neural_collage.fractal.brightness import haar, predict_details
+from neural_collage.fractal.candidates import BlockCandidates
+from neural_collage.fractal.coefficients import quantise
 from neural_collage.fractal.contexts import detail_context, rough_class
 from neural_collage.fractal.geometry import (
     CONTRAST_LEVELS,
@@ -19,7 +20,6 @@ from neural_collage.fractal.geometry import (
     PlaneGeometry,
 )
 from neural_collage.fractal.rates import LARGEST, Rates
-from neural_collage.fractal.texture import quantise
 
 DETAIL_ROUNDING = 0.4  # below one half: a detail has to earn its bits
 
@@ -32,7 +32,11 @@ class Decision(NamedTuple):
 
 
 def decide(
-    levels: Sequence[Level], geometry: PlaneGeometry, step: float, lagrangian: float, rates: Rates
+    levels: Sequence[BlockCandidates],
+    geometry: PlaneGeometry,
+    step: float,
+    lagrangian: float,
+    rates: Rates,
 ) -> Decision:
     """The quadtree of least squared error + lagrangian * bits, under additive prices."""
     variants = [_cheapest_variant(level, geometry, step, lagrangian, rates) for level in levels]
@@ -56,7 +60,7 @@ class _Variant(NamedTuple):
 
 
 def _cheapest_variant(
-    level: Level, geometry: PlaneGeometry, step: float, lagrangian: float, rates: Rates
+    level: BlockCandidates, geometry: PlaneGeometry, step: float, lagrangian: float, rates: Rates
 ) -> _Variant:
     """For every block, no domain or the first few of its links."""
     size = level.size
@@ -76,14 +80,14 @@ def _cheapest_variant(
     return _Variant(best, n_links)
 
 
-def _address_bits(level: Level, geometry: PlaneGeometry) -> Float[Tensor, " r"]:
+def _address_bits(level: BlockCandidates, geometry: PlaneGeometry) -> Float[Tensor, " r"]:
     y, x = np.indices(geometry.grid(level.size)).reshape(2, -1) * level.size
     _, _, rows, columns = geometry.pools(level.size, y, x)
     return torch.from_numpy(np.log2(np.maximum(rows * columns, 1))).float()
 
 
 def _detail_cost(
-    levels: Sequence[Level], index: int, step: float, lagrangian: float, rates: Rates
+    levels: Sequence[BlockCandidates], index: int, step: float, lagrangian: float, rates: Rates
 ) -> tuple[Int64[Tensor, "rows columns"], Float[Tensor, "rows columns"]]:
     """Roughness class of each block of a size, and the cost of its Haar details if it is split.
 
@@ -104,7 +108,7 @@ def _detail_cost(
 
 
 def _detail_magnitudes(
-    levels: Sequence[Level], index: int, step: float
+    levels: Sequence[BlockCandidates], index: int, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
     sums, details = haar(levels[index + 1].means)
     return sums, np.abs(details - predict_details(sums)) / step

@@ -32,10 +32,10 @@ def _bits(counts: IntArray) -> Float[Tensor, "..."]:
 def _with_escape(bits: Float[Tensor, "*c 16"]) -> Float[Tensor, "*c 65"]:
     """Prices of signed magnitudes 0..LARGEST: sign and Exp-Golomb continuation included."""
     excess = torch.arange(LARGEST - ESCAPE + 1)
-    continuation = 2 * torch.floor(torch.log2(excess + 1.0)) + 1
+    continuation = 2 * torch.floor(torch.log2((excess + 1).float())) + 1
     large = bits[..., ESCAPE:] + continuation
     priced = torch.cat([bits[..., :ESCAPE], large], -1)
-    return priced + torch.cat([torch.zeros(1), torch.full((LARGEST,), _SIGN)])
+    return priced + torch.cat([priced.new_zeros(1), priced.new_full((LARGEST,), _SIGN)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Rates:
         links = counts["links"].reshape(len(SIZES), -1, 4).sum(1)
         split = counts["split"].reshape(len(SIZES) - 1, 5, N_ROUGH, 2).sum(1)
         contrast = _bits(counts["contrast"])
-        unused = torch.zeros(len(SIZES), 1)
+        unused = contrast.new_zeros(len(SIZES), 1)
         return cls(
             dict(zip(SIZES, coefficient, strict=True)),
             {s: _bits(c[: last_diagonal(s) + 1]) for s, c in zip(SIZES, last, strict=True)},

@@ -22,7 +22,7 @@ class SymbolCoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Numbers:
+class IntegerCoder:
     """Codes numbers of any size and sign over a `SymbolCoder`; None stands for values to read."""
 
     coder: SymbolCoder

@@ -1,6 +1,6 @@
 """The order in which the integers of a plane are coded, and the context of each.
 
-One function, `traverse`, walks a plane for every purpose: a coder that writes, one that reads and
+One function, `code_plane`, walks a plane for every purpose: a coder that writes, one that reads and
 one that counts all see the same sequence of calls. Each call hands over many symbols at once, with
 contexts made only of symbols that came before, so that all of them are coded in one vector
 operation.
@@ -33,17 +33,17 @@ from neural_collage.fractal.geometry import (
     PlaneGeometry,
     last_diagonal,
 )
-from neural_collage.fractal.symbols import Numbers, SymbolCoder
+from neural_collage.fractal.symbols import IntegerCoder, SymbolCoder
 
 
-def traverse(
+def code_plane(
     coder: SymbolCoder, geometry: PlaneGeometry, n_sources: int, code: PlaneCode | None
 ) -> PlaneCode:
     """Hand all integers of a plane to the coder, and return the plane it answers with.
 
     code: the plane to write or count; None to read.
     """
-    numbers = Numbers(coder)
+    numbers = IntegerCoder(coder)
     roots = _roots(numbers, geometry, None if code is None else code.roots)
     tree = _tree(numbers, roots, code)
     leaves = Leaves.of(geometry, tree)
@@ -63,7 +63,7 @@ def traverse(
     )
 
 
-def _roots(numbers: Numbers, geometry: PlaneGeometry, values: IntArray | None) -> IntArray:
+def _roots(numbers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | None) -> IntArray:
     """Means of the roots, each predicted from the ones to the left, above and between."""
     rows, columns = geometry.grid(SIZES[0])
     given = None
@@ -80,7 +80,7 @@ def _roots(numbers: Numbers, geometry: PlaneGeometry, values: IntArray | None) -
     return roots
 
 
-def _tree(numbers: Numbers, roots: IntArray, code: PlaneCode | None) -> Tree:
+def _tree(numbers: IntegerCoder, roots: IntArray, code: PlaneCode | None) -> Tree:
     """Split flags and details, size by size."""
     tree = Tree([], [], [], [])
     alive = np.ones(roots.shape, bool)
@@ -108,7 +108,7 @@ def _tree(numbers: Numbers, roots: IntArray, code: PlaneCode | None) -> Tree:
     return tree
 
 
-def _last(numbers: Numbers, leaves: Leaves, values: IntArray | None) -> IntArray:
+def _last(numbers: IntegerCoder, leaves: Leaves, values: IntArray | None) -> IntArray:
     """The last diagonal of each leaf, by those of larger leaves around, and roughness."""
     known = np.zeros(leaves.owner.shape, np.int64)
     last = np.zeros(len(leaves), np.int64)
@@ -126,7 +126,7 @@ def _last(numbers: Numbers, leaves: Leaves, values: IntArray | None) -> IntArray
 
 
 def _links(
-    numbers: Numbers, leaves: Leaves, last: IntArray, n_sources: int, code: PlaneCode | None
+    numbers: IntegerCoder, leaves: Leaves, last: IntArray, n_sources: int, code: PlaneCode | None
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Number of domains of each leaf; then contrast, isometry and address of each domain."""
     contrasts, addresses, isometries = np.zeros((3, len(leaves), n_sources), np.int64)
@@ -154,7 +154,7 @@ def _links(
 
 
 def _coefficients(
-    numbers: Numbers, leaves: Leaves, last: IntArray, values: IntArray | None
+    numbers: IntegerCoder, leaves: Leaves, last: IntArray, values: IntArray | None
 ) -> IntArray:
     """Cosine coefficients, diagonal by diagonal for all leaves, by what is known around."""
     result = np.zeros((len(leaves), ORDER + 2, ORDER + 2), np.int64)  # two zero rows in front

@@ -17,7 +17,7 @@ _PATCHES = "compressor.patches"
 _PRECISE_PATCHES = 64  # coefficients of the first ones are large, and so is what rounding does
 
 
-def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def pack_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors to write for a state of a `CodecModel`.
 
     Raises ValueError for numbers beyond half precision.
@@ -36,8 +36,8 @@ def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in packed.items()}
 
 
-def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state that `pack` was given, as rounded there; other files stay as they are."""
+def unpack_state(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state that `pack_state` was given, as rounded there; other files stay as they are."""
     state: dict[str, Tensor] = {}
     for name, value in packed.items():
         if name.endswith(SCALE):

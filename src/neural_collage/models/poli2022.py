@@ -24,13 +24,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_collage.core.blocks import cut
-from neural_collage.models.operator import CollageOperator
-from neural_collage.models.operator_config import OperatorConfig
+from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.models.operator.operator import CollageOperator
 from neural_collage.models.pretrained import Pretrained
 
 
 @dataclass(frozen=True)
-class CompressorConfig:
+class TileCompressorConfig:
     """Size of the compressor; the defaults are the paper's.
 
     Raises ValueError, naming every problem.
@@ -99,7 +99,7 @@ class CompressorConfig:
 
 
 CHANNELS, RANGES = 3, 4
-DEFAULT_CONFIG = CompressorConfig()
+DEFAULT_CONFIG = TileCompressorConfig()
 
 
 class TileCode(NamedTuple):
@@ -129,12 +129,12 @@ class TileCompressor(Pretrained):
         operator: the map, with the learned patches.
         counts: (3 x parameters, 2 x levels + 1) how often each channel's parameter of a range
             takes each value: the tables of the entropy coder, a part of the weights. All ones
-            until they are counted (see `training.compressor_weights`).
+            until they are counted (see `training.export.poli2022_weights`).
     """
 
     counts: Tensor
 
-    def __init__(self, config: CompressorConfig = DEFAULT_CONFIG) -> None:
+    def __init__(self, config: TileCompressorConfig = DEFAULT_CONFIG) -> None:
         super().__init__(config=config)
         self.config = config
         self.encoder = TileEncoder(config)
@@ -195,7 +195,7 @@ class TileEncoder(nn.Module):
     neighbours and with the pixels at the same place of the other ranges.
     """
 
-    def __init__(self, config: CompressorConfig) -> None:
+    def __init__(self, config: TileCompressorConfig) -> None:
         super().__init__()
         self.config = config
         width = RANGES * config.embedding

@@ -18,11 +18,17 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import torch
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_model, save_model
+from safetensors import SafetensorError
+from safetensors.torch import save_model
 from torch import nn
 
-from neural_collage.core.errors import CheckpointError, first_line
+from neural_collage.errors import CheckpointError, first_line
+from neural_collage.models.weights_file import (
+    canonical_json,
+    load_state,
+    read_config,
+    read_tensors,
+)
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _MODULE = "module"
@@ -86,7 +92,7 @@ class Pretrained(
 
     def _save_pretrained(self, save_directory: Path) -> None:
         # The weights carry their config, so that files of two models are not taken for one.
-        config = _canonical(self._hub_mixin_config)
+        config = canonical_json(self.settings)
         weights_file = save_directory / WEIGHTS_FILE
         save_model(self, str(weights_file), metadata={"config": config})
         weights_file.chmod(0o644)  # safetensors leaves it to its owner alone
@@ -185,23 +191,23 @@ def _read_config(file: Path) -> dict[str, Any]:
 
 def _load_weights(model: nn.Module, file: Path, config: Mapping[str, Any]) -> None:
     try:
-        with safe_open(file, framework="pt") as opened:
-            saved = (opened.metadata() or {}).get("config")
-        if saved not in (None, _canonical(config)):
-            raise CheckpointError(
-                f"{file}: weights of another config than {CONFIG_FILE} beside them: "
-                "take both files from the same save"
-            )
-        load_model(model, file)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{file}: damaged, or no safetensors file: {error}") from error
-    except RuntimeError as error:  # names and shapes of tensors, one a line
-        problems = " ".join(str(error).split())
-        raise CheckpointError(f"{file}: {textwrap.shorten(problems, 300)}") from error
-
-
-def _canonical(config: object) -> str:
-    return json.dumps(config, sort_keys=True)
+        data = file.read_bytes()
+        state = read_tensors(data)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    try:
+        saved = read_config(data)
+    except (ValueError, LookupError):
+        saved = None  # written by another program
+    if saved not in (None, config):
+        raise CheckpointError(
+            f"{file}: weights of another config than {CONFIG_FILE} beside them: "
+            "take both files from the same save"
+        )
+    try:
+        load_state(model, state)
+    except ValueError as error:
+        raise CheckpointError(f"{file}: {textwrap.shorten(str(error), 300)}") from error
 
 
 def _to_json(value: Any) -> Any:

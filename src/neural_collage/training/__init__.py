@@ -1,6 +1,6 @@
 """Fitting what ships with the library to data."""
 
-from neural_collage.core.extras import needs_extra
+from neural_collage.extras import needs_extra
 
 with needs_extra("train"):
     import jsonargparse  # noqa: F401

@@ -14,8 +14,8 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from neural_collage.codec.files import write_atomically
-from neural_collage.core.errors import CheckpointError, OutputError
+from neural_collage.errors import CheckpointError, OutputError
+from neural_collage.io.files import write_atomically
 from neural_collage.models.pretrained import Pretrained
 
 M = TypeVar("M", bound=Pretrained)

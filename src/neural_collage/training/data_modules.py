@@ -6,12 +6,12 @@ from typing import Literal
 
 from lightning.pytorch import LightningDataModule
 
-from neural_collage.core.errors import ConfigError, DataError
 from neural_collage.core.isometry import N_ISOMETRIES
 from neural_collage.data.crops import CropPlan, centre_crops, random_crops, tiles
 from neural_collage.data.loader import CropLoader, Share
-from neural_collage.data.sources import Source, open_images
+from neural_collage.data.sources import ImageSource, open_images
 from neural_collage.data.store import ImageStore, MemoryBudget
+from neural_collage.errors import ConfigError, DataError
 
 Use = Literal["train", "val", "test"]
 _BLOCK_BYTES = 2**26  # crops cut at once; an image whose crops need more may be decoded again
@@ -31,8 +31,8 @@ class ImageData(LightningDataModule):
 
     Args:
         train: images to train on: a folder (searched recursively), a parquet file or a folder of
-            them, mnist, cifar10, ffhq, dota, a name on the Hugging Face hub, or a `Source` for a
-            certain split or part of these.
+            them, mnist, cifar10, ffhq, dota, a name on the Hugging Face hub, or an `ImageSource`
+            for a certain split or part of these.
         val: images to validate on, likewise.
         test: images to test on, likewise.
         crop: height and width of the crops, one number if they are equal. Whole images are crops
@@ -60,9 +60,9 @@ class ImageData(LightningDataModule):
 
     def __init__(
         self,
-        train: str | Source | None = None,
-        val: str | Source | None = None,
-        test: str | Source | None = None,
+        train: str | ImageSource | None = None,
+        val: str | ImageSource | None = None,
+        test: str | ImageSource | None = None,
         *,
         crop: int | tuple[int, int] = 64,
         batch_size: int = 32,
@@ -80,7 +80,11 @@ class ImageData(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.sources: dict[Use, str | Source | None] = {"train": train, "val": val, "test": test}
+        self.sources: dict[Use, str | ImageSource | None] = {
+            "train": train,
+            "val": val,
+            "test": test,
+        }
         self.crop = (crop, crop) if isinstance(crop, int) else crop
         self.batch_size = batch_size
         self.crops_per_image = crops_per_image

@@ -4,7 +4,7 @@ import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from neural_collage.core.errors import CheckpointError, TrainingError
+from neural_collage.errors import CheckpointError, TrainingError
 
 
 def is_first_process() -> bool:

@@ -1,6 +1,6 @@
 """The studio: the library in a browser, on this machine alone."""
 
-from neural_collage.core.extras import needs_extra
+from neural_collage.extras import needs_extra
 
 with needs_extra("studio"):
     import gradio  # noqa: F401

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from neural_collage.core.errors import CollageError
-from neural_collage.core.extras import needs_extra
+from neural_collage.errors import CollageError
+from neural_collage.extras import needs_extra
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.tiles import OCTAVES, TILE, deepest_level
 

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.art.zoom import Scene, View, look
-from neural_collage.codec.picture import image_bytes, to_pil
-from neural_collage.core.errors import CollageError
+from neural_collage.errors import CollageError
+from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.web.tiles import tile
 
 SCENES_OF_ONE = 4

@@ -2,7 +2,9 @@
 
 import gradio
 
-from neural_collage.web import creating, pressing, restoring
+from neural_collage.web import compress as pressing
+from neural_collage.web import create as creating
+from neural_collage.web import restore as restoring
 from neural_collage.web.sessions import Sessions
 
 STYLE = """

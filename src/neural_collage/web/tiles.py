@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.art.zoom import Scene
-from neural_collage.core.errors import CollageError
 from neural_collage.core.scales import output_length
+from neural_collage.errors import CollageError
 
 TILE = 256
 """Pixels of a side of a tile."""

@@ -1,0 +1,117 @@
+"""The pictures of `benchmarks.generation`: curves, samples, enlargements and what lies between."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.generation.report import Curve
+from neural_collage.art.samples import draw, grid, pictures
+from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
+
+COLOURS = ("#D55E00", "#0072B2")
+GAP, CAPTION = 4, 18
+_INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
+TEMPERATURES = (0.5, 0.8, 1.0)
+SHOWN = (3, 9, 12)
+"""Samples of seed 0 that are enlarged; any will do."""
+
+
+def curves_figure(curves: Mapping[str, Curve]) -> Figure:
+    """Validation bounds over steps."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for (title, curve), colour in zip(curves.items(), COLOURS, strict=True):
+        steps, nats = zip(*curve, strict=True)
+        axes.plot(steps, nats, color=colour, marker="o", markersize=3, label=title)
+    axes.grid(color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_PALE)
+    axes.tick_params(colors=_INK, length=0)
+    axes.set_title("MNIST, dynamically binarised", loc="left", color=_INK)
+    axes.set_xlabel("steps of 64 digits", color=_INK)
+    axes.set_ylabel("-ELBO of held-out digits (nats)", color=_INK)
+    axes.set_ylim(top=105)
+    axes.legend(frameon=False, labelcolor=_INK)
+    return figure
+
+
+def titled(panels: Mapping[str, Image.Image], columns: int) -> Image.Image:
+    """Panels of one size in rows, each below its title."""
+    width, height = next(iter(panels.values())).size
+    across, down = width + GAP, height + GAP + CAPTION
+    rows = -(-len(panels) // columns)
+    sheet = Image.new("L", (columns * across + GAP, rows * down + GAP), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for number, (title, panel) in enumerate(panels.items()):
+        row, column = divmod(number, columns)
+        pen.text((column * across + GAP, row * down + GAP), title, fill=51, font=font)
+        sheet.paste(panel, (column * across + GAP, row * down + GAP + CAPTION))
+    return sheet
+
+
+def temperatures(models: Mapping[str, HierarchicalVae]) -> Image.Image:
+    """A row for each model, a grid of samples for each temperature."""
+    panels = {}
+    for name, model in models.items():
+        for temperature in TEMPERATURES:
+            shown = list(pictures(model, draw(model, 36, temperature)))
+            panels[f"{name}, temperature {temperature}"] = _grid(shown, 6)
+    return titled(panels, len(TEMPERATURES))
+
+
+def enlargements(model: HierarchicalVae, scale: int = 10) -> Image.Image:
+    """Samples at 1x, by bicubic interpolation and by the collage, and closer at 40x."""
+    features = tuple(f[list(SHOWN)] for f in draw(model, 1 + max(SHOWN), 0.8))
+    side = scale * model.picture_shape[1]
+    plain = torch.stack(list(pictures(model, features, 1)))
+    bicubic = functional.interpolate(plain, (side, side), mode="bicubic")
+    window = (2 * side - side // 2, 2 * side - side // 2, side, side)  # the middle quarter
+    rows = {
+        "1x": functional.interpolate(plain, (side, side)),
+        f"{scale}x, bicubic": bicubic,
+        f"{scale}x, collage, probabilities": _stacked(model, features, scale, soft=True),
+        f"{scale}x, collage": _stacked(model, features, scale),
+        f"the middle at {4 * scale}x, collage": torch.stack(
+            list(pictures(model, features, 4 * scale, region=window))
+        ),
+    }
+    panels = {name: _grid(list(shown), len(SHOWN)) for name, shown in rows.items()}
+    return titled(panels, 1)
+
+
+def reconstructions(model: HierarchicalVae, digits: Float[Tensor, "n 1 h w"]) -> Image.Image:
+    """Test digits, their reconstructions, and these at 4x, in rows."""
+    with torch.no_grad():
+        features = model.infer(digits).features
+    rows = [digits, torch.stack(list(pictures(model, features, 1)))]
+    large = [functional.interpolate(row, scale_factor=4) for row in rows]
+    large.append(_stacked(model, features, 4))
+    return _grid([picture for row in large for picture in row], len(digits))
+
+
+def interpolations(
+    model: HierarchicalVae, first: Float[Tensor, "n 1 h w"], last: Float[Tensor, "n 1 h w"]
+) -> Image.Image:
+    """From one test digit of each pair to the other, a row each, at 3x."""
+    count = 9
+    with torch.no_grad():
+        features = model.interpolate(first, last, count).features
+    shown = _stacked(model, features, 3).unflatten(0, (count, len(first))).transpose(0, 1)
+    return _grid(list(shown.flatten(0, 1)), count)
+
+
+def _stacked(
+    model: HierarchicalVae, features: Sequence[Tensor], scale: float, *, soft: bool = False
+) -> Tensor:
+    return torch.stack(list(pictures(model, tuple(features), scale, soft=soft)))
+
+
+def _grid(shown: Sequence[Tensor], columns: int) -> Image.Image:
+    _, height, width = shown[0].shape
+    return grid(iter([s.clamp(0, 1) for s in shown]), len(shown), (height, width), columns)

@@ -1,0 +1,200 @@
+"""The collage VAE beside a VDVAE of equal budget: bounds, speed, learning curves, and samples.
+
+    python -m benchmarks.generation runs/mnist_collage runs/mnist_vdvae
+
+Evaluates the averaged weights of finished trainings of configs/generation on the test digits;
+--samples is the K of the importance-weighted bound. Speeds are those of one thread, the models
+taking turns. Writes generation.json, generation_curves.csv, generation.md and pictures.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.generation.figure import (
+    curves_figure,
+    enlargements,
+    interpolations,
+    reconstructions,
+    temperatures,
+)
+from benchmarks.generation.report import Curve, Outcome, Result, curves_csv, read_curve, to_markdown
+from benchmarks.speed.study import RESULTS
+from neural_collage.art.samples import draw, pictures
+from neural_collage.evaluation.environment import Environment
+from neural_collage.evaluation.plots import rendered
+from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
+from neural_collage.training.data_modules import ImageData
+from neural_collage.training.run.experiment import Experiment, evaluation
+from neural_collage.training.run.quiet import quiet_lightning
+from neural_collage.training.tasks.generation import GenerationTask
+from neural_collage.training.tasks.optimiser import OptimiserConfig, make_optimiser
+
+ROUNDS = 5
+PRODUCTS = ("convolution", "mm", "bmm", "addmm")
+"""Parts of the names of operations that are convolutions and matrix products."""
+KINDS = {
+    "activations": ("silu",),
+    "copies and casts": ("copy", "_to_copy", "fill_", "cat", "empty", "contiguous"),
+    "optimiser": ("AdamW", "_foreach", "addcdiv", "addcmul", "lerp", "sqrt"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training."""
+
+    experiment: Experiment
+    curve: Curve
+
+    @property
+    def model(self) -> HierarchicalVae:
+        """With averaged weights, in eval mode."""
+        assert isinstance(self.experiment.task, GenerationTask)
+        return self.experiment.task.vae.eval()
+
+
+def open_run(folder: Path, samples: int, test: str | None) -> Run:
+    """The last checkpoint of a run folder."""
+    config = ["--config", str(folder / "config.yaml"), "--trainer.default_root_dir", str(folder)]
+    config += ["--model.init_args.importance_samples", str(samples), "--data.init_args.val", "null"]
+    if test is not None:
+        config += ["--data.init_args.test", test]
+    with quiet_lightning():
+        return Run(evaluation(config, "last"), read_curve(folder / "metrics.csv"))
+
+
+def measure(runs: Mapping[str, Run]) -> dict[str, Outcome]:
+    """Everything about each run but its pictures."""
+    speeds = in_turns({name: partial(training_steps, run) for name, run in runs.items()})
+    outcomes = {}
+    for name, run in runs.items():
+        with quiet_lightning():
+            metrics = run.experiment.evaluate()
+        count = sum(p.numel() for p in run.model.parameters())
+        outcomes[name] = Outcome(
+            title=type(run.model).__name__,
+            parameters=count,
+            decoder_parameters=run.model.decoder_parameters,
+            steps=run.experiment.step,
+            images_per_second=speeds[name],
+            metrics={k.removeprefix("test/"): v for k, v in metrics.items()},
+            shares=shares_of_step(run),
+            seconds_for_64=seconds_for_samples(run.model, 64, 1),
+            seconds_at_40=seconds_for_samples(run.model, 1, 40) if run.model.scalable else None,
+        )
+    return outcomes
+
+
+def in_turns(work: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Medians of several rounds in which all take turns; the first one is not counted."""
+    rounds = [{name: each() for name, each in work.items()} for _ in range(ROUNDS + 1)][1:]
+    return {name: statistics.median(one[name] for one in rounds) for name in work}
+
+
+def training_step(run: Run, batch_size: int = 64) -> Callable[[], None]:
+    """What a training does for each batch, in mixed precision."""
+    task = run.experiment.task
+    optimiser = make_optimiser(task.model, OptimiserConfig(learning_rate=1e-12))
+    batch = torch.rand(batch_size, *run.model.picture_shape).round()
+
+    def step() -> None:
+        task.eval()  # all rates count in full
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = task.losses(batch)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(task.parameters(), 1.0)
+        optimiser.step()
+
+    return step
+
+
+def training_steps(run: Run, count: int = 5) -> float:
+    """Images per second of a few steps, whose learning rate is zero."""
+    step = training_step(run)
+    step()
+    started = time.perf_counter()
+    for _ in range(count):
+        step()
+    return 64 * count / (time.perf_counter() - started)
+
+
+def shares_of_step(run: Run) -> dict[str, float]:
+    """What parts of a step's time go to which kinds of operations."""
+    step = training_step(run)
+    step()
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        step()
+    shares = dict.fromkeys(["convolutions and products", *KINDS, "other"], 0.0)
+    for event in profiled.key_averages():
+        name = event.key.removeprefix("aten::")
+        kind = next((k for k, parts in KINDS.items() if any(p in name for p in parts)), "other")
+        if any(part in name for part in PRODUCTS):
+            kind = "convolutions and products"
+        shares[kind] += event.self_cpu_time_total
+    total = sum(shares.values())
+    return {kind: value / total for kind, value in shares.items()}
+
+
+def seconds_for_samples(model: HierarchicalVae, count: int, scale: float) -> float:
+    """Median time to draw samples and show them as pictures."""
+
+    def once() -> float:
+        started = time.perf_counter()
+        for _ in pictures(model, draw(model, count), scale):
+            pass
+        return time.perf_counter() - started
+
+    return statistics.median([once() for _ in range(ROUNDS + 1)][1:])
+
+
+def main(
+    collage: Annotated[Path, typer.Argument(help="Run folder of a collage VAE.")],
+    vdvae: Annotated[Path, typer.Argument(help="Run folder of the VDVAE beside it.")],
+    test: Annotated[str | None, typer.Option(help="Test digits, if not those of the run.")] = None,
+    samples: Annotated[int, typer.Option(help="Of the importance-weighted bound.")] = 64,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the results.")
+    ] = RESULTS,
+) -> None:
+    """Measure two trainings and draw their pictures."""
+    torch.set_num_threads(1)
+    runs = {
+        "collage VAE": open_run(collage, samples, test),
+        "VDVAE": open_run(vdvae, samples, test),
+    }
+    model = runs["collage VAE"].model
+    data = runs["collage VAE"].experiment.data
+    assert isinstance(data, ImageData)
+    data.setup("test")
+    digits = next(iter(data.test_dataloader()))
+    output.mkdir(parents=True, exist_ok=True)
+    sheets = {
+        "samples": temperatures({name: run.model for name, run in runs.items()}),
+        "enlargements": enlargements(model),
+        "reconstructions": reconstructions(model, digits[:10]),
+        "interpolations": interpolations(model, digits[10:15], digits[15:20]),
+    }
+    for name, sheet in sheets.items():
+        sheet.save(output / f"generation_{name}.png", optimize=True)
+    curves = {name: run.curve for name, run in runs.items()}
+    (output / "generation_curves.csv").write_text(curves_csv(curves))
+    (output / "generation_curves.png").write_bytes(rendered(curves_figure(curves), "png"))
+    command = f"python -m benchmarks.generation {collage} {vdvae} --samples {samples}"
+    result = Result(command, Environment.current(), samples, measure(runs))
+    (output / "generation.json").write_text(json.dumps(asdict(result), indent=1) + "\n")
+    (output / "generation.md").write_text(to_markdown(result))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""What commands share: options, plans of inputs and outputs, running, reporting; no commands."""

@@ -1,0 +1,146 @@
+"""Runs a plan: one input after the other, a failure never stopping the rest."""
+
+import json
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+from neural_collage.cli.support.plan import Failure, Job, Plan
+from neural_collage.errors import CollageError, OutputError
+from neural_collage.io.files import write_atomically
+from neural_collage.io.picture import PictureWarning
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """The complete output file of a job, and the size of its picture in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """What was written for an input; its fields are those of the JSON object.
+
+    bytes: size of the output; width, height: pixels of its picture; bpp: bits per pixel.
+    """
+
+    input: str
+    output: str
+    bytes: int
+    width: int
+    height: int
+    bpp: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.output}  {self.width} x {self.height}  {self.bytes:,} bytes  "
+            f"{self.bpp:.3f} bpp  {self.seconds:.2f} s"
+        )
+
+
+def run_jobs(plan: Plan, work: Callable[[Job], OutputFile], *, as_json: bool, debug: bool) -> None:
+    """Do every job of a plan: make its product, write it, report it.
+
+    Reports go to stdout, for people or as one JSON object per input; failures and warnings go to
+    stderr, a line each, and on a terminal a progress bar.
+
+    Raises:
+        typer.Exit: with code 1, at the end, if anything failed.
+    """
+    failures = list(plan.failures)
+    for failure in plan.failures:
+        _report_failure(failure, as_json=as_json, debug=debug)
+    with _progress_bar() as progress:
+        for job in progress.track(plan.jobs, description=""):
+            try:
+                with _warnings_as_lines():
+                    report = _run_job(job, work)
+            except Exception as error:
+                failures.append(Failure(job.source, error))
+                _report_failure(failures[-1], as_json=as_json, debug=debug)
+            else:
+                typer.echo(json.dumps(asdict(report)) if as_json else str(report))
+    if failures:
+        raise typer.Exit(1)
+
+
+def one_line(error: Exception) -> str:
+    """An error as a user should see it; one we did not raise on purpose gives its type away."""
+    text = str(error)
+    if not isinstance(error, CollageError):
+        text = f"unexpected {type(error).__name__}: {text} (`collage --debug` shows where)"
+    return " ".join(text.splitlines())
+
+
+def report_error(message: str, error: Exception, *, debug: bool) -> None:
+    """One line on stderr, after the traceback if `debug`."""
+    if debug:
+        traceback.print_exception(error)
+    typer.echo(f"collage: {message}", err=True)
+
+
+def _run_job(job: Job, work: Callable[[Job], OutputFile]) -> JobReport:
+    started = time.perf_counter()
+    product = work(job)
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{job.target.parent}: cannot be made: {error.strerror}") from error
+    write_atomically(job.target, product.data)
+    return JobReport(
+        input=str(job.source),
+        output=str(job.target),
+        bytes=len(product.data),
+        width=product.width,
+        height=product.height,
+        bpp=8 * len(product.data) / (product.width * product.height),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _report_failure(failure: Failure, *, as_json: bool, debug: bool) -> None:
+    message = one_line(failure.error)
+    if not message.startswith(str(failure.source)):
+        message = f"{failure.source}: {message}"
+    report_error(message, failure.error, debug=debug)
+    if as_json:
+        typer.echo(json.dumps({"input": str(failure.source), "error": message}))
+
+
+def _progress_bar() -> Progress:
+    """A bar on stderr if that is a terminal, else nothing."""
+    console = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # a pipe must get its lines, not the terminal
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", PictureWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                typer.echo(f"collage: warning: {warning.message}", err=True)

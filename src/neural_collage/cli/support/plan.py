@@ -1,0 +1,130 @@
+"""Which files a command will read and write, and which of them it cannot: decided before work."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from neural_collage.errors import CollageError, ImageError, OutputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and the one output made from it."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input from which nothing is made, and why."""
+
+    source: Path
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs in the order of the inputs (sorted within a folder), and what fails before any work."""
+
+    jobs: Sequence[Job]
+    failures: Sequence[Failure]
+
+
+def plan_jobs(
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    searched: Sequence[str],
+    written: Sequence[str],
+    overwrite: bool,
+) -> Plan:
+    """Pair inputs with outputs.
+
+    inputs: files, or folders in which files that end in one of `searched` are looked for.
+    output: None for beside the input; a folder if it exists as one, ends in a slash, or if
+        `inputs` is a folder or several, and then the paths below an input folder are kept in it;
+        else a file that ends in one of `written`. The first of `written` is the default ending.
+
+    Raises:
+        typer.BadParameter: `output` cannot be meant.
+    """
+    into_folder = output is not None and _means_folder(output, inputs, written)
+    jobs: list[Job] = []
+    failures: list[Failure] = []
+    for given in map(Path, dict.fromkeys(inputs)):
+        sources = list(_search(given, searched)) if given.is_dir() else [given]
+        if not sources:
+            missing = ImageError(f"{given}: this folder holds no {', '.join(searched)} files")
+            failures.append(Failure(given, missing))
+        for source in sources:
+            kept = source.relative_to(given) if given.is_dir() else Path(source.name)
+            target = Path(output) if output is not None else source
+            if into_folder or output is None:
+                target = (target / kept if into_folder else target).with_suffix(written[0])
+            jobs.append(Job(source, target))
+    named_once = {(job.source.resolve(), job.target.resolve()): job for job in jobs}
+    return _without_obstacles(list(named_once.values()), failures, overwrite)
+
+
+def _search(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    """Files with these endings at any depth, hidden ones left out."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file():
+            yield path
+
+
+def _means_folder(output: str, inputs: Sequence[str], written: Sequence[str]) -> bool:
+    path = Path(output)
+    if path.is_dir() or output.endswith((os.sep, "/")):
+        return True
+    if len(inputs) > 1 or Path(inputs[0]).is_dir():
+        if path.exists():
+            raise typer.BadParameter(f"{output} is a file, but a folder is needed here")
+        return True
+    if path.suffix.lower() not in written:
+        raise typer.BadParameter(
+            f"{output}: end a file in {' or '.join(written)}, and a new folder in /"
+        )
+    return False
+
+
+def _without_obstacles(jobs: Sequence[Job], failures: list[Failure], overwrite: bool) -> Plan:
+    sources_of: dict[Path, set[Path]] = defaultdict(set)
+    for job in jobs:
+        sources_of[job.target.resolve()].add(job.source)
+    read = {job.source.resolve() for job in jobs}
+    free = []
+    for job in jobs:
+        obstacle = _obstacle(job, sources_of, read, overwrite)
+        if obstacle is None:
+            free.append(job)
+        else:
+            failures.append(Failure(job.source, obstacle))
+    return Plan(free, failures)
+
+
+def _obstacle(
+    job: Job, sources_of: Mapping[Path, set[Path]], read: set[Path], overwrite: bool
+) -> CollageError | None:
+    target = job.target
+    if not job.source.exists():
+        return ImageError(f"{job.source}: no such file")
+    if rivals := sources_of[target.resolve()] - {job.source}:
+        return OutputError(f"{target} would be written for {min(rivals)} as well: rename one")
+    if target.resolve() in read:
+        return OutputError(f"{target} is itself an input: choose another output")
+    if target.exists() and not target.is_file():
+        return OutputError(f"{target} is not a regular file: choose another output")
+    if target.exists() and not overwrite:
+        return OutputError(f"{target} exists: pass --overwrite to replace it")
+    parent = next(folder for folder in target.resolve().parents if folder.exists())
+    if not parent.is_dir():
+        return OutputError(f"{target} cannot be written: {parent} is not a folder")
+    if not os.access(parent, os.W_OK):
+        return OutputError(f"{target} cannot be written: {parent} is write-protected")
+    return None

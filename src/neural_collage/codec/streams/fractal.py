@@ -1,0 +1,160 @@
+"""The fractal codec: planes of quadtree collages in one range-coded stream.
+
+    1  parameters: bits 0-1 the domain lattice (4, 8, 16 pixels), bits 2-3 domains a range less
+       one (1 to 3), bit 4 chroma at full (1) or half (0) size
+    n  range-coded planes: luma, then Cb and Cr if in colour, then alpha if there is one
+
+The symbols and their order are those of `fractal.syntax`, the tables start from the shipped
+priors; luma and alpha adapt one set of tables, Cb and Cr another.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.codec.base import Layer
+from neural_collage.codec.colour import to_planes
+from neural_collage.codec.container import Header
+from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.core.blocks import pad_to_multiple, pool
+from neural_collage.errors import CollageFormatError, NotContractiveError, NotConvergedError
+from neural_collage.fractal.code import PlaneCode
+from neural_collage.fractal.effort import EFFORTS, Effort
+from neural_collage.fractal.encoder import encode_plane
+from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
+from neural_collage.fractal.statistics import KINDS, Counts, prior_counts
+from neural_collage.fractal.syntax import code_plane
+from neural_collage.io.picture import Picture
+
+_LATTICES = (4, 8, 16)
+_MOST_SOURCES = 3
+ERROR_PER_BIT = 0.13
+"""Squared error worth one bit, in squared quantiser steps: lambda of J = D + lambda R."""
+CHROMA_STEP = 0.65  # of the luma step; a chroma sample covers four pixels
+FULL_CHROMA_QUALITY = 70  # from here on chroma keeps its size
+
+
+@dataclass(frozen=True)
+class PlaneSpec:
+    """One coded plane: which statistics it shares, its size and its quantiser step."""
+
+    kind: str
+    reduction: int
+    step: float
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The first byte of the stream."""
+
+    lattice: int
+    n_sources: int
+    chroma_reduction: int
+
+    @classmethod
+    def of(cls, effort: Effort, quality: int) -> "Parameters":
+        """Those that the encoder chooses."""
+        return cls(effort.lattice, effort.n_sources, 1 if quality >= FULL_CHROMA_QUALITY else 2)
+
+    def to_byte(self) -> bytes:
+        """As written."""
+        full = self.chroma_reduction == 1
+        return bytes([_LATTICES.index(self.lattice) | (self.n_sources - 1) << 2 | full << 4])
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> "Parameters":
+        """As read; CollageFormatError if they are missing or unknown."""
+        if not payload:
+            raise CollageFormatError("the fractal stream is empty")
+        byte = payload[0]
+        if byte >> 5 or byte & 3 >= len(_LATTICES) or (byte >> 2 & 3) >= _MOST_SOURCES:
+            raise CollageFormatError(f"unknown parameters {byte:#04x} of the fractal stream")
+        return cls(_LATTICES[byte & 3], (byte >> 2 & 3) + 1, 1 if byte >> 4 else 2)
+
+    def planes(self, channels: int, quality: int) -> list[PlaneSpec]:
+        """The planes of a picture of 1 to 4 channels."""
+        step = quantiser_step(quality)
+        luma = PlaneSpec("luma", 1, step)
+        chroma_step = step * (CHROMA_STEP if self.chroma_reduction == 2 else 2 * CHROMA_STEP)
+        chroma = PlaneSpec("chroma", self.chroma_reduction, chroma_step)
+        colour = [luma] if channels < 3 else [luma, chroma, chroma]
+        return colour if channels % 2 else [*colour, luma]
+
+
+class FractalEncoder:
+    """Search-based fractal compression; see the module."""
+
+    model = None
+
+    def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
+        """The payload of a picture."""
+        parameters = Parameters.of(EFFORTS[effort], quality)
+        writer = SymbolWriter()
+        statistics = {kind: prior_counts(kind) for kind in KINDS}
+        pixels = picture.pixels.to(device)
+        for code, spec in encode_planes(pixels, quality, EFFORTS[effort], statistics):
+            writer.counts = statistics[spec.kind]
+            code_plane(writer, code.geometry, parameters.n_sources, code)
+        return parameters.to_byte() + writer.finish()
+
+
+def decode(payload: bytes, header: Header) -> tuple[Layer, ...]:
+    """The collages of a payload: of luma, then of chroma if in colour, then of alpha.
+
+    Raises:
+        CollageFormatError: damaged.
+    """
+    parameters = Parameters.from_payload(payload)
+    try:
+        return tuple(
+            Layer(code.to_collage(spec.step), spec.reduction)
+            for code, spec in _read_planes(payload[1:], header, parameters)
+        )
+    except (NotContractiveError, NotConvergedError) as error:
+        raise CollageFormatError(f"the fractal stream is damaged: {error}") from error
+
+
+def encode_planes(
+    pixels: Float[Tensor, "c h w"],
+    quality: int,
+    effort: Effort,
+    statistics: Mapping[str, Counts],
+) -> Iterator[tuple[PlaneCode, PlaneSpec]]:
+    """The codes of the planes of a picture, one at a time.
+
+    statistics: what each kind of plane is priced with, read anew for every plane, so that the
+    caller may let them adapt in between.
+    """
+    planes = to_planes(pixels) * 255
+    specs = Parameters.of(effort, quality).planes(len(planes), quality)
+    for plane, spec in zip(planes, specs, strict=True):
+        code = encode_plane(
+            _reduce(plane, spec.reduction),
+            spec.step,
+            ERROR_PER_BIT * spec.step**2,
+            statistics[spec.kind],
+            effort if spec.kind == "luma" else effort.without_matching(),
+        )
+        yield code, spec
+
+
+def _read_planes(
+    stream: bytes, header: Header, parameters: Parameters
+) -> list[tuple[PlaneCode, PlaneSpec]]:
+    reader = SymbolReader(stream)
+    statistics = {kind: prior_counts(kind) for kind in KINDS}
+    planes = []
+    for spec in parameters.planes(header.channels, header.quality):
+        height, width = (-(-side // spec.reduction) for side in (header.height, header.width))
+        geometry = PlaneGeometry(height, width, parameters.lattice)
+        reader.counts = statistics[spec.kind]
+        planes.append((code_plane(reader, geometry, parameters.n_sources, None), spec))
+    reader.finish()
+    return planes
+
+
+def _reduce(plane: Float[Tensor, "h w"], factor: int) -> Float[Tensor, "H W"]:
+    """Average factor x factor pixels, the last ones of odd sides repeated."""
+    return pool(pad_to_multiple(plane[None], factor), factor)[0]

@@ -1,0 +1,212 @@
+"""Links: ranges of a textured picture that take detail from a domain nearby.
+
+A texture of overlapping patches says what it can afford to say. Where what is missing looks like a
+reduced copy of the surroundings, a link adds that copy: contrast / 8 times one of nine domains, in
+one of eight isometries, its mean removed (Oien & Lepsoy 1994), so that brightness stays with the
+texture. Links refine; the picture is the fixed point of texture and links together, and above the
+original size they go on where the texture has no more detail to give.
+
+Order of symbols: contrasts of the black ranges of a checkerboard, then of the white ones, whose
+table depends on how many of their neighbours are linked; then domains and isometries of the linked.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from neural_collage.core import isometry
+from neural_collage.core.blocks import Window, cut, pool
+from neural_collage.core.collage import Collage
+from neural_collage.core.isometry import N_ISOMETRIES
+from neural_collage.core.lapped import LappedTexture
+from neural_collage.core.partition import Partition
+from neural_collage.fractal.brightness import calibrate
+from neural_collage.fractal.geometry import POOLING, IntArray
+from neural_collage.fractal.symbols import SymbolCoder
+
+LEVELS = 8  # contrasts are eighths, from -7 to 7
+CONTRASTS = 2 * LEVELS - 1
+OFFSETS = tuple((y, x) for y in (-24, -8, 8) for x in (-24, -8, 8))
+"""Of the corners of the domains of a range from its own corner, in pixels."""
+TABLE = "contrast"
+_NEIGHBOURS = 4
+_ROWS_AT_ONCE = 4
+_ADDRESS_BITS = float(np.log2(len(OFFSETS) * N_ISOMETRIES))
+_CONTRAST_BITS = 6.0  # to say that there is a link, and of which contrast
+_FLAT = 1e-4  # mean square of a domain that has nothing to give
+
+
+@dataclass(frozen=True)
+class Links:
+    """A link, or none, for each range of a grid.
+
+    contrast: (rows, columns) in eighths, -7..7, 0 for none.
+    domain: which of `OFFSETS`; isometry: its code; both 0 where there is none.
+    """
+
+    contrast: Int64[Tensor, "rows columns"]
+    domain: Int64[Tensor, "rows columns"]
+    isometry: Int64[Tensor, "rows columns"]
+
+    @classmethod
+    def none(cls, rows: int, columns: int) -> "Links":
+        """No range is linked."""
+        return cls(*(torch.zeros(rows, columns, dtype=torch.int64) for _ in range(3)))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the grid."""
+        rows, columns = self.contrast.shape
+        return rows, columns
+
+    def __bool__(self) -> bool:
+        return bool(self.contrast.any())
+
+
+def has_room(rows: int, columns: int) -> bool:
+    """Whether a domain fits into a grid of so many ranges."""
+    return min(rows, columns) >= POOLING
+
+
+def initial_counts() -> dict[str, IntArray]:
+    """The adaptive tables at the start: links are rare, and weak ones are likelier."""
+    strength = 24 * np.exp(-np.abs(np.arange(CONTRASTS) - (LEVELS - 1)) / 2.5)
+    counts = np.tile(strength, (_NEIGHBOURS + 2, 1))
+    counts[:, LEVELS - 1] = 32 * np.array([40, 60, 12, 6, 4, 3])
+    return {TABLE: counts.astype(np.int64) + 1}
+
+
+def code_links(coder: SymbolCoder, rows: int, columns: int, links: Links | None) -> Links:
+    """Write links, or read them if there are none: the same steps in both cases."""
+    contrast = np.zeros((rows, columns), np.int64)
+    black = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 0
+    for sites in (black, ~black):
+        contexts = np.zeros(int(sites.sum()), np.int64)
+        if sites is not black:
+            contexts = 1 + _linked_neighbours(contrast)[sites]
+        values = None if links is None else links.contrast.numpy()[sites] + LEVELS - 1
+        contrast[sites] = coder.symbols(TABLE, contexts, values) - (LEVELS - 1)
+    linked = contrast != 0
+    choices = []
+    for count, name in ((len(OFFSETS), "domain"), (N_ISOMETRIES, "isometry")):
+        values = None if links is None else getattr(links, name).numpy()[linked]
+        choice = np.zeros_like(contrast)
+        choice[linked] = coder.uniform(np.full(int(linked.sum()), count), values)
+        choices.append(choice)
+    return Links(*(torch.from_numpy(array) for array in (contrast, *choices)))
+
+
+def _linked_neighbours(contrast: IntArray) -> IntArray:
+    linked = np.pad(contrast != 0, 1).astype(np.int64)
+    return linked[:-2, 1:-1] + linked[2:, 1:-1] + linked[1:-1, :-2] + linked[1:-1, 2:]
+
+
+def linked_collage(
+    texture: LappedTexture, links: Links, height: int, width: int, centre: float
+) -> Collage:
+    """The collage of a texture about a grey level, and of links.
+
+    Raises:
+        NotConvergedError: the links have no fixed point that iteration finds.
+    """
+    size = texture.range_size
+    partition = Partition.uniform(height, width, size)
+    n, channels = len(partition), texture.channels
+    bias = torch.full((channels, n), centre, dtype=torch.float32)
+    sources = 1 if links else 0
+    corner = _corners(partition, links) if links else partition.blocks[:, :2]
+    collage = Collage(
+        partition,
+        domains=corner[:, None].expand(-1, sources, -1),
+        isometries=links.isometry.view(-1, 1)[:, :sources],
+        weights=links.contrast.view(1, -1, 1)[..., :sources].float() / LEVELS,
+        bias=bias,
+        texture=texture,
+    )
+    if not links:
+        return collage
+    # Ranges keep the brightness of their texture.
+    means = texture.canvas(Fraction(1, size)).flatten(1) + centre
+    return calibrate(collage, means)
+
+
+def find_links(
+    planes: Float[Tensor, "c H W"], texture: LappedTexture, centre: float, worth: float
+) -> Links:
+    """The links that reduce the error of a picture by more than their bits are worth.
+
+    planes: the picture on the whole canvas. worth: bits per squared error, summed over samples.
+    """
+    size = texture.range_size
+    height, width = planes.shape[1:]
+    rows, columns = height // size, width // size
+    if not has_room(rows, columns):
+        return Links.none(rows, columns)
+    found = [
+        _band(planes, texture, centre, worth, top, min(_ROWS_AT_ONCE, rows - top))
+        for top in range(0, rows, _ROWS_AT_ONCE)
+    ]
+    return Links(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def _band(
+    planes: Tensor, texture: LappedTexture, centre: float, worth: float, top: int, rows: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Contrasts, domains and isometries of some rows of ranges."""
+    size = texture.range_size
+    height, width = planes.shape[1:]
+    columns = width // size
+    start, stop = max(0, (top - 2) * size), min(height, (top + rows + 2) * size)
+    near = texture.window(Fraction(1), Window(start, 0, stop - start, width)) + centre
+    inside = slice(top * size - start, (top + rows) * size - start)
+    missing = planes[:, top * size : (top + rows) * size] - near[:, inside]
+    errors = cut(missing, size).transpose(0, 1)  # (ranges, c, size, size)
+    turned = torch.stack([isometry.apply(errors, isometry.inverse(g)) for g in range(N_ISOMETRIES)])
+    half = pool(near, POOLING)
+    grid = torch.cartesian_prod(torch.arange(top, top + rows), torch.arange(columns)) * size
+    gains, contrasts = [], []
+    for offset in OFFSETS:
+        corner = _clamped_corner(grid, offset, height, width, size)
+        blocks = _blocks(half, (corner - grid.new_tensor([start, 0])) // POOLING, size)
+        product = torch.einsum("grcyx,rcyx->gr", turned, blocks)
+        energy = blocks.square().sum((1, 2, 3)).clamp_min(_FLAT * blocks[0].numel())
+        contrast = (product / energy * LEVELS).round().clamp(1 - LEVELS, LEVELS - 1)
+        weight = contrast / LEVELS
+        gains.append(2 * weight * product - weight.square() * energy)
+        contrasts.append(contrast)
+    gain, choice = torch.stack(gains).flatten(0, 1).max(0)
+    contrast = torch.stack(contrasts).flatten(0, 1).gather(0, choice[None])[0].long()
+    pays = (gain * worth > _ADDRESS_BITS + _CONTRAST_BITS) & (contrast != 0)
+    chosen = (contrast, choice // N_ISOMETRIES, choice % N_ISOMETRIES)
+    return tuple(torch.where(pays, c, 0).view(rows, columns) for c in chosen)  # type: ignore[return-value]
+
+
+def _blocks(
+    half: Float[Tensor, "c h w"], corners: Int64[Tensor, "r 2"], size: int
+) -> Float[Tensor, "r c n n"]:
+    """Zero-mean blocks of the pooled image at some corners."""
+    pixel = torch.arange(size)
+    rows, columns = (corners[:, axis, None] + pixel for axis in (0, 1))
+    blocks = half[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
+    return blocks - blocks.mean((2, 3), keepdim=True)
+
+
+def _corners(partition: Partition, links: Links) -> Int64[Tensor, "r 2"]:
+    """The domain's corner of each range, in pixels of the canvas."""
+    corner = partition.blocks[:, :2]
+    size = int(partition.blocks[0, 2])
+    offset = corner.new_tensor(OFFSETS)[links.domain.flatten()]
+    return _clamped_corner(corner, offset, partition.canvas_height, partition.canvas_width, size)
+
+
+def _clamped_corner(
+    corner: Tensor, offset: Tensor | tuple[int, int], height: int, width: int, size: int
+) -> Int64[Tensor, "r 2"]:
+    """Corners of domains, moved so that they lie inside the canvas."""
+    last = corner.new_tensor([height, width]) - POOLING * size
+    moved = corner + (offset if isinstance(offset, Tensor) else corner.new_tensor(offset))
+    return torch.minimum(moved.clamp_min(0), last)

@@ -1,0 +1,225 @@
+"""The neural codec: coefficients of overlapping patches, and links, in one range-coded stream.
+
+    1  parameters: bit 0 set if links follow the coefficients
+    n  range-coded pictures of three planes: the colours, then alpha if there is one; then the links
+       of each
+
+A picture is cut into tiles of at most 64 x 64 ranges of 16 pixels, which are coded one after the
+other and independently, so that memory stays bounded; their patches overlap all the same. What the
+symbols are and in which order they come is said in `models.compression.integer_entropy`; links in
+`codec.streams.links`.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.codec.base import Layer
+from neural_collage.codec.colour import to_triples
+from neural_collage.codec.container import Header
+from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
+from neural_collage.codec.streams.links import (
+    Links,
+    code_links,
+    find_links,
+    initial_counts,
+    linked_collage,
+)
+from neural_collage.codec.streams.neural_symbols import Reading, Writing
+from neural_collage.codec.streams.tiles import Tile, tiles
+from neural_collage.codec.weights import Weights, find_weights, weights_of
+from neural_collage.core.blocks import pad_to_multiple
+from neural_collage.core.lapped import LappedTexture
+from neural_collage.errors import CheckpointError, CollageFormatError, NotConvergedError
+from neural_collage.io.picture import Picture
+from neural_collage.models.compression.analysis_transform import RANGE
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.compression.compressor import CENTRE, worth_of_error
+from neural_collage.models.compression.integer_entropy import UNIT
+from neural_collage.models.compression.refinement import refine
+
+DEFAULT_MODEL = "natural"
+MARGIN, NEAR = 6, 2
+"""Ranges around a tile that its analysis looks at, and its refinement."""
+LEAST_EFFORT_OF_LINKS = 6
+ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
+"""The most steps of refinement at each effort; below, the network's one pass is all."""
+SMALL, ITERATIONS_IF_SMALL = 16, 6
+"""So few ranges are mostly edge, of which the network knows little; refining them costs little."""
+
+
+def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralStreams":
+    """What encodes with the weights that a user names, see `weights.find_weights`.
+
+    Raises:
+        CheckpointError: there are no such weights, or they are not of a `CodecModel`.
+    """
+    return streams_of(find_weights(model))
+
+
+def decode(payload: bytes, header: Header) -> tuple[Layer, ...]:
+    """The collages of a payload, with the weights that its header names.
+
+    Raises:
+        CollageFormatError: damaged.
+        CheckpointError: it needs weights that cannot be found.
+    """
+    if header.model is None:
+        raise CollageFormatError("the file is damaged: it does not name its model")
+    return streams_of(weights_of(header.model)).decode(payload, header)
+
+
+class NeuralStreams:
+    """Writes and reads the streams of one model; make it with `streams_of`.
+
+    Attributes:
+        model: what files of these weights carry.
+
+    Raises CheckpointError if the weights are not of a `CodecModel`.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.model = weights.model
+        self._network = weights.build(CodecModel)
+        self._on_device = {"cpu": self._network}
+        try:
+            self._entropy = self._network.entropy
+            self._tables = FixedTables(self._network.counts.numpy().astype(np.int64))
+        except ValueError as error:
+            raise CheckpointError(f"the weights {weights.name} are damaged: {error}") from error
+
+    def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
+        """The payload of a picture."""
+        writer, links = SymbolWriter(), []
+        for planes in to_triples(picture.pixels):
+            texture = self._write_texture(writer, planes, quality, effort, device)
+            if effort >= LEAST_EFFORT_OF_LINKS:
+                links.append(_links(pad_to_multiple(planes, RANGE), texture, quality))
+        linked = any(links)
+        if linked:
+            for of_planes in links:
+                writer.counts = initial_counts()
+                code_links(writer, *of_planes.size, of_planes)
+        return bytes([linked]) + writer.finish()
+
+    def decode(self, payload: bytes, header: Header) -> tuple[Layer, ...]:
+        """The collages of a payload: of the colours, and of alpha if there is one.
+
+        Raises:
+            CollageFormatError: damaged.
+        """
+        if not payload:
+            raise CollageFormatError("the neural stream is empty")
+        if payload[0] > 1:
+            raise CollageFormatError(f"unknown parameters {payload[0]:#04x} of the neural stream")
+        reader = SymbolReader(payload[1:])
+        height, width = header.height, header.width
+        rows, columns = -(-height // RANGE), -(-width // RANGE)
+        textures = [
+            self._read_texture(reader, header.quality, rows, columns)
+            for _ in range(2 if header.channels in (2, 4) else 1)
+        ]
+        links = [Links.none(rows, columns) for _ in textures]
+        if payload[0]:
+            for number in range(len(links)):
+                reader.counts = initial_counts()
+                links[number] = code_links(reader, rows, columns, None)
+        reader.finish()
+        try:
+            return tuple(
+                Layer(linked_collage(texture, of_texture, height, width, CENTRE))
+                for texture, of_texture in zip(textures, links, strict=True)
+            )
+        except (NotConvergedError, ValueError) as error:
+            raise CollageFormatError(f"the neural stream is damaged: {error}") from error
+
+    def _write_texture(
+        self,
+        writer: SymbolWriter,
+        planes: Float[Tensor, "3 h w"],
+        quality: int,
+        effort: int,
+        device: str,
+    ) -> LappedTexture:
+        """Write the coefficients of a picture; what they decode to."""
+        network = self._network
+        rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
+        amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
+        whole = Tile(0, 0, rows, columns)
+        for tile, values in self._analysed(planes, quality, device):
+            near = tile.grown(NEAR, rows, columns)
+            small = rows * columns <= SMALL
+            if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
+                part = pad_to_multiple(planes[(..., *near.within(whole, RANGE))], RANGE)
+                values = refine(
+                    network, values, part, quality, iterations, self._rehearsal(quality)
+                )
+            values = values[(..., *tile.within(near))]
+            source = Writing(writer, self._tables, network, values, quality)
+            quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
+            amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
+        return network.texture(amplitudes)
+
+    def _rehearsal(self, quality: int) -> Callable[[Tensor], tuple[Tensor, float]]:
+        """What coefficients would be decoded as, and the bits they would take."""
+
+        def rehearse(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
+            writer = SymbolWriter()
+            source = Writing(writer, self._tables, self._network, values, quality)
+            quantised = self._entropy.run(source, quality, *values.shape[1:])
+            return quantised.float() / UNIT, 8.0 * len(writer.finish())
+
+        return rehearse
+
+    def _read_texture(
+        self, reader: SymbolReader, quality: int, rows: int, columns: int
+    ) -> LappedTexture:
+        network = self._network
+        amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
+        source = Reading(reader, self._tables)
+        whole = Tile(0, 0, rows, columns)
+        for tile in tiles(rows, columns):
+            quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
+            amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
+        return network.texture(amplitudes)
+
+    def _network_on(self, device: str) -> CodecModel:
+        """The network, copied to each device once."""
+        if device not in self._on_device:
+            self._on_device[device] = deepcopy(self._network).to(device)
+        return self._on_device[device]
+
+    def _analysed(
+        self, planes: Float[Tensor, "3 h w"], quality: int, device: str
+    ) -> Iterator[tuple[Tile, Float[Tensor, "a rows columns"]]]:
+        """The coefficients of a picture, tile by tile with those near it, in steps."""
+        network = self._network_on(device)
+        rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
+        whole = Tile(0, 0, rows, columns)
+        for tile in tiles(rows, columns):
+            seen = tile.grown(MARGIN, rows, columns)
+            part = pad_to_multiple(planes[(..., *seen.within(whole, RANGE))].to(device), RANGE)
+            with torch.inference_mode():
+                values = network.values(part[None], quality)[0].cpu()
+            yield tile, values[(..., *tile.grown(NEAR, rows, columns).within(seen))].float()
+
+
+@lru_cache(maxsize=4)
+def streams_of(weights: Weights) -> NeuralStreams:
+    """The streams of these weights, shared by all that use them."""
+    return NeuralStreams(weights)
+
+
+def _links(planes: Float[Tensor, "3 h w"], texture: LappedTexture, quality: int) -> Links:
+    """The links that are worth their bits, or none if those do not settle."""
+    links = find_links(planes, texture, CENTRE, worth_of_error(quality))
+    try:
+        linked_collage(texture, links, planes.shape[1], planes.shape[2], CENTRE)
+    except NotConvergedError:
+        return Links.none(*links.contrast.shape)
+    return links

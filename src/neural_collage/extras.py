@@ -1,0 +1,21 @@
+"""Optional dependencies: a missing one becomes an error that says which extra brings it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from neural_collage.errors import MissingExtraError
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Import inside this context what the optional dependencies `extra` bring.
+
+    Raises:
+        MissingExtraError: instead of `ModuleNotFoundError`, with the line that installs the extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f'{error.name} is not installed: pip install "neural-collage[{extra}]"'
+        ) from error

@@ -1,0 +1,106 @@
+"""What the encoder knows about every block of one size before it decides anything."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from neural_collage.core.blocks import cut, pool
+from neural_collage.fractal.coefficients import Spectrum, spectrum
+from neural_collage.fractal.effort import Effort
+from neural_collage.fractal.geometry import (
+    CONTRAST_LEVELS,
+    POOLING,
+    FloatArray,
+    IntArray,
+    PlaneGeometry,
+)
+from neural_collage.fractal.matching import Matches, domain_blocks, match
+
+
+@dataclass(frozen=True, eq=False)
+class DomainMatch:
+    """The k-th domain of every block: where it is, its contrast, and what it leaves to code."""
+
+    matches: Matches
+    contrast: Int64[Tensor, " r"]
+    remainder: Spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class BlockCandidates:
+    """All blocks of one size, in raster order.
+
+    blocks: the pixels, in units of 1/255. means: orthonormal coefficients of their means, as a
+    grid. plain: what a block without domain leaves to code. links: domains, each fitted to what
+    the ones before leave.
+    """
+
+    size: int
+    blocks: Float[Tensor, "r n n"]
+    means: FloatArray
+    plain: Spectrum
+    links: tuple[DomainMatch, ...]
+
+
+def analyse(
+    canvas: Float[Tensor, "1 H W"], geometry: PlaneGeometry, size: int, effort: Effort
+) -> BlockCandidates:
+    """Cut a canvas into blocks of one size, and find domains for them."""
+    blocks = cut(canvas[0], size)
+    coefficients = blocks.double().mean((1, 2)) * size
+    means = coefficients.view(geometry.grid(size)).cpu().numpy()
+    links: tuple[DomainMatch, ...] = ()
+    if size in effort.match_sizes:
+        links = _find_links(canvas, geometry, size, blocks, effort.n_sources)
+    return BlockCandidates(size, blocks, means, spectrum(blocks), links)
+
+
+def _find_links(
+    canvas: Float[Tensor, "1 H W"],
+    geometry: PlaneGeometry,
+    size: int,
+    blocks: Float[Tensor, "r n n"],
+    n_sources: int,
+) -> tuple[DomainMatch, ...]:
+    rows, columns = geometry.grid(size)
+    y, x = np.indices((rows, columns)).reshape(2, -1) * size
+    if geometry.pools(size, y, x)[2].min() < 1 or geometry.pools(size, y, x)[3].min() < 1:
+        return ()  # the canvas has no room for a domain of this size
+    half = pool(canvas, POOLING)[0]
+    residual = blocks
+    spent = torch.zeros(len(blocks), dtype=torch.int64, device=blocks.device)
+    links = []
+    for _ in range(n_sources):
+        matches = match(half, residual, y, x, geometry, size)
+        corners = corner_tensor(geometry, size, y, x, matches.address)
+        domains = domain_blocks(half, corners, matches.isometry, size)
+        contrast = fit_contrast(residual, domains, spent)
+        contrast = torch.where(matches.product == 0, 0, contrast)
+        spent = spent + contrast.abs()
+        residual = residual - domains * (contrast / 8)[:, None, None]
+        links.append(DomainMatch(matches, contrast, spectrum(residual)))
+    return tuple(links)
+
+
+def corner_tensor(
+    geometry: PlaneGeometry, size: int, y: IntArray, x: IntArray, address: Int64[Tensor, " r"]
+) -> Int64[Tensor, "r 2"]:
+    """Corners of the domains at `address`, on the device of the addresses."""
+    corners = geometry.domain_corners(size, y, x, address.cpu().numpy())
+    return torch.from_numpy(np.stack(corners, 1)).to(address.device)
+
+
+def fit_contrast(
+    blocks: Float[Tensor, "r n n"], domains: Float[Tensor, "r n n"], spent: Int64[Tensor, " r"]
+) -> Int64[Tensor, " r"]:
+    """Least-squares contrasts in eighths, such that those of a range sum below 1 in magnitude.
+
+    domains: zero-mean. spent: eighths that the range's other domains have taken.
+    """
+    energy = domains.square().sum((1, 2)).clamp_min(1e-6)
+    eighths = (8 * (blocks * domains).sum((1, 2)) / energy).round().long()
+    room = CONTRAST_LEVELS - spent
+    return torch.maximum(torch.minimum(eighths, room), -room)

@@ -1,0 +1,33 @@
+"""How large a picture may be, read or made."""
+
+from PIL import Image
+
+from neural_collage.errors import ScaleError
+
+MAX_PROFILE_BYTES = 1 << 20
+"""Bytes of the largest ICC profile that is kept."""
+
+
+def pixel_limit(max_pixels: int | None = None) -> float:
+    """The largest picture to accept: `max_pixels`, else twice Pillow's `MAX_IMAGE_PIXELS`.
+
+    Twice, because that is where Pillow stops warning and refuses. Infinite if both are None.
+    """
+    if max_pixels is not None:
+        return max_pixels
+    return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def check_output_size(width: int, height: int, remedy: str) -> None:
+    """Check that a picture about to be made is within `pixel_limit`.
+
+    remedy: what to do instead, the end of the message.
+
+    Raises:
+        ScaleError: it is not.
+    """
+    if width * height > (limit := pixel_limit()):
+        raise ScaleError(
+            f"{width} x {height} pixels are above the limit of {limit:.0f}: {remedy}, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS"
+        )

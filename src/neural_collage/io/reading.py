@@ -1,0 +1,211 @@
+"""Reading pictures: whatever Pillow, numpy or torch hold, as floats with a known meaning.
+
+What cannot be used is refused with one line that says what was found and what to do; what is
+given up on the way (the later frames of an animation, an oversized profile) raises a
+`PictureWarning`.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from io import BufferedReader, BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from neural_collage.errors import CollageFormatError, ImageError, first_line
+from neural_collage.io.arrays import from_array, from_tensor
+from neural_collage.io.limits import MAX_PROFILE_BYTES
+from neural_collage.io.picture import (
+    BinaryFile,
+    ImageLike,
+    Picture,
+    PictureWarning,
+    check_size,
+    warn,
+)
+
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".avif", ".jp2"),
+    *(".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"),
+)
+"""What counts as a picture in a folder; a file that is named is tried whatever it is called."""
+
+_GREY = {"1", "L", "LA", "La"}
+_WHITE_OF_DEEP_GREY = dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), 65535) | {"F": 1}
+
+
+def read_picture(source: ImageLike, *, max_pixels: int | None = None) -> Picture:
+    """Read a file, or convert an image that is already in memory; a `Picture` is what it is.
+
+    source: a path; the bytes of a file, or a file open for reading bytes; a Pillow image; an array
+        (h, w) or (h, w, c), or a tensor (h, w) or (c, h, w), of bool, uint8, uint16 or floats in
+        [0, 1], with c of 1 to 4.
+
+    Files and Pillow images: EXIF orientation is applied, a palette is resolved, CMYK becomes sRGB
+    through its ICC profile, an animation gives its first frame. 16-bit grey keeps its precision:
+    modes I;16 and I are read as 0..65535, mode F as 0..1, values outside are refused; 16-bit
+    colour arrives from Pillow as 8 bits.
+
+    max_pixels: refuse a larger picture, by default as `limits.pixel_limit` says. Pillow's own
+        limit holds for files all the same.
+
+    Raises:
+        ImageError: missing, not a picture, damaged, too large, or of a kind not listed here.
+    """
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, str | PathLike):
+        return _read_file(Path(source), str(source), max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return parse_picture(bytes(source), "the picture", max_pixels=max_pixels)
+    if isinstance(source, Image.Image):
+        return _read_pillow(source, "the image", max_pixels)
+    if isinstance(source, Tensor):
+        return from_tensor(source, max_pixels=max_pixels)
+    if isinstance(source, np.ndarray):
+        return from_array(source, max_pixels=max_pixels)
+    if isinstance(source, BinaryFile):
+        return _read_open_file(source, max_pixels)
+    raise ImageError(
+        "expected a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, "
+        f"not {type(source).__name__}"
+    )
+
+
+def parse_picture(data: bytes, name: str, *, max_pixels: int | None = None) -> Picture:
+    """Read the bytes of a picture file as `read_picture` does; errors call it `name`."""
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    return _read_file(BytesIO(data), name, max_pixels)
+
+
+def read_samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
+    """(h, w) or (h, w, c) samples of an image: upright, as bytes, or as floats where grey is deep.
+
+    name: what the errors call it.
+
+    Raises:
+        ImageError: damaged or incomplete.
+    """
+    with _as_image_errors(f"{name}: damaged or incomplete picture"):
+        image.load()
+        return _samples(ImageOps.exif_transpose(image), name)
+
+
+@contextmanager
+def open_picture(file: Path | BufferedReader | BytesIO, name: str) -> Iterator[Image.Image]:
+    """A picture file, of which only the header has been read, for as long as the block lasts.
+
+    Raises:
+        ImageError: whatever is wrong with the file, inside the block too; it starts with `name`.
+    """
+    try:
+        if isinstance(file, Path) and file.stat().st_size == 0 and file.is_file():
+            raise ImageError(f"{name}: the file is empty")
+        with _opened(file, name) as image:
+            yield image
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{name}: is a folder, not a picture") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not a picture in a format that Pillow reads") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{name}: more pixels than Pillow's limit: reduce or cut it, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        ) from error
+    except CollageFormatError as error:
+        raise ImageError(f"{name}: {error}") from error
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _opened(file: Path | BufferedReader | BytesIO, name: str) -> Image.Image:
+    """`Image.open`, which raises nearly anything for a damaged header, with one kind of error."""
+    try:
+        return Image.open(file)
+    except (OSError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        raise ImageError(f"{name}: damaged or incomplete picture: {first_line(error)}") from error
+
+
+def _read_file(file: Path | BytesIO, name: str, max_pixels: int | None) -> Picture:
+    with ExitStack() as stack:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit is below
+            image = stack.enter_context(open_picture(file, name))
+        return _read_pillow(image, name, max_pixels)
+
+
+def _read_open_file(file: BinaryFile, max_pixels: int | None) -> Picture:
+    name = str(getattr(file, "name", "the file"))
+    try:
+        data = file.read()
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{name}: cannot be read: {first_line(error)}") from error
+    if not isinstance(data, bytes | bytearray):
+        raise ImageError(f"{name}: gives {type(data).__name__}: open it for reading bytes, 'rb'")
+    return parse_picture(bytes(data), name, max_pixels=max_pixels)
+
+
+def _read_pillow(image: Image.Image, name: str, max_pixels: int | None) -> Picture:
+    check_size(image.width, image.height, name, max_pixels)
+    with _as_image_errors(f"{name}: damaged or incomplete picture"):
+        frames = getattr(image, "n_frames", 1)
+    samples = read_samples(image, name)
+    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG with previews behind it
+        warn(f"{name}: holds {frames} frames, only the first is used")
+    profile = None if image.mode == "CMYK" else image.info.get("icc_profile") or None
+    if profile is not None and len(profile) > MAX_PROFILE_BYTES:
+        warn(f"{name}: its ICC profile of {len(profile)} bytes is left out")
+        profile = None
+    return replace(from_array(samples, name, max_pixels), icc_profile=profile)
+
+
+@contextmanager
+def _as_image_errors(what: str) -> Iterator[None]:
+    """Turn what Pillow raises for a damaged file, which may be anything, into an ImageError."""
+    try:
+        yield
+    except (ImageError, PictureWarning):
+        raise
+    except Exception as error:
+        raise ImageError(f"{what}: {first_line(error)}") from error
+
+
+def _samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
+    """(h, w) or (h, w, c): 8 bits in one of our modes, or floats of deep grey."""
+    if image.mode in _WHITE_OF_DEEP_GREY:
+        return np.asarray(image, dtype=np.float32) / _WHITE_OF_DEEP_GREY[image.mode]
+    if image.mode == "CMYK":
+        image = _cmyk_to_srgb(image, name)
+    mode = ("L" if image.mode in _GREY else "RGB") + ("A" if image.has_transparency_data else "")
+    return np.asarray(image.convert(mode))  # resolves palettes, YCbCr, premultiplied alpha ...
+
+
+def _cmyk_to_srgb(image: Image.Image, name: str) -> Image.Image:
+    """Through its profile where there is a usable one, else by Pillow's plain formula."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGB",
+        )
+    except (TypeError, OSError, ImageCms.PyCMSError) as error:
+        warn(f"{name}: its CMYK profile cannot be used, colours are approximate: {error}")
+        return image.convert("RGB")
+    assert converted is not None  # as it is where nothing is converted in place
+    return converted

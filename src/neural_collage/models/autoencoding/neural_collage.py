@@ -1,0 +1,151 @@
+"""`NeuralCollage`: a network that writes an image as a collage in one pass, and reads it back.
+
+Poli et al. 2022, arXiv 2204.07673: an encoder predicts the parameters of a contractive map, the
+image is the map's fixed point. The parameters are those of any resolution.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, overload
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neural_collage.core.scales import Region
+from neural_collage.models.autoencoding.range_encoder import (
+    DEFAULT_ENCODER,
+    EncoderConfig,
+    RangeEncoder,
+)
+from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.models.operator.heads import CollageCode, Heads, range_averages
+from neural_collage.models.operator.operator import CollageOperator
+from neural_collage.models.pretrained import Pretrained
+
+
+class NeuralCollage(Pretrained):
+    """Images to collages to images.
+
+        >>> model = NeuralCollage(OperatorConfig(image_size=(64, 64), n_patches=8))
+        >>> image = torch.rand(1, 3, 64, 64)
+        >>> model(image, scale=2).shape
+        torch.Size([1, 3, 128, 128])
+
+    operator: the map whose parameters are predicted.
+    encoder: of ours by its config, or any module that maps images (b, c, h, w) to features
+        (b, f, rows, columns), one vector for each range of `operator.grid`. The length f is found
+        by a call with a grey image.
+    key_width: length of the queries and keys that link ranges to domains.
+    style: the image that patches are cut from, for `patches="style"`.
+
+    An untrained model returns the averages of the ranges. Images have the size and the channels of
+    the config and values of about [0, 1].
+
+    `save_pretrained(folder)` writes config.json and model.safetensors; `from_pretrained(folder)`,
+    or a name on the hub, reads them. A module of the caller's is not described by a config: pass
+    one like it to load, `from_pretrained(folder, encoder=module)`.
+
+    Raises ValueError if the features of the encoder do not fit the ranges.
+    """
+
+    def __init__(
+        self,
+        operator: OperatorConfig,
+        encoder: EncoderConfig | nn.Module = DEFAULT_ENCODER,
+        key_width: int = 32,
+        style: Float[Tensor, "c h w"] | None = None,
+    ) -> None:
+        super().__init__(operator=operator, encoder=encoder, key_width=key_width)
+        if isinstance(encoder, EncoderConfig):
+            encoder = RangeEncoder(operator.channels, operator.range_size, encoder)
+        self.encoder = encoder
+        self.operator = CollageOperator(operator, style=style)
+        self.heads = Heads(feature_length(encoder, operator), operator, key_width)
+
+    @overload
+    def forward(
+        self,
+        image: Float[Tensor, "b c h w"],
+        *,
+        scale: float = 1,
+        region: Region | None = None,
+        return_code: Literal[False] = False,
+    ) -> Float[Tensor, "b c H W"]: ...
+
+    @overload
+    def forward(
+        self,
+        image: Float[Tensor, "b c h w"],
+        *,
+        scale: float = 1,
+        region: Region | None = None,
+        return_code: Literal[True],
+    ) -> tuple[Float[Tensor, "b c H W"], CollageCode]: ...
+
+    def forward(
+        self,
+        image: Float[Tensor, "b c h w"],
+        *,
+        scale: float = 1,
+        region: Region | None = None,
+        return_code: bool = False,
+    ) -> Float[Tensor, "b c H W"] | tuple[Float[Tensor, "b c H W"], CollageCode]:
+        """The image as its collage says it is, at any scale; with `return_code` the code, too.
+
+        scale, region: as in `CollageOperator`. Raises as `encode` and `decode` do.
+        """
+        code = self.encode(image)
+        decoded = self.decode(code, scale, region)
+        return (decoded, code) if return_code else decoded
+
+    def encode(self, image: Float[Tensor, "b c h w"]) -> CollageCode:
+        """The parameters of the collages of images.
+
+        Raises ValueError for images of another size or number of channels.
+        """
+        config = self.operator.config
+        if image.shape[1:] != (config.channels, *config.image_size):
+            height, width = config.image_size
+            raise ValueError(
+                f"images must be {width}x{height} with {config.channels} channels, not "
+                f"{image.shape[3]}x{image.shape[2]} with {image.shape[1]}: cut or resize them"
+            )
+        features = self.encoder(image)
+        return self.heads(features, range_averages(image, config), self.operator)  # type: ignore[no-any-return]
+
+    def decode(
+        self, code: CollageCode, scale: float = 1, region: Region | None = None
+    ) -> Float[Tensor, "b c H W"]:
+        """The images that codes describe; scale, region and errors as in `CollageOperator`."""
+        return code.decode(self.operator, scale, region)
+
+    @classmethod
+    def arguments_of(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        arguments = super().arguments_of(config)
+        operator = arguments.get("operator")
+        if isinstance(operator, OperatorConfig) and operator.patches == "style":
+            # the patches themselves are saved with the weights
+            count, channels, size, _ = operator.patches_shape
+            arguments["style"] = torch.zeros(channels, size, size * count)
+        return arguments
+
+
+def feature_length(encoder: nn.Module, operator: OperatorConfig) -> int:
+    """Length of the feature vectors that an encoder gives for images of an operator.
+
+    Raises ValueError unless it gives one for every range.
+    """
+    parameter = next(encoder.parameters(), torch.zeros(()))
+    grey = torch.full((1, operator.channels, *operator.image_size), 0.5).to(parameter)
+    was_training = encoder.training
+    with torch.no_grad():
+        features = encoder.eval()(grey)
+    encoder.train(was_training)
+    rows, columns = operator.grid
+    shape = tuple(getattr(features, "shape", ()))
+    if len(shape) != 4 or shape[0] != 1 or shape[2:] != (rows, columns):
+        raise ValueError(
+            f"the encoder must map images {tuple(grey.shape)} to features (1, f, {rows}, "
+            f"{columns}), one vector per range, not to {shape or type(features).__name__}"
+        )
+    return int(shape[1])

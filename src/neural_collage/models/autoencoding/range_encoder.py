@@ -1,0 +1,111 @@
+"""The default encoder: a small ConvNeXt that gives one feature vector per range.
+
+Blocks follow Liu et al. 2022 (arXiv 2201.03545): depthwise convolution, layer norm, and two
+pointwise layers around a GELU, in a residual branch. A stem cuts the image into small patches; a
+second strided convolution merges them into the grid of ranges. Convolutions need no size, so the
+same encoder reads any image.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neural_collage.core.blocks import pad_to_multiple
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Size of the default encoder.
+
+    Raises ValueError, naming every problem.
+
+    Attributes:
+        width: features per position.
+        depth: residual blocks at the resolution of the stem, and as many again at the ranges'.
+        kernel: side of the depthwise convolutions in positions, odd.
+        stem: side in pixels of the patches that the first layer reads; divides the range size.
+        expansion: hidden over outer width of the pointwise layers.
+    """
+
+    width: int = 64
+    depth: int = 2
+    kernel: int = 5
+    stem: int = 4
+    expansion: int = 2
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} must be at least {least}, not {value}"
+            for name, value, least in (
+                ("width", self.width, 1),
+                ("depth", self.depth, 0),
+                ("stem", self.stem, 1),
+                ("expansion", self.expansion, 1),
+            )
+            if value < least
+        ]
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            problems.append(f"kernel must be odd and positive, not {self.kernel}")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+
+DEFAULT_ENCODER = EncoderConfig()
+
+
+class RangeEncoder(nn.Module):
+    """Images to features of their ranges: (b, c, h, w) to (b, width, rows, columns).
+
+    Images of any size are padded by their last row and column to whole ranges, as the operator's
+    canvas is. Every feature vector also knows the average of all of them: what a range takes from
+    far away domains depends on the whole image.
+
+    Raises ValueError if the stem does not divide the range size.
+    """
+
+    def __init__(
+        self, channels: int, range_size: int, config: EncoderConfig = DEFAULT_ENCODER
+    ) -> None:
+        super().__init__()
+        if range_size % config.stem:
+            raise ValueError(
+                f"a stem of {config.stem} pixels does not divide ranges of {range_size}: "
+                "take a divisor of the range size"
+            )
+        width, merged = config.width, range_size // config.stem
+        self.range_size = range_size
+        self.stem = nn.Conv2d(channels, width, config.stem, config.stem)
+        self.fine = nn.Sequential(*(_Block(config) for _ in range(config.depth)))
+        self.merge = nn.Conv2d(width, width, merged, merged) if merged > 1 else nn.Identity()
+        self.coarse = nn.Sequential(*(_Block(config) for _ in range(config.depth)))
+        self.whole = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f rows columns"]:
+        """Features of every range; image: values of about [0, 1]."""
+        fine = self.fine(self.stem(pad_to_multiple(image, self.range_size) - 0.5))
+        features = self.coarse(self.merge(fine)).permute(0, 2, 3, 1)
+        whole = self.whole(features.mean((1, 2), keepdim=True))
+        normalised: Tensor = self.norm(features + whole)
+        return normalised.permute(0, 3, 1, 2)
+
+
+class _Block(nn.Module):
+    """A ConvNeXt block on (b, width, rows, columns)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        width, hidden = config.width, config.expansion * config.width
+        self.spatial = nn.Conv2d(
+            width, width, config.kernel, padding=config.kernel // 2, groups=width
+        )
+        self.norm = nn.LayerNorm(width)
+        self.pointwise = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        mixed = self.norm(self.spatial(features).permute(0, 2, 3, 1))
+        change: Tensor = self.pointwise(mixed)
+        return features + change.permute(0, 3, 1, 2)

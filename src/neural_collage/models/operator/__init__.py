@@ -1,0 +1,1 @@
+"""The collage operator as a layer, and heads that predict its parameters; no encoders, losses."""

@@ -1,0 +1,193 @@
+"""What map a collage operator is: sizes, sources and parametrisation, as one checked record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from math import gcd
+from typing import Literal, get_args
+
+from neural_collage.core.blocks import round_up
+
+Isometries = Literal["identity", "rotations", "all"]
+PatchOrigin = Literal["learned", "given", "style"]
+Enlarging = Literal["cosine", "smooth"]
+Mixing = Literal["bounded", "softmax", "free"]
+
+# Codes of `core.isometry`; a half turn flips both ways, a quarter turn transposes and flips once.
+ISOMETRY_CODES: dict[Isometries, tuple[int, ...]] = {
+    "identity": (0,),
+    "rotations": (0, 5, 3, 6),
+    "all": (0, 1, 2, 3, 4, 5, 6, 7),
+}
+
+
+@dataclass(frozen=True)
+class OperatorConfig:
+    """A collage operator on images of one size.
+
+    The canvas is the image padded to whole ranges. Its sources, in this order, are the domains of
+    each size in turn, each in raster order and under each isometry, then the auxiliary patches.
+
+    Raises ValueError, naming every problem, if the fields do not fit each other.
+
+    Attributes:
+        image_size: height and width in pixels; any, the output is cropped to it.
+        channels: planes of the image.
+        range_size: side of the blocks that are predicted.
+        domain_sizes: sides of the square source blocks, multiples of range_size. Domains of a
+            size tile the canvas from its top left corner; what does not fill one is not a source.
+            Those of range_size are not reduced. () leaves no self-similarity: patches and bias.
+        isometries: symmetries of the square under which a domain may enter; each one counts once.
+        patches: "learned" parameters of the operator, "given" with every call, or cut from a
+            fixed "style" image.
+        n_patches: how many; of a style image, the first ones in raster order.
+        patch_size: their resolution p, stretched over a range; range_size if None.
+        enlarge: how biases and patches exist above scale 1: each range on its own as the cosine
+            series of its patches ("cosine"), so that ranges may not meet at their edges; or all
+            together by average interpolation ("smooth"), at scales that are powers of 2.
+        patch_share: own domains are weighed by 1 - share and patches by share; None leaves both.
+        per_channel: separate weights for each channel; else all share one map (never the bias).
+        mixing: how raw numbers become weights. "bounded" takes them as they are and scales a
+            range's domain weights down where their magnitudes sum to more than `bound`; "softmax"
+            makes a range a weighted mean of its sources, the domains times `bound`; "free" takes
+            them as they are.
+        bound: what the weights of the domains of a range may sum to in magnitude, below 1.
+        step: raw weights and biases are rounded to its multiples (straight-through gradient).
+    """
+
+    image_size: tuple[int, int] = (32, 32)
+    channels: int = 3
+    range_size: int = 8
+    domain_sizes: tuple[int, ...] = (16,)
+    isometries: Isometries = "identity"
+    patches: PatchOrigin = "learned"
+    n_patches: int = 0
+    patch_size: int | None = None
+    enlarge: Enlarging = "cosine"
+    patch_share: float | None = None
+    per_channel: bool = False
+    mixing: Mixing = "bounded"
+    bound: float = 0.9
+    step: float | None = None
+
+    def __post_init__(self) -> None:
+        if problems := self._type_problems():
+            raise ValueError("; ".join(problems))
+        if min(self.image_size) < 1 or self.channels < 1 or self.range_size < 1:
+            problems.append("image_size, channels and range_size must be at least 1")
+        if self.n_patches < 0 or (self.patch_size is not None and self.patch_size < 1):
+            problems.append("n_patches must not be negative, patch_size at least 1")
+        if self.patch_share is not None and not 0 <= self.patch_share <= 1:
+            problems.append(f"patch_share must be in 0..1, not {self.patch_share}")
+        if not 0 < self.bound < 1:
+            problems.append(f"bound must lie between 0 and 1, not {self.bound}")
+        if self.step is not None and not self.step > 0:
+            problems.append(f"step must be positive, not {self.step}")
+        problems += [] if problems else self._domain_problems()
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def _type_problems(self) -> list[str]:
+        """What would make other checks fail; a Literal is checked by type checkers alone."""
+        problems = [
+            f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}"
+            for name, value, choices in (
+                ("isometries", self.isometries, Isometries),
+                ("patches", self.patches, PatchOrigin),
+                ("enlarge", self.enlarge, Enlarging),
+                ("mixing", self.mixing, Mixing),
+            )
+            if value not in get_args(choices)
+        ]
+        sizes = tuple(self.image_size) if isinstance(self.image_size, Sequence) else ()
+        if len(sizes) != 2 or not all(isinstance(n, int) for n in sizes):
+            problems.append(f"image_size must be two whole numbers, not {self.image_size!r}")
+        domains = self.domain_sizes if isinstance(self.domain_sizes, Sequence) else (None,)
+        if not all(isinstance(n, int) for n in domains):
+            problems.append(f"domain_sizes must be whole numbers, not {self.domain_sizes!r}")
+        return problems
+
+    def _domain_problems(self) -> list[str]:
+        problems = []
+        height, width = self.canvas_size
+        sizes = self.domain_sizes
+        if len(set(sizes)) < len(sizes):
+            problems.append(f"domain_sizes must differ from each other, not {sizes}")
+        if any(size < 1 or size % self.range_size for size in sizes):
+            problems.append(
+                f"domain_sizes must be multiples of range_size {self.range_size}, not {sizes}"
+            )
+        elif any(size > min(height, width) for size in sizes):
+            problems.append(f"a domain of {max(sizes)} does not fit in {width}x{height} pixels")
+        elif len(self.reductions) > self.reductions.count(1) and self.octave == 1:
+            problems.append(
+                f"the reductions {self.reductions} (domain over range size) must have a common "
+                "factor above 1: take powers of 2"
+            )
+        if self.enlarge == "smooth" and not problems and self.octave & (self.octave - 1):
+            problems.append(f'enlarge="smooth" needs octaves of powers of 2, not of {self.octave}')
+        return problems
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """Height and width of the image padded to whole ranges."""
+        height, width = self.image_size
+        return round_up(height, self.range_size), round_up(width, self.range_size)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of ranges."""
+        height, width = self.canvas_size
+        return height // self.range_size, width // self.range_size
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """Domain over range size, for each domain size."""
+        return tuple(size // self.range_size for size in self.domain_sizes)
+
+    @property
+    def octave(self) -> int:
+        """The ratio of the scales of the pyramid: the greatest factor of all reductions above 1."""
+        return reduce(gcd, (k for k in self.reductions if k > 1), 0) or 2
+
+    @property
+    def isometry_codes(self) -> tuple[int, ...]:
+        """The isometries as codes of `core.isometry`."""
+        return ISOMETRY_CODES[self.isometries]
+
+    @property
+    def n_ranges(self) -> int:
+        """Ranges in the canvas."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def n_domains(self) -> int:
+        """Domains of all sizes."""
+        height, width = self.canvas_size
+        return sum((height // size) * (width // size) for size in self.domain_sizes)
+
+    @property
+    def n_own(self) -> int:
+        """Sources in the image itself: domains times isometries."""
+        return self.n_domains * len(self.isometry_codes)
+
+    @property
+    def n_sources(self) -> int:
+        """All sources: the image's own, then the patches."""
+        return self.n_own + self.n_patches
+
+    @property
+    def weights_shape(self) -> tuple[int, int, int]:
+        """(channels or 1, ranges, sources), without the batch."""
+        return (self.channels if self.per_channel else 1, self.n_ranges, self.n_sources)
+
+    @property
+    def bias_shape(self) -> tuple[int, int]:
+        """(channels, ranges), without the batch."""
+        return self.channels, self.n_ranges
+
+    @property
+    def patches_shape(self) -> tuple[int, int, int, int]:
+        """(patches, channels, p, p), without the batch."""
+        p = self.patch_size or self.range_size
+        return self.n_patches, self.channels, p, p

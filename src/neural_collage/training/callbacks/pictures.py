@@ -1,0 +1,127 @@
+"""Grids of pictures that show how a training comes along."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from neural_collage.io.files import write_atomically
+from neural_collage.io.writing import image_bytes, to_pil
+from neural_collage.training.callbacks.ema import ema_of
+from neural_collage.training.tasks.task import Task
+
+
+class PictureGrids(Callback):
+    """Writes what a task's `pictures` returns, with averaged weights, as PNG and to the loggers.
+
+    They show always the same pictures: the first of the validation set, or, without one, those at
+    hand when the training starts. A picture is `pictures/NAME/step-STEP.png` in the run folder.
+
+    Args:
+        every_n_steps: How often, in optimiser steps; once more at the end. null: never.
+        count: How many pictures to show at most.
+    """
+
+    def __init__(self, every_n_steps: int | None = 500, count: int = 8) -> None:
+        if count < 1 or not (every_n_steps is None or every_n_steps > 0):
+            raise ValueError(
+                f"expected every_n_steps {every_n_steps} and count {count} to be above 0"
+            )
+        self.every_n_steps = every_n_steps
+        self.count = count
+        self._shown: Tensor | None = None
+        self._step = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Tensor,
+        batch_idx: int,
+    ) -> None:
+        if self.every_n_steps is None or not trainer.is_global_zero:
+            return
+        if self._shown is None:
+            first = next(iter(_validation_batches(trainer)), batch)
+            self._shown = first[: self.count].to(pl_module.device)
+        due = trainer.global_step % self.every_n_steps == 0
+        if due and trainer.global_step != self._step:  # else gradients are being accumulated
+            self._step = trainer.global_step
+            self._write(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._shown is not None and trainer.global_step != self._step:
+            self._write(trainer, pl_module)
+
+    def _write(self, trainer: Trainer, task: LightningModule) -> None:
+        assert isinstance(task, Task)
+        assert self._shown is not None
+        ema = ema_of(trainer)
+        with (
+            _as_in_validation(task),
+            ema.applied(task) if ema else nullcontext(),
+            trainer.precision_plugin.forward_context(),
+        ):
+            pictures = task.pictures(trainer.precision_plugin.convert_input(self._shown))
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        for name, several in pictures.items():
+            image = to_pil(picture_grid(several.float()))
+            path = Path(trainer.default_root_dir, "pictures", name)
+            path.mkdir(parents=True, exist_ok=True)
+            path /= f"step-{trainer.global_step:07d}.png"
+            write_atomically(path, image_bytes(image, ".png"))
+            for logger in trainer.loggers:
+                if hasattr(logger, "log_image"):
+                    logger.log_image(f"pictures/{name}", [image], trainer.global_step)
+
+
+def picture_grid(
+    pictures: Float[Tensor, "n c h w"], columns: int | None = None, padding: int = 2
+) -> Float[Tensor, "c H W"]:
+    """Pictures in rows, with white lines of `padding` pixels between and around them.
+
+    columns: how many in a row; None makes the grid about square. The places that are left over
+        at the end are white.
+    """
+    n = len(pictures)
+    columns = min(n, columns or math.ceil(math.sqrt(n)))
+    rows = -(-n // columns)
+    edged = functional.pad(pictures, (padding, 0, padding, 0), value=1.0)
+    filled = torch.cat([edged, edged.new_ones(rows * columns - n, *edged.shape[1:])])
+    _, c, h, w = filled.shape
+    grid = filled.reshape(rows, columns, c, h, w).permute(2, 0, 3, 1, 4)
+    grid = grid.reshape(c, rows * h, columns * w)
+    return functional.pad(grid, (0, padding, 0, padding), value=1.0)
+
+
+@contextmanager
+def _as_in_validation(module: nn.Module) -> Iterator[None]:
+    """In eval mode, without gradient, and with random numbers of its own, always the same."""
+    modes = {each: each.training for each in module.modules()}
+    device = next(module.parameters()).device
+    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        module.eval()
+        try:
+            yield
+        finally:
+            for each, mode in modes.items():
+                each.training = mode
+
+
+def _validation_batches(trainer: Trainer) -> Iterable[Tensor]:
+    loaders = trainer.val_dataloaders or []
+    return chain(*loaders) if isinstance(loaders, list) else loaders

@@ -1,0 +1,1 @@
+"""From finished trainings to the weights and tables that ship: one program in each module."""

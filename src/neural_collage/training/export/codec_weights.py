@@ -1,0 +1,126 @@
+"""From a finished training of the neural compressor to the weights that files depend on.
+
+    python -m neural_collage.training.export.codec_weights CHECKPOINT IMAGES... \
+        -o natural.safetensors
+
+Rounds the network to the precision that is shipped, makes the tables of whole numbers, and counts
+on training pictures how often each deviation occurs at each predicted scale. CHECKPOINT is what
+`collage train` wrote; of its weights the averaged ones are taken. IMAGES are folders.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from safetensors.torch import save
+from torch import Tensor
+
+from neural_collage.codec.colour import to_triples
+from neural_collage.codec.entropy import FixedTables, SymbolWriter
+from neural_collage.codec.streams.neural_symbols import Writing
+from neural_collage.core.blocks import pad_to_multiple
+from neural_collage.io.files import write_atomically
+from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
+from neural_collage.models.compression.analysis_transform import RANGE
+from neural_collage.models.compression.codec_model import (
+    LARGEST_SYMBOL,
+    TABLE_SUM,
+    CodecModel,
+    whole_counts,
+)
+from neural_collage.models.compression.compressor import Compressor
+from neural_collage.models.packing import pack_state, unpack_state
+from neural_collage.training.checkpoint_io import trained_model
+
+QUALITIES = (5, 20, 35, 50, 65, 80, 95)
+STRENGTH = 2000
+"""Symbols that the logistic distribution counts as many as, beside those observed."""
+
+
+def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> npt.NDArray[np.int64]:
+    """How often each deviation occurs at each scale, in the layout of `CodecModel.counts`.
+
+    Pictures take turns with the qualities.
+    """
+    tables = FixedTables(model.counts.numpy().astype(np.int64))
+    observed = np.zeros(model.counts.shape, np.int64)
+    for number, pixels in enumerate(pictures):
+        quality = QUALITIES[number % len(QUALITIES)]
+        planes = pad_to_multiple(to_triples(pixels)[0], RANGE)
+        with torch.inference_mode():
+            values = model.values(planes[None], quality)[0]
+        source = Writing(_Observer(observed), tables, model, values, quality)
+        model.entropy.run(source, quality, *values.shape[1:])
+    return observed
+
+
+def fit_tables(
+    logistic: npt.NDArray[np.int64], observed: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int32]:
+    """Tables between the logistic distributions and what was observed, equal for both signs."""
+    numbers, escapes = observed[:, :-1], observed[:, -1:]
+    both = np.concatenate([numbers + numbers[:, ::-1], 2 * escapes], 1)
+    mass = both + 2 * STRENGTH * logistic / TABLE_SUM
+    counts: npt.NDArray[np.int32] = whole_counts(mass)
+    return counts
+
+
+def finished(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> CodecModel:
+    """The model of a trained compressor as it will be read, with tables fitted to pictures."""
+    model = CodecModel.finish(compressor)
+    model.load_state_dict(unpack_state(pack_state(model.state_dict())))
+    logistic = model.counts.numpy().astype(np.int64)
+    model.counts.copy_(torch.from_numpy(fit_tables(logistic, observe(model, pictures))))
+    return model
+
+
+def weights_file(model: CodecModel) -> bytes:
+    """The complete safetensors file."""
+    config = json.dumps({"config": asdict(model.config)}, sort_keys=True)
+    return save(pack_state(model.state_dict()), metadata={"config": config})
+
+
+class _Observer(SymbolWriter):
+    """Counts what it is told to write."""
+
+    def __init__(self, observed: npt.NDArray[np.int64]) -> None:
+        super().__init__()
+        self._observed = observed
+
+    def fixed(
+        self, tables: FixedTables, which: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
+    ) -> None:
+        column = np.where(
+            np.abs(values) > LARGEST_SYMBOL, 2 * LARGEST_SYMBOL + 1, values + LARGEST_SYMBOL
+        )
+        np.add.at(self._observed, (which, column), 1)
+
+
+def main() -> None:
+    """Write the weights that `codec.streams.neural` reads."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("images", type=Path, nargs="+", help="folders of the pictures trained on")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=1, help="use every n-th picture")
+    arguments = parser.parse_args()
+    compressor = trained_model(arguments.checkpoint, Compressor)
+    paths = [
+        path
+        for folder in arguments.images
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in PICTURE_SUFFIXES
+    ]
+    chosen = paths[:: arguments.every]
+    model = finished(compressor, (read_picture(path).pixels for path in chosen))
+    write_atomically(arguments.output, weights_file(model))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Experiments: from a config to a trainer, its loggers and its folder; no losses, no callbacks."""

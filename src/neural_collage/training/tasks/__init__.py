@@ -1,0 +1,1 @@
+"""What is trained: models with their losses, metrics and optimiser; nothing about running them."""

@@ -1,0 +1,172 @@
+"""Training of hierarchical VAEs on their evidence lower bound.
+
+VDVAE: Child 2021, arXiv 2011.10650; collages: Poli et al. 2022, arXiv 2204.07673.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from neural_collage.core.interpolation import enlarge
+from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
+from neural_collage.models.generation.likelihoods import bits_per_dimension
+from neural_collage.training.tasks.optimiser import OptimiserConfig
+from neural_collage.training.tasks.task import Task
+
+SHOWN_SCALE = 10
+"""Scale of the largest samples shown."""
+_OCTAVES = 2  # above scale 1 at which enlargements are compared with smooth ones
+_REACH = 2  # pixels that a smooth enlargement looks at to either side
+
+
+@final
+class GenerationTask(Task):
+    """A generative model of pictures, by the evidence lower bound per dimension.
+
+    Logs, as means over pictures, in nats: "nats", the bound of -log p, of which "distortion" and
+    "rate" are the parts, and "rate_STAGE" the parts of the rate; "bits_per_dim", the bound in bits
+    per pixel and channel; in tests "importance_nats", the bound of `importance_samples` samples.
+
+    A model whose pictures exist at any scale is free in how it enlarges them: averages of pixels
+    are all that data say. `smoothness` asks for the enlargement that is smooth (average
+    interpolation, Donoho 1993), and "roughness" is the divergence from it in nats, at scale 4.
+
+    Args:
+        model: A VDVAE or a collage VAE.
+        optimiser: How it is optimised.
+        rate_warmup_steps: Steps over which the weights of the rates rise linearly to 1: from 0 for
+            the first stage of a path, from more for later ones, from 1 for the last. Latents of
+            the first stages are thus the cheapest at first, and get used.
+        smoothness: Weight of the roughness, against nats; 0 leaves enlargements free.
+        smoothed: The part of the pictures of a batch of which the roughness is taken.
+        importance_samples: Samples of the tighter bound that tests report; 0: none.
+
+    Raises:
+        ValueError: settings out of range, or smoothness for a model of one scale.
+    """
+
+    def __init__(
+        self,
+        model: HierarchicalVae,
+        optimiser: OptimiserConfig,
+        rate_warmup_steps: int = 0,
+        smoothness: float = 0.0,
+        smoothed: float = 0.125,
+        importance_samples: int = 0,
+    ) -> None:
+        super().__init__(model, optimiser)
+        problems = []
+        if rate_warmup_steps < 0 or importance_samples < 0 or not smoothness >= 0:
+            problems.append(
+                "rate_warmup_steps, importance_samples and smoothness must not be negative"
+            )
+        if not 0 < smoothed <= 1:
+            problems.append(f"smoothed must be above 0 and at most 1, not {smoothed}")
+        if smoothness and not model.scalable:
+            problems.append(
+                f"a {type(model).__name__} has one scale: smoothness must be 0, not {smoothness}"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        self._stages = [len(path.each_stage) for path in model.paths]
+        self.rate_warmup_steps = rate_warmup_steps
+        self.smoothness = smoothness
+        self.smoothed = smoothed
+        self.importance_samples = importance_samples
+
+    @property
+    def vae(self) -> HierarchicalVae:
+        """The model under its precise type."""
+        assert isinstance(self.model, HierarchicalVae)
+        return self.model
+
+    def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        inference = self.vae.infer(batch)
+        bound = self.vae.bound(batch, inference)
+        distortion, rates = bound.distortion.mean(), bound.rates.mean(0)
+        rate = rates.sum()
+        nats = distortion + rate
+        weights = rate_weights(self._stages, self._warmed_up())
+        minimised = distortion + (rates * weights.to(rates)).sum()
+        metrics: dict[str, Tensor] = {
+            "nats": nats,
+            "bits_per_dim": bits_per_dimension(nats, self.vae.dimensions),
+            "distortion": distortion,
+            "rate": rate,
+        }
+        metrics |= {f"rate_{name}": r for name, r in zip(self.vae.stages, rates, strict=True)}
+        if self.smoothness:
+            count = max(1, round(self.smoothed * len(batch)))
+            metrics["roughness"] = roughness(
+                self.vae, tuple(f[:count] for f in inference.features)
+            ).mean()
+            minimised = minimised + self.smoothness * metrics["roughness"]
+        metrics = {name: value.detach() for name, value in metrics.items()}
+        return {"loss": minimised / self.vae.dimensions, **metrics}
+
+    def test_step(self, batch: Float[Tensor, "b c h w"], batch_idx: int) -> None:
+        super().test_step(batch, batch_idx)
+        if self.importance_samples:
+            tight = self.vae.importance_bound(batch, self.importance_samples).mean()
+            name = "test/importance_nats"
+            self.log(name, tight, on_epoch=True, sync_dist=True, batch_size=len(batch))
+
+    def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
+        """Reconstructions, samples at two temperatures, and of a model that can, enlarged ones."""
+        likelihood = self.vae.likelihood
+        shown = {"original": batch, "reconstruction": self.vae.reconstruct(batch)}
+        for temperature in (1.0, 0.7):
+            features = self.vae.sample(len(batch), temperature).features
+            shown[f"samples-{temperature}"] = likelihood.mean(self.vae.render(features))
+            if self.vae.scalable:
+                few = tuple(f[:16] for f in features)
+                enlarged = self.vae.render(few, SHOWN_SCALE)
+                name = f"samples-{temperature}-{SHOWN_SCALE}x"
+                shown[name] = likelihood.picture(enlarged, SHOWN_SCALE)
+        return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
+
+    def _warmed_up(self) -> float:
+        """How far the warm-up of the rates has come, from 0 to 1."""
+        if not self.training or self.global_step >= self.rate_warmup_steps:
+            return 1.0
+        return self.global_step / self.rate_warmup_steps
+
+
+def rate_weights(stages: Sequence[int], progress: float) -> Float[Tensor, " s"]:
+    """What the rate of each stage counts, path by path, at some progress (0 to 1) of the warm-up.
+
+    stages: how many each path has. The first stage of a path starts at 0, the last one at 1.
+    """
+    late = torch.cat([torch.linspace(0, 1, n) if n > 1 else torch.ones(1) for n in stages])
+    return late + (1 - late) * progress
+
+
+def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]:
+    """How far enlarged pictures are from the smooth ones of the same averages, in nats.
+
+    The expected picture of the smooth parameters is coded with the parameters at that scale; a
+    cell of it counts as much as it covers of a pixel. For Bernoulli pixels this is the divergence
+    and 0 or more. No gradient goes through the smooth parameters.
+    """
+    scale = 2**_OCTAVES
+    with torch.no_grad():
+        smooth = smoothly_enlarged(model.render(features), _OCTAVES)
+        expected = model.likelihood.mean(smooth)
+        least = model.likelihood.log_prob(smooth, expected)
+    found = model.likelihood.log_prob(model.render(features, scale), expected)
+    excess: Tensor = (least - found) / scale**2
+    return excess
+
+
+def smoothly_enlarged(
+    parameters: Float[Tensor, "b p h w"], octaves: int
+) -> Float[Tensor, "b p H W"]:
+    """Average interpolation to 2**octaves times the size; averages down to what it was given."""
+    for _ in range(octaves):
+        padded = functional.pad(parameters, (_REACH,) * 4, mode="replicate")
+        parameters = enlarge(padded.flatten(0, 1)).unflatten(0, parameters.shape[:2])
+    return parameters

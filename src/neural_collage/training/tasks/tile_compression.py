@@ -1,0 +1,71 @@
+"""Compression as the paper trains it: the error of tiles, and a penalty on their parameters.
+
+Poli et al. 2022, arXiv 2204.07673. Small parameters are what the paper counts on for few bits.
+"""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.models.poli2022 import TileCompressor, estimated_bits
+from neural_collage.training.tasks.autoencoding import mean_psnr
+from neural_collage.training.tasks.optimiser import OptimiserConfig
+from neural_collage.training.tasks.task import Task
+
+ENLARGEMENT = 4
+"""Scale of the largest reconstruction shown."""
+
+
+@final
+class TileCompressionTask(Task):
+    """The squared error of a tile, summed over its samples, plus a penalty on its parameters.
+
+    Logs "loss", its parts "error" and "penalty", "psnr" in dB (8 bits, averaged over tiles) and,
+    in validation and test, "estimated_bpp": bits per pixel by the formula of the published script
+    (see `models.poli2022.estimated_bits`). What a file takes is for `benchmarks.aerial` to measure.
+
+    Args:
+        model: The compressor; crops have the size of its tiles.
+        optimiser: How it is optimised.
+        penalty: What the sum of the squares of a tile's parameters counts beside its error.
+
+    Raises:
+        ValueError: the penalty is negative.
+    """
+
+    model: TileCompressor
+
+    def __init__(
+        self, model: TileCompressor, optimiser: OptimiserConfig, penalty: float = 0.1
+    ) -> None:
+        super().__init__(model, optimiser)
+        if not penalty >= 0:
+            raise ValueError(f"penalty must be 0 or more, not {penalty}")
+        self.penalty = penalty
+
+    def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        reconstruction, code = self.model(batch)
+        error = (reconstruction - batch).square().sum((1, 2, 3)).mean()
+        penalty = self.penalty * code.parameters().square().sum((1, 2, 3)).mean()
+        losses = {
+            "loss": error + penalty,
+            "error": error.detach(),
+            "penalty": penalty.detach(),
+            "psnr": mean_psnr(reconstruction.detach(), batch),
+        }
+        if not self.training:
+            bits = estimated_bits(self.model.symbols(code))
+            pixels = len(batch) * self.model.config.tile**2
+            losses["estimated_bpp"] = torch.tensor(bits / pixels, device=batch.device)
+        return losses
+
+    def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
+        """Tiles, what they decode to, and that enlarged."""
+        code = self.model.encode(batch)
+        return {
+            "input": batch,
+            "reconstruction": self.model.decode(code).clamp(0, 1),
+            f"reconstruction-{ENLARGEMENT}x": self.model.decode(code, ENLARGEMENT).clamp(0, 1),
+        }

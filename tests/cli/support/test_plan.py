@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+import typer
+
+from neural_collage.cli.support.plan import Plan, plan_jobs
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Some files to plan for; their content does not matter here."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.png", "c.clg", "in/d.JPG", "in/deep/e.png", "in/notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def plan(*inputs: str, output: str | None = None, overwrite: bool = False) -> Plan:
+    return plan_jobs(
+        inputs, output, searched=(".jpg", ".png"), written=(".clg", ".clgx"), overwrite=overwrite
+    )
+
+
+def pairs(planned: Plan) -> list[tuple[str, str]]:
+    assert not planned.failures
+    return [(str(job.source), str(job.target)) for job in planned.jobs]
+
+
+def failures(planned: Plan) -> dict[str, str]:
+    return {str(failure.source): str(failure.error) for failure in planned.failures}
+
+
+def test_without_an_output_each_lies_beside_its_input() -> None:
+    assert pairs(plan("a.jpg", "in")) == [
+        ("a.jpg", "a.clg"),
+        ("in/d.JPG", "in/d.clg"),
+        ("in/deep/e.png", "in/deep/e.clg"),
+    ]
+
+
+@pytest.mark.parametrize("output", ["in", "new/"])
+def test_a_folder_that_exists_or_ends_in_a_slash_takes_one_file(output: str) -> None:
+    assert pairs(plan("a.jpg", output=output)) == [("a.jpg", f"{output.strip('/')}/a.clg")]
+
+
+def test_several_inputs_mean_a_folder() -> None:
+    assert pairs(plan("a.jpg", "b.png", output="new")) == [
+        ("a.jpg", "new/a.clg"),
+        ("b.png", "new/b.clg"),
+    ]
+
+
+def test_a_folder_keeps_its_relative_paths() -> None:
+    assert pairs(plan("in", output="new")) == [
+        ("in/d.JPG", "new/d.clg"),
+        ("in/deep/e.png", "new/deep/e.clg"),
+    ]
+
+
+@pytest.mark.parametrize("output", ["x.clg", "x.CLGX"])
+def test_one_input_and_a_known_ending_mean_a_file(output: str) -> None:
+    assert pairs(plan("a.jpg", output=output)) == [("a.jpg", output)]
+
+
+@pytest.mark.parametrize("output", ["x", "x.jpg"])
+def test_any_other_ending_is_a_usage_error(output: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"end a file in \.clg or \.clgx.* folder in /"):
+        plan("a.jpg", output=output)
+
+
+@pytest.mark.parametrize("inputs", [("a.jpg", "b.png"), ("in",)])
+def test_a_file_cannot_take_several_outputs(inputs: tuple[str, ...]) -> None:
+    with pytest.raises(typer.BadParameter, match=r"c\.clg is a file, but a folder is needed"):
+        plan(*inputs, output="c.clg")
+
+
+def test_dots_in_a_name_are_kept(folder: Path) -> None:
+    (folder / "a.v2.jpg").touch()
+    assert pairs(plan("a.v2.jpg")) == [("a.v2.jpg", "a.v2.clg")]
+
+
+def test_hidden_files_are_left_out_unless_named(folder: Path) -> None:
+    (folder / "in/deep/._e.png").touch()
+    assert len(plan("in").jobs) == 2
+    assert len(plan("in/deep/._e.png").jobs) == 1
+
+
+def test_an_input_given_twice_is_done_once(folder: Path) -> None:
+    named = plan("a.jpg", "a.jpg", str(folder / "a.jpg"), "in", "in/d.JPG", output=None)
+    assert len(pairs(named)) == 3
+
+
+def test_two_inputs_with_one_output_both_fail_and_others_go_on(folder: Path) -> None:
+    (folder / "in/d.png").touch()
+    planned = plan("in", output="new")
+    assert [str(job.source) for job in planned.jobs] == ["in/deep/e.png"]
+    assert failures(planned) == {
+        "in/d.JPG": "new/d.clg would be written for in/d.png as well: rename one",
+        "in/d.png": "new/d.clg would be written for in/d.JPG as well: rename one",
+    }
+
+
+def test_an_input_is_never_an_output(folder: Path) -> None:
+    assert "is itself an input" in failures(plan("c.clg", overwrite=True))["c.clg"]
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere/c.jpg").touch()
+    overlapping = plan("c.clg", "elsewhere/c.jpg", output=".", overwrite=True)
+    assert not overlapping.jobs
+    link = folder / "link.clg"
+    link.symlink_to("a.jpg")
+    assert (
+        "is itself an input" in failures(plan("a.jpg", output="link.clg", overwrite=True))["a.jpg"]
+    )
+
+
+def test_an_existing_output_needs_overwrite(folder: Path) -> None:
+    (folder / "a.clg").touch()
+    assert failures(plan("a.jpg")) == {"a.jpg": "a.clg exists: pass --overwrite to replace it"}
+    assert len(plan("a.jpg", overwrite=True).jobs) == 1
+
+
+def test_a_folder_in_the_place_of_an_output_is_never_replaced(folder: Path) -> None:
+    (folder / "a.clg").mkdir()
+    assert "a.clg is not a regular file" in failures(plan("a.jpg", overwrite=True))["a.jpg"]
+
+
+def test_an_output_below_a_file_fails_before_any_work() -> None:
+    assert "b.png is not a folder" in failures(plan("a.jpg", output="b.png/x/"))["a.jpg"]
+
+
+def test_missing_inputs_and_empty_folders_fail(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    assert failures(plan("missing.jpg", "empty")) == {
+        "missing.jpg": "missing.jpg: no such file",
+        "empty": "empty: this folder holds no .jpg, .png files",
+    }

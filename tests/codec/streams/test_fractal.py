@@ -1,0 +1,258 @@
+"""Whole pictures through the fractal codec: fidelity, bytes, and what damage does to them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import neural_collage as nc
+from neural_collage.codec.container import Header, pack_file
+from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.codec.streams.fractal import ERROR_PER_BIT, Parameters, decode, encode_planes
+from neural_collage.errors import CollageFormatError
+from neural_collage.fractal.effort import EFFORTS
+from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
+from neural_collage.fractal.statistics import KINDS, Counter, prior_counts
+from neural_collage.fractal.syntax import code_plane
+from neural_collage.io.modes import Mode
+from tests.codec import make_golden
+from tests.fractal.test_syntax_and_statistics import assert_equal
+from tests.pictures import photo_crop, squared_error, texture
+
+MODES: dict[Mode, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+SHAPES: list[tuple[Mode, tuple[int, int]]] = [
+    ("RGBA", (1, 1)),
+    ("RGB", (1, 37)),
+    ("LA", (41, 1)),
+    ("L", (33, 65)),
+    ("LA", (50, 31)),
+    ("RGB", (31, 33)),
+    ("RGBA", (34, 63)),
+]
+
+
+def psnr(decoded: Tensor, image: Tensor) -> float:
+    """In dB, of samples that were not rounded."""
+    return -10 * float(torch.log10((decoded - image).square().mean()))
+
+
+def forged(payload: bytes, header: Header) -> Tensor | str:
+    """What becomes of a payload under a valid checksum: pixels, or the reason of the refusal."""
+    try:
+        decoded = nc.decompress(pack_file(header, payload))
+    except nc.CollageFormatError as error:
+        return str(error)
+    assert decoded.shape == (header.channels, header.height, header.width)
+    assert bool(((decoded >= 0) & (decoded <= 1)).all())
+    return decoded
+
+
+@pytest.mark.parametrize(("mode", "size"), SHAPES, ids=str)
+def test_every_mode_and_size_comes_back(mode: Mode, size: tuple[int, int]) -> None:
+    picture = texture(*size, MODES[mode])
+    for effort, quality in ((0, 60), (5, 90)):
+        collage = nc.encode(picture, quality=quality, effort=effort, codec="fractal")
+        assert collage.header.mode == mode
+        assert (collage.height, collage.width) == size
+        decoded = nc.decompress(collage.to_bytes())
+        assert decoded.shape == picture.shape
+        if mode in ("L", "LA"):
+            assert psnr(decoded, picture) > 27
+        else:  # independent colour planes are what chroma at half size cannot keep
+            assert psnr(decoded[3:], picture[3:]) > 27 or mode == "RGB"
+            luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+            assert psnr((decoded[:3] * luma).sum(0), (picture[:3] * luma).sum(0)) > 25
+
+
+@pytest.mark.parametrize("size", [(3, 5000), (5000, 3)], ids=lambda s: f"{s[0]}x{s[1]}")
+def test_long_and_thin_pictures_come_back(size: tuple[int, int]) -> None:
+    picture = texture(*size, 1).expand(3, *size)
+    decoded = nc.decompress(nc.compress(picture, quality=70, codec="fractal", effort=4))
+    assert decoded.shape == picture.shape
+    assert psnr(decoded, picture) > 27
+
+
+def test_alpha_is_coded_by_itself() -> None:
+    picture = torch.cat([texture(64, 64, 1).expand(3, 64, 64), torch.ones(1, 64, 64)])
+    picture[3, 20:44, 8:40] = 0
+    with_alpha = nc.decompress(nc.compress(picture, quality=60, codec="fractal", effort=3))
+    without = nc.decompress(nc.compress(picture[:3], quality=60, codec="fractal", effort=3))
+    assert torch.equal(with_alpha[:3], without)
+    assert psnr(with_alpha[3:], picture[3:]) > 35
+
+
+def test_quality_buys_fidelity_with_bytes() -> None:
+    image = photo_crop(96)
+    sizes, fidelities = [], []
+    for quality in (1, 30, 69, 70, 100):
+        data = nc.compress(image, quality=quality, codec="fractal", effort=4)
+        sizes.append(len(data))
+        fidelities.append(psnr(nc.decompress(data), image))
+    assert sizes == sorted(set(sizes))
+    assert fidelities == sorted(fidelities)
+    assert fidelities[-1] - fidelities[0] > 12
+    assert sizes[-1] > 10 * sizes[0]
+
+
+@pytest.mark.parametrize("effort", [1, 5, 9])
+def test_every_plane_contracts(effort: int) -> None:
+    layers = nc.encode(photo_crop(64), quality=60, codec="fractal", effort=effort).layers
+    assert len(layers) == 3
+    assert all(layer.collage.contraction() < 1 for layer in layers)
+
+
+def test_chroma_keeps_its_size_from_quality_70() -> None:
+    picture = texture(33, 50, 3)
+    for quality, reduction, size in ((69, 2, (17, 25)), (70, 1, (33, 50))):
+        _, *chroma = nc.encode(picture, quality=quality, codec="fractal", effort=0).layers
+        for layer in chroma:
+            assert layer.reduction == reduction
+            assert (layer.collage.height, layer.collage.width) == size
+
+
+def test_what_the_encoder_decided_is_what_the_file_says() -> None:
+    picture, effort = texture(40, 45, 4), EFFORTS[9]
+    payload = nc.encode(picture, quality=55, codec="fractal", effort=9).payload
+    parameters = Parameters.from_payload(payload)
+    assert (parameters.lattice, parameters.n_sources) == (effort.lattice, effort.n_sources)
+    written, read = ({kind: prior_counts(kind) for kind in KINDS} for _ in range(2))
+    reader = SymbolReader(payload[1:])
+    for code, spec in encode_planes(picture, 55, effort, written):
+        code_plane(Counter(written[spec.kind]), code.geometry, parameters.n_sources, code)
+        reader.counts = read[spec.kind]
+        assert_equal(code_plane(reader, code.geometry, parameters.n_sources, None), code)
+
+
+@pytest.mark.parametrize("lattice", [4, 8, 16])
+@pytest.mark.parametrize("n_sources", [1, 2, 3])
+@pytest.mark.parametrize("chroma_reduction", [1, 2])
+def test_parameters_are_one_byte(lattice: int, n_sources: int, chroma_reduction: int) -> None:
+    parameters = Parameters(lattice, n_sources, chroma_reduction)
+    assert len(parameters.to_byte()) == 1
+    assert Parameters.from_payload(parameters.to_byte() + b"rest") == parameters
+
+
+def test_unknown_parameters_are_refused() -> None:
+    header = Header(codec=1, width=12, height=8, mode="L", quality=50)
+    known = {
+        Parameters(lattice, n, chroma).to_byte()[0]
+        for lattice in (4, 8, 16)
+        for n in (1, 2, 3)
+        for chroma in (1, 2)
+    }
+    assert len(known) == 18
+    for byte in range(256):
+        if byte in known:
+            continue
+        with pytest.raises(nc.CollageFormatError, match=f"unknown parameters {byte:#04x}"):
+            decode(bytes([byte]) + b"stream", header)
+    with pytest.raises(nc.CollageFormatError, match="the fractal stream is empty"):
+        decode(b"", header)
+
+
+@pytest.mark.parametrize(("mode", "size"), [("L", (20, 16)), ("LA", (6, 5))])
+def test_every_truncation_is_refused_or_decodes(mode: Mode, size: tuple[int, int]) -> None:
+    collage = nc.encode(texture(*size, MODES[mode]), quality=40, codec="fractal", effort=9)
+    whole = collage.decode()
+    for length in range(len(collage.payload)):
+        result = forged(collage.payload[:length], collage.header)
+        if length == 0:
+            assert result == "the fractal stream is empty"
+    assert isinstance(result := forged(collage.payload, collage.header), Tensor)
+    assert torch.equal(result, whole)
+
+
+def test_random_payloads_are_refused_or_decode(rng: np.random.Generator) -> None:
+    results: list[Tensor | str] = []
+    for _ in range(40):
+        width, height = (int(n) for n in rng.integers(1, 33, 2))
+        header = Header(
+            codec=1,
+            width=width,
+            height=height,
+            mode=rng.choice(list(MODES)),
+            quality=int(rng.integers(1, 101)),
+        )
+        parameters = Parameters(
+            int(rng.choice([4, 8, 16])), int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        )
+        payload = parameters.to_byte() + rng.bytes(int(rng.integers(0, 24)))
+        results.append(forged(payload, header))
+    decoded = [result for result in results if isinstance(result, Tensor)]
+    assert 0 < len(decoded) < 40
+    reasons = {result.split(":")[0] for result in results if isinstance(result, str)}
+    assert reasons <= {"the fractal stream is damaged", "the entropy-coded data is damaged"}
+
+
+@pytest.mark.parametrize("extra", [bytes(range(1, 9)), bytes(range(1, 40))], ids=len)
+def test_bytes_behind_the_last_symbol_are_refused(extra: bytes) -> None:
+    collage = nc.encode(photo_crop(48), codec="fractal", quality=50)
+    with pytest.raises(CollageFormatError, match="it is too long"):
+        decode(collage.payload + extra, collage.header)
+
+
+def test_altered_payloads_are_refused_or_decode(rng: np.random.Generator) -> None:
+    collage = nc.encode(texture(50, 60, 1), quality=50, codec="fractal", effort=9)
+    whole, changed = collage.decode(), 0
+    for _ in range(30):
+        payload = bytearray(collage.payload)
+        payload[int(rng.integers(len(payload)))] ^= int(rng.integers(1, 256))
+        result = forged(bytes(payload), collage.header)
+        changed += isinstance(result, str) or not torch.equal(result, whole)
+    assert changed > 20
+
+
+def test_a_stream_whose_domains_do_not_contract_is_refused() -> None:
+    """Each contrast of a forged range is within its bound, not so their sum."""
+    code = make_golden.plane_code()
+    forgery = replace(code, contrasts=4 * code.contrasts.all(1, keepdims=True).repeat(2, 1))
+    with pytest.raises(nc.NotContractiveError, match="sum to 1 in magnitude"):
+        forgery.to_collage(20.0)
+    writer = SymbolWriter()
+    writer.counts = prior_counts("luma")
+    code_plane(writer, forgery.geometry, 2, forgery)
+    header = Header(codec=1, width=70, height=90, mode="L", quality=50)
+    reason = forged(Parameters(4, 2, 2).to_byte() + writer.finish(), header)
+    assert isinstance(reason, str)
+    assert reason.startswith("the fractal stream is damaged: the weights of a range sum to 1 ")
+
+
+def test_the_bytes_of_a_plane_never_change() -> None:
+    assert make_golden.planes() == make_golden.PLANES.read_bytes()
+
+
+def test_the_golden_plane_is_read_as_it_was_written() -> None:
+    code = make_golden.plane_code()
+    reader = SymbolReader(make_golden.PLANES.read_bytes())
+    for kind in KINDS:
+        reader.counts = prior_counts(kind)
+        geometry = PlaneGeometry(90, 70, 4)
+        assert_equal(code_plane(reader, geometry, make_golden.N_SOURCES, None), code)
+    assert code.contrasts.any(0).all()
+    assert np.abs(code.coefficients).max() > 1000
+
+
+@pytest.mark.parametrize("scale", make_golden.DECODED)
+def test_the_golden_file_decodes_as_it_always_did(scale: int) -> None:
+    """To within one 8-bit level: decoding adds floats, whose last bit is the machine's."""
+    collage = nc.load(make_golden.COLLAGE)
+    assert any(layer.collage.n_sources for layer in collage.layers)
+    with Image.open(make_golden.DECODED[scale]) as image:
+        golden = np.asarray(image, int)
+    difference = np.abs(np.asarray(collage.to_pil(scale), int) - golden)
+    assert difference.max() <= 1
+    assert difference.mean() < 0.001
+
+
+def test_the_lagrangian_matches_the_slope_of_the_quantiser() -> None:
+    """A finer step is worth its bits at about the rate that bits are priced at."""
+    image = photo_crop(128)[:1]
+    costs = []
+    for quality in (20, 40, 60):
+        data = nc.compress(image, quality=quality, codec="fractal", effort=2)
+        price = ERROR_PER_BIT * quantiser_step(40) ** 2
+        costs.append(squared_error(nc.decompress(data), image) + price * 8 * len(data))
+    assert costs[1] < min(costs[0], costs[2])

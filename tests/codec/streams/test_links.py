@@ -1,0 +1,277 @@
+"""Links to domains: found where pictures repeat themselves, refused where they make no sense."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.codec.streams.links import (
+    LEVELS,
+    OFFSETS,
+    Links,
+    code_links,
+    find_links,
+    has_room,
+    initial_counts,
+    linked_collage,
+)
+from neural_collage.core import isometry
+from neural_collage.core.blocks import pool
+from neural_collage.core.isometry import N_ISOMETRIES
+from neural_collage.core.lapped import LappedTexture
+from neural_collage.errors import CollageFormatError, NotConvergedError
+
+SIZE, CENTRE, UNIT = 16, 0.5, 2.0**-14
+GRIDS = [(1, 1), (1, 9), (9, 1), (2, 2), (5, 7)]
+
+
+def texture_of(
+    rows: int, columns: int, bare: Tensor | None = None, *, smooth: bool = False, seed: int = 0
+) -> LappedTexture:
+    """Each range with content of its own, except the bare ones; smooth ones overlap."""
+    rng = torch.Generator().manual_seed(seed)
+    count = 12
+    blocks = torch.rand(count, 3, SIZE // 2, SIZE // 2, generator=rng) - 0.5
+    blocks = blocks.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    blocks = blocks - blocks.mean((2, 3), keepdim=True)
+    patches = torch.zeros(count, 3, 2 * SIZE, 2 * SIZE)
+    inside = slice(SIZE // 2, 3 * SIZE // 2)
+    patches[..., inside, inside] = blocks
+    if smooth:
+        patches = torch.rand(count, 3, 2 * SIZE, 2 * SIZE, generator=rng) - 0.5
+    chosen = torch.randint(-20, 21, (count, rows, columns), generator=rng)
+    if bare is not None:
+        chosen[:, bare] = 0
+    return LappedTexture(chosen.short(), (patches * 128).round().short(), UNIT)
+
+
+def random_links(
+    rows: int, columns: int, rng: np.random.Generator, share: float = 0.4, strongest: int = 7
+) -> Links:
+    contrast = rng.integers(-strongest, strongest + 1, (rows, columns))
+    contrast = np.where(rng.random((rows, columns)) < share, contrast, 0)
+    domain, turn = (rng.integers(0, n, (rows, columns)) for n in (len(OFFSETS), N_ISOMETRIES))
+    choices = [np.where(contrast != 0, values, 0) for values in (domain, turn)]
+    return Links(*(torch.from_numpy(values) for values in (contrast, *choices)))
+
+
+def assert_equal(found: Links, expected: Links) -> None:
+    for name in ("contrast", "domain", "isometry"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+
+
+def squared_error(a: Tensor, b: Tensor) -> float:
+    return float((a - b).square().sum())
+
+
+def test_a_domain_is_at_most_a_range_and_a_half_away() -> None:
+    """Which domain an index stands for is part of the format."""
+    assert list(OFFSETS) == [(y, x) for y in (-24, -8, 8) for x in (-24, -8, 8)]
+    assert LEVELS == 8
+
+
+@pytest.mark.parametrize("turn", range(N_ISOMETRIES))
+def test_a_reduced_copy_of_the_surroundings_is_found(turn: int) -> None:
+    rows = columns = 5
+    contrast = (-5, 3, 6)[turn % 3]
+    bare = torch.zeros(rows, columns, dtype=torch.bool)
+    bare[2, 2] = True
+    texture = texture_of(rows, columns, bare)
+    plain = texture.canvas(Fraction(1)) + CENTRE
+    for domain, (y, x) in enumerate(OFFSETS):
+        top, left = 2 * SIZE + y, 2 * SIZE + x
+        block = pool(plain[:, top : top + 2 * SIZE, left : left + 2 * SIZE], 2)
+        block = isometry.apply(block[None], turn)[0]
+        copy = contrast / 8 * (block - block.mean((1, 2), keepdim=True))
+        picture = plain.clone()
+        picture[:, 2 * SIZE : 3 * SIZE, 2 * SIZE : 3 * SIZE] += copy
+        links = find_links(picture, texture, CENTRE, worth=100.0)
+        expected = Links.none(rows, columns)
+        expected.contrast[2, 2] = contrast
+        expected.domain[2, 2], expected.isometry[2, 2] = domain, turn
+        assert_equal(links, expected)
+        collage = linked_collage(texture, links, rows * SIZE, columns * SIZE, CENTRE)
+        before, after = squared_error(plain, picture), squared_error(collage.decode(), picture)
+        # some domains cover a part of their range, whose copy they then hold as well
+        assert after < 0.3 * before
+
+
+def test_many_copies_are_found_at_once(rng: np.random.Generator) -> None:
+    """Each of a range that is bare, at whatever edge; domains are moved into the canvas."""
+    rows, columns = 8, 9
+    bare = torch.zeros(rows, columns, dtype=torch.bool)
+    bare[::3, ::4] = True
+    texture = texture_of(rows, columns, bare)
+    links = random_links(rows, columns, rng, share=1.0)
+    links = Links(*(torch.where(bare, part, 0) for part in vars(links).values()))
+    height, width = rows * SIZE, columns * SIZE
+    picture = linked_collage(texture, links, height, width, CENTRE).decode()
+    plain = texture.canvas(Fraction(1)) + CENTRE
+    found = find_links(picture, texture, CENTRE, worth=100.0)
+    assert bool((found.contrast != 0)[bare & (links.contrast.abs() > 2)].all())
+    again = linked_collage(texture, found, height, width, CENTRE).decode()
+    assert squared_error(again, picture) < 0.3 * squared_error(plain, picture)
+
+
+def test_what_is_not_worth_its_bits_is_not_linked(rng: np.random.Generator) -> None:
+    texture = texture_of(4, 6)
+    plain = texture.canvas(Fraction(1)) + CENTRE
+    assert not find_links(plain, texture, CENTRE, worth=1e4)  # nothing is missing
+    picture = plain + 0.05 * torch.randn_like(plain)
+    counts = [
+        int((find_links(picture, texture, CENTRE, worth).contrast != 0).sum())
+        for worth in (0.0, 10.0, 1e3, 1e6)
+    ]
+    assert counts == sorted(counts)
+    assert counts[0] == 0
+    assert counts[-1] > 0
+
+
+def test_a_flat_surrounding_gives_nothing() -> None:
+    texture = LappedTexture(
+        torch.zeros(1, 4, 4, dtype=torch.int16),
+        torch.ones(1, 3, 2 * SIZE, 2 * SIZE, dtype=torch.int16),
+        UNIT,
+    )
+    picture = CENTRE + 1e-3 * torch.randn(3, 4 * SIZE, 4 * SIZE)
+    assert not find_links(picture, texture, CENTRE, worth=1.0)
+    noise = torch.rand(3, 4 * SIZE, 4 * SIZE)
+    found = find_links(noise, texture, CENTRE, worth=1e6)
+    again = linked_collage(texture, found, 4 * SIZE, 4 * SIZE, CENTRE).decode()
+    assert bool(again.isfinite().all())
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (1, 6), (6, 1)], ids=str)
+def test_a_picture_smaller_than_a_domain_has_no_links(grid: tuple[int, int]) -> None:
+    texture = texture_of(*grid)
+    assert not has_room(*grid)
+    links = find_links(torch.rand(3, *texture.size(Fraction(1))), texture, CENTRE, worth=1e9)
+    assert not links
+    assert links.contrast.shape == grid
+    assert has_room(2, 2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_links_come_back_from_their_symbols(
+    grid: tuple[int, int], share: float, rng: np.random.Generator
+) -> None:
+    links = random_links(*grid, rng, share)
+    writer = SymbolWriter()
+    for _ in range(2):  # one after the other, with tables that start anew
+        writer.counts = initial_counts()
+        assert_equal(code_links(writer, *grid, links), links)
+    reader = SymbolReader(writer.finish())
+    for _ in range(2):
+        reader.counts = initial_counts()
+        assert_equal(code_links(reader, *grid, None), links)
+    reader.finish()
+
+
+def test_no_links_take_next_to_no_bytes() -> None:
+    writer = SymbolWriter()
+    writer.counts = initial_counts()
+    code_links(writer, 40, 50, Links.none(40, 50))
+    assert len(writer.finish()) < 60
+
+
+def test_symbols_cannot_say_a_link_that_does_not_exist(rng: np.random.Generator) -> None:
+    outcomes = set()
+    for _ in range(60):
+        reader = SymbolReader(rng.bytes(int(rng.integers(0, 80))))
+        reader.counts = initial_counts()
+        try:
+            links = code_links(reader, 6, 7, None)
+        except CollageFormatError:
+            outcomes.add("refused")
+            continue
+        outcomes.add("read")
+        linked = links.contrast != 0
+        assert int(links.contrast.abs().max()) < LEVELS
+        for part, count in ((links.domain, len(OFFSETS)), (links.isometry, N_ISOMETRIES)):
+            assert bool(((part >= 0) & (part < count)).all())
+            assert bool((part[~linked] == 0).all())
+    assert "read" in outcomes
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("size", [(80, 112), (67, 99), (32, 32)], ids=str)
+def test_ranges_keep_the_brightness_of_their_texture(
+    size: tuple[int, int], smooth: bool, rng: np.random.Generator
+) -> None:
+    rows, columns = (-(-side // SIZE) for side in size)
+    texture = texture_of(rows, columns, smooth=smooth)
+    links = random_links(rows, columns, rng, share=0.6)
+    collage = linked_collage(texture, links, *size, CENTRE)
+    assert (collage.height, collage.width) == size
+    assert collage.n_sources == 1
+    assert 0 < collage.contraction() <= (LEVELS - 1) / LEVELS
+    whole = size[0] // SIZE * SIZE, size[1] // SIZE * SIZE
+    for scale in (1, 2):
+        decoded = collage.decode(scale)[:, : scale * whole[0], : scale * whole[1]]
+        means = pool(decoded, scale * SIZE)
+        expected = texture.canvas(Fraction(1, SIZE)) + CENTRE
+        torch.testing.assert_close(
+            means, expected[:, : means.shape[1], : means.shape[2]], atol=2e-3, rtol=0
+        )
+
+
+def test_without_links_the_texture_is_the_picture() -> None:
+    texture = texture_of(3, 4, smooth=True)
+    collage = linked_collage(texture, Links.none(3, 4), 41, 55, CENTRE)
+    assert collage.n_sources == 0
+    assert collage.contraction() == 0
+    expected = texture.canvas(Fraction(1))[:, :41, :55] + CENTRE
+    torch.testing.assert_close(collage.decode(), expected, atol=1e-6, rtol=0)
+
+
+def test_links_add_detail_where_the_texture_has_none(rng: np.random.Generator) -> None:
+    """Above the original size they go on."""
+    texture = texture_of(4, 4)
+    links = random_links(4, 4, rng, share=1.0)
+    linked = linked_collage(texture, links, 64, 64, CENTRE).decode(4)
+    plain = linked_collage(texture, Links.none(4, 4), 64, 64, CENTRE).decode(4)
+    detail, smoothness = (
+        float((p - pool(p, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)).square().mean())
+        for p in (linked, plain)
+    )
+    assert detail > 1.1 * smoothness
+
+
+def test_all_scales_are_one_image(rng: np.random.Generator) -> None:
+    texture = texture_of(4, 5, smooth=True)
+    collage = linked_collage(texture, random_links(4, 5, rng, 0.7), 60, 80, CENTRE)
+    once = collage.decode()
+    for scale in (2, 3, 4):
+        average = pool(collage.decode(scale), scale)
+        torch.testing.assert_close(average, once, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        collage.decode(3, (31, 17, 40, 50)), collage.decode(3)[:, 17:67, 31:71], atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize("strength", [1, 1000])
+def test_forged_links_make_a_picture_or_are_refused(strength: int) -> None:
+    """All strongest, on textures of any size; brighter ones than any picture needs."""
+    outcomes = set()
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        rows, columns = (int(n) for n in rng.integers(1, 6, 2))
+        texture = texture_of(rows, columns, seed=seed, smooth=True)
+        texture = LappedTexture(texture.coefficients, texture.patches, UNIT * strength)
+        links = random_links(rows, columns, rng, share=1.0)
+        signs = links.contrast.sign()
+        links = Links(signs * (LEVELS - 1), links.domain, links.isometry)
+        try:
+            collage = linked_collage(texture, links, rows * SIZE, columns * SIZE - 3, CENTRE)
+        except (NotConvergedError, ValueError) as error:
+            assert isinstance(error, NotConvergedError) or not has_room(rows, columns)  # noqa: PT017
+            outcomes.add("refused")
+            continue
+        outcomes.add("decoded")
+        assert has_room(rows, columns) or not links
+        assert bool(collage.decode().isfinite().all())
+    assert outcomes == {"refused", "decoded"}

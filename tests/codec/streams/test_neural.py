@@ -1,0 +1,251 @@
+"""Whole pictures through the neural codec: fidelity, sizes, regions, effort, and models."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import neural_collage as nc
+from neural_collage.codec import image as image_module
+from neural_collage.codec.container import ColourSpace, ModelId, pack_file
+from neural_collage.codec.streams import neural as neural_stream
+from neural_collage.codec.streams.links import Links, find_links
+from neural_collage.codec.weights import shipped_weights
+from neural_collage.core.blocks import pool
+from neural_collage.io.writing import to_pil
+from neural_collage.models.compression.compressor import lagrangian
+from neural_collage.models.compression.ladder import level_of
+from tests.codec.streams.neural import LUMA, MODES, SIZES, encode, with_links
+from tests.codec.streams.test_fractal import forged, psnr
+from tests.pictures import photo_crop, texture
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_every_mode_and_size_comes_back(size: tuple[int, int]) -> None:
+    for mode, channels in MODES.items():
+        picture = texture(*size, channels)
+        collage = encode(picture, quality=80)
+        assert (collage.codec, collage.header.mode) == ("neural", mode)
+        assert collage.header.colour_space == ColourSpace.RGB
+        assert collage.header.model == shipped_weights("natural").model
+        decoded = nc.decompress(collage.to_bytes())
+        assert decoded.shape == picture.shape
+        assert bool(((decoded >= 0) & (decoded <= 1)).all())
+        if min(size) == 1:
+            assert psnr(decoded, picture) > 15
+        elif channels < 3:
+            assert psnr(decoded, picture) > 28
+        else:  # nothing in a photo is like planes that know nothing of each other
+            luma = ((p[:3] * LUMA).sum(0) for p in (decoded, picture))
+            assert psnr(*luma) > 26
+
+
+def test_grey_of_16_bits_comes_back() -> None:
+    picture = texture(40, 50)
+    deep = (picture[0] * 65535).round().to(torch.int32).numpy().astype(np.uint16)
+    decoded = nc.decompress(encode(deep, quality=80).to_bytes())
+    assert decoded.shape == (1, 40, 50)
+    assert psnr(decoded, picture) > 30
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+def test_one_colour_stays_one_colour(channels: int, level: float) -> None:
+    picture = torch.full((channels, 37, 50), level)
+    collage = encode(picture, quality=90)
+    decoded = collage.decode()
+    assert float((decoded - picture).abs().max()) < 8 / 255
+    assert float(decoded.std((1, 2)).max()) < 2 / 255
+    assert len(collage.payload) < 150
+
+
+@pytest.mark.parametrize("kind", ["even", "black and white"])
+def test_noise_comes_back_as_far_as_there_are_patches(kind: str) -> None:
+    noise = torch.rand(3, 48, 40)
+    noise = noise if kind == "even" else (noise > 0.5).float()
+    sizes, fidelities = [], []
+    for quality in (1, 50, 100):
+        collage = encode(noise, quality)
+        sizes.append(len(collage.payload))
+        fidelities.append(psnr(collage.decode(), noise))
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] < noise.numel() * 2
+    assert fidelities == sorted(fidelities)
+
+
+def test_alpha_is_coded_by_itself() -> None:
+    picture = torch.cat([photo_crop(64), torch.ones(1, 64, 64)])
+    picture[3, 20:44, 8:40] = 0
+    with_alpha, without = encode(picture, 80).decode(), encode(picture[:3], 80).decode()
+    assert torch.equal(with_alpha[:3], without)
+    assert psnr(with_alpha[3:], picture[3:]) > 22
+
+
+def test_quality_buys_fidelity_with_bytes() -> None:
+    image = photo_crop(144, 60, 140)
+    sizes, fidelities = [], []
+    for quality in (1, 10, 25, 50, 75, 100):
+        data = encode(image, quality).to_bytes()
+        sizes.append(len(data))
+        fidelities.append(psnr(nc.decompress(data), image))
+    assert sizes == sorted(set(sizes))
+    assert fidelities == sorted(set(fidelities))
+    assert sizes[-1] > 10 * sizes[0]
+    assert fidelities[-1] - fidelities[0] > 10
+
+
+def test_it_is_better_than_jpeg_of_the_same_size() -> None:
+    image = photo_crop(256, 0, 100)
+    data = encode(image).to_bytes()
+    for quality in range(1, 96):
+        buffer = io.BytesIO()
+        to_pil(image).save(buffer, "jpeg", quality=quality, optimize=True)
+        if buffer.tell() >= len(data):
+            break
+    with Image.open(buffer) as frame:
+        jpeg = torch.from_numpy(np.array(frame)).permute(2, 0, 1) / 255
+    assert psnr(nc.decompress(data), image) > psnr(jpeg, image)
+
+
+# Sizes and regions
+
+
+@pytest.fixture
+def linked(rng: np.random.Generator) -> nc.CollageImage:
+    """A picture of two layers with links, well inside the range of pixels."""
+    return with_links(0.3 + 0.4 * texture(40, 50, 4), rng, strongest=3)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_larger_pictures_average_to_the_picture(linked: nc.CollageImage, scale: int) -> None:
+    for collage in (linked, encode(0.3 + 0.4 * photo_crop(40))):
+        once, larger = collage.decode(), collage.decode(scale)
+        assert float(larger.min()) > 0
+        assert float(larger.max()) < 1
+        torch.testing.assert_close(pool(larger, scale), once, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 1.5, 3, 10])
+def test_a_region_is_a_crop(linked: nc.CollageImage, scale: float) -> None:
+    for collage in (linked, encode(texture(33, 40, 2))):
+        whole = collage.decode(scale)
+        height, width = whole.shape[1:]
+        assert [height, width] == [int(n * scale + 0.5) for n in (collage.height, collage.width)]
+        assert bool(whole.isfinite().all())
+        for x, y, w, h in (
+            (0, 0, 7, 5),
+            (width - 6, height - 9, 6, 9),
+            (width // 3, height // 2, 12, 1),
+            (width // 2 + 1, height // 3, 1, 11),
+        ):
+            part = collage.decode(scale, (x, y, w, h))
+            torch.testing.assert_close(part, whole[:, y : y + h, x : x + w], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_strips_of_a_large_picture_are_the_picture(
+    linked: nc.CollageImage, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = linked.decode(scale)
+    monkeypatch.setattr(image_module, "_PIXELS_AT_ONCE", 100)
+    monkeypatch.setattr(image_module, "_STRIP_PIXELS", 3000)
+    torch.testing.assert_close(linked.decode(scale), whole, atol=1e-5, rtol=0)
+
+
+# Effort
+
+
+def cost(picture: Tensor, collage: nc.CollageImage, quality: int) -> float:
+    """Bits and errors, as the encoder weighs them."""
+    (layer,) = collage.layers
+    error = float((layer.collage.decode() - picture).double().square().sum())
+    worth = float(lagrangian(torch.tensor(level_of(quality)))) * 255**2 / 3
+    return 8 * len(collage.payload) + worth * error
+
+
+@pytest.mark.parametrize("quality", [30, 95])
+def test_effort_pays(quality: int) -> None:
+    picture = photo_crop(80)
+    costs = {e: cost(picture, encode(picture, quality, e), quality) for e in (0, 5, 7, 9)}
+    assert costs[0] == costs[5]
+    assert costs[7] < 1.002 * costs[5]
+    assert costs[9] < 1.002 * min(costs[5], costs[7])
+
+
+def test_the_most_thorough_search_repeats_itself() -> None:
+    first, again = (encode(texture(48, 64, 3), 90, 9).to_bytes() for _ in range(2))
+    assert first == again
+
+
+def test_small_pictures_are_refined_whatever_the_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photo_crop(48)
+    refined = cost(picture, encode(picture, 90), 90)
+    monkeypatch.setattr(neural_stream, "SMALL", 0)
+    assert refined <= cost(picture, encode(picture, 90), 90)
+
+
+def test_links_of_a_picture_are_those_of_its_file() -> None:
+    """Fine patterns everywhere, which no texture says as cheaply."""
+    picture = torch.rand(3, 64, 64)
+    picture = torch.cat([picture, pool(picture, 2).repeat(1, 2, 2)], 2)
+    found: list[Links] = []
+
+    def recorded(*arguments: Any) -> Links:
+        found.append(find_links(*arguments))
+        return found[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neural_stream, "find_links", recorded)
+        collage = encode(picture, 100, 6)
+    (links,) = found
+    assert collage.payload[0] == bool(links)
+    weights = collage.layers[0].collage.weights
+    expected = links.contrast.view(1, -1, 1)[..., : int(bool(links))] / 8
+    assert torch.equal(weights, expected)
+
+
+# Models
+
+
+def test_a_file_names_its_model() -> None:
+    collage = encode(texture(8, 12))
+    with pytest.raises(nc.CollageFormatError, match="it does not name its model"):
+        nc.decompress(pack_file(replace(collage.header, model=None), collage.payload))
+
+
+@pytest.mark.parametrize("name", ["natural", "aerial", "poli2022", "mine", "a/b/c", "weights ü"])
+def test_weights_that_are_not_here_are_named(name: str) -> None:
+    collage = encode(texture(8, 12))
+    head = replace(collage.header, model=ModelId(name, bytes(range(8))))
+    with pytest.raises(nc.CheckpointError) as caught:
+        nc.decompress(pack_file(head, collage.payload))
+    message = str(caught.value)
+    assert f"{name!r} of hash 0001020304050607" in message
+    assert "--model" in message
+    assert len(message.splitlines()) == 1
+    if name in ("natural", "aerial"):
+        assert shipped_weights(name).model.digest.hex() in message
+
+
+def test_shipped_models_differ() -> None:
+    picture = photo_crop(64)
+    natural, aerial = (
+        nc.encode(picture, codec="neural", model=model) for model in ("natural", "aerial")
+    )
+    assert natural.header.model == nc.encode(picture, codec="neural").header.model
+    assert natural.header.model != aerial.header.model
+    assert aerial.header.model is not None
+    assert aerial.header.model.name == "aerial"
+    assert psnr(nc.decompress(aerial.to_bytes()), picture) > 20
+    mistaken = forged(natural.payload, aerial.header)
+    assert isinstance(mistaken, str) or not torch.equal(mistaken, natural.decode())
+
+
+def test_it_is_the_default() -> None:
+    picture = texture(16, 20, 3)
+    assert nc.compress(picture) == encode(picture).to_bytes()

@@ -1,0 +1,131 @@
+"""Bits of the neural codec: the same pixels on every machine, and bytes as estimated."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import neural_collage as nc
+from neural_collage.codec.entropy import FixedTables, SymbolWriter
+from neural_collage.codec.streams import neural as neural_stream
+from neural_collage.codec.streams import tiles
+from neural_collage.codec.streams.neural_symbols import Writing
+from neural_collage.fractal.geometry import IntArray
+from neural_collage.models.compression.codec_model import LARGEST_SYMBOL, logistic_counts
+from neural_collage.models.compression.compressor import CENTRE
+from neural_collage.models.compression.ladder import level_of
+from tests.codec.streams.neural import MODES, SIZES, encode, network, with_links
+from tests.codec.streams.test_fractal import forged, psnr
+from tests.pictures import photo_crop, texture
+from tests.threads import threads
+
+# The same pixels everywhere
+
+DIGESTS = """
+import hashlib, sys, torch
+from pathlib import Path
+import neural_collage as nc
+torch.set_num_threads(2)
+for path in sorted(Path(sys.argv[1]).glob("*.clg")):
+    for scale in (1, 1.5)[: 1 + (path.stem == "linked")]:
+        print(path.stem, hashlib.sha256(nc.load(path).decode(scale).numpy().tobytes()).hexdigest())
+"""
+
+
+def test_files_decode_alike_in_another_process_with_more_threads(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    modes = [*MODES, *MODES]  # other sizes of each mode are in the tests above
+    collages = {
+        f"{mode} {height}x{width}": encode(texture(height, width, MODES[mode]), 70)
+        for mode, (height, width) in zip(modes, SIZES, strict=False)
+    }
+    deep = (texture(30, 40)[0] * 65535).to(torch.int32).numpy().astype(np.uint16)
+    collages["deep"] = encode(deep)
+    collages["flat"] = encode(torch.full((3, 20, 20), 0.4))
+    collages["noise"] = encode(torch.rand(3, 40, 40), 95)
+    collages["linked"] = with_links(texture(70, 93, 4), rng)
+    for name, collage in collages.items():
+        nc.save(collage, tmp_path / f"{name}.clg")
+    here = [
+        f"{name} {hashlib.sha256(collages[name].decode(scale).numpy().tobytes()).hexdigest()}"
+        for name in sorted(collages)
+        for scale in (1, 1.5)[: 1 + (name == "linked")]
+    ]
+    command = [sys.executable, "-W", "error", "-c", DIGESTS, str(tmp_path)]
+    patient = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin slow busy machines
+    there = subprocess.run(command, capture_output=True, text=True, check=True, env=patient).stdout
+    assert there.splitlines() == here
+
+
+def test_pixels_do_not_depend_on_threads(rng: np.random.Generator) -> None:
+    data = with_links(photo_crop(40), rng).to_bytes()
+    once = nc.decompress(data)
+    with threads(2):
+        assert torch.equal(nc.decompress(data), once)
+
+
+def test_tiles_of_the_decoder_are_those_of_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "TILE", 2)
+    collage = encode(photo_crop(70))
+    pixels = collage.decode()
+    assert psnr(pixels, photo_crop(70)) > 25
+    monkeypatch.setattr(tiles, "TILE", 3)
+    result = forged(collage.payload, collage.header)
+    assert isinstance(result, str) or not torch.equal(result, pixels)
+
+
+# Real bytes against estimates
+
+
+class Tally(SymbolWriter):
+    """Adds up what the tables of a model say that symbols cost."""
+
+    counts_of_tables: IntArray
+    bits = 0.0
+
+    def fixed(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
+        super().fixed(tables, which, values)
+        counts = self.counts_of_tables
+        column = np.clip(values, -LARGEST_SYMBOL, LARGEST_SYMBOL) + LARGEST_SYMBOL
+        chosen = counts[which, column]
+        known = (chosen > 0) & (np.abs(values) <= LARGEST_SYMBOL)
+        chosen = np.where(known, chosen, counts[which, -1])
+        Tally.bits += float(np.log2(counts.sum(1)[which] / chosen).sum())
+        numbers = np.where(values < 0, -2 * values, 2 * values + 1)[~known]
+        Tally.bits += float((np.log2(24) + np.floor(np.log2(numbers))).sum())
+
+
+@pytest.mark.parametrize("quality", [5, 50, 95])
+def test_a_file_takes_what_its_tables_say(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Tally, "counts_of_tables", network().counts.numpy().astype(np.int64), raising=False
+    )
+    monkeypatch.setattr(Tally, "bits", 0.0)
+    monkeypatch.setattr(neural_stream, "SymbolWriter", Tally)
+    collage = encode(photo_crop(160), quality)
+    assert 8 * len(collage.payload) == pytest.approx(Tally.bits, rel=0.01, abs=64)
+
+
+@pytest.mark.parametrize("quality", [20, 50, 80])
+def test_bytes_are_what_the_network_that_learned_expects(quality: int) -> None:
+    """With logistic tables, as the float model has them."""
+    model, picture = network(), photo_crop(160, 60, 140)
+    writer = SymbolWriter()
+    tables = FixedTables(logistic_counts().numpy().astype(np.int64))
+    with torch.inference_mode():
+        values = model.values(picture[None], quality)[0]
+        expected = model.compressor(picture[None], torch.tensor([level_of(quality)]), decide=True)
+    source = Writing(writer, tables, model, values, quality)
+    quantised = model.entropy.run(source, quality, 10, 10)
+    image = model.texture(model.amplitudes(quantised, quality)).canvas(Fraction(1)) + CENTRE
+    bits = float(expected.bits + expected.side_bits)
+    assert 8 * len(writer.finish()) == pytest.approx(bits, rel=0.01, abs=64)
+    error, expected_error = ((x - picture).square().mean() for x in (image, expected.image[0]))
+    assert float(error) == pytest.approx(float(expected_error), rel=0.02)

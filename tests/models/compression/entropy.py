@@ -1,0 +1,28 @@
+"""Entropy models with parameters of all kinds of values, as if they had learned something."""
+
+from collections.abc import Sequence
+
+import torch
+
+from neural_collage.models.compression.entropy_model import EntropyModel
+
+
+def lively_entropy_model(
+    groups: Sequence[int] = (2, 3, 4),
+    width: int = 8,
+    side: int = 3,
+    rungs: int = 3,
+    seed: int = 0,
+    strength: float = 1.0,
+) -> EntropyModel:
+    """A model whose predictions depend on all that they may depend on."""
+    torch.manual_seed(seed)
+    model = EntropyModel(groups, width, side, rungs)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "rungs" in name or name.endswith("bias"):
+                parameter.add_(0.5 * strength * torch.randn_like(parameter))
+            elif "out.weight" in name:
+                parameter.mul_(10 * strength)  # it starts small
+        model.side_analysis[-1].weight.mul_(4)  # type: ignore[operator]
+    return model

@@ -1,0 +1,270 @@
+"""Properties of the float model: a distribution, which looks at nothing that comes later."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_collage.models.compression import entropy_model
+from neural_collage.models.compression.checkerboard import checkerboard
+from neural_collage.models.compression.entropy_model import (
+    LARGEST_SCALE,
+    PASSES,
+    RELUCTANCE,
+    SMALLEST_SCALE,
+    EntropyModel,
+    cheapest,
+    logistic_bits,
+    reluctance,
+)
+from tests.models.compression.entropy import lively_entropy_model
+
+GROUPS = (2, 3, 4)
+
+
+def small(groups: Sequence[int] = GROUPS) -> EntropyModel:
+    return lively_entropy_model(groups).eval()
+
+
+def predictions_of(model: EntropyModel, values: Tensor, level: Tensor) -> list[tuple[Tensor, ...]]:
+    """Means and scales of every pass, as if each pass were over all ranges."""
+    seen: list[tuple[Tensor, ...]] = []
+    hooks = [
+        p.register_forward_hook(lambda _, __, output: seen.append(output))
+        for p in model.predictions
+    ]
+    with torch.no_grad():
+        model(values, level)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize("scale", [SMALLEST_SCALE, 0.3, 1, 7, LARGEST_SCALE])
+@pytest.mark.parametrize("mean", [0, 0.25, -3.5])
+def test_the_probabilities_of_whole_numbers_sum_to_1(scale: float, mean: float) -> None:
+    numbers = torch.arange(-2000, 2001, dtype=torch.float64)
+    log_scale = torch.tensor(math.log(scale), dtype=torch.float64)
+    probabilities = 2 ** -logistic_bits(numbers - mean, log_scale)
+    assert float(probabilities.sum()) == pytest.approx(1, abs=1e-5)
+    assert float((numbers * probabilities).sum()) == pytest.approx(mean, abs=0.3)
+
+
+def test_deviations_cost_more_the_larger_they_are_whatever_their_sign() -> None:
+    deviation = torch.linspace(0, 5, 30)
+    bits = logistic_bits(deviation, torch.tensor(0.0))
+    assert bool((bits.diff() > 0).all())
+    assert torch.equal(logistic_bits(-deviation, torch.tensor(0.0)), bits)
+    assert bool(logistic_bits(torch.tensor([1e6, -1e6]), torch.tensor(-9.0)).isfinite().all())
+
+
+@pytest.mark.parametrize("log_scale", [-9.0, -1.0, 2.0, 9.0])
+def test_scales_beyond_the_limits_are_the_limits(log_scale: float) -> None:
+    limited = min(max(log_scale, math.log(SMALLEST_SCALE)), math.log(LARGEST_SCALE))
+    torch.testing.assert_close(
+        logistic_bits(torch.tensor(1.3), torch.tensor(log_scale)),
+        logistic_bits(torch.tensor(1.3), torch.tensor(limited)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("log_scale", "deviation", "pulls"),
+    [(-9.0, 5.0, -1), (-9.0, 0.0, 0), (9.0, 0.0, 1), (9.0, 1e4, 0), (0.0, 5.0, -1), (0.0, 0.0, 1)],
+)
+def test_scales_are_led_back_to_their_limits_and_never_further_out(
+    log_scale: float, deviation: float, pulls: int
+) -> None:
+    given = torch.tensor(log_scale, requires_grad=True)
+    (gradient,) = torch.autograd.grad(logistic_bits(torch.tensor(deviation), given), given)
+    assert float(gradient.sign()) == pulls
+
+
+def test_a_checkerboard_has_no_neighbours_of_one_colour() -> None:
+    black = checkerboard(5, 4)
+    assert bool(black[0, 0])
+    assert not (black[1:] & black[:-1]).any()
+    assert not (~black[:, 1:] & ~black[:, :-1]).any()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 4), (5, 3), (4, 6)])
+def test_any_number_of_ranges(rows: int, columns: int) -> None:
+    values = 3 * torch.randn(2, 9, rows, columns)
+    rate = small()(values, torch.tensor([0.2, 0.9]))
+    assert rate.quantised.shape == values.shape
+    assert rate.bits.shape == rate.side_bits.shape == (2,)
+    assert bool((rate.bits > 0).all())
+    assert bool((rate.side_bits > 0).all())
+
+
+def test_pictures_of_a_batch_do_not_know_of_each_other() -> None:
+    model, values, level = small(), 3 * torch.randn(3, 9, 4, 5), torch.tensor([0.0, 0.4, 1.0])
+    together = model(values, level)
+    for n in range(3):
+        alone = model(values[n : n + 1], level[n : n + 1])
+        for one, all_of_them in zip(alone, together, strict=True):
+            torch.testing.assert_close(one[0], all_of_them[n], atol=1e-4, rtol=1e-4)
+
+
+def test_coefficients_are_rounded_to_whole_steps_from_their_means() -> None:
+    model, values, level = small(), 3 * torch.randn(1, 9, 5, 4), torch.tensor([0.3])
+    quantised = model(values, level).quantised
+    assert float((quantised - values).detach().abs().max()) <= 0.5 + 1e-5
+    seen, black = predictions_of(model, values, level), checkerboard(5, 4)
+    means = torch.cat(
+        [torch.where(black, seen[n][0], seen[n + 1][0]) for n in range(0, len(seen), PASSES)], 1
+    )
+    symbols = (quantised - means).detach()
+    torch.testing.assert_close(symbols, symbols.round(), atol=1e-4, rtol=0)
+    assert int(symbols.round().abs().max()) > 1
+
+
+def test_bits_are_those_of_the_deviations_from_the_means() -> None:
+    model, values, level = small(), 3 * torch.randn(1, 9, 5, 4), torch.tensor([0.7])
+    rate, seen = model(values, level), predictions_of(model, values, level)
+    base = model.log_scale(level)[..., None, None].split(GROUPS, 1)
+    total = 0.0
+    for number, (mean, log_scale) in enumerate(seen):
+        group, last = divmod(number, PASSES)
+        sites = checkerboard(5, 4) != bool(last)
+        deviation = rate.quantised.split(GROUPS, 1)[group] - mean
+        total += float(logistic_bits(deviation, log_scale + base[group])[..., sites].detach().sum())
+    assert float(rate.bits.detach()) == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("group", range(len(GROUPS)))
+@pytest.mark.parametrize("last", [False, True])
+def test_a_pass_does_not_depend_on_what_is_coded_later(
+    group: int, last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its coefficients and all later ones are others, and it predicts the same ones.
+
+    The hyperprior, which is sent before, is held fixed.
+    """
+    model, level = small(), torch.tensor([0.6])
+    side = torch.randn(1, 3, 3, 3)
+    monkeypatch.setattr(model, "side_values", lambda values: side)
+    values, others = 3 * torch.randn(2, 1, 9, 5, 6)
+    start, stop = sum(GROUPS[:group]), sum(GROUPS[: group + 1])
+    later = torch.zeros(9, 5, 6, dtype=torch.bool)
+    later[stop:] = True
+    later[start:stop] = ~checkerboard(5, 6) | (not last)
+    changed = torch.where(later, others, values)
+    number = PASSES * group + last
+    before = predictions_of(model, values, level)
+    after = predictions_of(model, changed, level)
+    for pass_before, pass_after in zip(before[:number], after[:number], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(pass_before, pass_after, strict=True))
+    # A convolution may add in another order for other pictures, but not look at them.
+    sites = checkerboard(5, 6) != last
+    for a, b in zip(before[number], after[number], strict=True):
+        assert torch.equal(a[..., sites], b[..., sites])
+    if number + 1 < len(before):  # while what comes after it takes notice
+        assert not torch.equal(before[number + 1][0], after[number + 1][0])
+
+
+def test_the_hyperprior_comes_first() -> None:
+    """What is not rounded away of any coefficient may change all predictions through it."""
+    model, level = small(), torch.tensor([0.6])
+    values = 3 * torch.randn(1, 9, 4, 4)
+    changed = values.clone()
+    changed[:, -1] *= -20
+    before, after = (predictions_of(model, v, level)[0][0] for v in (values, changed))
+    assert not torch.equal(before, after)
+
+
+def test_the_gradient_reaches_all_parameters() -> None:
+    model = small().train()
+    values = (3 * torch.randn(4, 9, 5, 5)).requires_grad_()
+    rate = model(values, torch.linspace(0, 1, 4))
+    (rate.bits.sum() + rate.side_bits.sum() + rate.quantised.square().sum()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert float(parameter.grad.abs().max()) > 0, name
+        assert bool(parameter.grad.isfinite().all()), name
+    assert values.grad is not None
+    assert float(values.grad.abs().min()) > 0
+
+
+def test_the_gradient_of_the_quantised_is_that_of_the_unrounded() -> None:
+    model = small()
+    values = (3 * torch.randn(1, 9, 3, 4)).requires_grad_()
+    wanted = torch.randn(1, 9, 3, 4)
+    quantised = model(values, torch.tensor([0.5])).quantised
+    gradient, *others = torch.autograd.grad(
+        (quantised * wanted).sum(), [values, *model.predictions.parameters()], allow_unused=True
+    )
+    torch.testing.assert_close(gradient, wanted, atol=1e-4, rtol=0)
+    assert all(g is None or float(g.abs().max()) < 1e-4 for g in others)
+
+
+def test_noise_costs_about_as_much_as_rounding() -> None:
+    """Of coefficients that are spread over many steps."""
+    model = small()
+    values = 20 * torch.randn(6, 9, 8, 8)
+    level = torch.full((6,), 0.5)
+    with torch.no_grad():
+        exact = model(values, level).bits.sum()
+        noisy = model.train()(values, level).bits.sum()
+    assert float(noisy) == pytest.approx(float(exact), rel=0.05)
+
+
+def test_scales_learn_from_decided_symbols_and_means_and_values_from_noise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In training; with the noise held at nothing, so that it can be told."""
+    monkeypatch.setattr(entropy_model, "_noisy", lambda values: values)
+    monkeypatch.setattr(EntropyModel, "features", lambda *_: torch.zeros(1, 4, 3, 4))
+    model = small((2,)).train()
+    side = torch.randn(1, 3, 2, 2).round()
+    monkeypatch.setattr(model, "side_values", lambda values: side)
+    level, worth = torch.tensor([0.5]), torch.full((1, 2), 0.5)
+    values = (3 * torch.randn(1, 2, 3, 4)).requires_grad_()
+    outs = [p.get_parameter("out.bias") for p in model.predictions]  # two means, two scales
+
+    decided = model(values, level, worth)
+    of_values, *of_outs = torch.autograd.grad(decided.bits.sum(), [values, *outs])
+    of_noise, *outs_of_noise = torch.autograd.grad(model(values, level).bits.sum(), [values, *outs])
+    written = model.eval()(values, level, worth)
+    outs_of_written = torch.autograd.grad(written.bits.sum(), outs)
+
+    torch.testing.assert_close(decided.bits, written.bits)
+    torch.testing.assert_close(of_values, of_noise)
+    for got, noise, written_ in zip(of_outs, outs_of_noise, outs_of_written, strict=True):
+        torch.testing.assert_close(got, torch.cat([noise[:2], written_[2:]]), atol=1e-4, rtol=1e-4)
+
+
+def test_the_cheapest_number_is_never_dearer_than_the_nearest_nor_further_out() -> None:
+    deviation = torch.linspace(-6, 6, 301)
+    log_scale, price = torch.tensor(-1.0), torch.tensor(4.0)
+
+    def cost(symbols: Tensor) -> Tensor:
+        error = (deviation - symbols).square() * price
+        return error + logistic_bits(symbols, log_scale)
+
+    symbols = cheapest(deviation, price, lambda choice: logistic_bits(choice, log_scale))
+    nearest = deviation.round()
+    assert bool((cost(symbols) <= cost(nearest)).all())
+    assert bool((symbols != nearest).any())
+    assert bool((symbols.abs() <= nearest.abs()).all())
+    assert bool(((symbols - nearest).abs() <= 1).all())
+
+
+def test_early_groups_are_more_reluctant() -> None:
+    first, last = RELUCTANCE
+    middle = (first + last) / 2
+    assert reluctance((1, 2, 1)).tolist() == pytest.approx([first, middle, middle, last])
+    assert reluctance((2,)).tolist() == pytest.approx([first, first])
+    assert first > last >= 1
+
+
+def test_errors_that_are_worth_all_leave_the_nearest_numbers() -> None:
+    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
+    with torch.no_grad():
+        plain = model(values, level)
+        decided = model(values, level, torch.full((2, 9), 1e9))
+        thrifty = model(values, level, torch.full((2, 9), 0.5))
+    assert torch.allclose(decided.quantised, plain.quantised, atol=1e-4)
+    assert torch.allclose(decided.bits, plain.bits)
+    assert bool((thrifty.bits < plain.bits).all())

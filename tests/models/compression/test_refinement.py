@@ -1,0 +1,61 @@
+"""Refinement keeps the best code that it met, and ends when it meets no better one."""
+
+import torch
+from torch import Tensor
+
+from neural_collage.core.lapped import synthesise
+from neural_collage.models.compression.codec_model import STEP_BITS, CodecModel
+from neural_collage.models.compression.compressor import CENTRE, worth_of_error
+from neural_collage.models.compression.refinement import PATIENCE, refine
+from tests.models.compression.codecs import SMALL, lively_compressor
+
+QUALITY = 50
+
+
+def rounded(values: Tensor) -> tuple[Tensor, float]:
+    """Whole steps, of which each costs a bit."""
+    return values.round(), float(values.round().abs().sum())
+
+
+def setting() -> tuple[CodecModel, Tensor, Tensor]:
+    """A model, coefficients (a, 2, 3) in steps, and a picture of as many ranges."""
+    model = CodecModel.finish(lively_compressor())
+    values = 3 * torch.randn(SMALL.n_patches, 2, 3)
+    return model, values, torch.rand(3, 32, 48)
+
+
+def cost(model: CodecModel, values: Tensor, planes: Tensor) -> float:
+    steps = (model.steps[QUALITY - 1].float() * 2.0**-STEP_BITS)[:, None, None]
+    decoded = synthesise((values.round() * steps)[None], model.compressor.patches)[0] + CENTRE
+    error = float((decoded - planes).detach().square().sum())
+    return rounded(values)[1] + worth_of_error(QUALITY) * error
+
+
+def test_a_refined_code_is_better() -> None:
+    model, values, planes = setting()
+    refined = refine(model, values, planes, QUALITY, 10, rounded)
+    assert cost(model, refined, planes) < 0.9 * cost(model, values, planes)
+
+
+def test_what_is_best_already_stays_and_the_search_ends_soon() -> None:
+    model, values, planes = setting()
+    bits: list[float] = []
+
+    def ever_dearer(values: Tensor) -> tuple[Tensor, float]:
+        bits.append(1e9 * len(bits))
+        return torch.randn_like(values), bits[-1]
+
+    assert torch.equal(refine(model, values, planes, QUALITY, 100, ever_dearer), values)
+    assert len(bits) == PATIENCE + 1
+
+
+def test_a_code_that_does_not_change_ends_the_search() -> None:
+    model, values, planes = setting()
+    seen = []
+
+    def always_the_same(values: Tensor) -> tuple[Tensor, float]:
+        seen.append(values)
+        return torch.zeros_like(values), 1.0
+
+    refine(model, values, planes, QUALITY, 100, always_the_same)
+    assert len(seen) == 2

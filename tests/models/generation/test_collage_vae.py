@@ -1,0 +1,97 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from neural_collage.core.blocks import pool
+from neural_collage.models.generation.collage_vae import CollageVae
+from neural_collage.models.generation.hierarchy_config import DecoderStage
+from neural_collage.models.operator.config import OperatorConfig
+from tests.models.generation.generators import (
+    HIERARCHY,
+    MIXTURE,
+    OPERATOR,
+    SIZE,
+    collage_vae,
+    trained,
+    with_latent_patches,
+)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 10])
+@pytest.mark.parametrize("enlarge", ["smooth", "cosine"])
+def test_a_sample_averages_down_to_the_sample_at_scale_one(scale: int, enlarge: Any) -> None:
+    model = trained(CollageVae(replace(OPERATOR, enlarge=enlarge), hierarchy=HIERARCHY))
+    with torch.no_grad():
+        features = model.sample(2).features
+        plain, enlarged = model.render(features), model.render(features, scale)
+    assert enlarged.shape == (2, 1, scale * SIZE, scale * SIZE)
+    assert float(plain.std()) > 0.1
+    torch.testing.assert_close(pool(enlarged, scale), plain, atol=1e-5, rtol=1e-4)
+
+
+def test_a_region_is_that_part_of_the_sample() -> None:
+    model = collage_vae()
+    with torch.no_grad():
+        features = model.sample(1).features
+        whole = model.render(features, 16)
+        part = model.render(features, 16, (30, 50, 20, 10))
+    torch.testing.assert_close(part, whole[..., 50:60, 30:50])
+
+
+def test_patches_of_one_picture_differ_from_those_of_another_if_they_are_latent() -> None:
+    model = with_latent_patches()
+    assert isinstance(model, CollageVae)
+    assert model.stages == ["1x1", "3x3", "patches.1x1", "patches.3x3"]
+    with torch.no_grad():
+        inference = model.sample(2)
+        patches = model.code(inference.features).patches
+        same = model.sample(2, latents=inference.latents[:3])
+    assert patches is not None
+    assert patches.shape == (2, 3, 1, 3, 3)
+    assert not torch.allclose(patches[0], patches[1])
+    torch.testing.assert_close(same.features[0], inference.features[0])  # patches alone differ
+    assert model.operator.patches is None
+
+
+def test_domains_take_part() -> None:
+    """Weights of domains change what is drawn: it is a fixed point, not patches alone."""
+    model = collage_vae()
+    with torch.no_grad():
+        features = model.sample(1).features
+        code = model.code(features)
+        own = model.operator.config.n_own
+        without = torch.cat(
+            [torch.zeros_like(code.weights[..., :own]), code.weights[..., own:]], -1
+        )
+        alone = code._replace(weights=without).decode(model.operator)
+        assert not torch.allclose(alone, model.render(features), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"operator": replace(OPERATOR, channels=3)}, "operator.channels must be 1"),
+        ({"operator": replace(OPERATOR, image_size=(12, 8))}, "must be square, not 12x8"),
+        ({"operator": replace(OPERATOR, image_size=(16, 16))}, "12x12, not 16x16"),
+        (
+            {"operator": OperatorConfig((SIZE, SIZE), 1, range_size=2, domain_sizes=(4,))},
+            "a position for each of 6x6",
+        ),
+        ({"likelihood": MIXTURE}, "operator.channels must be 20"),
+        ({"operator": replace(OPERATOR, patches="given")}, "needs latent_patches"),
+        ({"latent_patches": (DecoderStage(3),)}, "nothing else has them"),
+        ({"operator": replace(OPERATOR, patches="style")}, 'not "style"'),
+        (
+            {
+                "operator": replace(OPERATOR, patches="given"),
+                "latent_patches": (DecoderStage(1), DecoderStage(2)),
+            },
+            "latent_patches has a stage of 2.*must be 4x4",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        CollageVae(**{"operator": OPERATOR, "hierarchy": HIERARCHY, **changes})

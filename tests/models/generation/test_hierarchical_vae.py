@@ -1,0 +1,175 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
+from neural_collage.models.generation.hierarchy_config import EncoderStage
+from neural_collage.models.generation.vdvae import Vdvae
+from tests.models.generation.generators import (
+    HIERARCHY,
+    SIZE,
+    collage_vae,
+    every_kind,
+    trained,
+    zeroed,
+)
+
+KINDS = list(every_kind())
+
+
+@pytest.fixture(params=KINDS)
+def model(request: pytest.FixtureRequest) -> HierarchicalVae:
+    """One of every kind."""
+    return every_kind()[request.param]
+
+
+def _pictures(model: HierarchicalVae, count: int = 3) -> Tensor:
+    return torch.rand(count, *model.picture_shape).round()
+
+
+def test_rates_of_all_stages_and_distortions_are_not_negative(model: HierarchicalVae) -> None:
+    with torch.no_grad():
+        bound = model(_pictures(model))
+    assert bound.rates.shape == (3, len(model.stages))
+    assert bool((bound.rates > 0).all())
+    assert bool((bound.distortion > 0).all())
+    torch.testing.assert_close(bound.total, bound.distortion + bound.rates.sum(1))
+
+
+def test_a_rate_is_the_mean_of_what_samples_of_the_latents_cost(model: HierarchicalVae) -> None:
+    pictures = _pictures(model, 1).expand(2000, -1, -1, -1)
+    with torch.no_grad():
+        inference = model.infer(pictures)
+        bound = model.bound(pictures, inference)
+        by_samples = -model.log_weight(pictures, inference) - bound.distortion
+    gap = by_samples - bound.rates.sum(1)
+    assert abs(float(gap.mean())) < 5 * float(gap.std()) / len(gap) ** 0.5
+
+
+def test_more_samples_tighten_the_bound_and_one_gives_the_evidence_lower_bound(
+    model: HierarchicalVae,
+) -> None:
+    pictures = _pictures(model, 1).expand(200, -1, -1, -1)
+    with torch.no_grad():
+        elbo = model(pictures).total
+        one, many = (model.importance_bound(pictures, k) for k in (1, 16))
+    error = 4 * float((one - elbo).std()) / len(elbo) ** 0.5
+    assert float(one.mean()) == pytest.approx(float(elbo.mean()), abs=error)
+    assert float(many.mean()) < float(elbo.mean())
+    assert float(many.std()) < float(one.std())
+
+
+def test_a_model_that_knows_nothing_weighs_every_picture_alike() -> None:
+    model = collage_vae()
+    zeroed(model)
+    count = 20
+    pictures = _pictures(model, 1).expand(count, -1, -1, -1)
+    with torch.no_grad():
+        weights = model.log_weight(pictures, model.infer(pictures))
+    # all logits are zero, whatever is drawn: every picture has the probability 2^-pixels
+    assert float(weights.mean()) == pytest.approx(-(SIZE**2) * math.log(2), rel=1e-4)
+    assert float(weights.std()) < 1e-3
+
+
+def test_the_latents_of_a_picture_give_its_reconstruction(model: HierarchicalVae) -> None:
+    with torch.no_grad():
+        inference = model.infer(_pictures(model))
+        again = model.sample(3, latents=inference.latents)
+        for mine, theirs in zip(again.features, inference.features, strict=True):
+            torch.testing.assert_close(mine, theirs)
+        upper = model.sample(3, 0.0, latents=inference.latents[:1])
+    torch.testing.assert_close(upper.latents[0], inference.latents[0])
+    assert not torch.allclose(upper.latents[1], inference.latents[1])
+
+
+def test_temperatures_scale_what_each_stage_draws(model: HierarchicalVae) -> None:
+    stages = len(model.stages)
+    with torch.no_grad():
+        cold = model.sample(2, 0.0)
+        for step in cold.steps:
+            torch.testing.assert_close(step.latents, step.prior.mean)
+        first = model.sample(2, [1.0] + [0.0] * (stages - 1))
+    deviations = [float((s.latents - s.prior.mean).abs().max()) for s in first.steps]
+    layers = len(model.paths[0].each_stage[0].each_layer)
+    assert all(d > 0 for d in deviations[:layers])
+    assert all(d == 0 for d in deviations[layers:])
+
+
+def test_interpolation_goes_from_one_reconstruction_to_the_other(model: HierarchicalVae) -> None:
+    first, last = _pictures(model, 2).split(1)
+    with torch.no_grad():
+        between = model.interpolate(first, last, 5)
+        shown = model.likelihood.mean(model.render(between.features))
+        for position, end in ((0, first), (-1, last)):
+            means = [s.posterior.mean for s in model.infer(end).steps if s.posterior]
+            torch.testing.assert_close(between.latents[0][position], means[0][0])
+    assert shown.shape == (5, *model.picture_shape)
+    assert not torch.allclose(shown[0], shown[-1])
+
+
+def test_gradients_reach_every_parameter(model: HierarchicalVae) -> None:
+    model.train()(_pictures(model)).total.sum().backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert without == []
+
+
+def test_half_precision_changes_a_bound_little(model: HierarchicalVae) -> None:
+    pictures = _pictures(model, 200)
+    with torch.no_grad():
+        torch.manual_seed(1)
+        exact = model(pictures).total.mean()
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = model(pictures).total.mean()
+    assert float(rounded) == pytest.approx(float(exact), rel=0.01)
+
+
+def test_a_model_is_saved_and_loaded(model: HierarchicalVae, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    loaded = type(model).from_pretrained(tmp_path)
+    assert loaded.settings == model.settings
+    pictures = _pictures(model)
+    results = []
+    for each in (model, loaded):
+        torch.manual_seed(1)
+        with torch.no_grad():
+            results.append(each(pictures).total)
+    torch.testing.assert_close(*results)
+
+
+def test_parameters_of_the_decoder_are_what_sampling_needs() -> None:
+    model = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
+    model.sample(2).features[0].sum().backward()
+    needed = {n for n, p in model.named_parameters() if p.grad is not None}
+    needed |= {"pixels.weight", "pixels.bias"}
+    assert model.decoder_parameters == sum(
+        p.numel() for n, p in model.named_parameters() if n in needed
+    )
+
+
+def test_bad_calls_say_what_is_expected(model: HierarchicalVae) -> None:
+    with pytest.raises(ValueError, match=f"pictures must be {model.picture_shape[0]}x12x12"):
+        model.infer(torch.rand(1, model.picture_shape[0], SIZE, SIZE + 1))
+    with pytest.raises(ValueError, match=r"0 or more, one or .*1x1, 3x3"):
+        model.sample(1, [1.0])
+    with pytest.raises(ValueError, match="0 or more"):
+        model.sample(1, -0.5)
+    with pytest.raises(ValueError, match="samples must be at least 1"):
+        model.importance_bound(_pictures(model), 0)
+
+
+def test_a_vdvae_has_one_scale_and_regions_of_it() -> None:
+    model = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
+    with torch.no_grad():
+        features = model.sample(1).features
+        whole, part = model.render(features), model.render(features, region=(1, 2, 4, 3))
+    assert torch.equal(part, whole[..., 2:5, 1:5])
+    with pytest.raises(ValueError, match="scale 1 only, not 2"):
+        model.render(features, 2)
+    stages = (EncoderStage(8, 1, 4), *HIERARCHY.bottom_up[1:])
+    with pytest.raises(ValueError, match="does not divide pictures"):
+        Vdvae(16, hierarchy=replace(HIERARCHY, bottom_up=stages))

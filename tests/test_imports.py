@@ -1,0 +1,142 @@
+"""Imports point down: between the packages, between the parts of a package, and between files.
+
+Read from the source, so that imports inside functions and for type checkers alone count, too, and
+nothing has to be installed.
+"""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.root import ROOT
+
+PACKAGE = "neural_collage"
+SOURCE = ROOT / "src" / PACKAGE
+
+FLOORS = (
+    ("errors",),
+    ("extras", "runtime", "moved"),
+    ("core", "io"),
+    ("fractal", "models"),
+    ("codec",),
+    ("art", "data", "evaluation"),
+    ("batch", "training"),
+    ("web",),
+    ("cli",),
+    ("__main__",),
+)
+"""From the bottom up. What stands on one floor does not import its neighbours there."""
+PARTS = {
+    "models": ("weights_file", "packing", "pretrained", "operator", "*"),
+    "codec": ("ids", "container", "base", "colour", "entropy", "weights", "streams", "*"),
+    "training": ("checkpoint_io", "processes", "data_modules", "tasks", "callbacks", "run", "*"),
+    "cli": ("support", "*", "main"),
+}
+"""Of packages with packages in them, from the bottom up; the star stands for all others."""
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file, without that of the package."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def imported(name: str) -> Iterator[str]:
+    """The modules of the package that a module imports, wherever it does so."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: imports are absolute"
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for full in found:
+            inner = full.removeprefix(f"{PACKAGE}.")
+            if full.startswith(f"{PACKAGE}."):
+                yield inner if inner in MODULES else inner.rpartition(".")[0]
+
+
+IMPORTS = {name: sorted(set(imported(name)) - {name}) for name in MODULES}
+
+
+def test_no_module_is_in_a_circle() -> None:
+    try:
+        TopologicalSorter({n: [i for i in of if i] for n, of in IMPORTS.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(f"imports go round: {' > '.join(error.args[1])}")
+
+
+def test_every_package_has_a_floor() -> None:
+    tops = {name.partition(".")[0] for name in MODULES} - {""}
+    listed = [name for floor in FLOORS for name in floor]
+    assert sorted(listed) == sorted(tops)
+
+
+def test_imports_between_packages_go_down() -> None:
+    floor_of = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in IMPORTS.items()
+        for other in others
+        if name and other
+        for own, theirs in [(name.partition(".")[0], other.partition(".")[0])]
+        if own != theirs and floor_of[own] <= floor_of[theirs]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", PARTS)
+def test_imports_between_the_parts_of_a_package_go_down(package: str) -> None:
+    order = PARTS[package]
+
+    def rank(name: str) -> int:
+        part = name.split(".")[1] if "." in name else "*"
+        return order.index(part if part in order else "*")
+
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in IMPORTS.items()
+        for other in others
+        if name.startswith(f"{package}.") and other.startswith(f"{package}.")
+        if rank(name) < rank(other)
+    ]
+    assert not wrong
+
+
+def test_what_must_stay_light_imports_no_torch_at_the_top() -> None:
+    heavy = ("torch", "numpy", "constriction")
+    for name in ("", "moved", "runtime", "codec.ids", "codec.container", "codec.pillow_plugin"):
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+        for node in tree.body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [n for n in names if n.partition(".")[0] in heavy], name
+
+
+def test_folders_and_files_stay_small() -> None:
+    trees = [SOURCE, ROOT / "tests", ROOT / "benchmarks", ROOT / "examples"]
+    files = [path for tree in trees for path in tree.rglob("*.py")]
+    long = {str(p.relative_to(ROOT)): n for p in files if (n := _lines(p)) > 350}
+    assert not long
+    folders = {path.parent for path in files}
+    modules = {
+        str(folder.relative_to(ROOT)): sum(p.name != "__init__.py" for p in folder.glob("*.py"))
+        for folder in folders
+    }
+    assert not {folder: n for folder, n in modules.items() if n > 16}
+
+
+def test_every_package_says_what_belongs_in_it() -> None:
+    for path in SOURCE.rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,230 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import LightningDataModule
+from PIL import Image
+from torch import Tensor
+
+from neural_collage.core.blocks import pool
+from neural_collage.errors import ConfigError
+from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
+from neural_collage.models.generation.vdvae import Vdvae
+from neural_collage.training.run.experiment import evaluation, training
+from neural_collage.training.tasks.generation import (
+    GenerationTask,
+    rate_weights,
+    roughness,
+    smoothly_enlarged,
+)
+from neural_collage.training.tasks.optimiser import OptimiserConfig
+from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
+from tests.root import ROOT
+from tests.training.toy import Loader
+from tests.training.toy_runs import lightning_noise
+
+pytestmark = [lightning_noise, pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard")]
+CONFIGS = ROOT / "configs/generation"
+
+
+def _task(model: HierarchicalVae | None = None, **options: Any) -> GenerationTask:
+    return GenerationTask(model or collage_vae(), OptimiserConfig(), **options)
+
+
+def _batch(count: int = 4) -> Tensor:
+    return torch.rand(count, 1, SIZE, SIZE).round()
+
+
+def test_the_loss_is_the_bound_per_dimension_and_its_parts_add_up() -> None:
+    with torch.no_grad():
+        losses = _task().eval().losses(_batch())
+    assert losses["loss"] * SIZE**2 == pytest.approx(float(losses["nats"]), rel=1e-5)
+    assert float(losses["nats"]) == pytest.approx(
+        float(losses["distortion"] + losses["rate"]), rel=1e-5
+    )
+    assert float(losses["rate"]) == pytest.approx(
+        float(losses["rate_1x1"] + losses["rate_3x3"]), rel=1e-5
+    )
+    assert losses["bits_per_dim"] == pytest.approx(
+        float(losses["nats"]) / (SIZE**2 * np.log(2)), rel=1e-5
+    )
+
+
+def test_rates_are_cheap_at_first_those_of_early_stages_the_longest() -> None:
+    weights = [rate_weights([2, 3], progress).tolist() for progress in (0, 0.5, 1)]
+    assert weights == [[0, 1, 0, 0.5, 1], [0.5, 1, 0.5, 0.75, 1], [1, 1, 1, 1, 1]]
+
+
+def test_a_warmed_up_loss_counts_rates_less_and_a_validation_does_not() -> None:
+    task = _task(rate_warmup_steps=100)
+    with torch.no_grad():
+        losses, later = (task.train(mode).losses(_batch()) for mode in (True, False))
+    assert float(losses["loss"]) * SIZE**2 == pytest.approx(
+        float(losses["distortion"] + losses["rate_3x3"]), rel=1e-4
+    )
+    assert float(later["loss"]) * SIZE**2 == pytest.approx(float(later["nats"]), rel=1e-4)
+
+
+def test_enlarging_smoothly_averages_down_and_continues_slopes() -> None:
+    rough = torch.randn(2, 3, 6, 7)
+    torch.testing.assert_close(pool(smoothly_enlarged(rough, 2), 4), rough, atol=1e-5, rtol=1e-4)
+    slope = torch.arange(16.0).expand(1, 1, 16, 16)
+    enlarged = smoothly_enlarged(slope, 1)[..., 8:-8]
+    expected = torch.arange(8, 24) / 2 - 0.25
+    torch.testing.assert_close(enlarged[0, 0, 5], expected)
+
+
+def test_roughness_is_zero_without_domains_and_positive_with_them() -> None:
+    model = collage_vae()
+    with torch.no_grad():
+        features = model.sample(5).features
+        assert bool((roughness(model, features) > 0).all())
+        torch.nn.init.zeros_(model.heads.query.weight)  # type: ignore[union-attr]
+        torch.nn.init.zeros_(model.heads.query.bias)  # type: ignore[union-attr]
+        torch.testing.assert_close(roughness(model, features), torch.zeros(5), atol=1e-4, rtol=0)
+
+
+def test_smoothness_smooths() -> None:
+    task = _task(smoothness=100.0, smoothed=1.0)
+    optimiser, batch = torch.optim.Adam(task.parameters(), 1e-2), _batch(8)
+    values = []
+    for _ in range(20):
+        losses = task.losses(batch)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+        values.append(float(losses["roughness"]))
+    assert values[-1] < 0.3 * values[0]
+
+
+def test_pictures_are_shown_at_the_scales_that_a_model_has() -> None:
+    with torch.no_grad():
+        shown = _task().eval().pictures(_batch())
+        plain = _task(trained(Vdvae(SIZE, hierarchy=HIERARCHY))).eval().pictures(_batch())
+    assert shown["samples-1.0-10x"].shape == (4, 1, 10 * SIZE, 10 * SIZE)
+    assert plain.keys() == {"original", "reconstruction", "samples-1.0", "samples-0.7"}
+    assert all(p.min() >= 0 and p.max() <= 1 for p in shown.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"rate_warmup_steps": -1}, "must not be negative"),
+        ({"smoothed": 0.0}, "smoothed must be above 0"),
+        ({"model": Vdvae(SIZE, hierarchy=HIERARCHY), "smoothness": 1.0}, "a Vdvae has one scale"),
+    ],
+)
+def test_wrong_settings_are_named(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        _task(**options)
+
+
+class Noise(LightningDataModule):
+    """Pictures of any shape, for configs whose data are not here.
+
+    Args:
+        shape: channels, height and width.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def train_dataloader(self) -> Loader:
+        return Loader(torch.rand(1, *self.shape), 1, (0, 1))
+
+    val_dataloader = train_dataloader
+
+
+SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32), "ffhq128": (3, 128, 128)}
+SHAPES |= {"ffhq256": (3, 256, 256)}
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def _shape(name: str) -> tuple[int, int, int]:
+    return SHAPES[name.split("_")[0]]
+
+
+TRIAL = ["--trainer.fast_dev_run", "true", "--trainer.precision", "32-true"]
+LARGE = [name for name in NAMES if name.endswith("_paper") or name.startswith("ffhq")]
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(LARGE)))
+def test_a_config_takes_a_step_on_pictures_of_its_size(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data.yaml"
+    data.write_text(
+        f"data: {{class_path: {__name__}.Noise, init_args: {{shape: {list(_shape(name))}}}}}\n"
+    )
+    experiment = training(["--config", f"{CONFIGS / name}.yaml", "--config", str(data), *TRIAL])
+    before = [p.clone() for p in experiment.task.model.parameters()]
+    experiment.fit()
+    after = list(experiment.task.model.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_config_too_large_for_a_test_describes_a_model(name: str) -> None:
+    with torch.device("meta"):
+        experiment = training(["--config", f"{CONFIGS / name}.yaml", *TRIAL])
+    model = experiment.task.model
+    assert isinstance(model, HierarchicalVae)
+    assert model.picture_shape == _shape(name)
+    assert sum(p.numel() for p in model.parameters()) > (5e6 if name.endswith("_paper") else 1e5)
+
+
+TOY = """
+model:
+  class_path: neural_collage.training.tasks.generation.GenerationTask
+  init_args:
+    model:
+      class_path: neural_collage.models.generation.vdvae.Vdvae
+      init_args:
+        image_size: 8
+        hierarchy:
+          width: 8
+          bottom_up: [{resolution: 4, bottleneck: 4}, {resolution: 1, bottleneck: 4}]
+          top_down: [{resolution: 1, latents: 2, bottleneck: 4}, {resolution: 4, bottleneck: 4}]
+    optimiser: {learning_rate: 0.01}
+data:
+  class_path: neural_collage.training.data_modules.ImageData
+  init_args:
+    {train: digits, val: digits, test: digits, crop: 8, batch_size: 4, channels: 1,
+    binarise: dynamic, augment: none, num_workers: 0}
+trainer: {max_steps: 3, accelerator: cpu}
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Arguments of a small training, in a folder which becomes the current one."""
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()
+    for number in range(8):
+        levels = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(levels).save(f"digits/{number}.png")
+    Path("toy.yaml").write_text(TOY)
+    return ["--config", "toy.yaml"]
+
+
+def test_a_test_reports_a_bound_of_several_samples_below_the_evidence_bound(
+    toy: list[str],
+) -> None:
+    training(toy).fit()
+    option = ["--model.init_args.importance_samples", "20"]
+    metrics = evaluation([*toy, *option], "last").evaluate()
+    assert metrics["test/importance_nats"] < metrics["test/nats"]
+    assert "val/importance_nats" not in metrics
+    assert metrics["test/rate"] == pytest.approx(
+        metrics["test/rate_1x1"] + metrics["test/rate_4x4"], rel=1e-5
+    )
+    assert "test/importance_nats" not in evaluation(toy, "last").evaluate()
+
+
+def test_stages_that_do_not_fit_the_pictures_are_a_wrong_config(toy: list[str]) -> None:
+    with pytest.raises(ConfigError, match="make pictures of 8x8, not 10x10"):
+        training([*toy, "--model.init_args.model.init_args.image_size", "10"])
