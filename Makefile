@@ -7,13 +7,13 @@ TARGET ?= decode
 WEB := src/neural_collage/web
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-CODE := src tests examples benchmarks
+CODE := src tests examples benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tutorial studio test lint format types check fuzz soak wheel clean
+.PHONY: help demo tutorial studio test lint types check coverage docs fuzz soak wheel format clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: .venv/.installed-demo ## compress a photo (PHOTO=path, else the astronaut), write demo/
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
@@ -35,6 +35,13 @@ types: .venv/.installed-dev ## mypy, strict
 
 check: .venv/.installed-dev $(if $(shell command -v npm),$(WEB)/static/openseadragon) ## the tests alone
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+coverage: .venv/.installed-dev ## the tests, and how much of the code they run; build/coverage
+	mkdir -p build
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term --cov-report html
+
+docs: .venv/.installed-dev ## build the documentation site in build/site, links checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 fuzz: .venv/.installed-fuzz ## fuzz for SECONDS=600 a TARGET=decode (container, pillow), find crash-*
 	mkdir -p fuzz

@@ -1,4 +1,4 @@
-"""Compress a photo, decode it at once and four times its size, and show the three side by side.
+"""Compress a photo, decode it at 1x and at 4x, and show the results side by side.
 
     python examples/demo.py [PHOTO] [--quality 75] [--out demo]
 
@@ -25,7 +25,7 @@ from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 
 DETAIL = 64
-"""Side of the square that is shown enlarged, in pixels of the photo."""
+"""Side of the square shown enlarged, in pixels of the photo."""
 INK, FRAME = "#1c1c1c", "#ffe14d"
 
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def demonstrate(photo: str | None, quality: int, out: Path) -> None:
-    """Do what this file is for, and print bytes, bits per pixel, PSNR and times."""
+    """Write the results, and print bytes, bits per pixel, PSNR and times."""
     picture = read_picture(photo if photo is not None else astronaut())
     original = to_pil(picture.pixels, picture.icc_profile).convert("RGB")
 
@@ -51,7 +51,7 @@ def demonstrate(photo: str | None, quality: int, out: Path) -> None:
     collage = nc.encode(original, quality=quality)
     encoded = time.perf_counter()
     decoded = collage.to_pil()
-    decoded_once = time.perf_counter()
+    decoded_at_1x = time.perf_counter()
     enlarged = collage.to_pil(scale=4)
     decoded_at_4x = time.perf_counter()
 
@@ -70,8 +70,8 @@ def demonstrate(photo: str | None, quality: int, out: Path) -> None:
         "size": f"{size:,} bytes, {bits:.3f} bits per pixel at quality {quality}",
         "PSNR": f"{quality_db:.2f} dB",
         "encode": f"{encoded - started:.2f} s",
-        "decode 1x": f"{1000 * (decoded_once - encoded):.0f} ms",
-        "decode 4x": f"{1000 * (decoded_at_4x - decoded_once):.0f} ms",
+        "decode 1x": f"{1000 * (decoded_at_1x - encoded):.0f} ms",
+        "decode 4x": f"{1000 * (decoded_at_4x - decoded_at_1x):.0f} ms",
         "see": out / "demo.png",
     }.items():
         print(f"{name:10} {text}")
@@ -87,11 +87,11 @@ def astronaut() -> Image.Image:
 def show(
     original: Image.Image, decoded: Image.Image, enlarged: Image.Image, caption: str
 ) -> Figure:
-    """Original and decode above; below, one detail of the 4x decode beside a bicubic enlargement.
+    """Original and decode above, a detail of the 4x decode beside a bicubic enlargement below.
 
-    The bicubic one enlarges the decode, so that both start from the same bits.
+    The bicubic enlargement is of the 1x decode: both start from the same bits.
     """
-    x, y, side = busiest_square(np.asarray(original.convert("L"), dtype=np.float32))
+    x, y, side = most_detailed_square(np.asarray(original.convert("L"), dtype=np.float32))
     detail = enlarged.crop((4 * x, 4 * y, 4 * (x + side), 4 * (y + side)))
     bicubic = decoded.crop((x, y, x + side, y + side)).resize(detail.size, Image.Resampling.BICUBIC)
 
@@ -116,13 +116,13 @@ def show(
 
 
 def frame(axis: Axes, x: int, y: int, side: int) -> None:
-    """Mark the detail: a bright line on a dark one is seen on any photo."""
+    """Mark the detail with a bright line on a dark one, which is visible on any photo."""
     for colour, width in ((INK, 3.5), (FRAME, 1.5)):
         axis.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=colour, linewidth=width))
 
 
-def busiest_square(luma: npt.NDArray[np.float32]) -> tuple[int, int, int]:
-    """(x, y, side) of the square with the strongest edges, from the middle half of the photo."""
+def most_detailed_square(luma: npt.NDArray[np.float32]) -> tuple[int, int, int]:
+    """(x, y, side) of the square with the largest sum of gradients, inside the middle half."""
     height, width = luma.shape
     side = min(DETAIL, height, width)
     edges = np.hypot(*np.gradient(luma)) if side > 1 else np.zeros_like(luma)

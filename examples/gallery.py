@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/gallery.md by the commands that the page shows.
+"""Write the pictures of docs/gallery.md with the commands shown on that page.
 
 python examples/gallery.py [FOLDER]
 """
@@ -18,13 +18,13 @@ PAGE = (DOCS / "gallery.md").read_text(encoding="utf-8")
 
 
 def photos() -> str:
-    """The page's Python code that writes the photos into the current folder."""
+    """The Python code of the page that writes the photos into the current folder."""
     blocks: list[str] = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     return blocks[0]
 
 
 def commands() -> Iterator[list[str]]:
-    """The arguments of each command of the page that makes a picture."""
+    """The arguments of each command of the page that writes a picture."""
     for line in re.findall(r"^    collage (.*-o .*)$", PAGE, flags=re.MULTILINE):
         yield shlex.split(line)
 

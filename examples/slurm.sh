@@ -1,9 +1,9 @@
 #!/bin/bash
-# Trains on two machines with eight GPUs each, in as many jobs as it takes:
+# Trains on two machines with eight GPUs each, requeued until the training is finished:
 #
 #     sbatch examples/slurm.sh --config x.yaml
 #
-# Submit it from a shell that finds `collage`. Options of sbatch count more than the lines below.
+# Submit it from a shell with `collage` in its path. Options of sbatch override the lines below.
 #SBATCH --job-name=collage
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=8
@@ -14,8 +14,8 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
-# The signal comes five minutes before the time is up. The training then finishes its step and
-# saves its state, and the job is queued again under the same number.
+# The signal is sent five minutes before the time limit. The training then finishes its step and
+# saves a checkpoint, and the job is requeued under the same number.
 time_is_up=
 trap 'time_is_up=yes; scancel --signal=TERM "$SLURM_JOB_ID"' USR1
 

@@ -2,9 +2,9 @@
 
     python examples/tutorial.py [--seconds 60] [--out tutorial]
 
-A *collage operator* turns weights and biases into the image that is the fixed point of the map they
-describe. A *neural collage* is a network that predicts them. Below: the operator, the network, a
-training loop, and what the operator is for: one code, decoded at any resolution.
+A *collage operator* maps weights and biases to the fixed point of the affine map that they define:
+an image. A *neural collage* is a network that predicts weights and biases. Below are the operator,
+the network, a training loop, and decoding of one code at two resolutions.
 
 Writes tutorial.png and the trained model (config.json, model.safetensors) into the folder.
 """
@@ -42,20 +42,20 @@ def main() -> None:
     train(model, photos, options.seconds)
     model.save_pretrained(options.out)
 
-    # From here on as somebody else would use it: by the files alone.
+    # From here on, the saved files alone are used.
     model = nc.NeuralCollage.from_pretrained(options.out)
     with torch.no_grad():
         code = model.encode(photos)
-        once, enlarged = model.decode(code), model.decode(code, scale=8)
+        decoded, enlarged = model.decode(code), model.decode(code, scale=8)
     bound = model.operator.contraction(code.weights).max()
-    print(f"errors shrink by {bound:.2f} or more in every step of these maps")
-    print(f"PSNR at 1x: {psnr(once, photos):.2f} dB")
-    show(photos, once, enlarged).savefig(options.out / "tutorial.png")
+    print(f"contraction factor of these maps: at most {bound:.2f}")
+    print(f"PSNR at 1x: {psnr(decoded, photos):.2f} dB")
+    show(photos, decoded, enlarged).savefig(options.out / "tutorial.png")
     print(f"see {options.out / 'tutorial.png'}")
 
 
 def load_photos() -> Float[Tensor, "b 3 h w"]:
-    """Photos that scikit-image ships, made square and small."""
+    """Photos that scikit-image ships, cropped to squares and reduced."""
     photos = []
     for array in (data.astronaut(), data.chelsea(), data.coffee(), data.rocket()):
         image = Image.fromarray(array)
@@ -67,11 +67,11 @@ def load_photos() -> Float[Tensor, "b 3 h w"]:
 
 
 def make_model() -> nc.NeuralCollage:
-    """An operator, and an encoder that drives it.
+    """An operator, and an encoder that predicts its weights and biases.
 
-    Each of the 16 x 16 ranges of 4 pixels is a sum of all 64 domains of 8 pixels, reduced by two,
-    of 12 patches that the model learns, and of a constant. The operator's default mixing scales
-    weights down where a map would not contract, so every code is an image.
+    Each of the 16 x 16 ranges of 4 x 4 pixels is a weighted sum of all 64 domains of 8 x 8 pixels,
+    reduced by two, of 12 learned patches, and of a constant. The operator's default mixing scales
+    weights down where the map would not be contractive, so every code has a fixed point.
     """
     operator = nc.OperatorConfig(
         image_size=(SIDE, SIDE), range_size=4, domain_sizes=(8,), n_patches=12
@@ -80,7 +80,7 @@ def make_model() -> nc.NeuralCollage:
 
 
 def train(model: nc.NeuralCollage, photos: Float[Tensor, "b c h w"], seconds: float) -> None:
-    """Least squares, with the photos turned and mirrored at random."""
+    """Minimise the squared error on randomly rotated and mirrored photos."""
     torch.manual_seed(0)
     optimiser = torch.optim.AdamW(model.parameters())
     started = time.perf_counter()
@@ -88,32 +88,32 @@ def train(model: nc.NeuralCollage, photos: Float[Tensor, "b c h w"], seconds: fl
     while (elapsed := (time.perf_counter() - started) / seconds) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1, (step + 1) / 50) * (1 - elapsed)  # warm up, then decay
-        turned = isometry.apply(photos, int(torch.randint(isometry.N_ISOMETRIES, ()))).contiguous()
-        reconstruction = model(turned)  # encoder, then the exact fixed point of the predicted map
-        loss = (reconstruction - turned).square().mean()
+        target = isometry.apply(photos, int(torch.randint(isometry.N_ISOMETRIES, ()))).contiguous()
+        reconstruction = model(target)  # encoder, then the exact fixed point of the predicted map
+        loss = (reconstruction - target).square().mean()
         optimiser.zero_grad()
         loss.backward()  # through the fixed point, without storing its iterations
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if step % 50 == 0:
-            print(f"step {step:5}  {psnr(reconstruction.detach(), turned):6.2f} dB", flush=True)
+            print(f"step {step:5}  {psnr(reconstruction.detach(), target):6.2f} dB", flush=True)
         step += 1
     model.eval()
 
 
 def psnr(image: Tensor, reference: Tensor) -> float:
-    """In dB, of values in [0, 1]."""
+    """PSNR in dB of images in [0, 1]."""
     return float(-10 * (image.clamp(0, 1) - reference).square().mean().log10())
 
 
-def show(photos: Tensor, once: Tensor, enlarged: Tensor) -> Figure:
-    """A row for each: photos, their collages at 1x, and the same collages at 8x."""
+def show(photos: Tensor, decoded: Tensor, enlarged: Tensor) -> Figure:
+    """Rows of photos, their collages at 1x, and the same collages at 8x."""
     mpl.use("Agg")
     count = len(photos)
     figure, axes = plt.subplots(3, count, figsize=(3.2 * count, 10), dpi=160, layout="constrained")
     rows = {
         f"Photo, {SIDE} x {SIDE} pixels": photos,
-        "Collage, decoded at 1x": once,
+        "Collage, decoded at 1x": decoded,
         f"The same collage, decoded at 8x: {8 * SIDE} x {8 * SIDE}": enlarged,
     }
     for row, (title, images) in zip(axes, rows.items(), strict=True):

@@ -51,7 +51,11 @@ def test_command_lines_run(holiday: Path) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    folders = ("", "docs", "docs/reference", ".github", ".github/ISSUE_TEMPLATE", "benchmarks")
+    cards = (ROOT / "src/neural_collage/weights").glob("*.md")
+    documents = [path for folder in folders for path in (ROOT / folder).glob("*.md")]
+    assert len(documents) > 20
+    for document in (*documents, *cards):
         prose = re.sub(r"^    .*$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for target in re.findall(r"\]\(([^)#]+)\)", prose):
             if not target.startswith("http"):

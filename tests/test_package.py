@@ -49,15 +49,15 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 import neural_collage
-told = {}
+outcomes = {}
 for module in pkgutil.walk_packages(neural_collage.__path__, "neural_collage.", lambda name: None):
     try:
         importlib.import_module(module.name)
     except Exception as error:
-        told[module.name] = f"{type(error).__name__}: {error}"
+        outcomes[module.name] = f"{type(error).__name__}: {error}"
     else:
-        told[module.name] = ""
-print(json.dumps(told))
+        outcomes[module.name] = ""
+print(json.dumps(outcomes))
 """
 OF_EXTRAS = {
     "bench": ("matplotlib", "scipy", "torchmetrics"),
@@ -74,8 +74,8 @@ def test_without_extras_modules_import_or_name_the_extra_that_they_need() -> Non
     absent = [name for names in OF_EXTRAS.values() for name in names]
     script = [sys.executable, "-c", IMPORT_ALL, *absent]
     finished = subprocess.run(script, capture_output=True, text=True, check=True)
-    told: dict[str, str] = json.loads(finished.stdout)
-    failed = {name: text for name, text in told.items() if text}
+    outcomes: dict[str, str] = json.loads(finished.stdout)
+    failed = {name: text for name, text in outcomes.items() if text}
     for name, text in failed.items():
         assert "MissingExtraError" in text, f"{name}: {text}"
         assert any(f"neural-collage[{extra}]" in text for extra in OF_EXTRAS), text
@@ -92,7 +92,7 @@ def test_without_extras_modules_import_or_name_the_extra_that_they_need() -> Non
         "neural_collage.batch.tables",
     }
     assert "neural_collage.evaluation.metrics" not in failed
-    assert len(told) - len(failed) > 100
+    assert len(outcomes) - len(failed) > 100
 
 
 @pytest.mark.parametrize("module", ["neural_collage", "neural_collage.cli.main"])

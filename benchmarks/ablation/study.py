@@ -1,40 +1,42 @@
-"""What the parts of the neural codec are worth: short trainings that differ in one thing.
+"""What the parts of the neural codec contribute: short trainings that differ in one component.
 
     python -m benchmarks.ablation
 
-Trains the compressor of configs/compression/natural.yaml for a few minutes in each of some ways, at
-equal steps, data and seeds, and compares the estimated rates of validation pictures at equal PSNR:
-patches learned or left as they began (cosines, principal components), with or without overlap, and
-with the encoder's projection of pixels as they are. (Without overlap there is nothing to filter.)
-Finished variants are kept in the run folder and not trained again. Writes ablation.json and
-ablation.md. What links add to a finished model is measured by benchmarks.refinement.
+Trains variants of the compressor of configs/compression/natural.yaml for a few minutes each, with
+equal steps, data and seeds, and compares their estimated rates on validation pictures at equal
+PSNR. Patches are learned or stay as initialised (cosines, principal components), with or without
+overlap, and the analysis transform projects pre-filtered or unfiltered pixels. (Without overlap
+there is no pre-filter.) A finished variant stays in the run folder and is not trained again.
+Writes ablation.json and ablation.md. What links add to a finished model is measured by
+benchmarks.refinement.
 """
 
-import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
-from neural_collage.io.files import write_atomically
-from neural_collage.training.run.experiment import evaluation, training
+from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
 from neural_collage.training.tasks.compression import VALIDATION_LEVELS
 
 CONFIG = Path("configs/compression/natural.yaml")
 TASK = "--model.init_args."
 FROZEN = (
-    "--model.init_args.optimiser.multipliers",
+    f"{TASK}optimiser.multipliers",
     '{"patches": 0, "analysis.linear": 0, "entropy": 1.5}',
 )
 PRINCIPAL = (f"{TASK}start", "principal")
-PLAIN = (f"{TASK}model.init_args.config.lapped", "false")
+UNFILTERED = (f"{TASK}model.init_args.config.lapped", "false")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "learned from cosines": (),
-    "learned from cosines, pixels not pre-filtered": PLAIN,
-    "learned from cosines, no overlap": (*PLAIN, f"{TASK}overlap", "false"),
+    "learned from cosines, pixels not pre-filtered": UNFILTERED,
+    "learned from cosines, no overlap": (*UNFILTERED, f"{TASK}overlap", "false"),
     "learned from principal components": PRINCIPAL,
     "cosines": FROZEN,
     "principal components": (*FROZEN, *PRINCIPAL),
@@ -42,31 +44,28 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 REFERENCE = "learned from cosines"
 
 
-def main() -> None:
-    """Train what is missing, and write the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
-    options = parser.parse_args()
-    curves = {name: measure(name, options.steps, options.runs) for name in VARIANTS}
+def main(
+    steps: Annotated[int, typer.Option(help="Training steps of each variant.")] = 1500,
+    runs: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path("runs/ablation"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+) -> None:
+    """Train the variants that are missing; writes ablation.json and ablation.md."""
+    curves = {name: measure(name, steps, runs) for name in VARIANTS}
     rates = {name: bd_rate(curves[REFERENCE], curve) for name, curve in curves.items()}
-    command = f"python -m benchmarks.ablation --steps {options.steps}"
+    command = f"python -m benchmarks.ablation --steps {steps}"
     report = {
         "command": command,
         "environment": asdict(Environment.current()),
         "bd_rate": rates,
         "curves": {name: curve._asdict() for name, curve in curves.items()},
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.output / "ablation.json", json.dumps(report, indent=1).encode())
-    text = to_markdown(curves, rates, command, options.steps)
-    write_atomically(options.output / "ablation.md", text.encode())
-    print(text)
+    page = to_markdown(curves, rates, command, steps)
+    write_results(output, "ablation", report, page)
+    typer.echo(page)
 
 
 def measure(name: str, steps: int, runs: Path) -> Curve:
-    """Bits per pixel and PSNR of a variant at the levels of validation, trained if need be."""
+    """Bits per pixel and PSNR of a variant at the validation levels; trains it if necessary."""
     folder = runs / name.replace(", ", "-").replace(" ", "-")
     arguments = [
         "--config", str(CONFIG), *VARIANTS[name],
@@ -76,8 +75,8 @@ def measure(name: str, steps: int, runs: Path) -> Curve:
         "--ema.decay", "0.99",
     ]  # fmt: skip
     if not (folder / "checkpoints" / "last.ckpt").exists():
-        training(arguments).fit()
-    metrics = evaluation(arguments, "last").evaluate()
+        training_experiment(arguments).fit()
+    metrics = evaluation_experiment(arguments, "last").evaluate()
     return Curve(
         [metrics[f"val/bpp_{level}"] for level in VALIDATION_LEVELS],
         [metrics[f"val/psnr_{level}"] for level in VALIDATION_LEVELS],
@@ -97,17 +96,13 @@ def to_markdown(
         for name, curve in curves.items()
     ]
     levels = [f"level {level} (bpp / dB)" for level in VALIDATION_LEVELS]
-    return f"""# What learned and overlapping patches are worth
+    return f"""# What learned and overlapping patches contribute
 
     {command}
 
-{steps} steps each, otherwise as configs/compression/natural.yaml; estimated rates of the middle of
-the validation pictures, all variants with the same encoder correction and entropy model. BD-rate
-against "{REFERENCE}": positive is worse.
+{steps} steps each, otherwise as configs/compression/natural.yaml; estimated rates of the centres
+of the validation pictures. All variants have the same convolutional correction in the analysis
+transform and the same entropy model. BD-rate against "{REFERENCE}": positive is worse.
 
 {markdown_table(["patches", "BD-rate", *levels], rows)}
 """
-
-
-if __name__ == "__main__":
-    main()

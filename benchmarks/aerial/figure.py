@@ -1,4 +1,4 @@
-"""The picture of `benchmarks.aerial`: what the codecs made of the busiest spot of each scene."""
+"""The figure of `benchmarks.aerial`: the most detailed part of each scene, coded by each codec."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,9 +23,9 @@ Panel = tuple[str, Image.Image]
 def figure(
     scenes: Sequence[tuple[Image.Image, Mapping[str, float]]], codecs: Sequence[BenchmarkCodec]
 ) -> Image.Image:
-    """Two rows a scene: parts of it at 1x, shown at 2x, and at 10x.
+    """Two rows per scene: a part decoded at 1x and shown at 2x, and a smaller part at 10x.
 
-    scenes: pictures with the setting of every codec at the rate of the paper's.
+    scenes: pictures, each with the setting of every codec at the rate of `poli2022`.
     """
     rows = [row for scene, settings in scenes for row in scene_rows(scene, settings, codecs)]
     width = max(len(row) for row in rows) * (PANEL[0] + GAP) + GAP
@@ -43,8 +43,8 @@ def figure(
 def scene_rows(
     scene: Image.Image, settings: Mapping[str, float], codecs: Sequence[BenchmarkCodec]
 ) -> tuple[list[Panel], list[Panel]]:
-    """A part of a scene at 1x through all codecs, and a part of that at 10x."""
-    box = busiest(scene, PANEL[0] // ZOOM, PANEL[1] // ZOOM)
+    """Panels of a part of a scene at 1x from all codecs, and of a part of that at 10x."""
+    box = highest_variance(scene, PANEL[0] // ZOOM, PANEL[1] // ZOOM)
     show = partial(_part, box=box)
     data = nc.compress(scene, codec=NAME)
     decoded = to_pil(nc.decompress(data))
@@ -55,7 +55,7 @@ def scene_rows(
         near.append((f"{codec.name} at {settings[codec.name]:g}", show(picture)))
 
     small = (PANEL[0] // ENLARGEMENT, PANEL[1] // ENLARGEMENT)
-    part = busiest(scene.crop(box), *small)
+    part = highest_variance(scene.crop(box), *small)
     inner = tuple(n + box[i % 2] for i, n in enumerate(part))
     region = (ENLARGEMENT * inner[0], ENLARGEMENT * inner[1], *PANEL)
     enlarged = partial(nc.decompress, scale=ENLARGEMENT, region=region)
@@ -69,8 +69,11 @@ def scene_rows(
     return near, far
 
 
-def busiest(picture: Image.Image, width: int, height: int) -> tuple[int, int, int, int]:
-    """The box (left, top, right, bottom) of the most varied part, on a grid of its half sides."""
+def highest_variance(picture: Image.Image, width: int, height: int) -> tuple[int, int, int, int]:
+    """The box (left, top, right, bottom) with the highest variance of grey levels.
+
+    Boxes are placed on a grid of half their width and height.
+    """
     width, height = min(width, picture.width), min(height, picture.height)
     levels = np.asarray(picture.convert("L"), np.float64)
     boxes = [

@@ -1,14 +1,13 @@
-"""The paper's compressor on whole aerial scenes, beside its own estimate and beside other codecs.
+"""Poli et al.'s compressor on whole aerial scenes, beside its rate estimate and other codecs.
 
-    python -m benchmarks.aerial --images dota
+    python -m benchmarks.aerial --images data/dota
 
-Each scene is coded with `--codec poli2022` and measured as a file; the estimate of the published
-script (Poli et al. 2022, arXiv 2204.07673) stands beside it. Every other codec is given the setting
-whose file is as large, and the one that is as good in PSNR. The scene is decoded at 10x in windows.
+Each scene is coded with codec `poli2022` (Poli et al. 2022, arXiv 2204.07673); the size of the file
+is compared with the rate estimate of the published script. Every other codec is measured at the
+setting of equal rate and at the setting of equal PSNR. The scene is decoded at 10x in windows.
 Writes aerial.json, aerial.md and aerial.png.
 """
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,8 +25,10 @@ from torch.nn import functional
 
 import neural_collage as nc
 from benchmarks.aerial.figure import figure
-from benchmarks.speed.growth import timed
-from benchmarks.speed.study import RESULTS
+from benchmarks.support.commands import shown_path
+from benchmarks.support.photos import image_folder, rgb
+from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.timing import timed
 from neural_collage.codec.streams.poli2022 import NAME, make_encoder, tile_symbols
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.environment import Environment
@@ -41,20 +42,24 @@ from neural_collage.models.poli2022 import CHANNELS, estimated_bits
 from neural_collage.runtime import available_cores
 
 PEERS = ("neural", "fractal", "jpeg", "webp", "jpeg2000")
-MODEL = "aerial"  # of the neural codec
-WHOLE_NUMBERS = tuple(float(n) for n in range(1, 101))
-RATES = tuple(n / 100 for n in range(1, 101))  # JPEG 2000 is steered by bits per pixel
+MODEL = "aerial"
+"""Model of the neural codec."""
+QUALITIES = tuple(float(n) for n in range(1, 101))
+RATES = tuple(n / 100 for n in range(1, 101))
+"""Settings of JPEG 2000, in bits per pixel."""
 LOSSLESS = {".png", ".tif", ".tiff", ".bmp"}
 ENLARGEMENT, WINDOW = 10, 1000
-TILES_PER_ESTIMATE = 90  # that the published script takes at a time
+TILES_PER_ESTIMATE = 90
+"""Batch size of the published script."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the published script makes of the same parameters, without writing a file.
+    """Rate of the same parameters as estimated by the published script, which writes no file.
 
-    bits_per_pixel: by its formula. bits_per_sample: a third of it, which it calls bpp.
-    as_reported: with its running total divided by three after every 90 tiles.
+    bits_per_pixel: by its formula. bits_per_sample: a third of that, which the script calls bpp.
+    as_reported: as the script prints it, with the running total divided by three after every 90
+        tiles.
     """
 
     bits_per_pixel: float
@@ -64,10 +69,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Enlarged:
-    """The whole scene at 10x.
+    """The whole scene decoded at 10x.
 
-    seconds: to decode it, in windows. largest_difference: between its averages over 10 x 10 pixels
-    and the scene at 1x, before rounding to 8 bits.
+    seconds: of the decode, in windows. largest_difference: between its means over 10 x 10 pixels
+    and the decode at 1x, before rounding to 8 bits.
     """
 
     width: int
@@ -78,7 +83,7 @@ class Enlarged:
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene: the paper's compressor, and the other codecs at its rate and at its PSNR."""
+    """One scene: `poli2022`, and the other codecs at its rate and at its PSNR."""
 
     name: str
     width: int
@@ -102,37 +107,44 @@ class Aerial:
 
 
 def main(
-    images: Annotated[Path, typer.Option(help="A folder of lossless aerial scenes.")],
+    images: Annotated[Path, typer.Option(help="A folder of lossless aerial scenes.")] = Path(
+        "data/dota"
+    ),
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    threads: Annotated[int, typer.Option(help="Of torch.")] = available_cores(),
-    rounds: Annotated[int, typer.Option(help="Rounds that the paper's times are medians of.")] = 3,
-    effort: Annotated[int, typer.Option(help="Of our other codecs.", min=0, max=9)] = 5,
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    rounds: Annotated[int, typer.Option(help="Rounds of timing of poli2022.")] = 3,
+    effort: Annotated[
+        int, typer.Option(help="Effort of the neural and fractal codecs.", min=0, max=9)
+    ] = 5,
 ) -> None:
-    """Measure the paper's compressor; writes aerial.json, aerial.md and aerial.png."""
+    """Measure codec poli2022 on aerial scenes; writes aerial.json, aerial.md and aerial.png."""
     torch.set_num_threads(threads)
     peers = benchmark_codecs(PEERS, effort=effort, model=MODEL)
-    found, strips = [], []
+    scenes, pictures = [], []
     for path in scene_files(images):
-        scene = to_pil(read_picture(path).pixels).convert("RGB")
-        found.append(measure(path.name, scene, peers, rounds))
-        strips.append((scene, {p.name: found[-1].at_its_rate[p.name].quality for p in peers}))
+        picture = rgb(path)
+        scene = measure(path.name, picture, peers, rounds)
+        scenes.append(scene)
+        pictures.append((picture, {p.name: scene.at_its_rate[p.name].quality for p in peers}))
     result = Aerial(
-        command=f"python -m benchmarks.aerial --images {images.resolve().name}",
+        command=f"python -m benchmarks.aerial --images {shown_path(images)}",
         environment=Environment.current(),
         weights=f"{NAME} {make_encoder().model.digest.hex()}",
-        scenes=found,
+        scenes=scenes,
     )
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "aerial.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-    (output / "aerial.md").write_text(to_markdown(result), encoding="utf-8")
-    figure(strips, peers).save(output / "aerial.png", optimize=True)
+    write_results(output, "aerial", asdict(result), to_markdown(result))
+    figure(pictures, peers).save(output / "aerial.png", optimize=True)
     typer.echo(to_markdown(result))
 
 
 def scene_files(folder: Path) -> list[Path]:
-    """The lossless pictures of a folder; CollageError if it has none."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    scenes = [path for path in found if path.suffix.lower() in LOSSLESS]
+    """The lossless pictures of a folder.
+
+    Raises:
+        CollageError: there is no such folder, or no lossless picture in it.
+    """
+    found = image_folder(folder).iterdir()
+    scenes = sorted(path for path in found if path.suffix.lower() in LOSSLESS)
     if not scenes:
         raise CollageError(
             f"{folder} holds no lossless pictures: put aerial scenes there, such as P0706.png and "
@@ -142,7 +154,7 @@ def scene_files(folder: Path) -> list[Path]:
 
 
 def measure(name: str, scene: Image.Image, peers: Sequence[BenchmarkCodec], rounds: int) -> Scene:
-    """One scene through all codecs."""
+    """Measure all codecs on one scene."""
     original = np.asarray(scene)
     encodes = [timed(partial(nc.compress, scene, codec=NAME)) for _ in range(rounds)]
     data = encodes[0][1]
@@ -159,7 +171,7 @@ def measure(name: str, scene: Image.Image, peers: Sequence[BenchmarkCodec], roun
     at_its_rate, at_its_psnr = {}, {}
     for peer in peers:
         at = lru_cache(maxsize=None)(partial(_point, scene, peer))
-        settings = RATES if peer.name == "jpeg2000" else WHOLE_NUMBERS
+        settings = RATES if peer.name == "jpeg2000" else QUALITIES
         at_its_rate[peer.name] = largest_below(at, settings, point.bpp)
         at_its_psnr[peer.name] = smallest_above(at, settings, point.psnr)
     return Scene(
@@ -176,13 +188,13 @@ def measure(name: str, scene: Image.Image, peers: Sequence[BenchmarkCodec], roun
 
 
 def largest_below(at: Callable[[float], Point], settings: Sequence[float], bpp: float) -> Point:
-    """At the highest setting whose rate is not above `bpp`, else at the lowest."""
+    """The point at the highest setting whose rate is not above `bpp`, else at the lowest."""
     below = bisect_right(settings, bpp, key=lambda setting: at(setting).bpp)
     return at(settings[max(below - 1, 0)])
 
 
 def smallest_above(at: Callable[[float], Point], settings: Sequence[float], psnr: float) -> Point:
-    """At the lowest setting whose PSNR is not below `psnr`, else at the highest."""
+    """The point at the lowest setting whose PSNR is not below `psnr`, else at the highest."""
     below = bisect_left(settings, psnr, key=lambda setting: at(setting).psnr)
     return at(settings[min(below, len(settings) - 1)])
 
@@ -202,7 +214,7 @@ def _point(scene: Image.Image, codec: BenchmarkCodec, quality: float) -> Point:
 
 
 def estimate(scene: Image.Image) -> Estimate:
-    """The published bit count of a scene's parameters, with which of its habits."""
+    """The rate of a scene's parameters by the published formula, with its two normalisations."""
     symbols = tile_symbols(make_encoder().compressor, read_picture(scene).pixels)
     pixels = scene.width * scene.height
     parts = [estimated_bits(tiles) / pixels for tiles in symbols.split(TILES_PER_ESTIMATE)]
@@ -213,28 +225,28 @@ def estimate(scene: Image.Image) -> Estimate:
 
 
 def enlarge(data: bytes) -> Enlarged:
-    """Decode a file at 10x, window by window, and compare its averages with the 1x decode."""
+    """Decode a file at 10x, window by window, and compare its block means with the 1x decode."""
     collage = nc.CollageImage.from_bytes(data)
     once = collage.decode()
     seconds, largest = 0.0, 0.0
     for x, y, width, height in windows(collage.width, collage.height, WINDOW // ENLARGEMENT):
         region = tuple(ENLARGEMENT * n for n in (x, y, width, height))
-        spent, window = timed(partial(unclipped, collage, ENLARGEMENT, region))
-        seconds += spent
-        here = unclipped(collage, 1, (x, y, width, height))
-        difference = functional.avg_pool2d(window[None], ENLARGEMENT)[0] - here
+        window_seconds, window = timed(partial(unclipped, collage, ENLARGEMENT, region))
+        seconds += window_seconds
+        expected = unclipped(collage, 1, (x, y, width, height))
+        difference = functional.avg_pool2d(window[None], ENLARGEMENT)[0] - expected
         largest = max(largest, float(difference.abs().max()))
     return Enlarged(ENLARGEMENT * once.shape[2], ENLARGEMENT * once.shape[1], seconds, largest)
 
 
 def unclipped(collage: nc.CollageImage, scale: int, region: tuple[int, ...]) -> Tensor:
-    """The colours of a region as they are before `CollageImage.decode` clips them to [0, 1]."""
+    """The colours of a region before `CollageImage.decode` clips them to [0, 1]."""
     x, y, width, height = region
     return collage.layers[0].collage.decode(scale, (x, y, width, height))
 
 
 def windows(width: int, height: int, side: int) -> Iterator[tuple[int, int, int, int]]:
-    """(x, y, width, height) of squares that tile a picture, smaller at its right and bottom."""
+    """(x, y, width, height) of the squares that tile a picture, cropped at right and bottom."""
     for y in range(0, height, side):
         for x in range(0, width, side):
             yield x, y, min(side, width - x), min(side, height - y)
@@ -243,16 +255,15 @@ def windows(width: int, height: int, side: int) -> Iterator[tuple[int, int, int,
 def to_markdown(result: Aerial) -> str:
     """All results as tables."""
     scenes = "\n\n".join(_scene_section(scene) for scene in result.scenes)
-    return f"""# The paper's compressor on aerial scenes
+    return f"""# The compressor of Poli et al. on aerial scenes
 
     {result.command}
 
-Tiles of 40 x 40, stitched; weights {result.weights}, trained on other pictures,
-as are those of the neural codec, `{MODEL}`.
-Bits per pixel are those of complete files. At the same rate, the others have the setting with the
-largest file that is not larger; at the same PSNR, the one with the smallest file that is as good
-(or the smallest of all, if that is better still). Times of `poli2022` are medians of several
-rounds, those of the others of one.
+Tiles of 40 x 40, side by side; weights {result.weights} and, of the neural codec, `{MODEL}`; both
+were trained on other pictures.
+Bits per pixel are those of complete files. At equal rate, each other codec has the highest setting
+whose file is not larger; at equal PSNR, the lowest setting whose PSNR is not lower. Times of
+`{NAME}` are medians of several rounds, those of the others of one.
 Machine: {result.environment}.
 
 {scenes}
@@ -260,14 +271,14 @@ Machine: {result.environment}.
 
 
 def _scene_section(scene: Scene) -> str:
-    guess, large = scene.estimate, scene.enlarged
+    rate, large = scene.estimate, scene.enlarged
     estimates = markdown_table(
         ["", "bits per pixel"],
         [
             ["the file", f"{scene.point.bpp:.4f}"],
-            ["estimate of the published formula", f"{guess.bits_per_pixel:.4f}"],
-            ["the same per sample, three a pixel", f"{guess.bits_per_sample:.4f}"],
-            ["as the published script would report it", f"{guess.as_reported:.4f}"],
+            ["estimate of the published formula", f"{rate.bits_per_pixel:.4f}"],
+            ["the same per sample (three samples per pixel)", f"{rate.bits_per_sample:.4f}"],
+            ["as the published script reports it", f"{rate.as_reported:.4f}"],
         ],
     )
     return f"""## {scene.name}, {scene.width} x {scene.height}
@@ -276,16 +287,16 @@ def _scene_section(scene: Scene) -> str:
 
 {estimates}
 
-At its rate:
+At equal rate:
 
 {_point_table({NAME: scene.point, **scene.at_its_rate})}
 
-At its PSNR:
+At equal PSNR:
 
 {_point_table({NAME: scene.point, **scene.at_its_psnr})}
 
-At 10x: {large.width:,} x {large.height:,} pixels in {large.seconds:.1f} s; averaged back, they
-differ from the 1x decode by at most {large.largest_difference:.1e}."""
+At 10x: {large.width:,} x {large.height:,} pixels in {large.seconds:.1f} s; their means over
+10 x 10 pixels differ from the 1x decode by at most {large.largest_difference:.1e}."""
 
 
 def _point_table(points: Mapping[str, Point]) -> str:
@@ -304,7 +315,3 @@ def _point_table(points: Mapping[str, Point]) -> str:
             for name, point in points.items()
         ],
     )
-
-
-if __name__ == "__main__":
-    typer.run(main)

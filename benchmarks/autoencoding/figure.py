@@ -1,4 +1,4 @@
-"""The pictures of `benchmarks.autoencoding`: learning curves, and what was reconstructed."""
+"""The figures of `benchmarks.autoencoding`: learning curves and reconstructions."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from benchmarks.autoencoding.report import Curve
 from neural_collage.io.writing import to_pil
 
-# warm for collages, cold for the others, as in the rate-distortion figure
+# Warm for collages, cold for the others, as in the rate-distortion figure.
 COLOURS = ("#D55E00", "#7A2E00", "#0072B2", "#009E73")
 PANEL, GAP, CAPTION = 128, 4, 18
 _INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 
 
 def curves_figure(curves: Mapping[str, Curve], averages: float) -> Figure:
-    """PSNR over steps, each curve labelled at its end; a line where collages begin."""
+    """PSNR over steps, a curve per model; a dashed line at the PSNR of range averages."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     for (title, curve), colour in zip(curves.items(), COLOURS, strict=False):
@@ -37,7 +37,7 @@ def curves_figure(curves: Mapping[str, Curve], averages: float) -> Figure:
 
 
 def pictures_sheet(rows: Mapping[str, Tensor]) -> Image.Image:
-    """A column per row of pictures (n, c, h, w), each enlarged to a panel by whole pixels."""
+    """A column for each entry of `rows`: its title above its pictures (n, c, h, w), enlarged."""
     count = len(next(iter(rows.values())))
     step = PANEL + GAP
     sheet = Image.new("RGB", (len(rows) * step + GAP, count * step + GAP + CAPTION), "white")

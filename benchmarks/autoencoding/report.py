@@ -1,4 +1,4 @@
-"""What `benchmarks.autoencoding` has measured, as numbers and tables."""
+"""The results of `benchmarks.autoencoding`, as numbers and tables."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -11,30 +11,30 @@ from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
 
 Curve = Sequence[tuple[int, float]]
-"""Steps and PSNRs."""
+"""Pairs of step and validation PSNR in dB."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a contestant is and does; PSNRs in dB, on held-out crops."""
+    """Size, cost and quality of a model; PSNRs in dB, on held-out crops."""
 
     title: str
     parameters: int
     code_numbers: int
-    """Numbers that a reconstruction is made of."""
+    """Numbers in the code of a picture."""
     steps: int
     seconds: float
-    """Of training alone, without validation."""
+    """Training time without validation."""
     psnr: float
     psnr_enlarged: float | None
-    """Of the reconstruction at twice the size, by the collages themselves."""
+    """PSNR of the code decoded at twice the size; None for models that cannot."""
     psnr_bicubic: float
-    """Of the reconstruction, enlarged to twice the size by bicubic interpolation."""
+    """PSNR of the reconstruction enlarged to twice the size by bicubic interpolation."""
 
 
 @dataclass
 class Result:
-    """Everything that was measured."""
+    """All results."""
 
     command: str
     environment: Environment
@@ -44,9 +44,9 @@ class Result:
     batch_size: int
     held_out: int
     psnr_seen: float
-    """Of what the models see: the noise."""
+    """PSNR of the noisy input."""
     psnr_averages: float
-    """Of the averages of ranges, where the training of the collages begins."""
+    """PSNR of the input averaged over ranges, the output of an untrained collage autoencoder."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -67,7 +67,7 @@ def read_metrics(path: Path, batch_size: int) -> tuple[float, Curve]:
 
 
 def curves_csv(curves: Mapping[str, Curve]) -> str:
-    """A row per validation: step, then the PSNR of each contestant."""
+    """A row per validation: step, then the PSNR of each model."""
     steps = sorted({step for curve in curves.values() for step, _ in curve})
     columns = [dict(curve) for curve in curves.values()]
     lines = [",".join(("step", *(title.replace(",", "") for title in curves)))]
@@ -98,15 +98,16 @@ def to_markdown(result: Result) -> str:
         f"Pictures of {crop} x {crop} pixels with noise of standard deviation {result.noise:g}, "
         f"reconstructed without it. {steps:,} steps of {result.batch_size} crops of {result.data}, "
         "the same for all models. PSNR in dB at 8 bits, mean of "
-        f"{result.held_out} held-out crops; that of what the models see is {result.psnr_seen:.2f}, "
-        f"that of its averages over ranges, where a collage begins, {result.psnr_averages:.2f}."
+        f"{result.held_out} held-out crops; of the noisy input {result.psnr_seen:.2f}, of its "
+        "averages over ranges, the output of an untrained collage autoencoder, "
+        f"{result.psnr_averages:.2f}."
     )
     columns = (
-        f"Code: the numbers that a reconstruction is made of; a picture has {3 * crop**2:,}. "
+        f"Code: numbers in the code of a picture, which has {3 * crop**2:,} samples. "
         "PSNR at 2x: of the same codes decoded at twice the size, against the pictures before "
         "they were reduced; beside it, of the reconstruction enlarged by bicubic interpolation. "
-        "The collages are trained at 2x, whose error contains that at 1x. Training times are those "
-        "of a machine that other work shared."
+        "The collages are trained at 2x, whose error includes that at 1x. Training times were "
+        "measured on a machine with other load."
     )
     return f"""# Denoising autoencoding
 

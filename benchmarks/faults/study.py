@@ -1,13 +1,13 @@
-"""Batches under attack: processes killed, disks full, inputs gone or broken; what is left of them?
+"""Batches with faults: killed processes, a full disk, missing or damaged inputs.
 
     python -m benchmarks.faults [--pictures 500] [-o benchmarks/results]
 
-Every scenario starts `collage batch` on generated pictures, does its damage in the middle, and
-runs the same again. Then every output has to be there once, whole, and with the bytes that an
-undisturbed run gives.
+Every scenario starts `collage batch` on generated pictures, causes a fault during the run, and
+runs the same command again where the first run could not finish. Afterwards the destination must
+hold exactly the outputs of an undisturbed run, with the same bytes. Writes faults.json and
+faults.md; the exit code is 1 if a scenario fails.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -20,32 +20,38 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from PIL import Image
 
+from benchmarks.support.processes import descendants
+from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
-from neural_collage.io.files import write_atomically
 
 SIDE = 80
-"""Pixels of a picture, each way."""
-_PATIENCE = 300.0
+"""Width and height of a picture in pixels."""
+_TIMEOUT = 300.0
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a scenario came to.
+    """Outcome of a scenario.
 
     Attributes:
         scenario: its name.
-        pictures: inputs, broken ones included.
-        exits: codes of the runs.
-        kept: outputs of the first run that the last one did not make again.
-        failed: inputs without an output in the end, which has to be `expected`.
-        lost, wrong, litter: outputs that are missing, that have other bytes than they should, and
-            files that nobody asked for: all have to be 0.
-        seconds: of all runs.
-        said: last line of the first run on stderr.
+        pictures: number of inputs, including damaged ones.
+        exits: exit codes of the runs.
+        kept: outputs of the first run that the last one did not write again.
+        failed: inputs that failed in the last run.
+        expected: inputs that must fail.
+        lost: missing outputs.
+        wrong: outputs with other bytes than those of an undisturbed run.
+        litter: other files left in the destination, temporary ones included.
+        seconds: duration of all runs.
+        said: last line of the program in the first run on stderr.
     """
 
     scenario: str
@@ -62,13 +68,13 @@ class Result:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost, and nothing wrong or superfluous is there."""
+        """Whether the outputs, the failures and the last exit code are those expected."""
         problems = (self.lost, self.wrong, self.litter, self.failed - self.expected)
         return not any(problems) and self.exits[-1] == (1 if self.expected else 0)
 
 
 class Stage:
-    """A folder with pictures, and what an undisturbed run makes of them."""
+    """A folder of generated pictures, and the outputs of an undisturbed run on them."""
 
     def __init__(self, folder: Path, pictures: int, seed: int = 0) -> None:
         self.pictures = pictures
@@ -93,13 +99,18 @@ class Stage:
         started: float,
         gone: Sequence[str] = (),
     ) -> Result:
-        """Compare what lies in `out` with what should; `gone` are names without endings."""
-        should = {name: data for name, data in outputs(self.reference).items() if name not in gone}
-        there = outputs(out)
+        """Compare the outputs in `out` with those of the undisturbed run.
+
+        started: time of the start. gone: names, without suffixes, of inputs that must fail.
+        """
+        reference = outputs(self.reference)
+        expected = {name: data for name, data in reference.items() if name not in gone}
+        found = outputs(out)
         try:
             summary = json.loads(runs[-1].stdout.splitlines()[-1])
         except (IndexError, ValueError):
-            raise RuntimeError(f"{scenario}: no summary, but {runs[-1].stderr}") from None
+            raise RuntimeError(f"{scenario}: no summary: {runs[-1].stderr}") from None
+        lines = [line for line in runs[0].stderr.splitlines() if line.startswith("collage:")]
         return Result(
             scenario=scenario,
             pictures=self.pictures,
@@ -107,16 +118,16 @@ class Stage:
             kept=summary["kept"],
             failed=summary["failed"],
             expected=len(gone),
-            lost=len(should.keys() - there.keys()),
-            wrong=sum(there[name] != data for name, data in should.items() if name in there),
-            litter=len(there.keys() - should.keys()) + len(list(out.rglob("*.part"))),
+            lost=len(expected.keys() - found.keys()),
+            wrong=sum(found[name] != data for name, data in expected.items() if name in found),
+            litter=len(found.keys() - expected.keys()) + len(list(out.rglob("*.part"))),
             seconds=round(time.perf_counter() - started, 1),
-            said=(["", *(x for x in runs[0].stderr.splitlines() if x.startswith("collage:"))])[-1],
+            said=lines[-1] if lines else "",
         )
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """The .clg files of a folder by name, without the ending."""
+    """The .clg files of a folder by relative path, without the suffix."""
     return {
         str(path.relative_to(folder).with_suffix("")): path.read_bytes()
         for path in folder.rglob("*.clg")
@@ -124,12 +135,12 @@ def outputs(folder: Path) -> dict[str, bytes]:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """`collage` with some arguments, until it ends."""
+    """Run `collage` with some arguments."""
     return finish(start(*arguments))
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    """`collage` with some arguments."""
+    """Start `collage` with some arguments."""
     program = Path(sys.executable).with_name("collage")
     command = [str(program), *map(str, arguments), "--json"]
     pipe = subprocess.PIPE
@@ -137,39 +148,22 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    """Wait for its end."""
-    stdout, stderr = process.communicate(timeout=_PATIENCE)
+    """Wait for a process to end."""
+    stdout, stderr = process.communicate(timeout=_TIMEOUT)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def wait_for_outputs(process: subprocess.Popen[str], out: Path, least: int) -> None:
-    """Until so many are there, and the batch goes on."""
-    until = time.monotonic() + _PATIENCE
+    """Wait until a running batch has written at least so many outputs."""
+    until = time.monotonic() + _TIMEOUT
     while sum(1 for _ in out.rglob("*.clg")) < least:
         if process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"the batch ended too early: {finish(process).stderr}")
         time.sleep(0.01)
 
 
-def descendants(pid: int) -> list[int]:
-    """Processes that this one started, and those that they started, from /proc."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue  # it has ended
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found, front = [], [pid]
-    while front:
-        front = [child for child, parent in parents.items() if parent in front]
-        found += front
-    return found
-
-
 def killed_worker(stage: Stage, out: Path) -> Result:
-    """One process of the pool is killed; the run itself has to cope."""
+    """One worker process is killed; the same run must complete all outputs."""
     started = time.perf_counter()
     process = start("batch", stage.source, out)
     wait_for_outputs(process, out, stage.pictures // 4)
@@ -178,7 +172,7 @@ def killed_worker(stage: Stage, out: Path) -> Result:
 
 
 def killed_driver(stage: Stage, out: Path) -> Result:
-    """The program is killed; its workers have to end too, the next run completes its work."""
+    """The program is killed; its workers must end within 10 s, and a second run completes it."""
     started = time.perf_counter()
     process = start("batch", stage.source, out)
     wait_for_outputs(process, out, stage.pictures // 4)
@@ -188,13 +182,13 @@ def killed_driver(stage: Stage, out: Path) -> Result:
     until = time.monotonic() + 10
     while any(Path("/proc", str(pid)).exists() for pid in workers):
         if time.monotonic() > until:
-            raise RuntimeError("workers outlive the program that started them")
+            raise RuntimeError("workers still run after the program that started them has ended")
         time.sleep(0.05)
     return stage.result("driver killed", out, [first, run("batch", stage.source, out)], started)
 
 
 def full_disk(stage: Stage, out: Path) -> Result:
-    """The disk has room for half of the outputs; then it grows."""
+    """The disk has room for half of the outputs, and is enlarged before a second run."""
     started = time.perf_counter()
     blocks = sum(-(-len(data) // 4096) for data in outputs(stage.reference).values())
     out.mkdir()
@@ -210,7 +204,7 @@ def full_disk(stage: Stage, out: Path) -> Result:
 
 
 def vanished_source(stage: Stage, out: Path) -> Result:
-    """Some inputs are deleted when the run has begun; the others are to be done."""
+    """Five inputs are deleted during the run; all others must be compressed."""
     started = time.perf_counter()
     source = out.with_name("vanishing")
     shutil.copytree(stage.source, source)
@@ -223,7 +217,7 @@ def vanished_source(stage: Stage, out: Path) -> Result:
 
 
 def corrupt_inputs(stage: Stage, out: Path) -> Result:
-    """One input in a hundred is damaged; the others are to be done."""
+    """One input in a hundred is truncated; all others must be compressed."""
     started = time.perf_counter()
     source = out.with_name("corrupt")
     shutil.copytree(stage.source, source)
@@ -235,7 +229,7 @@ def corrupt_inputs(stage: Stage, out: Path) -> Result:
 
 
 def killed_node(stage: Stage, out: Path) -> Result:
-    """One of two nodes of a Ray cluster is killed."""
+    """One of the two nodes of a Ray cluster is killed."""
     started = time.perf_counter()
     with cluster() as (address, second):
         process = start("batch", stage.source, out, "--engine", "ray", "--address", address)
@@ -243,14 +237,14 @@ def killed_node(stage: Stage, out: Path) -> Result:
         for pid in second:
             os.kill(pid, signal.SIGKILL)
         runs = [finish(process)]
-        if not runs[0].stdout:  # its own node it was
+        if not runs[0].stdout:  # the program was connected to the killed node
             runs.append(run("batch", stage.source, out, "--engine", "ray", "--address", address))
         return stage.result("Ray node killed", out, runs, started)
 
 
 @contextmanager
 def cluster() -> Iterator[tuple[str, list[int]]]:
-    """A Ray cluster of two nodes of one core; its address, and the processes of the second."""
+    """A Ray cluster of two nodes with one core each: its address, and processes of the second."""
     ray = str(Path(sys.executable).with_name("ray"))
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
 
@@ -288,7 +282,7 @@ SCENARIOS: tuple[Callable[[Stage, Path], Result], ...] = (
 
 
 def measure(pictures: int, scenarios: Sequence[Callable[[Stage, Path], Result]]) -> list[Result]:
-    """Play scenarios, each on an empty destination."""
+    """Run scenarios, each with an empty destination."""
     results = []
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), pictures)
@@ -299,8 +293,8 @@ def measure(pictures: int, scenarios: Sequence[Callable[[Stage, Path], Result]])
     return results
 
 
-def page(results: Sequence[Result], environment: Environment) -> str:
-    """The table as markdown."""
+def to_markdown(results: Sequence[Result], environment: Environment) -> str:
+    """The results as a table."""
     lines = [
         "# Faults",
         "",
@@ -308,9 +302,9 @@ def page(results: Sequence[Result], environment: Environment) -> str:
         "",
         f"Machine: {environment}.",
         "",
-        "Every output has to be there once, whole, with the bytes of an undisturbed run.",
+        "Every output must exist once, complete, with the bytes of an undisturbed run.",
         "",
-        "| scenario | pictures | exits | kept | failed (expected) | lost | wrong | litter | s |",
+        "| scenario | pictures | exits | kept | failed (expected) | lost | wrong | extra | s |",
         "|---|--:|---|--:|--:|--:|--:|--:|--:|",
     ]
     for r in results:
@@ -322,20 +316,13 @@ def page(results: Sequence[Result], environment: Environment) -> str:
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Play all scenarios, write JSON and a page; exit code 1 if one of them went wrong."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--pictures", type=int, default=500)
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
-    arguments = parser.parse_args()
-    results = measure(arguments.pictures, SCENARIOS)
+def main(
+    pictures: Annotated[int, typer.Option(help="Pictures in each batch.")] = 500,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+) -> None:
+    """Run all scenarios; writes faults.json and faults.md. Exit code 1 if a scenario fails."""
+    results = measure(pictures, SCENARIOS)
     rows = {"faults": [asdict(result) for result in results]}
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(rows, indent=1) + "\n"
-    write_atomically(arguments.output / "faults.json", text.encode())
-    write_atomically(arguments.output / "faults.md", page(results, Environment.current()).encode())
-    raise SystemExit(not all(result.good for result in results))
-
-
-if __name__ == "__main__":
-    main()
+    write_results(output, "faults", rows, to_markdown(results, Environment.current()))
+    if not all(result.good for result in results):
+        raise typer.Exit(1)

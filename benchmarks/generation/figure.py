@@ -1,4 +1,4 @@
-"""The pictures of `benchmarks.generation`: curves, samples, enlargements and what lies between."""
+"""The figures of `benchmarks.generation`: learning curves, samples and their enlargements."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ GAP, CAPTION = 4, 18
 _INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 TEMPERATURES = (0.5, 0.8, 1.0)
 SHOWN = (3, 9, 12)
-"""Samples of seed 0 that are enlarged; any will do."""
+"""Samples of seed 0 that are enlarged, chosen arbitrarily."""
 
 
 def curves_figure(curves: Mapping[str, Curve]) -> Figure:
@@ -66,7 +66,7 @@ def temperatures(models: Mapping[str, HierarchicalVae]) -> Image.Image:
 
 
 def enlargements(model: HierarchicalVae, scale: int = 10) -> Image.Image:
-    """Samples at 1x, by bicubic interpolation and by the collage, and closer at 40x."""
+    """Samples at 1x, enlarged by bicubic interpolation and by the collage, and a part at 40x."""
     features = tuple(f[list(SHOWN)] for f in draw(model, 1 + max(SHOWN), 0.8))
     side = scale * model.picture_shape[1]
     plain = torch.stack(list(pictures(model, features, 1)))
@@ -98,7 +98,7 @@ def reconstructions(model: HierarchicalVae, digits: Float[Tensor, "n 1 h w"]) ->
 def interpolations(
     model: HierarchicalVae, first: Float[Tensor, "n 1 h w"], last: Float[Tensor, "n 1 h w"]
 ) -> Image.Image:
-    """From one test digit of each pair to the other, a row each, at 3x."""
+    """Interpolations in latent space between pairs of test digits, a row each, at 3x."""
     count = 9
     with torch.no_grad():
         features = model.interpolate(first, last, count).features

@@ -1,4 +1,4 @@
-"""What `benchmarks.generation` has measured, as numbers and tables."""
+"""The results of `benchmarks.generation`, as numbers and tables."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,33 +10,33 @@ from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
 
 Curve = Sequence[tuple[int, float]]
-"""Steps and validation bounds in nats."""
+"""Pairs of step and validation bound in nats."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained model."""
+    """Size, speed and test metrics of a trained model."""
 
     title: str
     parameters: int
     decoder_parameters: int
-    """Of all that sampling needs."""
+    """Parameters that sampling uses."""
     steps: int
     images_per_second: float
-    """Of training steps, on one thread of an otherwise idle core."""
+    """Speed of training steps, with one thread."""
     metrics: Mapping[str, float]
-    """Of the test: nats, bits_per_dim, distortion, rate, rate_STAGE, importance_nats."""
+    """On the test set: nats, bits_per_dim, distortion, rate, rate_STAGE, importance_nats."""
     shares: Mapping[str, float]
-    """Of the time of a training step, by kinds of operations."""
+    """Shares of the time of a training step by kind of operation; they add up to 1."""
     seconds_for_64: float
-    """To draw 64 samples at scale 1."""
+    """Time to draw 64 samples at scale 1."""
     seconds_at_40: float | None
-    """To draw one sample at scale 40."""
+    """Time to draw one sample at scale 40; None for models of a fixed size."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that was measured."""
+    """All results; samples: the K of the importance-weighted bound."""
 
     command: str
     environment: Environment
@@ -45,7 +45,7 @@ class Result:
 
 
 def read_curve(path: Path) -> Curve:
-    """The validations of a training."""
+    """The validation bounds in the metrics file of a training."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     return [(int(row["step"]), float(row["val/nats"])) for row in rows if row.get("val/nats")]
@@ -70,35 +70,36 @@ def to_markdown(result: Result) -> str:
     def row(name: str, form: str, values: Sequence[float | None]) -> tuple[str, ...]:
         return (name, *("-" if value is None else format(value, form) for value in values))
 
-    each = list(outcomes.values())
-    of = [o.metrics for o in each]
-    facts = [
-        row("parameters", ",", [o.parameters for o in each]),
-        row("of the decoder", ",", [o.decoder_parameters for o in each]),
-        row("training steps", ",", [o.steps for o in each]),
-        row("training images per second", ".0f", [o.images_per_second for o in each]),
-        row("-ELBO (nats)", ".2f", [m["nats"] for m in of]),
-        row("bits per dimension", ".4f", [m["bits_per_dim"] for m in of]),
-        row(f"importance bound, K = {result.samples}", ".2f", [m["importance_nats"] for m in of]),
-        row("distortion", ".2f", [m["distortion"] for m in of]),
-        row("rate", ".2f", [m["rate"] for m in of]),
+    models = list(outcomes.values())
+    metrics = [o.metrics for o in models]
+    bounds = [m["importance_nats"] for m in metrics]
+    rows = [
+        row("parameters", ",", [o.parameters for o in models]),
+        row("of the decoder", ",", [o.decoder_parameters for o in models]),
+        row("training steps", ",", [o.steps for o in models]),
+        row("training images per second", ".0f", [o.images_per_second for o in models]),
+        row("-ELBO (nats)", ".2f", [m["nats"] for m in metrics]),
+        row("bits per dimension", ".4f", [m["bits_per_dim"] for m in metrics]),
+        row(f"importance bound, K = {result.samples}", ".2f", bounds),
+        row("distortion", ".2f", [m["distortion"] for m in metrics]),
+        row("rate", ".2f", [m["rate"] for m in metrics]),
         *(
-            row(f"rate of {stage}", ".2f", [m.get(f"rate_{stage}") for m in of])
-            for stage in _stages(of)
+            row(f"rate of {stage}", ".2f", [m.get(f"rate_{stage}") for m in metrics])
+            for stage in _stages(metrics)
         ),
-        row("roughness at 4x", ".3f", [m.get("roughness") for m in of]),
-        row("64 samples at 1x (s)", ".3f", [o.seconds_for_64 for o in each]),
-        row("one sample at 40x (s)", ".3f", [o.seconds_at_40 for o in each]),
+        row("roughness at 4x", ".3f", [m.get("roughness") for m in metrics]),
+        row("64 samples at 1x (s)", ".3f", [o.seconds_for_64 for o in models]),
+        row("one sample at 40x (s)", ".3f", [o.seconds_at_40 for o in models]),
     ]
-    kinds = each[0].shares
-    shares = [row(kind, ".0%", [o.shares[kind] for o in each]) for kind in kinds]
+    kinds = models[0].shares
+    shares = [row(kind, ".0%", [o.shares[kind] for o in models]) for kind in kinds]
     return "\n".join(
         (
             "# Generative models of MNIST\n",
             f"    {result.command}\n",
             fill(f"{result.environment}. Test digits: 10,000, binarised once at random.", 100),
             "",
-            markdown_table(columns, facts),
+            markdown_table(columns, rows),
             "\nShares of a training step:\n",
             markdown_table(columns, shares),
             "",

@@ -1,13 +1,12 @@
-"""The collage VAE beside a VDVAE of equal budget: bounds, speed, learning curves, and samples.
+"""The collage VAE beside a VDVAE of equal size: bounds, speed, learning curves and samples.
 
     python -m benchmarks.generation runs/mnist_collage runs/mnist_vdvae
 
 Evaluates the averaged weights of finished trainings of configs/generation on the test digits;
---samples is the K of the importance-weighted bound. Speeds are those of one thread, the models
-taking turns. Writes generation.json, generation_curves.csv, generation.md and pictures.
+--samples is the K of the importance-weighted bound. Speeds are those of one thread, measured
+alternately. Writes generation.json, generation.md, generation_curves.csv and figures.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -28,25 +27,27 @@ from benchmarks.generation.figure import (
     temperatures,
 )
 from benchmarks.generation.report import Curve, Outcome, Result, curves_csv, read_curve, to_markdown
-from benchmarks.speed.study import RESULTS
+from benchmarks.support.commands import shown_path
+from benchmarks.support.results import RESULTS, write_results
 from neural_collage.art.samples import draw, pictures
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.plots import rendered
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 from neural_collage.training.data_modules import ImageData
-from neural_collage.training.run.experiment import Experiment, evaluation
+from neural_collage.training.run.experiment import Experiment, evaluation_experiment
 from neural_collage.training.run.quiet import quiet_lightning
 from neural_collage.training.tasks.generation import GenerationTask
 from neural_collage.training.tasks.optimiser import OptimiserConfig, make_optimiser
 
 ROUNDS = 5
 PRODUCTS = ("convolution", "mm", "bmm", "addmm")
-"""Parts of the names of operations that are convolutions and matrix products."""
+"""Parts of operation names by which convolutions and matrix products are recognised."""
 KINDS = {
     "activations": ("silu",),
     "copies and casts": ("copy", "_to_copy", "fill_", "cat", "empty", "contiguous"),
     "optimiser": ("AdamW", "_foreach", "addcdiv", "addcmul", "lerp", "sqrt"),
 }
+"""Other kinds of operations, with parts of their names."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +59,27 @@ class Run:
 
     @property
     def model(self) -> HierarchicalVae:
-        """With averaged weights, in eval mode."""
+        """The model with averaged weights, in eval mode."""
         assert isinstance(self.experiment.task, GenerationTask)
         return self.experiment.task.vae.eval()
 
 
 def open_run(folder: Path, samples: int, test: str | None) -> Run:
-    """The last checkpoint of a run folder."""
+    """The last checkpoint of a run folder, to be evaluated on a test set.
+
+    samples: of the importance-weighted bound. test: a data set; by default that of the run.
+    """
     config = ["--config", str(folder / "config.yaml"), "--trainer.default_root_dir", str(folder)]
     config += ["--model.init_args.importance_samples", str(samples), "--data.init_args.val", "null"]
     if test is not None:
         config += ["--data.init_args.test", test]
     with quiet_lightning():
-        return Run(evaluation(config, "last"), read_curve(folder / "metrics.csv"))
+        return Run(evaluation_experiment(config, "last"), read_curve(folder / "metrics.csv"))
 
 
 def measure(runs: Mapping[str, Run]) -> dict[str, Outcome]:
-    """Everything about each run but its pictures."""
-    speeds = in_turns({name: partial(training_steps, run) for name, run in runs.items()})
+    """Size, speed and test metrics of each run."""
+    speeds = median_rates({name: partial(training_rate, run) for name, run in runs.items()})
     outcomes = {}
     for name, run in runs.items():
         with quiet_lightning():
@@ -95,20 +99,20 @@ def measure(runs: Mapping[str, Run]) -> dict[str, Outcome]:
     return outcomes
 
 
-def in_turns(work: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-    """Medians of several rounds in which all take turns; the first one is not counted."""
-    rounds = [{name: each() for name, each in work.items()} for _ in range(ROUNDS + 1)][1:]
-    return {name: statistics.median(one[name] for one in rounds) for name in work}
+def median_rates(measures: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Median of each measurement over several rounds, in which all run once; a first is dropped."""
+    rounds = [{name: call() for name, call in measures.items()} for _ in range(ROUNDS + 1)][1:]
+    return {name: statistics.median(found[name] for found in rounds) for name in measures}
 
 
 def training_step(run: Run, batch_size: int = 64) -> Callable[[], None]:
-    """What a training does for each batch, in mixed precision."""
+    """A function that runs one training step in mixed precision, on random binary images."""
     task = run.experiment.task
     optimiser = make_optimiser(task.model, OptimiserConfig(learning_rate=1e-12))
     batch = torch.rand(batch_size, *run.model.picture_shape).round()
 
     def step() -> None:
-        task.eval()  # all rates count in full
+        task.eval()  # without the warm-up of the rates
         with torch.autocast("cpu", torch.bfloat16):
             loss = task.losses(batch)["loss"]
         optimiser.zero_grad()
@@ -119,8 +123,8 @@ def training_step(run: Run, batch_size: int = 64) -> Callable[[], None]:
     return step
 
 
-def training_steps(run: Run, count: int = 5) -> float:
-    """Images per second of a few steps, whose learning rate is zero."""
+def training_rate(run: Run, count: int = 5) -> float:
+    """Images per second over a few training steps with a negligible learning rate."""
     step = training_step(run)
     step()
     started = time.perf_counter()
@@ -130,7 +134,7 @@ def training_steps(run: Run, count: int = 5) -> float:
 
 
 def shares_of_step(run: Run) -> dict[str, float]:
-    """What parts of a step's time go to which kinds of operations."""
+    """Shares of the time of a training step by kind of operation."""
     step = training_step(run)
     step()
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
@@ -147,7 +151,7 @@ def shares_of_step(run: Run) -> dict[str, float]:
 
 
 def seconds_for_samples(model: HierarchicalVae, count: int, scale: float) -> float:
-    """Median time to draw samples and show them as pictures."""
+    """Median time to draw samples and decode them to pictures."""
 
     def once() -> float:
         started = time.perf_counter()
@@ -160,14 +164,14 @@ def seconds_for_samples(model: HierarchicalVae, count: int, scale: float) -> flo
 
 def main(
     collage: Annotated[Path, typer.Argument(help="Run folder of a collage VAE.")],
-    vdvae: Annotated[Path, typer.Argument(help="Run folder of the VDVAE beside it.")],
-    test: Annotated[str | None, typer.Option(help="Test digits, if not those of the run.")] = None,
-    samples: Annotated[int, typer.Option(help="Of the importance-weighted bound.")] = 64,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the results.")
-    ] = RESULTS,
+    vdvae: Annotated[Path, typer.Argument(help="Run folder of a VDVAE.")],
+    test: Annotated[
+        str | None, typer.Option(help="Test digits; by default those of the run.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="K of the importance-weighted bound.")] = 64,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
 ) -> None:
-    """Measure two trainings and draw their pictures."""
+    """Measure two trained models; writes generation.json, generation.md, curves and figures."""
     torch.set_num_threads(1)
     runs = {
         "collage VAE": open_run(collage, samples, test),
@@ -190,11 +194,7 @@ def main(
     curves = {name: run.curve for name, run in runs.items()}
     (output / "generation_curves.csv").write_text(curves_csv(curves))
     (output / "generation_curves.png").write_bytes(rendered(curves_figure(curves), "png"))
-    command = f"python -m benchmarks.generation {collage} {vdvae} --samples {samples}"
+    folders = f"{shown_path(collage)} {shown_path(vdvae)}"
+    command = f"python -m benchmarks.generation {folders} --samples {samples}"
     result = Result(command, Environment.current(), samples, measure(runs))
-    (output / "generation.json").write_text(json.dumps(asdict(result), indent=1) + "\n")
-    (output / "generation.md").write_text(to_markdown(result))
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    write_results(output, "generation", asdict(result), to_markdown(result))

@@ -1,14 +1,13 @@
-"""Hostile files: a million mutants against every way in, and every single-bit flip of 1,000 files.
+"""Hostile files: a million mutated files in every decoder, and all single-bit flips of 1,000 files.
 
     python -m benchmarks.hostile [--mutants 1000000] [--files 1000] [-o benchmarks/results]
 
-Mutants come from the corpus under tests/fuzz, most with a checksum that fits. A crash is any error
-that is not meant for users; a hang, more than two seconds. Of a flipped bit, the checksum has to
-tell.
+The files of the corpus in tests/fuzz are mutated; most mutants get a valid checksum. A crash is any
+exception other than those documented for invalid files; a hang takes more than two seconds. The
+checksum must detect every flipped bit. Writes hostile.json and hostile.md; the exit code is 1 if
+anything was found.
 """
 
-import argparse
-import json
 import os
 import random
 import resource
@@ -17,37 +16,43 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+import typer
 from PIL import Image
 
 import neural_collage as nc
+from benchmarks.support.results import RESULTS, write_results
 from neural_collage.errors import CollageFormatError
 from neural_collage.evaluation.environment import Environment
-from neural_collage.io.files import write_atomically
 from tests.fuzz.targets import TARGETS, corpus, mutated, sealed
 
 SECONDS = 2.0
+"""Time limit of a decode."""
 MEMORY = 2 << 30
-"""Bytes that a process may have at most beside what it has after a first decode of each file."""
+"""Limit in bytes on the memory that a process allocates after decoding each corpus file once."""
 _SHARES = {"container": 0.7, "decode": 0.15, "pillow": 0.15}
+"""Share of the mutants that each target gets."""
 _SEALED = 0.9
+"""Share of the mutants that get a valid checksum."""
 _CHUNK = 5_000
 
 
 @dataclass
 class Attack:
-    """What mutants did to a target.
+    """Outcome of feeding mutants to a target.
 
     Attributes:
         target: its name.
-        mutants: how many there were. taken: of them, for pictures.
-        crashes, hangs: what must not be: the bytes, in hexadecimal, and what came of them.
-        slowest: seconds. memory: bytes of the largest process.
+        mutants: number of mutants.
+        taken: number of mutants that decode without an error.
+        crashes: mutants in hexadecimal, each with the exception that it raised.
+        hangs: mutants in hexadecimal.
+        slowest: longest decode in seconds.
+        memory: peak of the largest process in bytes.
     """
 
     target: str
@@ -59,7 +64,7 @@ class Attack:
     memory: int = 0
 
     def add(self, other: "Attack") -> None:
-        """Both together."""
+        """Add the counts of another attack on the same target."""
         self.mutants += other.mutants
         self.taken += other.taken
         self.crashes += other.crashes
@@ -69,12 +74,12 @@ class Attack:
 
 
 def attack(name: str, seed: int, mutants: int) -> Attack:
-    """Some mutants against one target."""
+    """Feed a number of mutants to one target."""
     torch.set_num_threads(1)
     target, files, rng = TARGETS[name], corpus(), random.Random(seed)
     for file in files:
-        target(file)  # reads weights, which is no mutant's fault
-    _bound_memory()
+        target(file)  # loads the weights before the limits on time and memory apply
+    _limit_memory()
     result = Attack(name)
     signal.signal(signal.SIGALRM, _interrupt)
     for _ in range(mutants):
@@ -86,7 +91,7 @@ def attack(name: str, seed: int, mutants: int) -> Attack:
             result.taken += target(data)
         except TimeoutError:
             result.hangs.append(data.hex())
-        except BaseException as error:  # that is what is looked for
+        except BaseException as error:  # any other exception is a crash
             result.crashes.append(f"{data.hex()} {type(error).__name__}: {error}")
         signal.setitimer(signal.ITIMER_REAL, 0)
         result.slowest = max(result.slowest, time.perf_counter() - started)
@@ -96,7 +101,7 @@ def attack(name: str, seed: int, mutants: int) -> Attack:
 
 
 def flips(file: bytes) -> int:
-    """How many of its single-bit flips a reader does not notice."""
+    """Number of single-bit flips of a file that its reader does not detect."""
     missed = 0
     data = bytearray(file)
     for bit in range(8 * len(data)):
@@ -111,7 +116,7 @@ def flips(file: bytes) -> int:
 
 
 def small_files(count: int) -> Iterator[bytes]:
-    """Files of generated pictures of 1 to 48 pixels a side, by all codecs."""
+    """Files of generated pictures of 1 to 48 pixels per side, from all codecs in turn."""
     rng = np.random.default_rng(0)
     for number in range(count):
         width, height = (int(side) for side in rng.integers(1, 49, 2))
@@ -124,7 +129,7 @@ def small_files(count: int) -> Iterator[bytes]:
 
 
 def measure(mutants: int, files: int) -> tuple[list[Attack], dict[str, int]]:
-    """All attacks, and the flips: files, bits and how many of them were not noticed."""
+    """All attacks, and the bit flips: numbers of files, of bits, and of undetected flips."""
     attacks = {name: Attack(name) for name in TARGETS}
     torch.set_num_threads(1)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -142,12 +147,14 @@ def measure(mutants: int, files: int) -> tuple[list[Attack], dict[str, int]]:
     return list(attacks.values()), {"files": len(made), "bits": bits, "missed": missed}
 
 
-def page(attacks: Sequence[Attack], flipped: dict[str, int], environment: Environment) -> str:
-    """The tables as markdown."""
+def to_markdown(
+    attacks: Sequence[Attack], flipped: dict[str, int], environment: Environment
+) -> str:
+    """The results as a table and a sentence."""
     lines = [
         *("# Hostile files", "", "    python -m benchmarks.hostile", ""),
         *(f"Machine: {environment}.", ""),
-        "| target | mutants | taken for pictures | crashes | hangs | slowest (s) | memory (MiB) |",
+        "| target | mutants | decoded | crashes | hangs | slowest (s) | memory (MiB) |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
@@ -158,39 +165,31 @@ def page(attacks: Sequence[Attack], flipped: dict[str, int], environment: Enviro
     lines += [
         "",
         f"Of {flipped['bits']:,} single-bit flips of {flipped['files']:,} files, "
-        f"{flipped['missed']} were not noticed.",
+        f"{flipped['missed']} were not detected.",
     ]
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Attack, write JSON and a page; exit code 1 if anything was found."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--mutants", type=int, default=1_000_000)
-    parser.add_argument("--files", type=int, default=1_000)
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
-    arguments = parser.parse_args()
-    attacks, flipped = measure(arguments.mutants, arguments.files)
+def main(
+    mutants: Annotated[int, typer.Option(help="Number of mutated files.")] = 1_000_000,
+    files: Annotated[int, typer.Option(help="Files whose bits are flipped.")] = 1_000,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+) -> None:
+    """Decode hostile files; writes hostile.json and hostile.md. Exit code 1 on a failure."""
+    attacks, flipped = measure(mutants, files)
     found = {"attacks": [asdict(a) for a in attacks], "flips": flipped}
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    write = partial(write_atomically, durable=False)
-    write(arguments.output / "hostile.json", (json.dumps(found, indent=1) + "\n").encode())
-    text = page(attacks, flipped, Environment.current())
-    write(arguments.output / "hostile.md", text.encode())
-    print(text)
-    bad = flipped["missed"] or any(a.crashes or a.hangs for a in attacks)
-    raise SystemExit(bool(bad))
+    page = to_markdown(attacks, flipped, Environment.current())
+    write_results(output, "hostile", found, page)
+    typer.echo(page)
+    if flipped["missed"] or any(a.crashes or a.hangs for a in attacks):
+        raise typer.Exit(1)
 
 
-def _bound_memory() -> None:
-    """So that a mutant that asks for more memory than its header justifies is a crash."""
+def _limit_memory() -> None:
+    """Limit the memory of this process, so that an excessive allocation raises an exception."""
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, resource.RLIM_INFINITY))
 
 
 def _interrupt(*_: object) -> None:
     raise TimeoutError
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,14 @@
-"""Speed and memory of `CollageOperator`, beside the way of the published torch operator.
+"""Speed and memory of `CollageOperator`, beside the method of the published torch operator.
 
     python -m benchmarks.operator
 
 The reference repeats all domains for all ranges, takes 20 full-size steps and differentiates
-through all of them (Poli et al. 2022, arXiv 2204.07673). Contestants take turns in one process;
-times are medians. Memory is what autograd keeps for the backward pass, counted storage by storage.
-Writes operator.json and operator.md.
+through all of them (Poli et al. 2022, arXiv 2204.07673). All methods are timed alternately in one
+process; times are medians. Memory is what autograd keeps for the backward pass, each storage
+counted once. Writes operator.json and operator.md.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,9 @@ import typer
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.speed.study import RESULTS, Seconds, medians
+from benchmarks.support.commands import numbers
+from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.timing import Seconds, medians
 from neural_collage.core.fixed_point import Picard, solve
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
@@ -37,19 +38,19 @@ Layer = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Forward and backward of one batch: median seconds and bytes kept, by contestant."""
+    """Forward and backward of one batch: median seconds and bytes kept, by method."""
 
     batch: int
     size: int
     range_size: int
     domain_size: int
     seconds: Seconds
-    kept_bytes: Seconds
+    kept_bytes: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class HardPoint:
-    """A collage with one link per range: median seconds at one image size."""
+    """A collage with one domain per range: median seconds at one image size."""
 
     size: int
     forward: float
@@ -58,7 +59,7 @@ class HardPoint:
 
 @dataclass(frozen=True)
 class StepsPoint:
-    """What is kept for the backward pass when a solve takes so many steps."""
+    """Bytes kept for the backward pass of a solve with that many steps."""
 
     steps: int
     implicit_bytes: int
@@ -67,7 +68,7 @@ class StepsPoint:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that was measured."""
+    """All results."""
 
     command: str
     environment: Environment
@@ -78,15 +79,17 @@ class Result:
 
 def main(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    threads: Annotated[int, typer.Option(help="Of torch.")] = available_cores(),
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
     rounds: Annotated[
-        int, typer.Option(help="Rounds a median is of; ten times as many for the small images.")
+        int, typer.Option(help="Rounds of timing; ten times as many for the small images.")
     ] = 5,
-    largest: Annotated[int, typer.Option(help="Side of the largest soft image.")] = 256,
-    hard_sizes: Annotated[str, typer.Option(help="Sides of the hard images.")] = (
-        "64,128,256,512,1024,2048"
-    ),
-    steps: Annotated[str, typer.Option(help="Steps that solves shall take.")] = "5,50,500",
+    largest: Annotated[
+        int, typer.Option(help="Side of the largest image with every range linked to every domain.")
+    ] = 256,
+    hard_sizes: Annotated[
+        str, typer.Option(help="Sides of the images with one domain per range.")
+    ] = "64,128,256,512,1024,2048",
+    steps: Annotated[str, typer.Option(help="Approximate steps of the solves.")] = "5,50,500",
 ) -> None:
     """Measure the collage operator; writes operator.json and operator.md."""
     torch.set_num_threads(threads)
@@ -95,17 +98,15 @@ def main(
         command="python -m benchmarks.operator",
         environment=Environment.current(),
         comparisons=[compare(8, 32, 8, 32, 10 * rounds), compare(1, largest, 8, 16, rounds)],
-        hard=[hard_point(int(size), rounds) for size in hard_sizes.split(",")],
-        steps=[steps_point(int(count)) for count in steps.split(",")],
+        hard=[hard_point(size, rounds) for size in numbers(hard_sizes)],
+        steps=[steps_point(count) for count in numbers(steps)],
     )
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "operator.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-    (output / "operator.md").write_text(to_markdown(result), encoding="utf-8")
+    write_results(output, "operator", asdict(result), to_markdown(result))
     typer.echo(to_markdown(result))
 
 
 def compare(batch: int, size: int, range_size: int, domain_size: int, rounds: int) -> Comparison:
-    """One soft operator by every method, and the reference."""
+    """Every method, and the reference, on an operator that links every range to every domain."""
     config = OperatorConfig(
         image_size=(size, size), range_size=range_size, domain_sizes=(domain_size,)
     )
@@ -114,9 +115,9 @@ def compare(batch: int, size: int, range_size: int, domain_size: int, rounds: in
         "pyramid": CollageOperator(config),
         "pyramid, implicit at full size": CollageOperator(config, gradient="implicit"),
         "Picard, implicit": CollageOperator(config, solver=Picard()),
-        f"published way, {PUBLISHED_STEPS} steps": partial(published_operator, config),
+        f"published method, {PUBLISHED_STEPS} steps": partial(published_operator, config),
     }
-    agree(layers, weights, bias)
+    check_agreement(layers, weights, bias)
     work = {
         name: partial(forward_and_backward, layer, weights, bias) for name, layer in layers.items()
     }
@@ -127,14 +128,14 @@ def compare(batch: int, size: int, range_size: int, domain_size: int, rounds: in
 def parameters(
     config: OperatorConfig, batch: int, contraction: float = CONTRACTION
 ) -> tuple[Tensor, Tensor]:
-    """Random weights of which each row sums to `contraction`, and biases."""
+    """Random weights whose rows each sum to `contraction`, and random biases."""
     weights = torch.rand(batch, *config.weights_shape)
     weights *= contraction / weights.sum(-1, keepdim=True)
     return weights, torch.rand(batch, *config.bias_shape)
 
 
 def published_operator(config: OperatorConfig, weights: Tensor, bias: Tensor) -> Tensor:
-    """The reference: every range gets a copy of every domain, at full size, 20 times."""
+    """The reference: 20 full-size steps, each with a copy of every domain for every range."""
     rows, columns = config.grid
     size = config.range_size
     z = torch.zeros(len(bias), config.channels, rows * size, columns * size)
@@ -149,8 +150,8 @@ def published_operator(config: OperatorConfig, weights: Tensor, bias: Tensor) ->
     return z
 
 
-def agree(layers: dict[str, Layer], weights: Tensor, bias: Tensor) -> None:
-    """Raise unless all layers draw the same image, as far as 20 steps allow."""
+def check_agreement(layers: dict[str, Layer], weights: Tensor, bias: Tensor) -> None:
+    """Raise unless all layers return the same image, to the accuracy of 20 steps."""
     with torch.no_grad():
         images = [layer(weights, bias) for layer in layers.values()]
     size = float(images[0].abs().max())
@@ -161,13 +162,13 @@ def agree(layers: dict[str, Layer], weights: Tensor, bias: Tensor) -> None:
 
 
 def forward_and_backward(layer: Layer, weights: Tensor, bias: Tensor) -> None:
-    """A training step's share of the operator."""
+    """One forward and backward pass, as in a training step."""
     weights, bias = weights.clone().requires_grad_(), bias.clone().requires_grad_()
     layer(weights, bias).square().mean().backward()
 
 
 def kept_bytes(layer: Layer, weights: Tensor, bias: Tensor) -> int:
-    """Bytes that autograd holds after a forward pass, each storage once, arguments apart."""
+    """Bytes that autograd holds after a forward pass, each storage once, without the arguments."""
     weights, bias = weights.clone().requires_grad_(), bias.clone().requires_grad_()
     kept: dict[int, int] = {}
 
@@ -185,7 +186,7 @@ def kept_bytes(layer: Layer, weights: Tensor, bias: Tensor) -> int:
 
 
 def hard_point(size: int, rounds: int) -> HardPoint:
-    """One collage of 8x8 ranges, each linked to one of the 16x16 domains."""
+    """A collage of 8 x 8 ranges, each linked to one domain of 16 x 16."""
     config = OperatorConfig(image_size=(size, size))
     links = torch.randint(config.n_own, (config.n_ranges, 1))
     weights = CONTRACTION * (2 * torch.rand(1, 1, config.n_ranges, 1) - 1)
@@ -205,7 +206,7 @@ def hard_point(size: int, rounds: int) -> HardPoint:
 
 
 def steps_point(steps: int) -> StepsPoint:
-    """Maps that contract so slowly that single precision takes about so many steps."""
+    """A map whose contraction factor makes a solve in single precision take about `steps` steps."""
     config = OperatorConfig(image_size=(64, 64), bound=0.99)
     solver = Picard(tolerance=1e-6, max_steps=2 * steps + 10)
     weights, bias = parameters(config, 1, contraction=float(1e-6 ** (1 / steps)))
@@ -255,7 +256,7 @@ def to_markdown(result: Result) -> str:
 Median times, bytes kept for the backward pass. Maps contract by {CONTRACTION}.
 Machine: {result.environment}.
 
-## Beside the published way: forward and backward, every range linked to every domain
+## Beside the published method: forward and backward, every range linked to every domain
 
 {comparisons}
 
@@ -270,7 +271,7 @@ Machine: {result.environment}.
 
 
 def comparison_table(comparison: Comparison) -> str:
-    """One row per contestant, the published way being the unit."""
+    """One row per method, with ratios to the published method."""
     seconds, kept = comparison.seconds, comparison.kept_bytes
     *_, reference = seconds
     size = comparison.size
@@ -284,12 +285,8 @@ def comparison_table(comparison: Comparison) -> str:
         ]
         for name in seconds
     ]
-    table = markdown_table(["", "ms", "times faster", "MB kept", "times less"], rows)
+    table = markdown_table(["", "ms", "speed-up", "MB kept", "memory saved (factor)"], rows)
     return (
         f"Batch {comparison.batch}, 3 x {size} x {size}, ranges of {comparison.range_size}, "
         f"domains of {comparison.domain_size}:\n\n{table}"
     )
-
-
-if __name__ == "__main__":
-    typer.run(main)

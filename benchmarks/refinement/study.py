@@ -1,19 +1,19 @@
-"""What more effort of the neural codec buys and takes, and how long a whole call takes.
+"""Rate, distortion and time of the neural codec's efforts, and times of complete calls.
 
     python -m benchmarks.refinement
 
-On a few pictures: bytes, PSNR and seconds of the efforts of the neural codec, and the cost that
-they lower, beside the fractal codec at its default effort; effort 7 also without links, to tell
-what those add. Then encode and decode of a 768 x 512 photo, file to pixels, with one thread and
-with all. The contestants take turns. Writes refinement.json and refinement.md.
+On a few pictures: bytes, PSNR, seconds and rate-distortion cost of the efforts of the neural codec,
+beside the fractal codec at its default effort; effort 7 also without links, which shows what links
+add. Then encode and decode of a 768 x 512 photo, pixels to file and back, with one thread and with
+all. Methods are timed alternately. Writes refinement.json and refinement.md.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
+from textwrap import fill
 from typing import Annotated
 
 import numpy as np
@@ -22,29 +22,31 @@ import typer
 from PIL import Image
 
 import neural_collage as nc
-from benchmarks.speed.calls import FRACTAL, Calls, Seconds, call_table, calls
-from benchmarks.speed.growth import photo
-from benchmarks.speed.study import RESULTS, turns
-from benchmarks.support.neural import Variant, linked_share, numbers, photo_files, rgb
+from benchmarks.refinement.calls import FRACTAL, Calls, Timing, call_table, calls
+from benchmarks.support.commands import numbers, shown_path
+from benchmarks.support.neural import Variant, linked_share
+from benchmarks.support.photos import photo, photo_files, rgb
+from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.timing import turns
 from neural_collage.codec.api import DEFAULT_EFFORT
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import psnr
 from neural_collage.evaluation.report import markdown_table
-from neural_collage.models.compression.compressor import lagrangian
+from neural_collage.models.compression.compressor import lambda_at
 from neural_collage.models.compression.ladder import level_of
 from neural_collage.runtime import available_cores
 
-LINKS_APART = 7
-"""The effort that is measured without links, too."""
+EFFORT_WITHOUT_LINKS = 7
+"""The effort that is also measured without links."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one contestant made of a picture at one quality.
+    """Result of one effort of a codec on a picture at one quality.
 
-    cost: bits per pixel, plus the mean squared error (of 8-bit levels) times what training deems
-        it worth at this quality: what refinement lowers. None for the fractal codec, which weighs
-        them otherwise.
+    contestant: codec and effort.
+    cost: bits per pixel + lambda * MSE (of 8-bit samples), with lambda as in training at this
+        quality; refinement minimises it. None for the fractal codec, whose lambda differs.
     linked: share of the ranges with a link; None for the fractal codec.
     """
 
@@ -56,12 +58,16 @@ class Outcome:
     psnr: float
     cost: float | None
     linked: float | None
-    encode: Seconds
+    encode: Timing
 
 
 @dataclass(frozen=True)
 class Refinement:
-    """All results. size: width and height of the photo of the calls, call_rounds: of theirs."""
+    """All results.
+
+    rounds: of the efforts. size: width and height of the photo of the complete calls.
+    call_rounds: of the complete calls.
+    """
 
     command: str
     environment: Environment
@@ -74,21 +80,22 @@ class Refinement:
 
 def main(
     images: Annotated[
-        Path | None, typer.Option(help="A folder of pictures, or the photos of scikit-image.")
+        Path | None,
+        typer.Option(help="A folder of pictures; by default the photos of scikit-image."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    count: Annotated[int, typer.Option(help="Pictures to take, at most.", min=1)] = 4,
+    count: Annotated[int, typer.Option(help="Maximum number of pictures.", min=1)] = 4,
     qualities: Annotated[str, typer.Option(help="1..100, separated by commas.")] = "20,50,80",
-    efforts: Annotated[str, typer.Option(help="Of the neural codec.")] = "5,6,7,8,9",
-    model: Annotated[str, typer.Option(help="Of the neural codec.")] = "natural",
-    threads: Annotated[int, typer.Option(help="Of torch.")] = available_cores(),
-    rounds: Annotated[int, typer.Option(help="That times of efforts are medians of.")] = 3,
-    call_rounds: Annotated[int, typer.Option(help="That times of calls are medians of.")] = 11,
+    efforts: Annotated[str, typer.Option(help="Efforts of the neural codec.")] = "5,6,7,8,9",
+    model: Annotated[str, typer.Option(help="Model of the neural codec.")] = "natural",
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    rounds: Annotated[int, typer.Option(help="Rounds of timing of the efforts.")] = 3,
+    call_rounds: Annotated[int, typer.Option(help="Rounds of timing of complete calls.")] = 11,
     size: Annotated[
-        tuple[int, int], typer.Option(help="Width and height of the photo of the calls.")
+        tuple[int, int], typer.Option(help="Width and height of the photo of complete calls.")
     ] = (768, 512),
 ) -> None:
-    """Measure efforts and calls; writes refinement.json and refinement.md."""
+    """Measure efforts and complete calls; writes refinement.json and refinement.md."""
     torch.set_num_threads(threads)
     pictures = {path.name: rgb(path) for path in photo_files(images)[:count]}
     outcomes = [
@@ -97,9 +104,9 @@ def main(
         for quality in numbers(qualities)
         for outcome in measure(name, picture, quality, numbers(efforts), model, rounds)
     ]
-    where = f" --images {images.resolve().name}" if images else ""
+    folder = f" --images {shown_path(images)}" if images else ""
     result = Refinement(
-        command=f"python -m benchmarks.refinement{where} --count {count} --qualities {qualities}"
+        command=f"python -m benchmarks.refinement{folder} --count {count} --qualities {qualities}"
         f" --efforts {efforts} --model {model} --threads {threads}",
         environment=Environment.current(),
         rounds=rounds,
@@ -108,9 +115,7 @@ def main(
         call_rounds=call_rounds,
         calls=[calls(photo(None, *size), model, at, call_rounds) for at in sorted({1, threads})],
     )
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "refinement.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-    (output / "refinement.md").write_text(to_markdown(result), encoding="utf-8")
+    write_results(output, "refinement", asdict(result), to_markdown(result))
     typer.echo(to_markdown(result))
 
 
@@ -122,52 +127,54 @@ def measure(
     model: str,
     rounds: int,
 ) -> list[Outcome]:
-    """All contestants on one picture."""
+    """All efforts, and the fractal codec, on one picture."""
     variants = [Variant(effort) for effort in efforts]
-    if LINKS_APART in efforts:
-        variants.insert(efforts.index(LINKS_APART), Variant(LINKS_APART, links=False))
-    contestants: dict[str, Callable[[], bytes]] = {
+    if EFFORT_WITHOUT_LINKS in efforts:
+        without_links = Variant(EFFORT_WITHOUT_LINKS, links=False)
+        variants.insert(efforts.index(EFFORT_WITHOUT_LINKS), without_links)
+    encoders: dict[str, Callable[[], bytes]] = {
         variant.name: partial(variant.encode, picture, quality, model) for variant in variants
     }
-    contestants[FRACTAL] = partial(
+    encoders[FRACTAL] = partial(
         nc.compress, picture, codec="fractal", quality=quality, effort=DEFAULT_EFFORT
     )
-    seconds = turns(contestants, rounds)
+    seconds = turns(encoders, rounds)
     return [
-        outcome_of(name, contestant, picture, quality, work(), seconds[contestant])
-        for contestant, work in contestants.items()
+        outcome_of(name, encoder, picture, quality, encode(), seconds[encoder])
+        for encoder, encode in encoders.items()
     ]
 
 
 def outcome_of(
     name: str,
-    contestant: str,
+    encoder: str,
     picture: Image.Image,
     quality: int,
     data: bytes,
     seconds: Sequence[float],
 ) -> Outcome:
-    """What a file and the seconds of making it amount to."""
+    """The outcome of a file and the seconds of its encoding in each round."""
     image = nc.CollageImage.from_bytes(data)
-    neural = contestant != FRACTAL
+    neural = encoder != FRACTAL
     bpp = 8 * len(data) / (picture.width * picture.height)
-    fidelity = psnr(np.asarray(picture), np.asarray(image.to_pil()))
+    decibels = psnr(np.asarray(picture), np.asarray(image.to_pil()))
+    mse = 255**2 / 10 ** (decibels / 10)
     return Outcome(
         picture=name,
-        contestant=contestant,
+        contestant=encoder,
         quality=quality,
         bytes=len(data),
         bpp=bpp,
-        psnr=fidelity,
-        cost=bpp + worth(quality) * 255**2 / 10 ** (fidelity / 10) if neural else None,
+        psnr=decibels,
+        cost=bpp + training_lambda(quality) * mse if neural else None,
         linked=linked_share(image) if neural else None,
-        encode=Seconds.of(seconds),
+        encode=Timing.of(seconds),
     )
 
 
-def worth(quality: int) -> float:
-    """Bits per pixel that a mean squared error of one 8-bit level is worth in training."""
-    return float(lagrangian(torch.tensor(level_of(quality))))
+def training_lambda(quality: int) -> float:
+    """The lambda of training at a quality 1..100, for an MSE of 8-bit samples."""
+    return float(lambda_at(torch.tensor(level_of(quality))))
 
 
 def to_markdown(result: Refinement) -> str:
@@ -185,6 +192,12 @@ def to_markdown(result: Refinement) -> str:
         for found in result.calls
     )
     pictures = ", ".join(dict.fromkeys(outcome.picture for outcome in result.outcomes))
+    sentences = (
+        f"Means over {pictures}. The cost is bits per pixel + lambda * MSE, with the lambda of "
+        f"training. Seconds are medians of {result.rounds} rounds, summed over the pictures, with "
+        "the sums of the fastest and of the slowest rounds in brackets. Of the fractal codec, only "
+        "the time is comparable: equal qualities of the two codecs have different rates."
+    )
     return f"""# Refinement
 
     {result.command}
@@ -193,24 +206,21 @@ Machine: {result.environment}.
 
 ## Efforts
 
-Means over {pictures}. The cost is bits per pixel plus the mean squared error times what training
-deems it worth. Seconds are medians of {result.rounds} rounds, summed over the pictures; in brackets
-the same of the quickest and of the slowest rounds. Qualities of the fractal codec stand for other
-rates: of it, the time is to be compared.
+{fill(sentences, 100)}
 
 {efforts}
 
-## Whole calls
+## Complete calls
 
 A photo of {width} x {height} RGB pixels at default quality, pixels to file and file to pixels;
-medians of {result.call_rounds} rounds, in brackets the quickest and the slowest.
+medians, fastest and slowest of {result.call_rounds} rounds.
 
 {whole}
 """
 
 
 def effort_table(outcomes: Sequence[Outcome]) -> str:
-    """One row per contestant, over the pictures of one quality."""
+    """One row per effort, with means over the pictures at one quality."""
     by_name: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         by_name.setdefault(outcome.contestant, []).append(outcome)
@@ -224,7 +234,7 @@ def effort_table(outcomes: Sequence[Outcome]) -> str:
 def _effort_row(name: str, found: Sequence[Outcome], fractal: float) -> list[str]:
     costs = [one.cost for one in found if one.cost is not None]
     shares = [one.linked for one in found if one.linked is not None]
-    total = Seconds(
+    total = Timing(
         sum(one.encode.median for one in found),
         sum(one.encode.least for one in found),
         sum(one.encode.most for one in found),
@@ -239,7 +249,3 @@ def _effort_row(name: str, found: Sequence[Outcome], fractal: float) -> list[str
         f"{total.median:.2f} ({total.least:.2f} to {total.most:.2f})",
         f"{total.median / fractal:.2f}",
     ]
-
-
-if __name__ == "__main__":
-    typer.run(main)

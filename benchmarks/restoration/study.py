@@ -1,17 +1,15 @@
-"""Restoration by collages beside plain methods: holes, noise, enlargement, and morphs.
+"""Restoration by collages beside standard methods: inpainting, denoising, enlargement, morphing.
 
-    python -m benchmarks.restoration --images kodak
+    python -m benchmarks.restoration --images data/kodak
 
-Holes of three kinds (random pixels, squares, text) are filled by `art.inpainting`, with the
-mean of the picture, and by scikit-image's biharmonic functions; noise of three strengths is taken
-away by `art.denoising` and by the Gaussian blur that is best for the picture, which only who
-has the clean picture can choose; halved pictures are enlarged by their collages and by bicubic
-interpolation. A morph has no truth: its PSNR is against the cross-fade, and tells how far from it
-the fixed point is. Writes restoration.json and restoration.md.
+Holes of three kinds (random pixels, squares, text) are filled by `art.inpainting`, with the mean of
+the known pixels, and by scikit-image's biharmonic inpainting. Noise of three strengths is removed
+by `art.denoising` and by the Gaussian blur of highest PSNR, which is chosen with the clean picture
+and thus an upper bound. Halved pictures are enlarged by their collages and by bicubic
+interpolation. There is no ground truth for a morph: its PSNR is relative to the cross-fade and
+shows how much the two differ. Writes restoration.json and restoration.md.
 """
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -30,25 +28,28 @@ from skimage.restoration import inpaint_biharmonic
 from torch import Tensor
 
 import neural_collage as nc
-from benchmarks.speed.study import RESULTS
-from benchmarks.support.neural import photo_files
+from benchmarks.support.commands import shown_path
+from benchmarks.support.photos import photo_files
+from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.timing import timed
 from neural_collage.art.denoising import clean
 from neural_collage.art.inpainting import fill
+from neural_collage.core.metrics import psnr_of
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 
 NOISES = (15, 25, 50)
-"""Standard deviations in levels of 0 to 255."""
+"""Standard deviations in 8-bit levels."""
 _TEXT = "self-similarity "
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One task on one picture, or the mean of several: PSNR in dB.
+    """PSNR in dB of one task on one picture, or means over several pictures.
 
-    baselines: by name. seconds: that the collage took.
+    baselines: PSNR of the other methods by name. seconds: time of the collage method.
     """
 
     task: str
@@ -68,24 +69,22 @@ class Restoration:
 
 
 def main(
-    images: Annotated[Path, typer.Option(help="A folder of pictures.")],
+    images: Annotated[Path, typer.Option(help="A folder of pictures.")] = Path("data/kodak"),
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    jobs: Annotated[int, typer.Option(help="Pictures at once.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Pictures measured at a time.")] = 1,
 ) -> None:
-    """Compare; writes restoration.json and restoration.md."""
+    """Measure restoration; writes restoration.json and restoration.md."""
     paths = photo_files(images)
-    others = [*paths[1:], paths[0]]  # what a picture is morphed into
+    others = [*paths[1:], paths[0]]  # each picture is morphed into the next
     with ProcessPoolExecutor(jobs) as pool:
         found = dict(zip([p.name for p in paths], pool.map(measure, paths, others), strict=True))
     result = Restoration(
-        command=f"python -m benchmarks.restoration --images {images.resolve().name}",
+        command=f"python -m benchmarks.restoration --images {shown_path(images)}",
         environment=Environment.current(),
         means=[mean(rows) for rows in zip(*found.values(), strict=True)],
         pictures=found,
     )
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "restoration.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-    (output / "restoration.md").write_text(to_markdown(result), encoding="utf-8")
+    write_results(output, "restoration", asdict(result), to_markdown(result))
     typer.echo(to_markdown(result))
 
 
@@ -94,26 +93,26 @@ def measure(path: Path, other: Path) -> list[Comparison]:
     torch.set_num_threads(1)
     pixels = read_picture(path).pixels[:3]
     return [
-        *(filling(kind, pixels, make(*pixels.shape[1:])) for kind, make in HOLES.items()),
-        *(cleaning(pixels, noise) for noise in NOISES),
+        *(inpainting(task, pixels, mask(*pixels.shape[1:])) for task, mask in HOLES.items()),
+        *(denoising(pixels, noise) for noise in NOISES),
         enlarging(pixels),
         morphing(pixels, read_picture(other).pixels[:3]),
     ]
 
 
 def random_holes(height: int, width: int) -> Bool[Tensor, "h w"]:
-    """30 % of all pixels."""
+    """A mask of 30 % of all pixels."""
     return torch.rand(height, width, generator=torch.Generator().manual_seed(0)) < 0.3
 
 
 def square_holes(height: int, width: int) -> Bool[Tensor, "h w"]:
-    """Squares of 24 pixels, 120 apart."""
+    """A mask of squares of 24 pixels, 120 apart."""
     rows, columns = (torch.arange(n) % 120 // 24 == 2 for n in (height, width))
     return rows[:, None] & columns
 
 
 def text_holes(height: int, width: int) -> Bool[Tensor, "h w"]:
-    """Lines of large letters."""
+    """A mask of lines of text in letters of 28 pixels."""
     mask = Image.new("L", (width, height))
     draw = ImageDraw.Draw(mask)
     for number, top in enumerate(range(10, height, 60)):
@@ -128,17 +127,17 @@ HOLES: dict[str, Callable[[int, int], Tensor]] = {
 }
 
 
-def filling(task: str, pixels: Float[Tensor, "3 h w"], unknown: Bool[Tensor, "h w"]) -> Comparison:
-    """PSNR in the holes."""
+def inpainting(
+    task: str, pixels: Float[Tensor, "3 h w"], unknown: Bool[Tensor, "h w"]
+) -> Comparison:
+    """PSNR in the unknown pixels."""
     known = torch.where(unknown, 0, pixels)
     mean = (known.sum((1, 2)) / (~unknown).sum())[:, None, None].expand_as(pixels)
     smooth = inpaint_biharmonic(
         known.permute(1, 2, 0).numpy(), unknown.numpy(), split_into_regions=True, channel_axis=-1
     )
     smooth = torch.from_numpy(np.asarray(smooth)).permute(2, 0, 1).clamp(0, 1)
-    start = time.perf_counter()
-    filled = fill(known, unknown)
-    seconds = time.perf_counter() - start
+    seconds, filled = timed(partial(fill, known, unknown))
     inside = partial(_psnr, pixels[:, unknown])
     return Comparison(
         task,
@@ -148,17 +147,15 @@ def filling(task: str, pixels: Float[Tensor, "3 h w"], unknown: Bool[Tensor, "h 
     )
 
 
-def cleaning(pixels: Float[Tensor, "3 h w"], levels: int) -> Comparison:
-    """White noise, of which the strength is known."""
+def denoising(pixels: Float[Tensor, "3 h w"], levels: int) -> Comparison:
+    """PSNR after white noise of a known standard deviation is removed."""
     noise = torch.randn(pixels.shape, generator=torch.Generator().manual_seed(levels))
     noisy = pixels + levels / 255 * noise
     blurred = [
         gaussian_filter(noisy.numpy(), (0, sigma, sigma), mode="nearest")
         for sigma in (0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
     ]
-    start = time.perf_counter()
-    cleaned = clean(noisy, levels / 255)
-    seconds = time.perf_counter() - start
+    seconds, cleaned = timed(partial(clean, noisy, levels / 255))
     best = max(_psnr(pixels, torch.from_numpy(b).clamp(0, 1)) for b in blurred)
     return Comparison(
         f"noise of {levels} levels",
@@ -169,39 +166,35 @@ def cleaning(pixels: Float[Tensor, "3 h w"], levels: int) -> Comparison:
 
 
 def enlarging(pixels: Float[Tensor, "3 h w"]) -> Comparison:
-    """From half the size."""
+    """PSNR of an enlargement from half the size."""
     height, width = (side // 2 * 2 for side in pixels.shape[1:])
     full = to_pil(pixels[:, :height, :width])
     half = full.reduce(2)
     bicubic = half.resize(full.size, Image.Resampling.BICUBIC)
-    start = time.perf_counter()
-    larger = nc.enlarge(half, 2)
-    seconds = time.perf_counter() - start
-    truth = read_picture(full).pixels
+    seconds, enlarged = timed(partial(nc.enlarge, half, 2))
+    original = read_picture(full).pixels
     return Comparison(
         "enlarge by 2",
-        _psnr(truth, larger),
-        {"bicubic": _psnr(truth, read_picture(bicubic).pixels)},
+        _psnr(original, enlarged),
+        {"bicubic": _psnr(original, read_picture(bicubic).pixels)},
         seconds,
     )
 
 
 def morphing(pixels: Float[Tensor, "3 h w"], other: Float[Tensor, "3 _ _"]) -> Comparison:
-    """Half way to another picture, cut to the same size; against the cross-fade."""
+    """PSNR of a morph half way to another picture, both cropped to one size, to the cross-fade."""
     height, width = (min(sides) for sides in zip(pixels.shape[1:], other.shape[1:], strict=True))
     first, last = (
         nc.encode(picture[:, :height, :width].contiguous(), codec="fractal", quality=75)
         for picture in (pixels, other)
     )
-    start = time.perf_counter()
-    between = nc.morph(first, last, 0.5)
-    seconds = time.perf_counter() - start
-    faded = torch.lerp(first.decode(), last.decode(), 0.5)
-    return Comparison("morph, half way", _psnr(faded, between), {}, seconds)
+    seconds, morphed = timed(partial(nc.morph, first, last, 0.5))
+    cross_fade = torch.lerp(first.decode(), last.decode(), 0.5)
+    return Comparison("morph, half way", _psnr(cross_fade, morphed), {}, seconds)
 
 
 def mean(rows: Sequence[Comparison]) -> Comparison:
-    """Over pictures."""
+    """The means of one task over several pictures."""
     return Comparison(
         rows[0].task,
         fmean(row.collage for row in rows),
@@ -211,44 +204,40 @@ def mean(rows: Sequence[Comparison]) -> Comparison:
 
 
 def to_markdown(result: Restoration) -> str:
-    """The means as a table, and where the collage loses."""
+    """The means as a table, and the tasks at which another method is better."""
     rows = []
     for row in result.means:
-        plain = max(row.baselines, key=lambda name: row.baselines[name], default=None)
+        best = max(row.baselines.values(), default=None)
         rows.append(
             [
                 row.task,
                 f"{row.collage:.2f}",
                 ", ".join(f"{name} {value:.2f}" for name, value in row.baselines.items()) or "–",
-                "–" if plain is None else f"{row.collage - row.baselines[plain]:+.2f}",
+                "–" if best is None else f"{row.collage - best:+.2f}",
                 f"{row.seconds:.1f}",
             ]
         )
-    lost = [
+    worse = [
         f"{row.task} ({name})"
         for row in result.means
         for name, value in row.baselines.items()
         if value > row.collage
     ]
-    header = ["", "collage (dB)", "plain (dB)", "over the best of these (dB)", "seconds"]
+    header = ["", "collage (dB)", "others (dB)", "gain over the best of these (dB)", "seconds"]
     return f"""# Restoration
 
     {result.command}
 
-Mean PSNR of {len(result.pictures)} pictures, of holes inside of them, one thread. The morph is
-compared with the cross-fade, which is no truth.
+Mean PSNR of {len(result.pictures)} pictures, for holes that of the pixels inside, one thread. The
+morph has no ground truth and is compared with the cross-fade.
 
 {markdown_table(header, rows)}
 
-The collage loses at: {", ".join(lost) or "nothing here"}.
+Tasks at which another method is better: {", ".join(worse) or "none"}.
 
 Machine: {result.environment}.
 """
 
 
-def _psnr(truth: Tensor, test: Tensor) -> float:
-    return float(-10 * (truth - test).double().square().mean().log10())
-
-
-if __name__ == "__main__":
-    typer.run(main)
+def _psnr(original: Tensor, test: Tensor) -> float:
+    return float(psnr_of((original - test).double().square().mean()))

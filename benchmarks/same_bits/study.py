@@ -1,16 +1,15 @@
-"""Whether files decode to the same bits whatever the threads, the kernels and the company.
+"""Whether files decode to identical pixels with any number of threads, kernels and dtypes.
 
     python -m benchmarks.same_bits
 
-Makes files of random parts of photos, of random sizes, modes, qualities and efforts, encoded with
-one thread. Fresh processes decode them with one, two and four threads, one after the other and
-several at once, without oneDNN, and with float64 as the default type of torch. Counts the files
-whose pixels differ from those of one thread: as 8 bits, and as floats before rounding. Writes
+Encodes random parts of photos of random size, mode, quality and effort, with one thread. Fresh
+processes decode the files with one, two and four threads, one after the other and several
+concurrently, without oneDNN, and with float64 as the default dtype of torch. Counts the files whose
+pixels differ from those of one thread: as 8-bit values, and as floats before rounding. Writes
 same_bits.json and same_bits.md.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -25,25 +24,26 @@ import typer
 from PIL import Image
 
 import neural_collage as nc
-from benchmarks.speed.growth import in_fresh_process
-from benchmarks.speed.study import RESULTS
-from benchmarks.support.neural import photo_files, rgb
+from benchmarks.support.commands import shown_path
+from benchmarks.support.photos import photo_files, rgb
+from benchmarks.support.processes import in_fresh_process
+from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.writing import to_pil
 
 MODES = ("RGB", "RGB", "RGB", "L", "RGBA")
-"""Of the pictures; most have colours."""
+"""Modes that are drawn from with equal probability; three of five pictures are RGB."""
 EFFORTS = (5, 5, 5, 6, 7)
 AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How a process decodes.
+    """Settings of a process that decodes.
 
-    threads: of torch, for each decode. at_once: decodes that run side by side.
-    onednn: whether torch may use its kernels. dtype: the default of torch.
+    threads: threads of torch for each decode. at_once: concurrent decodes.
+    onednn: whether torch may use the kernels of oneDNN. dtype: the default dtype of torch.
     """
 
     threads: int
@@ -53,14 +53,14 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """As in the table."""
+        """The label in tables."""
         words = [f"{self.threads} thread{'s' if self.threads > 1 else ''}"]
         if self.at_once > 1:
-            words.append(f"{self.at_once} decodes at once")
+            words.append(f"{self.at_once} concurrent decodes")
         if not self.onednn:
             words.append("without oneDNN")
         if self.dtype != "float32":
-            words.append(f"default type {self.dtype}")
+            words.append(f"default dtype {self.dtype}")
         return ", ".join(words)
 
 
@@ -76,7 +76,7 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Sample:
-    """One file."""
+    """A file, and the settings that it was encoded with."""
 
     picture: str
     mode: str
@@ -89,10 +89,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Decoded:
-    """SHA-256 of the pixels of a file.
+    """SHA-256 of the decoded pixels of a file.
 
-    levels: rounded to 8 bits. floats: their values before, whatever their type.
-    error: what was raised instead of pixels.
+    levels: of the pixels rounded to 8 bits. floats: of the pixels before rounding, as float64.
+    error: type and message of the exception of a failed decode.
     """
 
     levels: str = ""
@@ -102,10 +102,10 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Differences:
-    """Of how many files one condition made something else than the reference.
+    """Numbers of files that decode differently under a condition than under the reference.
 
-    files: the numbers of those files, counted from 0 in the order they were made.
-    first_error: the message of the first failed decode, if there is one.
+    files: indices of those files, in the order of encoding.
+    first_error: the message of the first failed decode, or an empty string.
     """
 
     condition: Condition
@@ -132,26 +132,29 @@ class SameBits:
 
 def main(
     images: Annotated[
-        Path | None, typer.Option(help="A folder of pictures, or the photos of scikit-image.")
+        Path | None,
+        typer.Option(help="A folder of pictures; by default the photos of scikit-image."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    files: Annotated[int, typer.Option(help="How many to make.", min=1)] = 1000,
-    codec: Annotated[str, typer.Option(help="A codec of several rates.")] = "neural",
-    scale: Annotated[float, typer.Option(help="To decode at.")] = 1,
-    largest: Annotated[int, typer.Option(help="Side of a picture in pixels.", min=1)] = 320,
-    seed: Annotated[int, typer.Option(help="Of what is random.")] = 0,
-    per_process: Annotated[int, typer.Option(help="Files until a fresh one.", min=1)] = 50,
+    files: Annotated[int, typer.Option(help="Number of files.", min=1)] = 1000,
+    codec: Annotated[str, typer.Option(help="A codec with quality and effort.")] = "neural",
+    scale: Annotated[float, typer.Option(help="Scale of the decodes.")] = 1,
+    largest: Annotated[int, typer.Option(help="Maximum side of a picture.", min=1)] = 320,
+    seed: Annotated[int, typer.Option(help="Seed of the random choices.")] = 0,
+    per_process: Annotated[
+        int, typer.Option(help="Files that a process decodes before it is replaced.", min=1)
+    ] = 50,
 ) -> None:
     """Count files that decode differently; writes same_bits.json and same_bits.md."""
     torch.set_num_threads(1)
-    samples = list(make_files(photo_files(images), files, codec, largest, seed))
+    samples = list(encode_samples(photo_files(images), files, codec, largest, seed))
     found = {
         condition: decode_all([sample.data for sample in samples], condition, scale, per_process)
         for condition in CONDITIONS
     }
-    where = f" --images {images.resolve().name}" if images else ""
+    folder = f" --images {shown_path(images)}" if images else ""
     result = SameBits(
-        command=f"python -m benchmarks.same_bits{where} --files {files} --codec {codec}"
+        command=f"python -m benchmarks.same_bits{folder} --files {files} --codec {codec}"
         f" --scale {scale:g} --largest {largest} --seed {seed} --per-process {per_process}",
         environment=Environment.current(),
         codec=codec,
@@ -164,18 +167,16 @@ def main(
             for condition, decoded in found.items()
         ],
     )
-    output.mkdir(parents=True, exist_ok=True)
     listed = [{**asdict(replace(one, data=b"")), "data": len(one.data)} for one in samples]
     report = {**asdict(result), "samples": listed}
-    (output / "same_bits.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    (output / "same_bits.md").write_text(to_markdown(result), encoding="utf-8")
+    write_results(output, "same_bits", report, to_markdown(result))
     typer.echo(to_markdown(result))
 
 
-def make_files(
+def encode_samples(
     photos: Sequence[Path], count: int, codec: str, largest: int, seed: int
 ) -> Iterator[Sample]:
-    """Files of random parts of photos; sides are as likely short as long, on a log scale."""
+    """Files of random parts of photos; the logarithms of their sides are uniformly distributed."""
     rng = np.random.default_rng(seed)
     pictures = {path.name: rgb(path) for path in photos}
     for _ in range(count):
@@ -191,7 +192,7 @@ def make_files(
 
 
 def in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """A picture in another mode; its alpha is its brightness."""
+    """A picture in another mode; alpha, if any, is the luma."""
     converted = picture.convert(mode)
     if mode == "RGBA":
         converted.putalpha(picture.convert("L"))
@@ -201,7 +202,7 @@ def in_mode(picture: Image.Image, mode: str) -> Image.Image:
 def decode_all(
     files: Sequence[bytes], condition: Condition, scale: float, per_process: int
 ) -> list[Decoded]:
-    """Decode files under a condition, some in each of several fresh processes."""
+    """Decode files under a condition, `per_process` of them in each fresh process."""
     return [
         decoded
         for start in range(0, len(files), per_process)
@@ -212,23 +213,23 @@ def decode_all(
 
 
 def decode_here(files: Sequence[bytes], condition: Condition, scale: float) -> list[Decoded]:
-    """Put this process into a condition, and decode in it."""
+    """Apply a condition to this process and decode files in it."""
     torch.set_default_dtype(getattr(torch, condition.dtype))
     torch.backends.mkldnn.enabled = condition.onednn  # type: ignore[assignment]
     torch.set_num_threads(condition.threads)
     with ThreadPoolExecutor(
         condition.at_once,
-        initializer=torch.set_num_threads,  # each thread has a setting of its own
+        initializer=torch.set_num_threads,  # the setting is per thread
         initargs=(condition.threads,),
     ) as pool:
         return list(pool.map(partial(decode, scale=scale), files))
 
 
 def decode(data: bytes, scale: float) -> Decoded:
-    """The digests of a file's pixels, or why there are none."""
+    """The digests of a file's pixels, or the error of its decode."""
     try:
         pixels = nc.decompress(data, scale=scale)
-    except Exception as error:  # whatever it is, it is counted
+    except Exception as error:  # all kinds are counted
         return Decoded(error=f"{type(error).__name__}: {error}")
     levels = to_pil(pixels).tobytes()
     floats = pixels.double().contiguous().numpy().tobytes()
@@ -238,7 +239,7 @@ def decode(data: bytes, scale: float) -> Decoded:
 def differences(
     condition: Condition, reference: Sequence[Decoded], found: Sequence[Decoded]
 ) -> Differences:
-    """Compare what two conditions made of the same files; failures count as errors alone."""
+    """Compare the decodes of the same files under two conditions; failed ones count as errors."""
     errors = [one.error for one in found if one.error]
     pairs = [(one, other) for one, other in zip(reference, found, strict=True) if not other.error]
     return Differences(
@@ -271,14 +272,10 @@ def to_markdown(result: SameBits) -> str:
     {result.command}
 
 {result.files:,} files of codec {result.codec}, {result.bytes:,} bytes in all, encoded with one
-thread and decoded at scale {result.scale:g}. How many of them decoded to other pixels than with
-{result.reference.name} and one decode at a time, each condition in processes of its own: after
-rounding to 8 bits, and before it.
+thread and decoded at scale {result.scale:g}. Numbers of files whose pixels differ from those
+decoded with {result.reference.name} and one decode at a time, after and before rounding to 8 bits.
+Each condition has processes of its own.
 Machine: {result.environment}.
 
 {markdown_table(["decoded with", "other 8-bit pixels", "other floats", "failed"], rows)}
 {messages}"""
-
-
-if __name__ == "__main__":
-    typer.run(main)

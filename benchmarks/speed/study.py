@@ -2,18 +2,15 @@
 
     python -m benchmarks.speed --image photo.png
 
-Each comparison is measured in one process, its contestants taking turns, and given as medians.
-How time and memory grow with the picture is measured in a fresh process per point. Writes
-speed.json and speed.md.
+The methods of each comparison are timed alternately in one process; times are medians. Time and
+memory by picture size are measured in a fresh process per point. Writes speed.json and speed.md.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Annotated
 
 import torch
@@ -21,25 +18,26 @@ import typer
 from PIL import Image
 
 import neural_collage as nc
-from benchmarks.speed.growth import GrowthPoint, growth_point, growth_table, photo, timed
+from benchmarks.speed.growth import GrowthPoint, growth_point, growth_table
+from benchmarks.support.peers import peers_at
+from benchmarks.support.photos import photo
+from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.timing import Seconds, medians
 from neural_collage.codec.base import Layer
 from neural_collage.core.affine import ScaledMap
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.peers import PEERS, PillowCodec
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.runtime import available_cores
 
-Seconds = Mapping[str, float]
-
-RESULTS = Path(__file__).parents[1] / "results"
 STEPS = 10
+"""Steps of the plain iteration."""
 EFFORTS = {"fractal": (0, 5, 9), "neural": (5, 7)}
 WINDOW, WINDOW_SCALE = 512, 64
 
 
 @dataclass(frozen=True)
 class Speed:
-    """All results; times are medians in seconds, by contestant; growth is by codec."""
+    """All results: median seconds by method, and growth with picture size by codec."""
 
     command: str
     environment: Environment
@@ -56,19 +54,19 @@ class Speed:
 def main(
     image: Annotated[
         Path | None,
-        typer.Option(help="A photo; without it, the astronaut that scikit-image ships."),
+        typer.Option(help="A photo; by default the astronaut of scikit-image."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    threads: Annotated[int, typer.Option(help="Of torch.")] = available_cores(),
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
     size: Annotated[
-        tuple[int, int], typer.Option(help="Width and height of the compared picture.")
+        tuple[int, int], typer.Option(help="Width and height of the photo in comparisons.")
     ] = (768, 512),
-    decode_rounds: Annotated[int, typer.Option(help="Rounds a median is of.")] = 11,
-    encode_rounds: Annotated[int, typer.Option(help="Rounds a median is of.")] = 3,
-    megapixels: Annotated[str, typer.Option(help="Sizes to grow through.")] = (
-        "0.1,0.4,1,2,6,12,24"
-    ),
-    growth_effort: Annotated[int, typer.Option(help="Effort of the encodes that grow.")] = 5,
+    decode_rounds: Annotated[int, typer.Option(help="Rounds of timing of decodes.")] = 11,
+    encode_rounds: Annotated[int, typer.Option(help="Rounds of timing of encodes.")] = 3,
+    megapixels: Annotated[
+        str, typer.Option(help="Sizes for time and memory by picture size.")
+    ] = "0.1,0.4,1,2,6,12,24",
+    growth_effort: Annotated[int, typer.Option(help="Effort of the encodes at these sizes.")] = 5,
 ) -> None:
     """Measure speed and memory of our codecs; writes speed.json and speed.md."""
     torch.set_num_threads(threads)
@@ -92,35 +90,15 @@ def main(
             for codec in EFFORTS
         },
     )
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "speed.json").write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-    (output / "speed.md").write_text(to_markdown(result), encoding="utf-8")
+    write_results(output, "speed", asdict(result), to_markdown(result))
     typer.echo(to_markdown(result))
 
 
-def medians(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
-    """Median seconds of each; see `turns`."""
-    return {name: median(values) for name, values in turns(contestants, rounds).items()}
-
-
-def turns(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each; they take turns, so that a slow spell of the machine hits all.
-
-    Each is run once before, for what is only done the first time.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for work in contestants.values():
-        work()
-    for _ in range(rounds):
-        for name, work in contestants.items():
-            seconds[name].append(timed(work)[0])
-    return seconds
-
-
 def decoders(picture: Image.Image, data: bytes, neural: bytes) -> dict[str, Callable[[], object]]:
-    """File to pixels; and the fixed point alone, by the exact pyramid and by plain iteration.
+    """Decodes from file to pixels, and solutions of the fixed point alone.
 
-    Half-size chroma is decoded at scale 2, so that all planes have the size of the picture.
+    The latter by the exact pyramid and by plain iteration; half-size chroma is decoded at scale 2,
+    so that all planes have the size of the picture.
     """
     layers = nc.CollageImage.from_bytes(data).layers
     return {
@@ -140,34 +118,24 @@ def decoders(picture: Image.Image, data: bytes, neural: bytes) -> dict[str, Call
     }
 
 
-def peers_at(picture: Image.Image, file_bytes: int) -> list[tuple[PillowCodec, float]]:
-    """Pillow's JPEG and JPEG 2000 with the qualities at which they make a file of about a size."""
-    jpeg, jpeg2000 = PEERS["jpeg"], PEERS["jpeg2000"]
-    large_enough = (q for q in range(1, 101) if len(jpeg.encode(picture, q)) >= file_bytes)
-    return [
-        (jpeg, next(large_enough, 100)),
-        (jpeg2000, 8 * file_bytes / (picture.width * picture.height)),
-    ]
-
-
 def iterate(layer: Layer) -> torch.Tensor:
-    """Fractal decoding before the pyramid: apply the map to the full-size image again and again."""
-    z = blank(layer)
+    """Fractal decoding by plain iteration: `STEPS` steps of the map at full size."""
+    z = black(layer)
     for _ in range(STEPS):
         z = layer.collage.step(z, layer.reduction)
     return z
 
 
 def iterate_one_map(layer: Layer) -> torch.Tensor:
-    """`iterate`, with the gather indices computed once and not in each step."""
-    z, full_size = blank(layer), ScaledMap.of(layer.collage, Fraction(layer.reduction))
+    """`iterate` with the gather indices computed once instead of in each step."""
+    z, full_size = black(layer), ScaledMap.of(layer.collage, Fraction(layer.reduction))
     for _ in range(STEPS):
         z = full_size.step(z)
     return z
 
 
-def blank(layer: Layer) -> torch.Tensor:
-    """A black canvas of the size of the picture, (c, height, width)."""
+def black(layer: Layer) -> torch.Tensor:
+    """A black image of the size of the picture's canvas, (c, height, width)."""
     canvas, scale = layer.collage.partition, layer.reduction
     sides = (canvas.canvas_height * scale, canvas.canvas_width * scale)
     return torch.zeros(layer.collage.channels, *sides)
@@ -176,7 +144,7 @@ def blank(layer: Layer) -> torch.Tensor:
 def window_decoders(
     picture: Image.Image, data: bytes, neural: bytes
 ) -> dict[str, Callable[[], object]]:
-    """File to a window at the centre of the enlarged picture."""
+    """Decodes from file to a region at the centre of the enlarged picture."""
     left, top = (WINDOW_SCALE * side // 2 for side in picture.size)
     region = (left, top, WINDOW, WINDOW)
     name = f"{WINDOW} x {WINDOW} at scale {WINDOW_SCALE}"
@@ -187,7 +155,7 @@ def window_decoders(
 
 
 def encoders(picture: Image.Image, file_bytes: int) -> dict[str, Callable[[], object]]:
-    """Pixels to file."""
+    """Encodes from pixels to file."""
     return {
         **{
             f"{codec}, effort {effort}": partial(nc.compress, picture, codec=codec, effort=effort)
@@ -212,9 +180,9 @@ def to_markdown(result: Speed) -> str:
 
     {result.command}
 
-Median times for a photo of {width} x {height} RGB pixels, of which the fractal codec at its
-default quality makes {result.file_bytes:,} bytes, and the peers about as many; the neural codec at
-its own makes {result.neural_bytes:,}.
+Median times for a photo of {width} x {height} RGB pixels. The file of the fractal codec at its
+default quality has {result.file_bytes:,} bytes, those of JPEG and JPEG 2000 about as many; that of
+the neural codec at its default quality has {result.neural_bytes:,}.
 Machine: {result.environment}.
 
 ## Decode
@@ -227,10 +195,10 @@ Machine: {result.environment}.
 
 {seconds_table(result.encode)}
 
-## Growth
+## Time and memory by picture size
 
-Encode at effort {result.growth_effort} and decode, each in a process of its own. Of its peak, the
-interpreter and the libraries take {idle_peak:,.0f} MB.
+Encode at effort {result.growth_effort} and decode, each in a process of its own. The peaks include
+{idle_peak:,.0f} MB of the interpreter and the libraries.
 
 {growth}
 """
@@ -240,8 +208,4 @@ def seconds_table(seconds: Seconds) -> str:
     """Milliseconds, and the ratio to the first row."""
     first = next(iter(seconds.values()))
     rows = [[name, f"{1e3 * s:,.1f}", f"{s / first:.2f}"] for name, s in seconds.items()]
-    return markdown_table(["", "ms", "of the first"], rows)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return markdown_table(["", "ms", "relative to the first"], rows)

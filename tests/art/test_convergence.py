@@ -1,4 +1,4 @@
-"""Iterates of a picture's map, from anything to the picture."""
+"""Iterates of the map of a picture, from any start to its fixed point."""
 
 import pytest
 import torch
@@ -10,19 +10,19 @@ from tests.pictures import photo_crop, texture
 
 @pytest.mark.parametrize("codec", ["fractal", "neural"])
 @pytest.mark.parametrize("start", ["black", "noise", "photo"])
-def test_every_start_ends_in_the_picture(codec: str, start: str) -> None:
+def test_iterates_converge_from_every_start(codec: str, start: str) -> None:
     photo = photo_crop(70)
     collage = nc.encode(photo, codec=codec, quality=60)
-    first = {
+    initial = {
         "black": torch.zeros_like(photo),
         "noise": torch.rand(photo.shape),
         "photo": texture(70, 70, 3),
     }[start]
-    pictures = iterates(collage, first, 25)
+    pictures = iterates(collage, initial, 25)
     assert len(pictures) == 26
     final = collage.decode()
     torch.testing.assert_close(
-        pictures[0], first, atol=1e-2 if codec == "fractal" else 1e-5, rtol=0
+        pictures[0], initial, atol=1e-2 if codec == "fractal" else 1e-5, rtol=0
     )
     errors = [float((picture - final).square().mean()) for picture in pictures]
     assert errors[-1] < 1e-5
@@ -32,22 +32,22 @@ def test_every_start_ends_in_the_picture(codec: str, start: str) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
-def test_channels_are_those_of_the_picture(channels: int) -> None:
+def test_iterates_have_the_channels_of_the_picture(channels: int) -> None:
     collage = nc.encode(texture(20, 30, channels), codec="fractal")
     pictures = iterates(collage, torch.zeros(channels, 20, 30), 20)
     assert all(picture.shape == (channels, 20, 30) for picture in pictures)
     torch.testing.assert_close(pictures[-1], collage.decode(), atol=5e-3, rtol=0)
 
 
-def test_starts_that_cannot_be_are_refused() -> None:
+def test_invalid_starts_and_steps_are_refused() -> None:
     collage = nc.encode(photo_crop(16), codec="fractal")
-    with pytest.raises(nc.CollageError, match=r"a start of \(3, 9, 9\)"):
+    with pytest.raises(nc.CollageError, match=r"shape \(3, 9, 9\), the image \(3, 16, 16\)"):
         iterates(collage, torch.zeros(3, 9, 9), 1)
     with pytest.raises(nc.CollageError, match="steps must be at least 1"):
         iterates(collage, torch.zeros(3, 16, 16), 0)
 
 
-def test_a_film_fades_and_rests() -> None:
+def test_a_film_alternates_cross_fades_and_still_pictures() -> None:
     pictures = [torch.full((1, 2, 2), level) for level in (0.0, 0.5, 1.0)]
     levels = [float(frame.mean()) for frame in film(pictures, 4)]
     assert levels == [0, 0, 0, 0, 0.25, 0.5, 0.5, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""Pictures made of copies of themselves: what they show from afar, from near and in windows."""
+"""Fractals of tiles that show the whole picture: averages, copies, scales, windows and limits."""
 
 import math
 from dataclasses import replace
@@ -19,12 +19,12 @@ from neural_collage.core.pyramid import PyramidDecoder
 from tests.pictures import photo_crop, texture
 
 
-def gentle(height: int = 60, width: int = 90) -> Tensor:
-    """No pixel of its fractal leaves [0, 1], so that nothing is clipped."""
+def mid_tones(height: int = 60, width: int = 90) -> Tensor:
+    """A photo whose fractal stays within [0, 1], so that nothing is clipped."""
     return 0.3 + 0.4 * texture(height, width, 3)
 
 
-def likeness(a: Tensor, b: Tensor) -> float:
+def correlation(a: Tensor, b: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([luma(a).flatten(), luma(b).flatten()]))[0, 1])
 
 
@@ -42,12 +42,12 @@ def likeness(a: Tensor, b: Tensor) -> float:
     ids=str,
 )
 def test_tiles_have_the_averages_of_the_photo(tiling: Tiling) -> None:
-    photo = gentle()
+    photo = mid_tones()
     fractal = fractalize(photo, tiling)
     canvas = PyramidDecoder(fractal.collage).canvas(Fraction(1))
     size = int(fractal.collage.partition.blocks[0, 2])
-    wanted = resized(photo, *canvas.shape[1:])
-    assert float((pool(canvas, size) - pool(wanted, size)).abs().max()) < 2 / 255
+    expected = resized(photo, *canvas.shape[1:])
+    assert float((pool(canvas, size) - pool(expected, size)).abs().max()) < 2 / 255
     assert float(fractal.collage.weights.max()) <= BOUND
     assert float(fractal.collage.weights.min()) >= 0
     assert len(fractal.collage.partition) == 16 * 16
@@ -55,19 +55,19 @@ def test_tiles_have_the_averages_of_the_photo(tiling: Tiling) -> None:
     assert fractal.decode().shape == photo.shape
 
 
-def test_every_tile_is_the_picture() -> None:
-    fractal = fractalize(gentle(80, 120), Tiling(8, contrast=0.6))
+def test_every_tile_shows_the_whole_picture() -> None:
+    fractal = fractalize(mid_tones(80, 120), Tiling(8, contrast=0.6))
     whole = fractal.decode()
     enlarged = fractal.decode(8)
-    seen = [
-        likeness(whole, enlarged[:, y : y + 80, x : x + 120])
+    copies = [
+        correlation(whole, enlarged[:, y : y + 80, x : x + 120])
         for y in range(0, 640, 80)
         for x in range(0, 960, 120)
     ]
-    assert min(seen) > 0.9
+    assert min(copies) > 0.9
 
 
-def test_contrast_makes_copies_easier_to_see_and_costs_likeness() -> None:
+def test_a_larger_contrast_gives_larger_weights_and_a_larger_error() -> None:
     photo = photo_crop(96)
     faint, strong = (fractalize(photo, Tiling(16, contrast=c)) for c in (0.0, 0.8))
     assert float(strong.collage.weights.mean()) > 2 * float(faint.collage.weights.mean())
@@ -75,16 +75,16 @@ def test_contrast_makes_copies_easier_to_see_and_costs_likeness() -> None:
     assert errors[0] < errors[1]
 
 
-def test_adaptive_tiles_are_small_where_much_happens() -> None:
+def test_adaptive_tiles_are_smaller_in_detailed_areas() -> None:
     photo = torch.full((3, 128, 128), 0.5)
     photo[:, :64, :64] = texture(64, 64, 3)
     blocks = fractalize(photo, Tiling(16, adaptive=True)).collage.partition.blocks
-    busy = (blocks[:, :2] < blocks[:, :2].max() / 2).all(1)
-    assert float(blocks[busy, 2].float().mean()) < float(blocks[~busy, 2].float().mean())
+    detailed = (blocks[:, :2] < blocks[:, :2].max() / 2).all(1)
+    assert float(blocks[detailed, 2].float().mean()) < float(blocks[~detailed, 2].float().mean())
 
 
-def test_strength_goes_from_the_photo_to_the_fractal() -> None:
-    photo = gentle()
+def test_strength_blends_the_photo_with_the_fractal() -> None:
+    photo = mid_tones()
     pure = fractalize(photo, Tiling(8))
     assert torch.equal(replace(pure, strength=0.0).decode(), photo)
     half = replace(pure, strength=0.5).decode(2)
@@ -93,7 +93,7 @@ def test_strength_goes_from_the_photo_to_the_fractal() -> None:
 
 
 @given(st.fractions(Fraction(1, 3), 6, max_denominator=7), st.tuples(*[st.floats(0, 1)] * 4))
-def test_a_window_is_a_part_of_the_whole(scale: Fraction, parts: tuple[float, ...]) -> None:
+def test_a_window_equals_the_crop_of_the_whole(scale: Fraction, parts: tuple[float, ...]) -> None:
     fractal = SMALL
     whole = fractal.decode(float(scale))
     height, width = whole.shape[1:]
@@ -109,11 +109,11 @@ def test_a_window_is_a_part_of_the_whole(scale: Fraction, parts: tuple[float, ..
     torch.testing.assert_close(part, expected, atol=1e-5, rtol=0)
 
 
-SMALL = fractalize(gentle(20, 30), Tiling(4))
+SMALL = fractalize(mid_tones(20, 30), Tiling(4))
 
 
-def test_octaves_average_down_to_each_other() -> None:
-    even = fractalize(gentle(64, 32), Tiling(16))
+def test_each_octave_averages_down_to_the_one_below() -> None:
+    even = fractalize(mid_tones(64, 32), Tiling(16))
     for fractal, tolerance in ((even, 1e-5), (SMALL, 1 / 128)):
         for scale in (1, 2, 4):
             torch.testing.assert_close(
@@ -121,23 +121,23 @@ def test_octaves_average_down_to_each_other() -> None:
             )
 
 
-def test_copies_lie_in_one_another_at_the_nest() -> None:
-    fractal = fractalize(gentle(64, 64), Tiling(8, contrast=0.7))
-    x, y = fractal.nest()
+def test_the_picture_repeats_about_the_zoom_centre() -> None:
+    fractal = fractalize(mid_tones(64, 64), Tiling(8, contrast=0.7))
+    x, y = fractal.zoom_centre()
     whole = fractal.decode()
-    for depth in (8, 64):
-        left, top = (round(64 * depth * part - 64 * part) for part in (x, y))
-        seen = fractal.decode(depth, (left, top, 64, 64))
-        assert likeness(whole, seen) > 0.9
+    for scale in (8, 64):
+        left, top = (round(64 * scale * part - 64 * part) for part in (x, y))
+        window = fractal.decode(scale, (left, top, 64, 64))
+        assert correlation(whole, window) > 0.9
     turned = replace(fractal.collage, isometries=torch.ones_like(fractal.collage.isometries))
-    assert Fractal(turned, fractal.photo).nest() == (0.5, 0.5)
+    assert Fractal(turned, fractal.photo).zoom_centre() == (0.5, 0.5)
 
 
-def test_progress_is_told_until_copies_agree() -> None:
-    told: list[tuple[int, int]] = []
-    fractalize(gentle(), Tiling(8), lambda *now: told.append(now))
-    assert [number for number, _ in told] == list(range(1, len(told) + 1))
-    assert 2 <= len(told) <= told[0][1]
+def test_progress_counts_rounds_until_the_fit_converges() -> None:
+    calls: list[tuple[int, int]] = []
+    fractalize(mid_tones(), Tiling(8), lambda *call: calls.append(call))
+    assert [number for number, _ in calls] == list(range(1, len(calls) + 1))
+    assert 2 <= len(calls) <= calls[0][1]
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_progress_is_told_until_copies_agree() -> None:
     ],
     ids=str,
 )
-def test_what_no_tiling_can_be_is_refused(options: dict[str, object], problem: str) -> None:
+def test_invalid_tilings_are_refused(options: dict[str, object], problem: str) -> None:
     with pytest.raises(nc.CollageError, match=problem):
         Tiling(**options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scale", [0, -1, math.inf])
-def test_scales_without_pixels_are_refused(scale: float) -> None:
+def test_invalid_scales_and_regions_are_refused(scale: float) -> None:
     with pytest.raises(nc.CollageError):
         SMALL.decode(scale)
     with pytest.raises(nc.CollageError, match="region"):
@@ -166,10 +166,8 @@ def test_scales_without_pixels_are_refused(scale: float) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 400)], ids=str)
-@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_pictures_without_anything_to_see_stay_as_they_are(
-    size: tuple[int, int], level: float
-) -> None:
-    photo = torch.full((3, *size), level)
+@pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
+def test_constant_pictures_stay_constant(size: tuple[int, int], grey: float) -> None:
+    photo = torch.full((3, *size), grey)
     shown = fractalize(photo, Tiling(4)).decode()
     assert float((shown - photo).abs().max()) < 1e-3

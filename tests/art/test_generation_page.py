@@ -1,4 +1,4 @@
-"""What docs/generation.md shows is run: its Python blocks, and its samples."""
+"""The Python blocks and command lines of docs/generation.md run."""
 
 import re
 import shlex

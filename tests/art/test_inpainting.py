@@ -1,4 +1,4 @@
-"""Holes are filled with what the rest of the picture says."""
+"""Filled holes are close to the original, and known pixels stay."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def holes(size: int, kind: str) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", ["random", "square", "scratches", "corner"])
-def test_holes_are_filled_better_than_by_the_mean(kind: str) -> None:
+def test_filling_beats_the_mean_of_known_pixels(kind: str) -> None:
     photo, unknown = photo_crop(96), holes(96, kind)
     filled = fill(photo, unknown)
     assert torch.equal(filled[:, ~unknown], photo[:, ~unknown])
@@ -37,8 +37,8 @@ def test_holes_are_filled_better_than_by_the_mean(kind: str) -> None:
     assert error(filled, photo, unknown) < 0.8 * error(mean, photo, unknown)
 
 
-def test_stripes_go_on_across_a_hole() -> None:
-    """Where smooth filling knows nothing."""
+def test_stripes_continue_across_a_hole() -> None:
+    """Biharmonic inpainting, which is smooth, cannot do that."""
     y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
     photo = (0.5 + 0.4 * torch.sin((x + 0.5 * y) * 0.8))[None].expand(3, -1, -1).contiguous()
     unknown = holes(96, "square")
@@ -47,7 +47,7 @@ def test_stripes_go_on_across_a_hole() -> None:
     assert error(fill(photo, unknown), photo, unknown) < 0.8 * error(smooth, photo, unknown)
 
 
-def test_what_was_in_the_hole_does_not_matter() -> None:
+def test_unknown_pixels_do_not_affect_the_result() -> None:
     photo, unknown = photo_crop(64), holes(64, "random")
     other = torch.where(unknown, torch.rand(photo.shape), photo)
     assert torch.equal(fill(photo, unknown), fill(other, unknown))
@@ -60,7 +60,7 @@ def test_without_holes_nothing_changes() -> None:
 
 @pytest.mark.parametrize("size", [(2, 1), (1, 9), (9, 20), (17, 64)], ids=str)
 @pytest.mark.parametrize("channels", [1, 4])
-def test_every_picture_can_be_filled(size: tuple[int, int], channels: int) -> None:
+def test_all_sizes_and_channels_are_supported(size: tuple[int, int], channels: int) -> None:
     photo = texture(*size, channels)
     unknown = torch.ones(size, dtype=torch.bool)
     unknown[0, 0] = False
@@ -69,8 +69,8 @@ def test_every_picture_can_be_filled(size: tuple[int, int], channels: int) -> No
     assert bool(((filled >= 0) & (filled <= 1)).all())
 
 
-def test_progress_is_told_to_the_end() -> None:
-    told: list[tuple[int, int]] = []
-    fill(photo_crop(64), holes(64, "square"), lambda *now: told.append(now))
-    steps = told[0][1]
-    assert told == [(n, steps) for n in range(1, steps + 1)]
+def test_progress_counts_every_step() -> None:
+    calls: list[tuple[int, int]] = []
+    fill(photo_crop(64), holes(64, "square"), lambda *call: calls.append(call))
+    steps = calls[0][1]
+    assert calls == [(n, steps) for n in range(1, steps + 1)]

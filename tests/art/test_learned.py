@@ -4,46 +4,46 @@ import pytest
 import torch
 
 import neural_collage as nc
-from neural_collage.art.learned import FitProgress, learn_fractal, learn_style, sparse
+from neural_collage.art.learned import FitProgress, learn_fractal, learn_style, prune
 from neural_collage.core.blocks import pool
 from tests.pictures import photo_crop, texture
 
 
-def test_a_network_learns_to_show_the_picture_by_copies_of_it() -> None:
-    told: list[FitProgress] = []
+def test_a_network_learns_a_picture_from_copies_of_it() -> None:
+    progress: list[FitProgress] = []
     photo = photo_crop(64)
-    scene = learn_fractal(photo, tiles=8, contrast=0.3, steps=60, progress=told.append)
-    assert [now.step for now in told] == list(range(1, 61))
-    assert {now.steps for now in told} == {60}
-    assert told[-1].psnr > told[0].psnr - 1  # it begins with the averages, which copies disturb
+    scene = learn_fractal(photo, tiles=8, contrast=0.3, steps=60, progress=progress.append)
+    assert [fit.step for fit in progress] == list(range(1, 61))
+    assert {fit.steps for fit in progress} == {60}
+    assert progress[-1].psnr > progress[0].psnr - 1  # copies, absent at first, add errors
     plain = learn_fractal(photo, tiles=8, contrast=0, steps=60)
     assert float(plain.collage.weights.abs().mean()) < 0.1
-    shown = scene.decode()
-    assert shown.shape == photo.shape
-    error = (pool(shown, 8) - pool(photo, 8)).square().mean()
+    decoded = scene.decode()
+    assert decoded.shape == photo.shape
+    error = (pool(decoded, 8) - pool(photo, 8)).square().mean()
     assert float(error) < 0.1 * float(pool(photo, 8).var())
     assert float(scene.collage.weights.mean()) == pytest.approx(0.3, abs=0.06)
     again = learn_fractal(photo, tiles=8, contrast=0.3, steps=60)
-    assert torch.equal(again.decode(), shown)
+    assert torch.equal(again.decode(), decoded)
 
 
-def test_a_network_learns_to_paint_with_a_style() -> None:
-    told: list[FitProgress] = []
+def test_a_network_learns_a_picture_from_patches_of_a_style() -> None:
+    progress: list[FitProgress] = []
     scene = learn_style(
-        photo_crop(64), texture(64, 64, 3), ranges=8, patches=16, steps=40, progress=told.append
+        photo_crop(64), texture(64, 64, 3), ranges=8, patches=16, steps=40, progress=progress.append
     )
-    assert told[-1].psnr > told[0].psnr + 3
+    assert progress[-1].psnr > progress[0].psnr + 3
     assert scene.collage.patches is not None
     assert scene.collage.n_sources <= 4
     window = scene.decode(8, (10, 20, 30, 40))
     torch.testing.assert_close(window, scene.decode(8)[:, 20:60, 10:40], atol=1e-5, rtol=0)
 
 
-def test_the_weakest_domains_are_left_out_and_averages_stay() -> None:
+def test_pruning_keeps_the_strongest_domains_and_the_averages() -> None:
     scene = learn_style(photo_crop(32), texture(32, 32, 3), ranges=4, patches=4, steps=10)
-    two = sparse(scene.collage, 2)
+    two = prune(scene.collage, 2)
     assert two.n_sources == 2
-    assert sparse(two, 2) is two
+    assert prune(two, 2) is two
     averages = [pool(collage.decode(), 8) for collage in (scene.collage, two)]
     torch.testing.assert_close(*averages, atol=1e-3, rtol=0)
 

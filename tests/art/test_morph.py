@@ -1,4 +1,4 @@
-"""Fixed points between two pictures."""
+"""Morphs: fixed points of interpolated maps."""
 
 import itertools
 
@@ -12,12 +12,12 @@ from tests.pictures import photo_crop, texture
 PAIR = fractal_pair(photo_crop(48), texture(60, 30, 3))
 
 
-def test_a_morph_begins_and_ends_with_the_pictures() -> None:
+def test_shares_0_and_1_give_the_two_pictures() -> None:
     for collage, share in zip(PAIR, (0, 1), strict=True):
         torch.testing.assert_close(nc.morph(*PAIR, share), collage.decode(), atol=2 / 255, rtol=0)
 
 
-def test_the_way_is_even_and_no_cross_fade() -> None:
+def test_frames_change_evenly_and_differ_from_a_cross_fade() -> None:
     frames = list(morphing(*PAIR, 9))
     ends = frames[0], frames[-1]
     changes = [float((a - b).abs().mean()) for a, b in itertools.pairwise(frames)]
@@ -32,7 +32,7 @@ def test_pictures_are_encoded_at_the_size_of_the_first() -> None:
     torch.testing.assert_close(between, nc.morph(*PAIR, 0.5))
 
 
-def test_what_cannot_be_mixed_is_refused() -> None:
+def test_invalid_shares_and_pairs_are_refused() -> None:
     for share in (-0.1, 1.1, float("nan")):
         with pytest.raises(nc.CollageError, match="share must be 0 to 1"):
             nc.morph(*PAIR, share)

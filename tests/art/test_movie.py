@@ -1,4 +1,4 @@
-"""Movies are read back, frame by frame."""
+"""Movie files, decoded frame by frame."""
 
 import io
 import sys
@@ -20,7 +20,7 @@ def frames(count: int = 4, height: int = 32, width: int = 48, channels: int = 3)
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".apng"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_animation_shows_its_frames_for_ever(suffix: str, channels: int) -> None:
+def test_an_animation_has_its_frames_and_durations_and_loops(suffix: str, channels: int) -> None:
     image = Image.open(io.BytesIO(nc.movie(frames(channels=channels), suffix, fps=20)))
     assert getattr(image, "n_frames", 1) == 4
     assert image.info.get("loop") == 0
@@ -33,7 +33,7 @@ def test_an_animation_shows_its_frames_for_ever(suffix: str, channels: int) -> N
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_film_has_its_frames_rate_and_size(channels: int) -> None:
+def test_an_mp4_has_the_frames_the_rate_and_even_sides(channels: int) -> None:
     data = nc.movie(frames(9, 33, 49, channels), ".MP4", fps=25)
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.video[0]
@@ -44,7 +44,7 @@ def test_a_film_has_its_frames_rate_and_size(channels: int) -> None:
         assert abs(picture.astype(int) - round(255 * number / 8)).max() < 8
 
 
-def test_colours_of_a_film_are_those_of_the_frames() -> None:
+def test_an_mp4_keeps_colours() -> None:
     red = torch.zeros(3, 32, 32)
     red[0] = 1
     with av.open(io.BytesIO(nc.movie([red] * 3, ".mp4")), "r") as container:
@@ -52,20 +52,20 @@ def test_colours_of_a_film_are_those_of_the_frames() -> None:
     assert first.reshape(-1, 3).mean(0) == pytest.approx([255, 0, 0], abs=8)
 
 
-def test_a_movie_takes_frames_one_after_the_other() -> None:
+def test_a_movie_consumes_an_iterator_of_frames_once() -> None:
     taken = []
 
-    def endless() -> object:
+    def generate() -> object:
         for number, frame in enumerate(frames(50, 64, 64)):
             taken.append(number)
             yield frame
 
-    data = nc.movie(endless(), ".mp4")  # type: ignore[arg-type]
+    data = nc.movie(generate(), ".mp4")  # type: ignore[arg-type]
     assert taken == list(range(50))
     assert len(data) > 1000
 
 
-def test_there_and_back_again() -> None:
+def test_there_and_back_omits_the_repeated_ends() -> None:
     levels = [float(f.mean()) for f in there_and_back(iter(frames(4)))]
     assert levels == pytest.approx([0, 1 / 3, 2 / 3, 1, 2 / 3, 1 / 3])
     assert len(list(there_and_back(frames(4)[:1]))) == 1
@@ -85,7 +85,7 @@ def test_unknown_formats_and_rates_are_refused() -> None:
             nc.movie(frames(), ".gif", fps)
 
 
-def test_without_the_extra_an_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(nc.MissingExtraError, match=r"neural-collage\[video\]"):
         nc.movie(frames(), ".mp4")

@@ -1,4 +1,4 @@
-"""Pictures filled, cleaned and enlarged, from files as from memory."""
+"""Inpainting, denoising and enlarging of files, arrays and tensors."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def mask(size: int = 64) -> Tensor:
     return covered
 
 
-def test_files_are_restored_as_what_they_hold(tmp_path: Path) -> None:
+def test_files_arrays_and_tensors_give_the_same_result(tmp_path: Path) -> None:
     photo = (photo_crop(64) * 255).round() / 255
     to_pil(photo).save(tmp_path / "a.png")
     to_pil(mask()).save(tmp_path / "mask.png")
@@ -31,7 +31,7 @@ def test_files_are_restored_as_what_they_hold(tmp_path: Path) -> None:
     assert torch.equal(nc.denoise(array, 0.1), nc.denoise(tmp_path / "a.png", 0.1))
 
 
-def test_alpha_is_restored_with_the_colours() -> None:
+def test_alpha_is_kept() -> None:
     photo = torch.cat([photo_crop(64), photo_crop(64)[:1]])
     assert nc.inpaint(photo, mask()).shape == photo.shape
     assert nc.denoise(photo, 0.05).shape == photo.shape
@@ -45,7 +45,7 @@ def test_an_enlarged_picture_averages_down_to_its_collage() -> None:
     assert nc.enlarge(photo, 0.5).shape == (3, 24, 24)
 
 
-def test_what_cannot_be_restored_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     photo = photo_crop(48)
     with pytest.raises(nc.CollageError, match="the mask is 64x64 and the picture 48x48"):
         nc.inpaint(photo, mask())

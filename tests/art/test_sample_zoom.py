@@ -1,3 +1,5 @@
+"""Zooms into samples of generative models."""
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from neural_collage.models.generation.vdvae import Vdvae
 from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
 
 
-def test_a_zoom_begins_with_the_whole_sample_and_ends_at_the_scale() -> None:
+def test_a_zoom_starts_with_the_whole_sample_and_ends_at_the_full_scale() -> None:
     model = collage_vae()
     features = draw(model, 2)
     sample = Sample(model, features)
@@ -20,16 +22,16 @@ def test_a_zoom_begins_with_the_whole_sample_and_ends_at_the_scale() -> None:
     assert frames[-1].max() <= large.max()
 
 
-def test_a_zoom_goes_where_the_picture_changes() -> None:
+def test_the_edge_is_in_an_area_of_high_contrast() -> None:
     sample = Sample(collage_vae(), draw(collage_vae(), 1))
     x, y = edge(sample)
-    shown = Sample(sample.model, sample.features, soft=True).decode()[0]
+    pixels = Sample(sample.model, sample.features, soft=True).decode()[0]
     row, column = int(y * SIZE), int(x * SIZE)
-    near = shown[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
-    assert float(near.max() - near.min()) > float(shown.std())
+    near = pixels[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+    assert float(near.max() - near.min()) > float(pixels.std())
 
 
-def test_pixels_exist_at_one_scale_only() -> None:
-    pixels = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
+def test_a_pixel_model_refuses_other_scales() -> None:
+    model = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
     with pytest.raises(ValueError, match="scale 1 only"):
-        Sample(pixels, draw(pixels, 1)).decode(9)
+        Sample(model, draw(model, 1)).decode(9)

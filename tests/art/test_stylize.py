@@ -1,4 +1,4 @@
-"""Photos painted with the patches of other pictures."""
+"""Style transfer with patches of another picture."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.art.stylize import recoloured
+from neural_collage.art.stylize import transfer_colours
 from tests.pictures import photo_crop, texture
 
 
@@ -19,30 +19,30 @@ def stripes(height: int = 64, width: int = 96) -> Tensor:
 
 
 def detail(picture: Tensor) -> float:
-    """How much a picture changes from pixel to pixel, across the stripes."""
+    """Mean squared difference of diagonal neighbours, which cross the stripes."""
     return float((picture[:, 1:, 1:] - picture[:, :-1, :-1]).square().mean())
 
 
 @pytest.mark.parametrize("size", [4, 8, 16, 32])
-def test_the_photo_is_still_there(size: int) -> None:
+def test_the_result_correlates_with_the_photo(size: int) -> None:
     photo = photo_crop(96)
     painted = nc.stylize(photo, stripes(), nc.Style(size, strength=0.1)).decode()
     assert painted.shape == photo.shape
     assert float(torch.corrcoef(torch.stack([photo.flatten(), painted.flatten()]))[0, 1]) > 0.5
 
 
-def test_strength_brings_the_strokes_of_the_style() -> None:
+def test_strength_adds_the_detail_of_the_style() -> None:
     photo = torch.full((3, 64, 64), 0.5)
-    none, half, all_of_it = (
+    none, half, full = (
         detail(nc.stylize(photo, stripes(), nc.Style(strength=strength)).decode())
         for strength in (0.0, 0.5, 1.0)
     )
     assert none < 1e-4
     assert half > 0.001
-    assert all_of_it > 2 * half
+    assert full > 2 * half
 
 
-def test_without_strength_patches_serve_the_photo() -> None:
+def test_a_strength_of_0_minimises_the_error() -> None:
     photo = photo_crop(96)
     errors = [
         float((nc.stylize(photo, photo_crop(96, 200, 60), how).decode() - photo).square().mean())
@@ -51,50 +51,50 @@ def test_without_strength_patches_serve_the_photo() -> None:
     assert errors[1] < errors[0] < errors[2]
 
 
-def test_colours_come_from_where_they_shall() -> None:
+def test_colours_are_those_of_the_content_or_of_the_style() -> None:
     photo, style = photo_crop(64), stripes()
     content, style_colours = (
-        nc.stylize(photo, style, nc.Style(strength=0.2, colours=whose)).decode().mean((1, 2))
-        for whose in ("content", "style")
+        nc.stylize(photo, style, nc.Style(strength=0.2, colours=source)).decode().mean((1, 2))
+        for source in ("content", "style")
     )
     torch.testing.assert_close(content, photo.mean((1, 2)), atol=0.03, rtol=0)
     torch.testing.assert_close(style_colours, style.mean((1, 2)), atol=0.08, rtol=0)
 
 
-def test_colours_are_moved_as_little_as_can_be() -> None:
+def test_colour_transfer_matches_the_mean_and_the_covariance() -> None:
     photo, style = 0.3 + 0.3 * texture(40, 50, 3), 0.4 + 0.2 * texture(30, 30, 3, seed=4)
-    moved = recoloured(photo, style)
+    moved = transfer_colours(photo, style)
     torch.testing.assert_close(moved.mean((1, 2)), style.mean((1, 2)), atol=1e-4, rtol=0)
     covariances = [torch.cov(x.flatten(1)) for x in (moved, style)]
     torch.testing.assert_close(*covariances, atol=1e-4, rtol=0)
-    torch.testing.assert_close(recoloured(photo, photo), photo, atol=1e-4, rtol=0)
+    torch.testing.assert_close(transfer_colours(photo, photo), photo, atol=1e-4, rtol=0)
 
 
-def test_own_domains_go_on_below_the_pixels() -> None:
+def test_own_domains_add_detail_at_larger_scales() -> None:
     photo = photo_crop(64)
     how = nc.Style(own=0.7)
     with_own, without = (nc.stylize(photo, stripes(), h) for h in (how, replace(how, own=0.0)))
     assert float(with_own.collage.weights.abs().max()) > 0
     assert float(without.collage.weights.abs().max()) == 0
 
-    def finest(scene: object) -> float:
+    def gradient(scene: object) -> float:
         fine: Tensor = scene.decode(4)  # type: ignore[attr-defined]
         return float((fine[:, :, 1:] - fine[:, :, :-1]).abs().mean())
 
-    assert finest(with_own) > finest(without)
+    assert gradient(with_own) > gradient(without)
 
 
-def test_it_can_be_looked_into_window_by_window() -> None:
+def test_a_window_equals_the_crop_of_the_whole() -> None:
     scene = nc.stylize(photo_crop(64), stripes(), nc.Style(own=0.5))
     whole = scene.decode(4)
     part = scene.decode(4, (100, 60, 50, 40))
     torch.testing.assert_close(part, whole[:, 60:100, 100:150], atol=1e-5, rtol=0)
 
 
-def test_progress_is_told_to_the_end() -> None:
-    told: list[tuple[int, int]] = []
-    nc.stylize(photo_crop(64), stripes(), nc.Style(sources=3), lambda *now: told.append(now))
-    assert told == [(n, 5) for n in range(1, 6)]
+def test_progress_counts_every_step() -> None:
+    calls: list[tuple[int, int]] = []
+    nc.stylize(photo_crop(64), stripes(), nc.Style(sources=3), lambda *call: calls.append(call))
+    assert calls == [(n, 5) for n in range(1, 6)]
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_progress_is_told_to_the_end() -> None:
     ],
     ids=str,
 )
-def test_what_no_style_can_be_is_refused(options: dict[str, object], problem: str) -> None:
+def test_invalid_styles_are_refused(options: dict[str, object], problem: str) -> None:
     with pytest.raises(nc.CollageError, match=problem):
         nc.Style(**options)  # type: ignore[arg-type]
 
 
 def test_a_style_that_is_too_small_is_refused() -> None:
-    with pytest.raises(nc.CollageError, match="holds no patch of 16"):
+    with pytest.raises(nc.CollageError, match="40x15 pixels is below the 16x16 of a patch"):
         nc.stylize(photo_crop(32), texture(15, 40, 3))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 7)], ids=str)
-def test_small_pictures_can_be_painted(size: tuple[int, int]) -> None:
-    shown = nc.stylize(texture(*size, 3), stripes(), nc.Style(own=0.5)).decode()
-    assert shown.shape == (3, *size)
-    assert bool(shown.isfinite().all())
+def test_small_pictures_are_supported(size: tuple[int, int]) -> None:
+    pixels = nc.stylize(texture(*size, 3), stripes(), nc.Style(own=0.5)).decode()
+    assert pixels.shape == (3, *size)
+    assert bool(pixels.isfinite().all())

@@ -1,4 +1,4 @@
-"""Collections to work on, and engines that do so within the test."""
+"""Collections of small pictures, and engines that run in the process of the test."""
 
 import os
 import signal
@@ -33,46 +33,50 @@ def pictures(tmp_path: Path, rng: np.random.Generator) -> Pictures:
     return write
 
 
-class Inline:
-    """An engine without processes: the worker works when it is asked to.
+class InlineEngine:
+    """An engine without processes, which runs items one after the other.
 
-    hands: names in the order in which they were worked on.
+    processed: names of the items in the order of processing.
     """
 
     def __init__(self) -> None:
-        self.hands: list[str] = []
+        self.processed: list[str] = []
 
     def run(
-        self, worker: Worker, items: Iterable[Item], *, alone: bool = False
+        self, worker: Worker, items: Iterable[Item], *, isolated: bool = False
     ) -> Iterator[Outcome]:
         for item in items:
-            self.hands.append(item.name)
+            self.processed.append(item.name)
             yield worker(item)
 
 
-class Forgetful(Inline):
-    """Whose process dies on items of some name, unless `spare` attempts were made."""
+class LosingEngine(InlineEngine):
+    """Loses the first attempts at an item, as if the process had died.
+
+    victim: name of the item. attempts: number of attempts lost.
+    isolated: names of the items that ran in isolation.
+    """
 
     def __init__(self, victim: str, attempts: int) -> None:
         super().__init__()
         self.victim = victim
         self.attempts = attempts
-        self.alone: list[str] = []
+        self.isolated: list[str] = []
 
     def run(
-        self, worker: Worker, items: Iterable[Item], *, alone: bool = False
+        self, worker: Worker, items: Iterable[Item], *, isolated: bool = False
     ) -> Iterator[Outcome]:
         for item in items:
-            if alone:
-                self.alone.append(item.name)
+            if isolated:
+                self.isolated.append(item.name)
             if item.name == self.victim and item.attempt <= self.attempts:
                 continue
-            yield from super().run(worker, [item], alone=alone)
+            yield from super().run(worker, [item], isolated=isolated)
 
 
 @dataclass(frozen=True)
-class Deadly(BatchTask):
-    """Kills the process that does it to an item called so."""
+class KillingTask(BatchTask):
+    """Kills the process that runs it on the item named `victim`."""
 
     codec: str = "fractal"
     effort: int | None = 0
@@ -84,8 +88,8 @@ class Deadly(BatchTask):
         return super().__call__(data, name)
 
 
-class Slow(Folder):
-    """A store that takes its time over every item; it takes as many requests as there are."""
+class SlowFolder(Folder):
+    """A store with a delay of `seconds` for every read, and no limit on parallel reads."""
 
     seconds = 0.1
 

@@ -1,4 +1,4 @@
-"""Processes and clusters do what one worker does, to the byte, and survive what kills one."""
+"""Parallel engines write the bytes that a single worker writes, and survive killed processes."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from neural_collage.batch.engines import Engine, LocalEngine
 from neural_collage.batch.tasks import BatchTask
 from neural_collage.errors import CollageError
-from tests.batch.conftest import FRACTAL, Deadly, Inline, Pictures, Slow
+from tests.batch.conftest import FRACTAL, InlineEngine, KillingTask, Pictures, SlowFolder
 from tests.batch.test_runner import batch
 from tests.root import ROOT
 
@@ -21,22 +21,23 @@ ENGINES = [
         "ray",
         marks=[
             pytest.mark.xdist_group("ray"),
-            pytest.mark.filterwarnings("ignore"),  # Ray warns of itself
+            pytest.mark.filterwarnings("ignore"),  # Ray's own warnings
         ],
     ),
 ]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_cluster_stays() -> Iterator[None]:
+def _shut_down_ray() -> Iterator[None]:
     yield
     if "ray" in sys.modules:
         sys.modules["ray"].shutdown()
 
 
-def engine_called(name: str) -> Engine:
+def make_engine(name: str) -> Engine:
     if name == "local":
         return LocalEngine(2)
+    pytest.importorskip("ray", reason="clusters need the extra: ray")
     from neural_collage.batch.cluster import RayEngine
 
     return RayEngine(2)
@@ -48,28 +49,30 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_outputs_are_those_of_one_worker(pictures: Pictures, tmp_path: Path, name: str) -> None:
+def test_outputs_equal_those_of_a_single_worker(
+    pictures: Pictures, tmp_path: Path, name: str
+) -> None:
     task = BatchTask(quality=30, psnr=True)
     source = pictures("in", *(f"{number % 3}/{number}.png" for number in range(9)))
     (source / "bad.png").write_bytes(b"no picture")
-    one = batch(source, tmp_path / "one", task, engine=Inline())
-    many = batch(source, tmp_path / "many", task, engine=engine_called(name))
+    one = batch(source, tmp_path / "one", task, engine=InlineEngine())
+    many = batch(source, tmp_path / "many", task, engine=make_engine(name))
     assert files(tmp_path / "many") == files(tmp_path / "one")
     assert (many.done, list(many.failed)) == (one.done, ["bad.png"]) == (9, ["bad.png"])
     assert many.psnr == pytest.approx(one.psnr)
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_an_item_that_kills_processes_fails_alone(
+def test_only_the_item_that_kills_its_process_fails(
     pictures: Pictures, tmp_path: Path, name: str
 ) -> None:
     source = pictures("in", *(f"{number:02}.png" for number in range(12)))
-    task = Deadly(victim="05.png")
-    summary = batch(source, tmp_path / "out", task, engine=engine_called(name), retries=1)
+    task = KillingTask(victim="05.png")
+    summary = batch(source, tmp_path / "out", task, engine=make_engine(name), retries=1)
     assert list(summary.failed) == ["05.png"]
     assert "died" in str(summary.failed["05.png"].error)
     assert summary.done == 11
-    expected = batch(source, tmp_path / "one", engine=Inline())
+    expected = batch(source, tmp_path / "one", engine=InlineEngine())
     assert expected.done == 12
     whole = files(tmp_path / "one")
     del whole["05.clg"]
@@ -77,7 +80,7 @@ def test_an_item_that_kills_processes_fails_alone(
 
 
 @pytest.mark.parametrize("name", ENGINES[:1])
-def test_stores_that_processes_do_not_share_work_too(
+def test_stores_that_processes_cannot_share_are_supported(
     pictures: Pictures, tmp_path: Path, name: str
 ) -> None:
     from neural_collage.batch.manifest import Manifest
@@ -89,7 +92,7 @@ def test_stores_that_processes_do_not_share_work_too(
     for path in source.rglob("*.png"):
         there.write(str(path.relative_to(source)), path.read_bytes())
     with Manifest(f"memory://{name}-out/manifest.jsonl") as manifest:
-        summary = run_batch(there, out, FRACTAL, engine_called(name), manifest)
+        summary = run_batch(there, out, FRACTAL, make_engine(name), manifest)
     assert summary.done == 3
     batch(source, tmp_path / "one")
     got = {key: out.read(key) for key in out.sizes() if key.endswith(".clg")}
@@ -97,24 +100,24 @@ def test_stores_that_processes_do_not_share_work_too(
 
 
 @pytest.mark.parametrize("name", ENGINES[:1])
-def test_a_slow_store_loses_nothing(pictures: Pictures, tmp_path: Path, name: str) -> None:
+def test_a_slow_store_loses_no_items(pictures: Pictures, tmp_path: Path, name: str) -> None:
     from neural_collage.batch.manifest import Manifest
     from neural_collage.batch.runner import run_batch
     from neural_collage.batch.stores import Folder
 
     source = pictures("in", *(f"{number}.png" for number in range(8)))
-    slow, out = Slow(str(source), (".png",)), tmp_path / "out"
+    slow, out = SlowFolder(str(source), (".png",)), tmp_path / "out"
     with Manifest(str(out / "manifest.jsonl")) as manifest:
-        summary = run_batch(slow, Folder(str(out)), FRACTAL, engine_called(name), manifest)
+        summary = run_batch(slow, Folder(str(out)), FRACTAL, make_engine(name), manifest)
     assert summary.done == 8
     assert all(
-        entry.seconds and entry.seconds > Slow.seconds for entry in manifest.entries.values()
+        entry.seconds and entry.seconds > SlowFolder.seconds for entry in manifest.entries.values()
     )
     batch(source, tmp_path / "one")
     assert files(out) == files(tmp_path / "one")
 
 
-def test_a_script_that_processes_cannot_import_is_told_what_it_needs(
+def test_a_script_without_main_guard_is_an_explained_error(
     pictures: Pictures, tmp_path: Path
 ) -> None:
     source = pictures("in", "a.png")
@@ -133,6 +136,6 @@ def test_a_script_that_processes_cannot_import_is_told_what_it_needs(
     assert 'needs `if __name__ == "__main__":`' in finished.stderr
 
 
-def test_nobody_to_work_is_an_error() -> None:
+def test_zero_workers_are_an_error() -> None:
     with pytest.raises(CollageError, match="at least one"):
         LocalEngine(0)

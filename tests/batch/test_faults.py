@@ -1,6 +1,6 @@
-"""Batches whose workers, programs, disks and inputs are taken away in the middle, for real.
+"""Batches whose workers, programs, disks or inputs fail while they run.
 
-A node of a Ray cluster is killed by `make soak`.
+The loss of a node of a Ray cluster is tested by `make soak`.
 """
 
 import os
@@ -39,7 +39,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_every_output_is_there_once_and_whole(
+def test_all_outputs_are_complete_after_a_fault(
     stage: Stage, tmp_path: Path, scenario: Scenario, exits: tuple[int, ...]
 ) -> None:
     if scenario is full_disk and os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""Manifests survive whatever ends a run, here and on stores that cannot append."""
+"""Manifests survive interrupted runs, on local disks and on stores that cannot append."""
 
 import math
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ FAILED = ManifestEntry(
 )
 
 
-@pytest.fixture(params=["here", "memory"])
+@pytest.fixture(params=["local", "memory"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "here":
+    if request.param == "local":
         yield str(tmp_path / "deep/manifest.jsonl")
     else:
         yield "memory://manifests/manifest.jsonl"
@@ -34,14 +34,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         ManifestEntry("d", None, "", ""),
     ],
 )
-def test_an_entry_is_a_line_and_back(entry: ManifestEntry) -> None:
+def test_entries_round_trip_through_a_line(entry: ManifestEntry) -> None:
     line = entry.to_json()
     assert "\n" not in line
     assert "Infinity" not in line
     assert ManifestEntry.from_json(line) == entry
 
 
-def test_the_last_entry_of_an_input_counts(url: str) -> None:
+def test_the_last_entry_of_an_input_is_valid(url: str) -> None:
     with Manifest(url) as manifest:
         manifest.append(FAILED)
         manifest.append(DONE)
@@ -55,7 +55,7 @@ def test_the_last_entry_of_an_input_counts(url: str) -> None:
 
 
 @pytest.mark.parametrize("torn", ['{"input": "z", "outp', "null", "[1]", '{"output": "z"}', "\xff"])
-def test_a_line_that_was_being_written_harms_no_other(url: str, torn: str) -> None:
+def test_a_truncated_line_leaves_all_others_valid(url: str, torn: str) -> None:
     with fsspec.open(url, "wb", auto_mkdir=True) as file:
         file.write(DONE.to_json().encode() + b"\n" + torn.encode("latin-1"))
     with Manifest(url) as manifest:
@@ -65,18 +65,18 @@ def test_a_line_that_was_being_written_harms_no_other(url: str, torn: str) -> No
     assert Manifest(url).entries == {"a.png": DONE, "b/ö.png": FAILED}
 
 
-def test_what_newer_versions_may_add_is_left_alone() -> None:
-    assert ManifestEntry.from_json(DONE.to_json()[:-1] + ', "mood": 3}') == DONE
+def test_unknown_keys_are_ignored() -> None:
+    assert ManifestEntry.from_json(DONE.to_json()[:-1] + ', "unknown": 3}') == DONE
 
 
-def test_lines_are_there_as_soon_as_they_are_written(tmp_path: Path) -> None:
+def test_every_line_is_flushed(tmp_path: Path) -> None:
     path = tmp_path / "manifest.jsonl"
     with Manifest(str(path)) as manifest:
         manifest.append(DONE)
         assert path.read_text() == DONE.to_json() + "\n"
 
 
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+def test_the_error_names_an_unwritable_manifest(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     manifest = Manifest(str(tmp_path / "file/manifest.jsonl"))
     with pytest.raises(OutputError, match=r"manifest\.jsonl: the manifest cannot be written"):

@@ -1,4 +1,4 @@
-"""Folders, here and elsewhere: what is listed, read and written, and what is said if not."""
+"""Folders on local disks and in other stores: listing, reading, writing, and their errors."""
 
 import os
 import pickle
@@ -12,9 +12,9 @@ from neural_collage.batch.stores import STAGING, Folder, open_store, stem
 from neural_collage.errors import CollageError, DataError, ImageError, OutputError
 
 
-@pytest.fixture(params=["here", "memory"])
+@pytest.fixture(params=["local", "memory"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "here":
+    if request.param == "local":
         yield str(tmp_path / "store")
     else:
         yield "memory://store"
@@ -23,7 +23,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             files.rm("/store", recursive=True)
 
 
-def test_what_is_written_is_listed_and_read(url: str) -> None:
+def test_written_items_are_listed_and_read(url: str) -> None:
     folder = Folder(url)
     folder.prepare()
     folder.write("b.bin", b"bb")
@@ -35,7 +35,7 @@ def test_what_is_written_is_listed_and_read(url: str) -> None:
     assert folder.read("deep/er/a.bin") == b"a"
 
 
-def test_only_files_with_the_endings_are_items_and_hidden_ones_never(url: str) -> None:
+def test_only_visible_files_with_the_suffixes_are_items(url: str) -> None:
     folder = Folder(url)
     for name in ("a.PNG", "b.jpg", "c.txt", ".d.png", ".e/f.png", "g.png/h.png", "png"):
         folder.write(name, b"x")
@@ -46,15 +46,15 @@ def test_only_files_with_the_endings_are_items_and_hidden_ones_never(url: str) -
     }
 
 
-def test_a_destination_inside_is_left_out(url: str) -> None:
+def test_an_excluded_subfolder_is_not_listed(url: str) -> None:
     Folder(url).write("a.png", b"x")
     Folder(url).write("out/b.png", b"x")
     Folder(url).write("out2/c.png", b"x")
-    found = Folder(url, without=Folder(f"{url}/out"))
+    found = Folder(url, excluded=Folder(f"{url}/out"))
     assert [name for name, _ in found.items()] == ["a.png", "out2/c.png"]
 
 
-def test_fingerprints_tell_what_has_changed(url: str) -> None:
+def test_fingerprints_change_with_the_content(url: str) -> None:
     folder = Folder(url)
     folder.write("a", b"x")
     folder.write("b", b"x")
@@ -66,14 +66,14 @@ def test_fingerprints_tell_what_has_changed(url: str) -> None:
     assert after["b"] != before["b"]
 
 
-def test_a_touched_file_has_changed(tmp_path: Path) -> None:
+def test_a_new_modification_time_changes_the_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
     before = dict(Folder(str(tmp_path)).items())
     os.utime(tmp_path / "a", (1, 1))
     assert dict(Folder(str(tmp_path)).items()) != before
 
 
-def test_missing_things_are_named(url: str) -> None:
+def test_errors_name_a_missing_folder_or_file(url: str) -> None:
     with pytest.raises(DataError, match="no such folder"):
         list(Folder(url).items())
     assert Folder(url).sizes() == {}
@@ -87,7 +87,7 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert [name for name, _ in Folder(str(tmp_path)).items()] == ["a.png"]
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+def test_unfinished_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     left = tmp_path / STAGING / ".1234.part"
     left.parent.mkdir()
     left.write_bytes(b"half")
@@ -104,13 +104,13 @@ def test_a_name_that_is_a_folder_cannot_be_written(tmp_path: Path) -> None:
         Folder(str(tmp_path)).write("b/c", b"x")
 
 
-def test_folders_travel_to_processes(tmp_path: Path) -> None:
+def test_folders_can_be_pickled(tmp_path: Path) -> None:
     Folder(str(tmp_path)).write("a", b"x")
     assert pickle.loads(pickle.dumps(Folder(str(tmp_path)))).read("a") == b"x"
 
 
 @pytest.mark.parametrize("url", ["nonsense://a/b", "s3://bucket/x"])
-def test_a_url_that_nobody_here_knows_is_refused_in_one_line(url: str) -> None:
+def test_an_unsupported_url_is_a_one_line_error(url: str) -> None:
     if url.startswith("s3"):
         pytest.importorskip("fsspec")
         try:

@@ -1,4 +1,4 @@
-"""Collections that are parquet files: rows in, rows out, and only what has changed again."""
+"""Sources and sinks in parquet files, and incremental runs on them."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from neural_collage.batch.manifest import Manifest
 from neural_collage.batch.runner import Summary, run_batch
 from neural_collage.batch.tables import Table, TableSink
 from neural_collage.errors import DataError, ImageError
-from tests.batch.conftest import FRACTAL, Inline, Pictures
+from tests.batch.conftest import FRACTAL, InlineEngine, Pictures
 
 
 def write_table(path: Path, images: list[Any], column: str = "image", group: int = 2) -> None:
@@ -23,7 +23,7 @@ def write_table(path: Path, images: list[Any], column: str = "image", group: int
 
 def batch(source: str, out: Path, task: Any = FRACTAL) -> Summary:
     with Manifest(f"{out}.manifest.jsonl") as manifest:
-        return run_batch(Table(source), TableSink(str(out)), task, Inline(), manifest)
+        return run_batch(Table(source), TableSink(str(out)), task, InlineEngine(), manifest)
 
 
 def encoded(pictures: Pictures, *names: str) -> list[bytes]:
@@ -46,7 +46,7 @@ def test_rows_are_items(pictures: Pictures, tmp_path: Path, as_struct: bool) -> 
     assert alone.read("000001") == data[1]
 
 
-def test_outputs_become_a_table_that_hubs_read(pictures: Pictures, tmp_path: Path) -> None:
+def test_datasets_can_read_the_output_table(pictures: Pictures, tmp_path: Path) -> None:
     data = encoded(pictures, "a.png", "b.png", "c.png")
     write_table(tmp_path / "in.parquet", [{"bytes": item, "path": ""} for item in data])
     out = tmp_path / "out.parquet"
@@ -68,7 +68,7 @@ def test_outputs_become_a_table_that_hubs_read(pictures: Pictures, tmp_path: Pat
     assert image.size == (12, 8)
 
 
-def test_rows_of_before_stay_where_they_are_unchanged(
+def test_unchanged_rows_are_kept(
     pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "_GROUP_BYTES", 100)  # several groups of rows
@@ -85,7 +85,7 @@ def test_rows_of_before_stay_where_they_are_unchanged(
     assert [row["name"] for row in after[3:]] == ["y/000000.clg", "y/000001.clg"]
 
 
-def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:
+def test_errors_explain_invalid_tables(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such parquet file"):
         list(Table(str(tmp_path / "x.parquet")).items())
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no PAR1")
@@ -98,5 +98,5 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no bytes"):
         Table(str(tmp_path / "empty.parquet")).read("000000")
     write_table(tmp_path / "taken.parquet", [b"x"])
-    with pytest.raises(DataError, match="not a table that a batch has written"):
+    with pytest.raises(DataError, match="not a table written by a batch"):
         TableSink(str(tmp_path / "taken.parquet")).sizes()

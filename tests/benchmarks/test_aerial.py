@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.aerial import study as aerial
-from benchmarks.aerial.figure import busiest
+from benchmarks.aerial.figure import highest_variance
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.rate_distortion import Point
 from tests.pictures import photo_crop
@@ -23,10 +23,10 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     point = scene["point"]
     assert point["bpp"] == pytest.approx(8 * scene["file_bytes"] / 120**2)
     assert 15 < point["psnr"] < 35
-    guess = scene["estimate"]
-    assert guess["bits_per_pixel"] == pytest.approx(3 * guess["bits_per_sample"])
-    assert guess["as_reported"] == pytest.approx(guess["bits_per_sample"] / 3)  # nine tiles
-    assert guess["bits_per_pixel"] > point["bpp"]
+    estimate = scene["estimate"]
+    assert estimate["bits_per_pixel"] == pytest.approx(3 * estimate["bits_per_sample"])
+    assert estimate["as_reported"] == pytest.approx(estimate["bits_per_sample"] / 3)  # nine tiles
+    assert estimate["bits_per_pixel"] > point["bpp"]
     assert set(scene["at_its_rate"]) == {"neural", "fractal", "jpeg", "webp", "jpeg2000"}
     assert all(peer["psnr"] > point["psnr"] for peer in scene["at_its_rate"].values())
     assert scene["enlarged"]["width"] == 1200
@@ -56,12 +56,12 @@ def test_windows_tile_a_picture_once() -> None:
     assert (covered == 1).all()
 
 
-def test_the_busiest_part_is_the_most_varied() -> None:
+def test_the_part_with_the_highest_variance_is_found() -> None:
     levels = np.full((40, 60), 128, np.uint8)
     levels[20:30:2, 40:50] = 255
-    assert busiest(Image.fromarray(levels), 10, 10) == (40, 20, 50, 30)
+    assert highest_variance(Image.fromarray(levels), 10, 10) == (40, 20, 50, 30)
 
 
-def test_a_folder_without_scenes_says_where_to_get_some(tmp_path: Path) -> None:
+def test_a_folder_without_scenes_is_refused_with_their_source(tmp_path: Path) -> None:
     with pytest.raises(CollageError, match=r"no lossless pictures: put aerial scenes there.*DOTA"):
         aerial.scene_files(tmp_path)

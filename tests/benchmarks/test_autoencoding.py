@@ -25,8 +25,8 @@ def data(tmp_path: Path) -> Path:
 def test_a_small_run_writes_its_results(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    two = {name: autoencoding.CONTESTANTS[name] for name in ("collage", "mlp_16x")}
-    monkeypatch.setattr(autoencoding, "CONTESTANTS", two)
+    two = {name: autoencoding.MODELS[name] for name in ("collage", "mlp_16x")}
+    monkeypatch.setattr(autoencoding, "MODELS", two)
     autoencoding.main(data, tmp_path / "results", tmp_path / "runs", threads=1, steps=1)
     outcomes = json.loads((tmp_path / "results/autoencoding.json").read_text())["outcomes"]
     assert list(outcomes) == list(two)
@@ -45,8 +45,8 @@ def test_a_small_run_writes_its_results(
 def test_a_finished_training_is_not_trained_again(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contestant = autoencoding.CONTESTANTS["mlp"]
-    arguments = autoencoding.arguments_of(contestant, data, tmp_path / "run", steps=1)
+    mlp = autoencoding.MODELS["mlp"]
+    arguments = autoencoding.arguments_of(mlp, data, tmp_path / "run", steps=1)
     with quiet_lightning():
         autoencoding.train(arguments)
         monkeypatch.setattr(Experiment, "fit", lambda _: pytest.fail("trained again"))

@@ -18,4 +18,4 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     assert 30 <= many["steps"] <= 50
     assert few["implicit_bytes"] == many["implicit_bytes"]
     assert many["unrolled_bytes"] > 5 * few["unrolled_bytes"]
-    assert "published way" in (tmp_path / "operator.md").read_text()
+    assert "published method" in (tmp_path / "operator.md").read_text()

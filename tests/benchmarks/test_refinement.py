@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.refinement import study as refinement
-from benchmarks.speed.calls import FRACTAL, Seconds
+from benchmarks.refinement.calls import FRACTAL, Timing
 from benchmarks.support.neural import Variant, linked_share
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.streams import neural as neural_stream
@@ -36,7 +36,7 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     assert [one["contestant"] for one in found["outcomes"]] == names * 2
     assert [one["picture"] for one in found["outcomes"][::4]] == ["a.png", "b.png"]
     once, off, _, fractal = found["outcomes"][:4]
-    assert off["cost"] <= once["cost"] + 0.01  # what refinement lowers, but for rounding to 8 bits
+    assert off["cost"] <= once["cost"] + 0.01  # refinement lowers it, up to rounding to 8 bits
     assert once["linked"] == off["linked"] == 0
     assert fractal["cost"] is None
     (calls,) = found["calls"]
@@ -49,26 +49,26 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("links", "searched"), [(True, 1), (False, 0)])
-def test_links_are_searched_only_where_asked(
+def test_links_are_searched_only_if_the_variant_has_them(
     links: bool, searched: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
 
-    def give_every_range_one(planes: Tensor, *_: object) -> Links:
+    def link_every_range(planes: Tensor, *_: object) -> Links:
         rows, columns = (side // 16 for side in planes.shape[1:])
         sizes.append((rows, columns))
         return replace(Links.none(rows, columns), contrast=torch.ones(rows, columns).long())
 
-    monkeypatch.setattr(neural_stream, "find_links", give_every_range_one)
+    monkeypatch.setattr(neural_stream, "find_links", link_every_range)
     data = Variant(6, links).encode(to_pil(photo_crop(48)), 40)
     assert len(sizes) == searched
     assert linked_share(CollageImage.from_bytes(data)) == searched
 
 
-def test_seconds_have_a_median_and_bars() -> None:
-    assert Seconds.of([3, 1, 9]) == Seconds(3, 1, 9)
+def test_a_timing_has_a_median_a_minimum_and_a_maximum() -> None:
+    assert Timing.of([3, 1, 9]) == Timing(3, 1, 9)
 
 
 @pytest.mark.parametrize(("quality", "least", "most"), [(1, 4e-4, 6e-4), (100, 0.2, 0.3)])
-def test_error_is_worth_more_at_higher_quality(quality: int, least: float, most: float) -> None:
-    assert least < refinement.worth(quality) < most
+def test_lambda_rises_with_quality(quality: int, least: float, most: float) -> None:
+    assert least < refinement.training_lambda(quality) < most

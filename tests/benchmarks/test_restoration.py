@@ -31,7 +31,7 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     assert str(tmp_path) not in table
 
 
-def test_holes_are_what_they_are_called() -> None:
+def test_masks_have_the_stated_holes() -> None:
     assert float(restoration.random_holes(200, 300).float().mean()) == pytest.approx(0.3, abs=0.01)
     squares = restoration.square_holes(240, 120)
     assert int(squares.sum()) == 2 * 24**2

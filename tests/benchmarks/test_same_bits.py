@@ -31,19 +31,19 @@ def test_a_few_files_decode_to_the_same_bits(
         assert (row["levels"], row["errors"]) == (0, 0), row
         assert row["floats"] == 0, row
     table = (output / "same_bits.md").read_text()
-    assert "| 4 threads, 4 decodes at once | 0 | 0 | 0 |" in table
+    assert "| 4 threads, 4 concurrent decodes | 0 | 0 | 0 |" in table
     assert str(tmp_path) not in table
 
 
-def test_files_are_as_random_as_their_seed(photos: Path) -> None:
-    def made(seed: int) -> list[same_bits.Sample]:
-        return list(same_bits.make_files([photos / "photo.png"], 4, "fractal", 30, seed))
+def test_samples_depend_on_the_seed_alone(photos: Path) -> None:
+    def samples(seed: int) -> list[same_bits.Sample]:
+        return list(same_bits.encode_samples([photos / "photo.png"], 4, "fractal", 30, seed))
 
-    assert made(1) == made(1) != made(2)
-    assert all(1 <= side <= 30 for one in made(1) for side in (one.width, one.height))
+    assert samples(1) == samples(1) != samples(2)
+    assert all(1 <= side <= 30 for one in samples(1) for side in (one.width, one.height))
 
 
-def test_differences_and_failures_are_counted_apart() -> None:
+def test_differences_and_failures_are_counted_separately() -> None:
     reference = [Decoded("a", "a"), Decoded("b", "b"), Decoded("c", "c"), Decoded("d", "d")]
     found = [Decoded("a", "a"), Decoded("b", "x"), Decoded("y", "y"), Decoded(error="E: no")]
     row = same_bits.differences(Condition(2), reference, found)
@@ -51,7 +51,7 @@ def test_differences_and_failures_are_counted_apart() -> None:
     assert row.files == [1, 2, 3]
 
 
-def test_a_file_that_cannot_be_decoded_is_told() -> None:
+def test_the_error_of_a_failed_decode_is_kept() -> None:
     (found,) = same_bits.decode_all([b"no file"], REFERENCE, 1, 1)
     assert found.error.startswith("CollageFormatError: ")
     assert not found.levels

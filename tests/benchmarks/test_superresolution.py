@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.superresolution import study as superresolution
-from benchmarks.superresolution.study import Likeness
+from benchmarks.superresolution.study import Similarity
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.metrics import psnr
 from neural_collage.io.writing import to_pil
@@ -39,10 +39,10 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     assert str(tmp_path) not in table
 
 
-def test_the_mean_has_a_similarity_only_if_all_have_one() -> None:
-    one, other, small = Likeness(30, 0.75), Likeness(34, 0.25), Likeness(20, None)
-    assert superresolution.mean_likeness([one, other]) == Likeness(32, 0.5)
-    assert superresolution.mean_likeness([one, small]) == Likeness(25, None)
+def test_the_mean_has_an_ms_ssim_only_if_all_have_one() -> None:
+    one, other, small = Similarity(30, 0.75), Similarity(34, 0.25), Similarity(20, None)
+    assert superresolution.mean_similarity([one, other]) == Similarity(32, 0.5)
+    assert superresolution.mean_similarity([one, small]) == Similarity(25, None)
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:

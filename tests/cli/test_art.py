@@ -37,7 +37,9 @@ def size_of(path: str) -> tuple[int, int]:
         ("restore enlarge a.png --scale 3 -o x.png", (72, 48)),
     ],
 )
-def test_a_picture_is_made(collage: Run, photo: Photo, words: str, size: tuple[int, int]) -> None:
+def test_a_picture_of_the_expected_size_is_written(
+    collage: Run, photo: Photo, words: str, size: tuple[int, int]
+) -> None:
     photo("a.png", (24, 16))
     photo("b.png", (40, 40))
     Image.new("L", (24, 16)).save("mask.png")
@@ -60,7 +62,7 @@ def test_a_picture_is_made(collage: Run, photo: Photo, words: str, size: tuple[i
         "restore morph a.png b.png --steps 2 -o x.mp4",
     ],
 )
-def test_a_movie_is_made(collage: Run, photo: Photo, words: str) -> None:
+def test_a_movie_is_written(collage: Run, photo: Photo, words: str) -> None:
     photo("a.png", (24, 16))
     photo("b.png", (40, 40))
     photo("grey.png", (24, 16), "L")
@@ -72,7 +74,7 @@ def test_a_movie_is_made(collage: Run, photo: Photo, words: str) -> None:
     assert Path(words.split()[-1]).stat().st_size > 300
 
 
-def test_holes_alone_are_filled(collage: Run, photo: Photo) -> None:
+def test_inpainting_changes_only_masked_pixels(collage: Run, photo: Photo) -> None:
     photo("a.png", (32, 32))
     mask = Image.new("L", (32, 32))
     mask.paste(255, (10, 10, 14, 14))
@@ -104,7 +106,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_an_output_is_replaced_only_if_asked(collage: Run, photo: Photo, words: str) -> None:
+def test_an_output_is_replaced_only_with_overwrite(collage: Run, photo: Photo, words: str) -> None:
     photo("a.png")
     name = "x.gif" if "converge" in words else "x.png"
     Path(name).write_text("mine")
@@ -119,7 +121,7 @@ def test_an_output_is_replaced_only_if_asked(collage: Run, photo: Photo, words: 
     ("name", "code", "reason"),
     [("x.txt", 2, "end it in"), ("there/x.gif", None, "no such folder")],
 )
-def test_outputs_that_cannot_be_are_refused_before_work(
+def test_unusable_outputs_are_refused_before_work(
     collage: Run, photo: Photo, words: str, name: str, code: int | None, reason: str
 ) -> None:
     photo("a.png")
@@ -131,7 +133,7 @@ def test_outputs_that_cannot_be_are_refused_before_work(
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_files_that_are_no_pictures_are_named(collage: Run, words: str) -> None:
+def test_errors_name_inputs_that_are_no_pictures(collage: Run, words: str) -> None:
     Path("a.png").write_bytes(b"no picture")
     result = collage(*words.split(), "-o", "x.gif" if "converge" in words else "x.png")
     assert result.exit_code == 1
@@ -142,14 +144,15 @@ def test_files_that_are_no_pictures_are_named(collage: Run, words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ("zoom a.png -o x.gif --center 3", "--center 3: give two parts"),
+        ("zoom a.png -o x.gif --center 3", "--center 3: give two fractions"),
         ("zoom a.png -o x.gif --center 0.5,7", "give two parts from 0 to 1"),
         ("zoom a.png -o x.gif --size 1", "--size 1: give 2 to 8192"),
         ("zoom a.png -o x.gif --size 3xx", "--size 3xx: give N or WxH"),
         ("zoom a.png -o x.gif --fps 0", "--fps 0"),
         ("zoom a.png -o x.gif --seconds nan", "--seconds nan"),
         ("zoom a.png -o x.gif --factor 0", "magnifies by 1 to"),
-        ("zoom a.png -o x.gif --codec jpeg", "--codec jpeg: give tiles, fractal or neural"),
+        ("zoom a.png -o x.gif --codec jpeg", "'jpeg' is not one of 'tiles', 'fractal', 'neural'"),
+        ("stylize a.png a.png -o x.png --colors mine", "'mine' is not one of 'content', 'style'"),
         ("fractalize a.png -o x.png --scale 0", "--scale 0"),
         ("fractalize a.png -o x.png --scale 1e6", "above the limit"),
         ("fractalize a.png -o x.png --tiles 1", "tiles across must be 2 to 512"),
@@ -159,6 +162,7 @@ def test_files_that_are_no_pictures_are_named(collage: Run, words: str) -> None:
         ("restore morph a.png a.png -o x.png --at 2", "share must be 0 to 1"),
         ("restore morph a.png a.png -o x.png --steps 0", "--steps 0"),
         ("restore enlarge a.png -o x.png --scale 0", "--scale 0"),
+        ("restore enlarge a.png -o x.png --codec zip", "'zip' is not one of 'neural', 'fractal'"),
         ("studio --port 0", "--port 0: give 1 to 65535"),
     ],
 )
@@ -168,25 +172,27 @@ def test_options_out_of_range_are_explained(
     photo("a.png")
     result = collage(*words.split())
     assert result.exit_code in (1, 2)
-    said = f"{result.output} {result.exception}".replace("│", "")
-    assert reason in " ".join(said.split())
+    message = f"{result.output} {result.exception}".replace("│", "")
+    assert reason in " ".join(message.split())
 
 
-def test_a_port_in_use_is_named(collage: Run) -> None:
+def test_the_error_names_a_port_in_use(collage: Run) -> None:
+    pytest.importorskip("gradio", reason="the studio needs the extra: studio")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         result = collage("studio", "--port", port)
     assert result.exit_code == 1
-    assert f"127.0.0.1:{port} cannot be listened at" in " ".join(result.output.split())
+    assert f"127.0.0.1:{port} cannot be listened on" in " ".join(result.output.split())
     assert "--port" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
-def test_listening_to_everybody_is_warned_about(
+def test_listening_on_all_addresses_warns(
     collage: Run, monkeypatch: pytest.MonkeyPatch, host: str, warned: bool
 ) -> None:
+    pytest.importorskip("gradio", reason="the studio needs the extra: studio")
     from neural_collage.web import app
 
     served: list[tuple[str, int]] = []

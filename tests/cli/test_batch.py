@@ -1,4 +1,4 @@
-"""batch, as an operator types it."""
+"""`collage batch`: outputs, summary, exit codes and errors."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.cli.test_commands import files
 FRACTAL = ("--codec", "fractal", "--effort", "0", "--workers", "1")
 
 
-def test_a_collection_goes_in_and_a_second_run_has_nothing_to_do(
+def test_a_second_run_of_a_batch_has_nothing_to_do(
     collage: Run, photo: Photo, tmp_path: Path
 ) -> None:
     photo("in/a.jpg")
@@ -44,7 +44,7 @@ def test_a_failure_is_a_line_on_stderr_and_exit_code_1(
     assert "1 failed" in result.stdout
 
 
-def test_back_to_pictures_of_another_size_and_format(
+def test_a_batch_decompresses_to_another_scale_and_format(
     collage: Run, photo: Photo, tmp_path: Path
 ) -> None:
     photo("in/a.png", size=(12, 8))
@@ -56,17 +56,15 @@ def test_back_to_pictures_of_another_size_and_format(
         assert (image.format, image.size) == ("JPEG", (24, 16))
 
 
-def test_what_cannot_be_meant_is_said_before_any_work(
-    collage: Run, photo: Photo, tmp_path: Path
-) -> None:
+def test_invalid_arguments_are_refused(collage: Run, photo: Photo, tmp_path: Path) -> None:
     photo("in/a.png")
     wrong = {
-        ("in", "out", "--engine", "cloud"): (2, "choose local or ray"),
-        ("in", "out", "--task", "press"): (2, "unknown task 'press'"),
+        ("in", "out", "--engine", "cloud"): (2, "'cloud' is not one of 'local', 'ray'"),
+        ("in", "out", "--task", "press"): (2, "'press' is not one of 'compress'"),
         ("in", "out", "--address", "x:1"): (2, "--address is for --engine ray"),
-        ("in", "out", "--codec", "zip"): (1, "unknown codec 'zip'"),
+        ("in", "out", "--codec", "zip"): (2, "unknown codec 'zip'"),
         ("in", "out", "--model", "none.safetensors"): (1, "none.safetensors"),
-        ("in", "in"): (1, "is the source as well"),
+        ("in", "in"): (1, "is also the source"),
         ("nowhere", "out"): (1, "nowhere: no such folder"),
         ("in", "out", "--task", "decompress"): (1, "nothing to decompress: no .clg files"),
         ("in", "out", "--task", "decompress", "--format", "doc"): (1, "no picture format .doc"),
@@ -77,7 +75,9 @@ def test_what_cannot_be_meant_is_said_before_any_work(
         assert (result.exit_code, message in result.stderr) == (code, True), result.output
 
 
-def test_only_one_batch_writes_to_a_place(collage: Run, photo: Photo, tmp_path: Path) -> None:
+def test_a_second_batch_with_the_same_destination_is_refused(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
     from neural_collage.batch.locations import locked
 
     photo("in/a.png")

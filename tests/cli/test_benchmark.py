@@ -35,7 +35,7 @@ def test_the_report_is_written_and_the_bd_rates_are_printed(rd: Run, tmp_path: P
     assert found.stderr == ""  # no progress bar off a terminal
 
 
-def test_ours_are_compared_with_published_curves(rd: Run, tmp_path: Path) -> None:
+def test_codecs_of_the_library_are_compared_with_published_curves(rd: Run, tmp_path: Path) -> None:
     anchors = tmp_path / "anchors.json"
     anchors.write_text('{"a paper": {"bpp": [0.01, 0.1, 9.0], "psnr": [1, 30, 60]}}')
     choice = ["--codecs", "fractal,jpeg", "--qualities", "10,50,90", "--effort", "0"]
@@ -56,7 +56,7 @@ def test_a_published_curve_must_not_be_named_like_a_codec(rd: Run, tmp_path: Pat
     assert "rename it" in found.stderr
 
 
-def test_qualities_and_effort_reach_our_codec(rd: Run, tmp_path: Path) -> None:
+def test_qualities_and_effort_are_passed_to_the_codec(rd: Run, tmp_path: Path) -> None:
     found = rd("--codecs", "fractal", "--qualities", "60,20", "--effort", "0")
     assert found.exit_code == 0, found.output
     report = json.loads((tmp_path / "rd.json").read_text())
@@ -96,7 +96,7 @@ def test_bad_arguments_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_folder_says_where_pictures_come_from(collage: Run, tmp_path: Path) -> None:
+def test_the_error_for_an_empty_folder_names_a_data_set(collage: Run, tmp_path: Path) -> None:
     found = collage("benchmark", "rd", "--images", tmp_path)
     assert found.exit_code == 1
     assert found.stderr.count("\n") == 1

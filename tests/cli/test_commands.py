@@ -1,4 +1,4 @@
-"""compress, decompress and info, as a user types them."""
+"""`collage compress`, `decompress` and `info`: files, reports, exit codes and errors."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import Result
 
 import neural_collage as nc
-from neural_collage.codec import api
+from neural_collage.codec import api, registry
 from tests.cli.conftest import Photo, Run
 
 
@@ -24,7 +24,7 @@ def objects(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_a_folder_goes_in_and_comes_back_at_twice_the_size(
+def test_a_folder_is_compressed_and_decompressed_at_twice_the_size(
     collage: Run, photo: Photo, tmp_path: Path
 ) -> None:
     photo("in/a.jpg")
@@ -43,7 +43,7 @@ def test_a_folder_goes_in_and_comes_back_at_twice_the_size(
             assert (image.size, image.mode) == (size, mode)
 
 
-def test_the_file_is_what_the_library_writes(collage: Run, photo: Photo, tmp_path: Path) -> None:
+def test_files_equal_those_of_the_library(collage: Run, photo: Photo, tmp_path: Path) -> None:
     source = photo("x.png")
     assert collage("compress", "x.png", "-q", 70, "--effort", 1).exit_code == 0
     assert (tmp_path / "x.clg").read_bytes() == nc.compress(source, quality=70, effort=1)
@@ -52,7 +52,7 @@ def test_the_file_is_what_the_library_writes(collage: Run, photo: Photo, tmp_pat
         assert (np.asarray(image) == np.asarray(nc.load(tmp_path / "x.clg").to_pil())).all()
 
 
-def test_people_get_a_line_per_file(collage: Run, photo: Photo, tmp_path: Path) -> None:
+def test_text_output_is_a_line_per_file(collage: Run, photo: Photo, tmp_path: Path) -> None:
     photo("x.png")
     result = collage("compress", "x.png", "--effort", 0)
     size = (tmp_path / "x.clg").stat().st_size
@@ -60,7 +60,7 @@ def test_people_get_a_line_per_file(collage: Run, photo: Photo, tmp_path: Path) 
     assert result.stderr == ""
 
 
-def test_programs_get_an_object_per_input(collage: Run, photo: Photo, tmp_path: Path) -> None:
+def test_json_output_is_an_object_per_input(collage: Run, photo: Photo, tmp_path: Path) -> None:
     photo("x.png")
     (tmp_path / "bad.png").touch()
     result = collage("compress", "x.png", "missing.png", "bad.png", "--json", "--effort", 0)
@@ -83,7 +83,7 @@ def test_programs_get_an_object_per_input(collage: Run, photo: Photo, tmp_path: 
     assert decoded["bytes"] == (tmp_path / "y.png").stat().st_size
 
 
-def test_bad_files_get_a_line_each_and_the_others_go_on(
+def test_unreadable_files_fail_in_one_line_and_others_are_processed(
     collage: Run, photo: Photo, tmp_path: Path
 ) -> None:
     photo("in/a.png")
@@ -135,7 +135,7 @@ def test_an_output_that_cannot_be_written_fails_without_work(
 @pytest.mark.parametrize(
     "content", [b"", b"text", b"\x89CLG", b"\x89CLG\x07 from the future"], ids=repr
 )
-def test_a_file_that_is_no_collage_fails_by_name(
+def test_the_error_names_a_file_that_is_no_collage(
     collage: Run, content: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "x.clg").write_bytes(content)
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_collage_fails_by_name(
     assert files(tmp_path) == {"x.clg"}
 
 
-def test_the_ending_chooses_the_picture_format(collage: Run, photo: Photo, tmp_path: Path) -> None:
+def test_the_suffix_selects_the_picture_format(collage: Run, photo: Photo, tmp_path: Path) -> None:
     photo("x.png")
     photo("clear.png", mode="RGBA")
     collage("compress", "x.png", "clear.png", "--effort", 0)
@@ -176,7 +176,7 @@ def test_a_region_is_cut_from_the_scaled_picture(
 
 
 @pytest.mark.parametrize("options", [("--scale", 1e5), ("--region", "0,0,900000,900000")])
-def test_a_picture_beyond_the_pixel_limit_is_not_begun(
+def test_a_picture_above_the_pixel_limit_is_not_decoded(
     collage: Run, photo: Photo, options: tuple[str, object]
 ) -> None:
     photo("x.png")
@@ -196,7 +196,7 @@ def test_a_picture_beyond_the_pixel_limit_is_not_begun(
         (["compress", "x.png", "--effort", "10"], "'--effort'"),
         (
             ["compress", "x.png", "--codec", "jpeg"],
-            "unknown codec 'jpeg': choose from neural",
+            "unknown codec 'jpeg': choose one of fractal, neural",
         ),
         (["compress", "x.png", "-o", "x.jpg"], "end a file in .clg"),
         (["decompress", "x.clg", "--scale", "0"], "--scale 0: give a number above 0"),
@@ -218,14 +218,23 @@ def test_wrong_usage_exits_with_two(
     assert files(tmp_path) == {"x.png"}
 
 
-def test_a_device_that_is_not_there_fails_once(collage: Run, photo: Photo) -> None:
+def test_codecs_registered_at_run_time_are_accepted(
+    collage: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert collage("compress", "missing.png", "--codec", "mine").exit_code == 2
+    monkeypatch.setitem(registry._codecs, "mine", registry.CODECS["fractal"])
+    result = collage("compress", "missing.png", "--codec", "mine")
+    assert (result.exit_code, result.stderr) == (1, "collage: missing.png: no such file\n")
+
+
+def test_an_unavailable_device_fails_once(collage: Run, photo: Photo) -> None:
     photo("x.png")
     result = collage("compress", "x.png", "x.png", "--device", "cuda:99")
     assert result.exit_code == 1
     assert result.stderr.count("device 'cuda:99' cannot be used") == 1
 
 
-def test_info_tells_what_the_header_holds(collage: Run, photo: Photo, tmp_path: Path) -> None:
+def test_info_shows_the_header(collage: Run, photo: Photo, tmp_path: Path) -> None:
     photo("x.png", mode="LA")
     collage("compress", "x.png", "-q", 33, "--effort", 0)
     (facts,) = objects(collage("info", "x.clg", "--json"))
@@ -247,43 +256,41 @@ def test_info_tells_what_the_header_holds(collage: Run, photo: Photo, tmp_path: 
     assert "width             12\nheight            8\nmode              LA\nbpp" in text
 
 
-def test_a_bug_is_one_line_too_and_a_traceback_only_with_debug(
+def test_an_unexpected_error_is_one_line_and_a_traceback_only_with_debug(
     collage: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo("x.png")
 
-    def stumble(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("stumbled")
+    def broken_encode(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(api, "encode", stumble)
+    monkeypatch.setattr(api, "encode", broken_encode)
     result = collage("compress", "x.png")
     assert result.exit_code == 1
     assert result.stderr == (
-        "collage: x.png: unexpected ZeroDivisionError: stumbled (`collage --debug` shows where)\n"
+        "collage: x.png: unexpected ZeroDivisionError: a bug (`collage --debug` shows where)\n"
     )
     result = collage("--debug", "compress", "x.png")
     assert result.exit_code == 1
     assert "Traceback" in result.stderr
-    assert "in stumble" in result.stderr
+    assert "in broken_encode" in result.stderr
 
 
-def test_an_error_outside_a_job_is_one_line_too(
-    collage: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_outside_a_job_is_one_line(collage: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     result = collage("info", "missing.clg")
     assert (result.exit_code, result.stderr) == (1, "collage: missing.clg: no such file\n")
     assert "Traceback" in collage("--debug", "info", "missing.clg").stderr
 
-    def stumble(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("stumbled\nbadly")
+    def broken_read(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug\nof two lines")
 
-    monkeypatch.setattr("neural_collage.codec.container.read_collage_file", stumble)
+    monkeypatch.setattr("neural_collage.codec.container.read_collage_file", broken_read)
     assert collage("info", "x.clg").stderr.startswith(
-        "collage: unexpected ZeroDivisionError: stumbled badly"
+        "collage: unexpected ZeroDivisionError: a bug of two lines"
     )
 
 
-def test_an_output_folder_that_turns_out_unwritable_is_one_failure(
+def test_an_output_folder_that_becomes_unwritable_is_one_failure(
     collage: Run, photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo("x.png")
@@ -299,7 +306,7 @@ def test_an_output_folder_that_turns_out_unwritable_is_one_failure(
     assert result.stderr == "collage: x.png: out: cannot be made: File exists\n"
 
 
-def test_progress_shows_on_a_terminal_alone(
+def test_progress_is_shown_only_on_a_terminal(
     collage: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo("x.png")

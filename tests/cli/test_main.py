@@ -1,4 +1,4 @@
-"""The program as a process: help, version, signals."""
+"""The program as a process: help, version, exit codes, signals."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ from tests.cli.conftest import Photo, Run
 
 COMMANDS = ("compress", "decompress", "info", "train", "evaluate", "benchmark")
 
-# Stops in the middle of a job: once the named function is called, says so and waits.
+# Blocks in the middle of a job: the replaced function prints a line and sleeps.
 STUCK = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it

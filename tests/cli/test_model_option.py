@@ -1,4 +1,4 @@
-"""Weights of a user's own, on the command line."""
+"""`--model`: weights by name and by path, and what happens without the right ones."""
 
 import json
 from pathlib import Path
@@ -8,69 +8,62 @@ import pytest
 from PIL import Image
 
 import neural_collage as nc
-from neural_collage.codec import weights as weights_module
-from neural_collage.codec.weights import Weights, shipped_weights
+from neural_collage.codec.weights import Weights, forget_weights, shipped_weights
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.training.export.codec_weights import weights_file
+from neural_collage.training.export.codec_weights import codec_model_to_bytes
 from tests.cli.conftest import Photo, Run
 from tests.models.compression.codecs import lively_compressor
 
 
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights that were used before are not known; types are not checked.
+    """Start without cached weights, and without runtime type checks.
 
-    A check would ask a codec for its model, and hide what that raises.
+    The checks would evaluate a codec's model, and hide the errors that this raises.
     """
-    forget(monkeypatch)
+    forget_weights()
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-
-
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights_module.forget_weights()
 
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     """Weights in the current folder."""
     path = tmp_path / "mine.safetensors"
-    path.write_bytes(weights_file(CodecModel.finish(lively_compressor())))
+    path.write_bytes(codec_model_to_bytes(CodecModel.finish(lively_compressor())))
     return path
 
 
-def test_a_file_goes_there_and_back_with_weights_of_a_path(
-    collage: Run, photo: Photo, mine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_file_round_trips_with_weights_from_a_path(
+    collage: Run, photo: Photo, mine: Path, tmp_path: Path
 ) -> None:
     source = photo("x.png")
     assert collage("compress", "x.png", "--model", mine).exit_code == 0
     data = (tmp_path / "x.clg").read_bytes()
     assert data == nc.compress(source, model=str(mine))
     assert nc.load("x.clg").header.model == Weights("mine", mine.read_bytes()).model
-    forget(monkeypatch)
+    forget_weights()
     assert collage("decompress", "x.clg", "-o", "y.png", "--model", mine).exit_code == 0
     with Image.open("y.png") as image:
         assert image.size == (12, 8)
 
 
 @pytest.mark.parametrize("name", ["natural", "aerial"])
-def test_models_of_the_package_go_by_name(
-    collage: Run, photo: Photo, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packaged_models_are_selected_by_name(collage: Run, photo: Photo, name: str) -> None:
     photo("x.png")
     assert collage("compress", "x.png", "--model", name).exit_code == 0
     assert nc.load("x.clg").header.model == shipped_weights(name).model
-    forget(monkeypatch)
+    forget_weights()
     assert collage("decompress", "x.clg").exit_code == 1  # x.png is there
     assert collage("decompress", "x.clg", "-o", "y.png").exit_code == 0
     assert collage("decompress", "x.clg", "-o", "z.png", "--model", name).exit_code == 0
     assert Path("y.png").read_bytes() == Path("z.png").read_bytes()
 
 
-def test_info_tells_the_model(collage: Run, photo: Photo, mine: Path) -> None:
+def test_info_shows_the_model(collage: Run, photo: Photo, mine: Path) -> None:
     photo("x.png")
     for options, name in (((), "natural"), (("--model", mine), "mine")):
         assert collage("compress", "x.png", "--overwrite", *options).exit_code == 0
-        weights_module.forget_weights()
+        forget_weights()
         facts = json.loads(collage("info", "x.clg", "--json").stdout)
         assert (facts["codec"], facts["model"]) == ("neural", name)
         assert f"model             {name}\n" in collage("info", "x.clg").stdout
@@ -78,14 +71,14 @@ def test_info_tells_the_model(collage: Run, photo: Photo, mine: Path) -> None:
     assert "model             none\n" in collage("info", "x.clg").stdout
 
 
-def test_a_file_says_which_weights_it_needs(
-    collage: Run, photo: Photo, mine: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_error_names_the_weights_that_a_file_needs(
+    collage: Run, photo: Photo, mine: Path
 ) -> None:
     photo("x.png")
     photo("in/y.png")
     collage("compress", "x.png", "--model", mine)
     collage("compress", "in/y.png", "-o", "y.clg")
-    forget(monkeypatch)
+    forget_weights()
     result = collage("decompress", "x.clg", "y.clg", "-o", "out/")
     assert result.exit_code == 1
     assert result.stderr.startswith("collage: x.clg: ")
@@ -95,12 +88,10 @@ def test_a_file_says_which_weights_it_needs(
     assert [path.name for path in Path("out").iterdir()] == ["y.png"]
 
 
-def test_other_weights_are_not_enough(
-    collage: Run, photo: Photo, mine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_weights_cannot_decode_a_file(collage: Run, photo: Photo, mine: Path) -> None:
     photo("x.png")
     collage("compress", "x.png", "--model", mine)
-    forget(monkeypatch)
+    forget_weights()
     result = collage("decompress", "x.clg", "-o", "y.png", "--model", "aerial")
     assert result.exit_code == 1
     assert "needs the weights 'mine' of hash" in result.stderr
@@ -126,7 +117,7 @@ def test_missing_weights_fail_once(
 
 
 @pytest.mark.parametrize("content", [b"", b"text", shipped_weights("poli2022").data], ids=len)
-def test_files_that_are_no_weights_fail_by_name(
+def test_the_error_names_files_that_are_no_weights(
     collage: Run, photo: Photo, content: bytes, tmp_path: Path
 ) -> None:
     photo("x.png")
@@ -151,7 +142,7 @@ def test_codecs_without_models_refuse_one(collage: Run, photo: Photo, codec: str
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress"])
-def test_help_tells_which_models_there_are(collage: Run, command: str) -> None:
+def test_help_lists_the_models(collage: Run, command: str) -> None:
     text = " ".join(collage(command, "--help").stdout.replace("│", " ").split())
     assert "--model" in text
     assert "natural (photos), aerial" in text

@@ -1,3 +1,5 @@
+"""`collage sample`: grids, zooms, and errors."""
+
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ from typer.testing import CliRunner
 
 from neural_collage.cli.main import app
 from neural_collage.models.generation.vdvae import Vdvae
-from neural_collage.training.export.generator_weights import weights_file
+from neural_collage.training.export.generator_weights import generator_to_bytes
 from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
 
 
@@ -19,7 +21,7 @@ def _run(*arguments: object) -> tuple[int, str]:
 def weights(tmp_path: Path) -> Path:
     """A small collage VAE."""
     path = tmp_path / "small.safetensors"
-    path.write_bytes(weights_file(collage_vae()))
+    path.write_bytes(generator_to_bytes(collage_vae()))
     return path
 
 
@@ -45,7 +47,7 @@ def test_seeds_temperatures_and_edges_change_the_samples(weights: Path, tmp_path
     assert len(set(contents)) == len(contents) - 1
 
 
-def test_a_zoom(weights: Path, tmp_path: Path) -> None:
+def test_a_zoom_is_written_as_an_animation(weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "zoom.gif"
     code, text = _run("--model", weights, "--scale", 40, "--frames", 3, "-o", output)
     assert (code, text) == (0, "")
@@ -53,7 +55,7 @@ def test_a_zoom(weights: Path, tmp_path: Path) -> None:
         assert (image.size, getattr(image, "n_frames", 1)) == ((280, 280), 4)
 
 
-def test_an_output_is_replaced_only_if_asked(weights: Path, tmp_path: Path) -> None:
+def test_an_output_is_replaced_only_with_overwrite(weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "grid.png"
     output.write_text("mine")
     code, text = _run("--model", weights, "-n", 1, "-o", output)
@@ -72,13 +74,13 @@ def test_an_output_is_replaced_only_if_asked(weights: Path, tmp_path: Path) -> N
         (("--scale", -2), 2, "give a number above 0"),
         (("-n", 0), 2, "give 1 or more"),
         (("--temperature", "warm"), 2, "give a number"),
-        (("--temperature", "1,1,1"), 1, "one or 2 of 1x1, 3x3"),
+        (("--temperature", "1,1,1"), 1, "one for each of the stages 1x1, 3x3"),
         (("--temperature", "-1"), 1, "0 or more"),
         (("-n", 64, "--scale", 4000), 1, "above the limit"),
         (("--model", "nobody"), 1, "no weights 'nobody'"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_errors_explain_invalid_options(
     options: tuple[object, ...], code: int, problem: str, weights: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "grid.png"
@@ -88,9 +90,9 @@ def test_what_cannot_be_is_one_line(
     assert not output.exists()
 
 
-def test_a_vdvae_has_no_other_scale(tmp_path: Path) -> None:
+def test_a_vdvae_has_scale_1_only(tmp_path: Path) -> None:
     weights = tmp_path / "pixels.safetensors"
-    weights.write_bytes(weights_file(trained(Vdvae(SIZE, hierarchy=HIERARCHY))))
+    weights.write_bytes(generator_to_bytes(trained(Vdvae(SIZE, hierarchy=HIERARCHY))))
     code, text = _run("--model", weights, "--scale", 2, "-o", tmp_path / "grid.png")
     assert code == 1
     assert "scale 1 only, not 2" in text
@@ -99,7 +101,7 @@ def test_a_vdvae_has_no_other_scale(tmp_path: Path) -> None:
     assert code == 2
 
 
-def test_a_zoom_that_would_lead_out_is_refused(weights: Path, tmp_path: Path) -> None:
+def test_a_zoom_that_would_shrink_is_refused(weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "zoom.gif"
     code, text = _run("--model", weights, "--scale", 2, "-o", output)
     assert code == 2

@@ -98,7 +98,7 @@ def test_noise_is_refused_with_a_reason(noise: bytes) -> None:
         unpack_file(noise)
 
 
-def test_a_forger_with_the_right_checksum_gets_a_header_or_a_reason() -> None:
+def test_forged_headers_with_a_valid_checksum_are_read_or_refused() -> None:
     source = random.Random(0)
     for _ in range(3000):
         body = bytearray(pack_file(FULL, b"some payload")[:-4])
@@ -134,7 +134,7 @@ def test_a_forger_with_the_right_checksum_gets_a_header_or_a_reason() -> None:
         ("01 01 02 00 32 01 01 00 00", "1 bytes follow the end"),
         ("01 01 06 00 32 01 01 00 00 0000000000000000", "model name takes"),
         ("01 01 06 00 32 01 01 00 01ff 0000000000000000", "utf-8"),
-        ("01 01 0a 00 32 01 01 00 03 000000", "header makes no sense"),
+        ("01 01 0a 00 32 01 01 00 03 000000", "header is invalid"),
     ],
 )
 def test_a_forged_field_is_named(body: str, reason: str) -> None:

@@ -50,7 +50,7 @@ def test_tables_and_plain_numbers_share_a_stream(rng: np.random.Generator) -> No
     np.testing.assert_array_equal(reader.counts["b"], writer.counts["b"])
 
 
-def test_skewed_symbols_cost_next_to_nothing() -> None:
+def test_skewed_symbols_cost_almost_no_bits() -> None:
     zeros = np.zeros(20_000, np.int64)
     assert len(write(zeros + 2, zeros)) < 60
 

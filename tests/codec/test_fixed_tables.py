@@ -105,7 +105,7 @@ def test_all_escapes_are_priced_alike() -> None:
     assert tables.bits(torch.tensor([1]), torch.tensor([0])).isfinite().all()
 
 
-def test_likely_numbers_cost_next_to_nothing() -> None:
+def test_probable_integers_cost_almost_no_bits() -> None:
     tables = FixedTables(np.array([[0, 1 << 20, 0, 1]]))
     zeros = np.zeros(20_000, np.int64)
     assert len(written(tables, zeros, zeros)) < 12

@@ -3,12 +3,14 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
 from neural_collage.codec import registry
 from neural_collage.codec.container import pack_file
 from neural_collage.core.blocks import pool
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.scales import Region
 from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop, texture
@@ -152,3 +154,27 @@ def test_a_damaged_payload_shows_when_it_is_needed() -> None:
     assert image.width == 69
     with pytest.raises(nc.CollageFormatError, match="unknown parameters 0xff"):
         image.decode()
+
+
+def test_errors_inside_the_decoder_are_not_taken_for_those_of_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("a fault of the program")
+
+    monkeypatch.setattr(PyramidDecoder, "window", fail)
+    with pytest.raises(ValueError, match="a fault of the program") as caught:
+        collage().decode()
+    assert not isinstance(caught.value, nc.CollageError)
+    for arguments in [(0,), (1, (0, 0, 70, 1)), (1, (0, 0, 0, 1))]:
+        with pytest.raises(nc.ScaleError):
+            collage().decode(*arguments)  # type: ignore[arg-type]
+
+
+def test_pictures_above_the_pixel_limit_are_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = collage()
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
+    assert image.decode().shape[1:] == (50, 69)  # as large as it is: it has been accepted
+    assert image.decode(64, (0, 0, 40, 40)).shape[1:] == (40, 40)
+    with pytest.raises(nc.ScaleError, match="138 x 100 pixels are above the limit of 4000"):
+        image.decode(2)

@@ -59,6 +59,14 @@ def test_a_damaged_file_says_what_is_wrong(image: Image.Image) -> None:
         Image.open(BytesIO(data[:-1] + bytes((data[-1] ^ 1,))))
 
 
+def test_a_damaged_file_raises_an_os_error_as_those_of_other_formats_do(
+    image: Image.Image,
+) -> None:
+    data = nc.compress(image, effort=0)
+    with pytest.raises(OSError, match="truncated"):
+        Image.open(BytesIO(data[:-5]))
+
+
 def test_a_collage_can_be_compressed_again(image: Image.Image, tmp_path: Path) -> None:
     image.save(tmp_path / "x.clg", effort=0)
     assert nc.encode(tmp_path / "x.clg", effort=0).width == 12

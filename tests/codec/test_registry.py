@@ -24,7 +24,7 @@ def test_numbers_are_part_of_the_format() -> None:
     assert shipped == {"neural": 2, "fractal": 1, "poli2022": 3}
 
 
-def test_an_unknown_name_is_told_the_known_ones() -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(CollageError, match="unknown codec 'jpeg': choose one of fractal"):
         get_encoder("jpeg")
 
@@ -34,7 +34,7 @@ def test_a_model_for_a_codec_without_models_is_refused() -> None:
         get_encoder("fractal", "natural")
 
 
-def test_an_unknown_number_is_a_matter_of_the_file() -> None:
+def test_an_unknown_number_is_a_format_error() -> None:
     with pytest.raises(CollageFormatError, match="codec number 255 is unknown to this program"):
         codec_name(255)
 

@@ -20,7 +20,7 @@ from neural_collage.models.autoencoding.neural_collage import NeuralCollage
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.poli2022 import TileCompressor, TileCompressorConfig
 from neural_collage.training.export import codec_weights
-from neural_collage.training.export.poli2022_weights import weights_file
+from neural_collage.training.export.poli2022_weights import tile_compressor_to_bytes
 from tests.models.compression.codecs import SMALL as SMALL_CODEC
 from tests.models.compression.codecs import lively_compressor
 from tests.pictures import texture
@@ -29,7 +29,7 @@ SMALL = TileCompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 
 
 def test_weights_are_known_by_their_bytes() -> None:
-    data = weights_file(TileCompressor(SMALL))
+    data = tile_compressor_to_bytes(TileCompressor(SMALL))
     model = Weights("small", data).model
     assert (model.name, model.digest) == ("small", hashlib.sha256(data).digest()[:8])
     assert Weights("small", data + b" ").model != model
@@ -37,7 +37,7 @@ def test_weights_are_known_by_their_bytes() -> None:
 
 def test_a_model_is_built_with_its_config() -> None:
     compressor = TileCompressor(SMALL)
-    built = Weights("small", weights_file(compressor)).build(TileCompressor)
+    built = Weights("small", tile_compressor_to_bytes(compressor)).build(TileCompressor)
     assert built.config == SMALL
     state = compressor.state_dict()
     for name, value in built.state_dict().items():
@@ -52,7 +52,7 @@ def test_shipped_weights_are_those_of_the_paper() -> None:
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "no safetensors", "no config", "another model"])
 def test_damaged_weights_are_refused(damage: str) -> None:
-    data = weights_file(TileCompressor(SMALL))
+    data = tile_compressor_to_bytes(TileCompressor(SMALL))
     damaged = {
         "empty": b"",
         "cut": data[:-1],
@@ -65,7 +65,7 @@ def test_damaged_weights_are_refused(damage: str) -> None:
 
 
 def test_weights_of_one_class_are_not_those_of_another() -> None:
-    weights = Weights("small", weights_file(TileCompressor(SMALL)))
+    weights = Weights("small", tile_compressor_to_bytes(TileCompressor(SMALL)))
     with pytest.raises(CheckpointError, match="unknown keys config"):
         weights.build(NeuralCollage)
 
@@ -76,12 +76,12 @@ def test_weights_of_one_class_are_not_those_of_another() -> None:
 @pytest.fixture
 def data() -> bytes:
     """A file of weights of a small compressor."""
-    return codec_weights.weights_file(CodecModel.finish(lively_compressor()))
+    return codec_weights.codec_model_to_bytes(CodecModel.finish(lively_compressor()))
 
 
 @pytest.fixture(autouse=True)
 def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test named no other knows."""
+    """Starts every test without weights from another one."""
     weights_module.forget_weights()
 
 
@@ -293,7 +293,7 @@ def test_tables_that_cannot_escape_are_refused(count: int, data: bytes, tmp_path
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_weights_beyond_all_measure_are_refused_or_used(data: bytes, tmp_path: Path) -> None:
+def test_extreme_weights_are_refused_or_used(data: bytes, tmp_path: Path) -> None:
     """As large as half precision can be: no other error."""
 
     def spoil(tensors: dict[str, Tensor]) -> None:
@@ -323,7 +323,7 @@ CONFIGS = [
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("config", CONFIGS)
-def test_configs_that_make_no_sense_are_refused(config: str, data: bytes) -> None:
+def test_invalid_configs_are_refused(config: str, data: bytes) -> None:
     with pytest.raises(CheckpointError, match="the weights mine are damaged or of another model"):
         Weights("mine", with_config(data, config)).build(CodecModel)
 

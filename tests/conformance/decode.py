@@ -43,7 +43,7 @@ def differing(at_once: int = 1) -> list[str]:
 
 
 def main() -> None:
-    """Decode, compare, tell."""
+    """Decode, compare and report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="without oneDNN")

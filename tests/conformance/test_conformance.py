@@ -32,7 +32,7 @@ def test_a_fresh_process_gives_the_same_pixels(options: str) -> None:
     assert (finished.returncode, finished.stdout.strip()) == (0, ""), finished.stderr
 
 
-def test_a_difference_would_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.conformance import decode
 
     expected = json.loads(EXPECTED.read_text())

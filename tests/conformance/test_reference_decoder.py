@@ -73,8 +73,8 @@ def test_the_golden_plane_is_decoded_alike() -> None:
 
 
 RECIPES: list[tuple[CodeRecipe, Mode, int]] = [
-    (CodeRecipe(70, 50, lattice=4, n_sources=3, linked=0.9), "RGBA", 1),
-    (CodeRecipe(70, 90, lattice=8, n_sources=2, linked=0.7), "RGB", 2),
+    (CodeRecipe(70, 50, lattice=4, n_sources=3, matched=0.9), "RGBA", 1),
+    (CodeRecipe(70, 90, lattice=8, n_sources=2, matched=0.7), "RGB", 2),
     (CodeRecipe(33, 600, lattice=16, n_sources=2), "L", 1),
     (CodeRecipe(700, 3, lattice=4), "LA", 1),
 ]

@@ -1,4 +1,4 @@
-"""Random collages, and the slow and obvious way to apply and to solve them."""
+"""Random collages, and reference implementations of their map and its iteration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from neural_collage.core.resample import resize_patches
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a random collage is made of.
+    """Parameters of a random collage.
 
     sizes: block sizes of the quadtree; one for a uniform partition.
     step: domain corners are multiples of it.
     shared: weights, patches and their weights are the same in all channels.
-    patches: how many auxiliary patches, of 3 x 3 cells.
+    patches: number of auxiliary patches, of 3 x 3 cells.
     """
 
     height: int
@@ -46,7 +46,7 @@ class Recipe:
         return self.make().lattice
 
     def make(self, dtype: torch.dtype = torch.float64, seed: int = 0) -> Collage:
-        """The collage, with its contraction bound at most the recipe's."""
+        """The collage; its contraction bound is at most `contraction`."""
         rng = torch.Generator().manual_seed(seed)
         partition = random_partition(self.height, self.width, self.sizes, rng)
         ranges, shape = len(partition), (len(partition), self.sources)
@@ -78,8 +78,8 @@ def random_partition(
     """A quadtree that splits about half of its blocks."""
     rows, columns = -(-height // sizes[0]), -(-width // sizes[0])
     splits = [
-        torch.rand(rows << level, columns << level, generator=rng) < 0.5
-        for level in range(len(sizes) - 1)
+        torch.rand(rows << depth, columns << depth, generator=rng) < 0.5
+        for depth in range(len(sizes) - 1)
     ]
     return Partition.quadtree(height, width, sizes, splits)
 
@@ -88,8 +88,8 @@ def random_partition(
 TINY = [
     Recipe(8, 8, (4,), step=4),
     Recipe(5, 11, (8, 4, 2), step=4, channels=3, sources=2, shared=False, patches=2),
-    Recipe(7, 8, (3,), step=6, sources=2),  # lattice 3: no octave is a whole scale
-    Recipe(6, 9, (4,), step=1, channels=2, patches=1),  # lattice 1/2: finer than pixels
+    Recipe(7, 8, (3,), step=6, sources=2),  # lattice 3: no power of two is exact
+    Recipe(6, 9, (4,), step=1, channels=2, patches=1),  # lattice 1/2
     Recipe(9, 5, (9,), pooling=3, step=9, patches=2),  # no range has room for its domain
     Recipe(9, 13, (3,), pooling=3, step=9, channels=2, sources=2, patches=2),
     Recipe(17, 5, (1,), pooling=16, step=1),
@@ -98,7 +98,7 @@ TINY = [
     Recipe(1, 1, (1,)),
     Recipe(1, 13, (8, 4), step=4, channels=3, shared=False),
     Recipe(13, 1, (2,), pooling=3, step=2),
-    Recipe(6, 6, (2,), step=2, channels=3, sources=0, patches=1),  # patches and bias alone
+    Recipe(6, 6, (2,), step=2, channels=3, sources=0, patches=1),  # patches and bias only
 ]
 
 CASES = [
@@ -114,7 +114,7 @@ CASES = [
 
 
 def reference_step(collage: Collage, z: Tensor) -> Tensor:
-    """The formula of `Collage`, range by range."""
+    """The formula of `core.parameters`, range by range."""
     reduced, result = pool(z, collage.pooling), torch.full_like(z, torch.nan)
     for r, (y, x, size) in enumerate(collage.partition.blocks.tolist()):
         block = collage.bias[:, r, None, None].expand(-1, size, size).clone()

@@ -12,7 +12,7 @@ WHOLE = [case for case in CASES if case.lattice.denominator == 1]
 
 
 @pytest.mark.parametrize("recipe", WHOLE, ids=str)
-def test_a_step_is_the_formula_range_by_range(recipe: Recipe) -> None:
+def test_a_step_agrees_with_the_formula_range_by_range(recipe: Recipe) -> None:
     collage = recipe.make()
     partition = collage.partition
     z = torch.randn(
@@ -23,7 +23,7 @@ def test_a_step_is_the_formula_range_by_range(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("recipe", CASES, ids=str)
 def test_stepping_and_averaging_commute(recipe: Recipe) -> None:
-    """The exact hierarchy: averaging a step is stepping, at the lower scale, from the average."""
+    """The exact hierarchy: the average of a step is a step from the average at the lower scale."""
     collage = recipe.make()
     low = ScaledMap.of(collage, 1 / collage.lattice)
     for factor in (2, 3, 4):
@@ -33,7 +33,7 @@ def test_stepping_and_averaging_commute(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize("recipe", CASES, ids=str)
-def test_the_map_reads_inside_its_source(recipe: Recipe) -> None:
+def test_all_indices_lie_inside_the_source(recipe: Recipe) -> None:
     for factor in (1, 2, 3):
         mapping = ScaledMap.of(recipe.make(), factor / recipe.lattice)
         last = max(0, mapping.source_height * mapping.source_width - 1)
@@ -41,7 +41,7 @@ def test_the_map_reads_inside_its_source(recipe: Recipe) -> None:
         assert mapping.index.shape == (recipe.sources, mapping.offset[0].numel())
 
 
-def test_channels_with_one_weight_are_channels_with_equal_weights() -> None:
+def test_shared_weights_act_as_equal_weights_of_all_channels() -> None:
     shared = Recipe(20, 31, (8, 4), step=4, channels=3, sources=2, patches=2).make()
     assert shared.patches is not None
     assert shared.patch_weights is not None
@@ -54,7 +54,7 @@ def test_channels_with_one_weight_are_channels_with_equal_weights() -> None:
     assert torch.equal(shared.decode(2), spread.decode(2))
 
 
-def test_patches_may_differ_in_channels_while_their_weights_do_not() -> None:
+def test_patches_may_differ_between_channels_while_their_weights_are_shared() -> None:
     collage = Recipe(8, 8, (4,), step=4, channels=3, shared=False, patches=2).make()
     assert collage.patches is not None
     assert collage.patch_weights is not None
@@ -63,7 +63,7 @@ def test_patches_may_differ_in_channels_while_their_weights_do_not() -> None:
     torch.testing.assert_close(collage.step(z), reference_step(collage, z))
 
 
-def test_a_scale_that_splits_pixels_is_refused() -> None:
+def test_a_scale_off_the_lattice_is_refused() -> None:
     collage = Recipe(16, 16, (8,), step=8).make()
     assert ScaledMap.of(collage, Fraction(3, 8)).offset.shape == (1, 6, 6)
     with pytest.raises(ValueError, match="not a whole number of pixels"):
@@ -77,11 +77,11 @@ def test_an_image_of_another_size_is_refused(shape: tuple[int, ...]) -> None:
         collage.step(torch.zeros(shape, dtype=torch.float64))
 
 
-def test_whole_numbers() -> None:
+def test_integral_fractions_are_converted_and_others_refused() -> None:
     assert whole(Fraction(6, 2)) == 3
     with pytest.raises(ValueError, match="3/2"):
         whole(Fraction(3, 2))
 
 
-def test_lengths_at_another_scale() -> None:
+def test_lengths_are_multiplied_by_the_scale() -> None:
     assert scaled(torch.tensor([8, 16, 0]), Fraction(3, 8)).tolist() == [3, 6, 0]

@@ -7,7 +7,7 @@ from neural_collage.core import blocks
 @pytest.mark.parametrize(
     ("length", "multiple", "expected"), [(1, 1, 1), (1, 8, 8), (8, 8, 8), (9, 8, 16)]
 )
-def test_round_up(length: int, multiple: int, expected: int) -> None:
+def test_rounding_up_to_a_multiple(length: int, multiple: int, expected: int) -> None:
     assert blocks.round_up(length, multiple) == expected
 
 
@@ -21,7 +21,7 @@ def test_stitching_undoes_cutting(
     assert torch.equal(blocks.stitch(cut, rows * size, columns * size), image)
 
 
-def test_blocks_come_in_raster_order() -> None:
+def test_blocks_are_in_raster_order() -> None:
     image = torch.rand(4, 6)
     cut = blocks.cut(image, 2)
     assert torch.equal(cut[1], image[:2, 2:4])
@@ -44,7 +44,7 @@ def test_padding_repeats_the_edge_up_to_a_multiple(height: int, width: int) -> N
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
-def test_overlapping_blocks_are_all_of_them_in_raster_order(step: int) -> None:
+def test_overlapping_blocks_are_complete_and_in_raster_order(step: int) -> None:
     image = torch.rand(9, 7)
     expected = [image[y : y + 4, x : x + 4] for y in range(0, 6, step) for x in range(0, 4, step)]
     assert torch.equal(blocks.cut_overlapping(image, 4, step), torch.stack(expected))
@@ -57,7 +57,7 @@ def test_pooling_is_the_mean_of_each_block(factor: int) -> None:
     torch.testing.assert_close(blocks.pool(image, factor), expected)
 
 
-def test_pooling_drops_what_does_not_fill_a_cell() -> None:
+def test_pooling_drops_rows_and_columns_that_do_not_fill_a_cell() -> None:
     image = torch.rand(1, 7, 5)
     assert torch.equal(blocks.pool(image, 2), blocks.pool(image[:, :6, :4], 2))
     assert blocks.pool(image, 6).shape == (1, 1, 0)

@@ -26,13 +26,13 @@ def integers(*shape: int, value: int = 0) -> torch.Tensor:
     return torch.full(shape, value)
 
 
-def test_it_knows_its_size() -> None:
+def test_the_size_is_that_of_the_parameters() -> None:
     assert (GOOD.height, GOOD.width, GOOD.channels, GOOD.n_sources) == (13, 18, 3, 2)
 
 
 @pytest.fixture
 def _without_checked_shapes() -> Iterator[None]:
-    """As it is outside tests, where no checker stands before the collage's own validation."""
+    """As outside tests, where only the collage's own validation checks shapes."""
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
@@ -70,7 +70,7 @@ def test_parts_that_do_not_fit_are_refused(changes: dict[str, Any], message: str
 
 
 @pytest.mark.usefixtures("_without_checked_shapes")
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(ValueError, match=r"pooling.*together.*channels"):
         replace(GOOD, pooling=0, patches=None, weights=double(2, R, 2))
 
@@ -95,7 +95,7 @@ def test_a_domain_without_room_needs_a_weight_of_zero() -> None:
         Collage(partition, integers(8, 1, 2), integers(8, 1), double(1, 8, 1) + 0.1, double(1, 8))
 
 
-def test_it_cannot_be_changed() -> None:
+def test_a_collage_is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         GOOD.pooling = 3  # type: ignore[misc]
 
@@ -111,26 +111,26 @@ def test_the_lattice_divides_all_edges_and_pooled_corners(recipe: Recipe) -> Non
 
 
 @pytest.mark.parametrize("recipe", [case for case in CASES if case.sources], ids=str)
-def test_a_step_brings_any_two_images_together_by_the_bound(recipe: Recipe) -> None:
+def test_a_step_contracts_distances_by_the_bound(recipe: Recipe) -> None:
     collage = recipe.make()
     bound, scale = collage.contraction(), collage.lattice.denominator
     assert bound <= recipe.contraction * (1 + 1e-12)
     size = (collage.partition.canvas_height * scale, collage.partition.canvas_width * scale)
-    for scatter in (torch.rand, torch.randn):
-        one, other = (scatter(collage.channels, *size, dtype=torch.float64) for _ in range(2))
-        apart = (collage.step(one, scale) - collage.step(other, scale)).abs().max()
-        assert float(apart) <= bound * float((one - other).abs().max()) * (1 + 1e-12)
+    for draw in (torch.rand, torch.randn):
+        one, other = (draw(collage.channels, *size, dtype=torch.float64) for _ in range(2))
+        distance = (collage.step(one, scale) - collage.step(other, scale)).abs().max()
+        assert float(distance) <= bound * float((one - other).abs().max()) * (1 + 1e-12)
 
 
-def test_the_bound_is_reached() -> None:
-    """With one source of positive weight, images a constant apart come closer by just the bound."""
+def test_the_bound_is_attained() -> None:
+    """With one source of positive weight, a constant difference shrinks by exactly the bound."""
     collage = Recipe(16, 16).make()
     collage = replace(collage, weights=torch.full_like(collage.weights, 0.25))
     z = torch.rand(1, 16, 16, dtype=torch.float64)
     torch.testing.assert_close(collage.step(z + 1), collage.step(z) + collage.contraction())
 
 
-def test_weights_of_one_range_add_up_in_the_bound() -> None:
+def test_the_bound_sums_the_weights_of_a_range() -> None:
     weights = double(3, R, 2)
     weights[1, 4] = torch.tensor([-0.5, 0.25])
     assert replace(GOOD, weights=weights).contraction() == 0.75
@@ -149,15 +149,15 @@ def test_a_contractive_map_is_not_refused() -> None:
     GOOD.require_contractive()
 
 
-def test_without_a_certificate_the_solver_decides() -> None:
-    """Zero weights elsewhere let a range of weight 1.5 settle; weights of 3 everywhere do not."""
+def test_without_a_certificate_convergence_is_up_to_the_solver() -> None:
+    """It converges if only one range has a weight of 1.5, not if all weights sum to 3."""
     weights = double(3, R, 2)
     weights[:, -1, 0] = 1.5
-    settles = replace(GOOD, weights=weights, domains=torch.zeros_like(GOOD.domains))
+    convergent = replace(GOOD, weights=weights, domains=torch.zeros_like(GOOD.domains))
     with pytest.raises(NotContractiveError):
-        settles.decode()
-    decoded = settles.decode(certify=False)
-    z = settles.step(settles.step(double(3, 16, 24)))
+        convergent.decode()
+    decoded = convergent.decode(certify=False)
+    z = convergent.step(convergent.step(double(3, 16, 24)))
     torch.testing.assert_close(decoded, z[:, :13, :18])
     with pytest.raises(NotConvergedError):
         replace(GOOD, weights=torch.full_like(GOOD.weights, 1.5)).decode(certify=False)
@@ -165,10 +165,10 @@ def test_without_a_certificate_the_solver_decides() -> None:
 
 @pytest.mark.parametrize("name", ["bias", "patches", "patch_weights"])
 def test_nan_parameters_never_decode(name: str) -> None:
-    spoiled = getattr(GOOD, name).clone()
-    spoiled.view(-1)[5] = math.nan
+    damaged = getattr(GOOD, name).clone()
+    damaged.view(-1)[5] = math.nan
     with pytest.raises(NotConvergedError):
-        replace(GOOD, **{name: spoiled}).decode()
+        replace(GOOD, **{name: damaged}).decode()
 
 
 def test_moving_to_a_dtype_moves_all_parameters() -> None:
@@ -179,7 +179,7 @@ def test_moving_to_a_dtype_moves_all_parameters() -> None:
     assert single.to("cpu", torch.float64).bias.dtype == torch.float64
 
 
-def test_moving_nowhere_changes_nothing() -> None:
+def test_moving_without_arguments_copies_nothing() -> None:
     same = GOOD.to()
     assert same.weights is GOOD.weights
     assert same.partition is GOOD.to("cpu").partition is GOOD.partition

@@ -22,7 +22,7 @@ def solution(a: Tensor, c: Tensor, gradient: Gradient = "implicit") -> Tensor:
     return fixed_point(affine(a, c), torch.zeros_like(c), gradient=gradient)[0]
 
 
-def test_the_solution_is_that_of_the_linear_system() -> None:
+def test_an_affine_map_has_the_solution_of_the_linear_system() -> None:
     z, report = fixed_point(affine(A, C), torch.zeros_like(C))
     torch.testing.assert_close(z, EXACT, atol=1e-13, rtol=0)
     assert report.converged
@@ -30,7 +30,7 @@ def test_the_solution_is_that_of_the_linear_system() -> None:
     assert 2 < report.steps < 200
 
 
-def test_a_map_that_stands_still_needs_one_step() -> None:
+def test_the_identity_converges_in_one_step() -> None:
     z, report = fixed_point(lambda z: z, C)
     assert torch.equal(z, C)
     assert (report.steps, report.residual, report.converged) == (1, 0.0, True)
@@ -65,14 +65,14 @@ def test_implicit_and_unrolled_gradients_agree_on_a_nonlinear_map() -> None:
 
 
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
-def test_gradients_of_small_and_large_losses_are_as_precise(size: float) -> None:
+def test_gradients_are_equally_precise_for_small_and_large_losses(size: float) -> None:
     c = C.float().requires_grad_()
     (gradient,) = torch.autograd.grad(size * solution(A.float(), c).sum(), c)
     expected = torch.linalg.solve(torch.eye(6).double() - A.T, torch.ones(6).double())
     torch.testing.assert_close(gradient / size, expected.float(), atol=1e-5, rtol=0)
 
 
-def test_a_loss_that_does_not_feel_the_solution_has_no_gradient() -> None:
+def test_a_loss_independent_of_the_solution_has_a_gradient_of_zero() -> None:
     c = C.clone().requires_grad_()
     (gradient,) = torch.autograd.grad((0 * solution(A, c)).sum(), c)
     assert torch.equal(gradient, torch.zeros(6, dtype=torch.float64))
@@ -80,13 +80,13 @@ def test_a_loss_that_does_not_feel_the_solution_has_no_gradient() -> None:
 
 def test_a_map_that_ignores_its_argument_has_a_gradient() -> None:
     c = C.clone().requires_grad_()
-    stored = 2 * c  # one tensor, in the graphs of the solution and of its adjoint
+    stored = 2 * c  # one tensor in both graphs, of the solution and of its adjoint
     z, _ = fixed_point(lambda z: stored, torch.zeros_like(c))
     (gradient,) = torch.autograd.grad(z.sum(), c)
     assert torch.equal(gradient, torch.full_like(c, 2))
 
 
-def test_the_gradient_memory_does_not_grow_with_the_steps() -> None:
+def test_the_memory_of_gradients_is_independent_of_the_number_of_steps() -> None:
     def saved(contraction: float) -> int:
         tensors: list[Tensor] = []
 
@@ -110,7 +110,7 @@ def test_nothing_is_recorded_without_gradients() -> None:
     assert not solution(A, C).requires_grad
 
 
-def test_second_derivatives_are_right_or_refused() -> None:
+def test_second_derivatives_are_correct_or_refused() -> None:
     c = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
 
     def second(gradient: Gradient) -> Tensor:
@@ -125,22 +125,22 @@ def test_second_derivatives_are_right_or_refused() -> None:
         second("implicit")
 
 
-def test_running_out_of_steps_is_an_error() -> None:
+def test_reaching_the_step_limit_is_an_error() -> None:
     with pytest.raises(NotConvergedError, match=r"after 3 steps.*max_steps above 3") as caught:
         fixed_point(affine(A, C), torch.zeros_like(C), Picard(max_steps=3))
     assert isinstance(caught.value, CollageError)
 
 
-def test_running_out_of_steps_can_be_asked_about_instead() -> None:
+def test_reaching_the_step_limit_is_reported_without_throw() -> None:
     z, report = fixed_point(affine(A, C), torch.zeros_like(C), Picard(max_steps=3), throw=False)
     assert (report.steps, report.converged) == (3, False)
     torch.testing.assert_close(z, A @ (A @ C + C) + C)
     assert report.residual == pytest.approx(float((A @ A @ C).abs().max()))
 
 
-def test_steps_run_out_in_the_backward_pass_too() -> None:
+def test_reaching_the_step_limit_in_the_backward_pass_is_an_error() -> None:
     c = C.clone().requires_grad_()
-    start = EXACT.clone()  # so that the forward pass needs one step, the backward pass more
+    start = EXACT.clone()  # converges in one step, unlike the adjoint
     z, report = fixed_point(affine(A, c), start, Picard(tolerance=1e-12, max_steps=2))
     assert report.converged
     with pytest.raises(NotConvergedError):
@@ -152,14 +152,14 @@ def test_steps_run_out_in_the_backward_pass_too() -> None:
     [
         lambda z: 2 * z + 1,  # grows step by step until it overflows
         lambda z: 1e200 * (z + 1),  # overflows at once
-        lambda z: -z + 1,  # neither grows nor settles
+        lambda z: -z + 1,  # oscillates
         lambda z: z * math.nan,
         lambda z: torch.cat([z[:1] * math.nan, z[1:] / 2]),  # NaN in one place
         lambda z: z / 0,
     ],
 )
 @pytest.mark.parametrize("start", [0.0, 1.0, math.nan, math.inf])
-def test_values_that_diverge_never_pass_as_converged(
+def test_divergence_is_never_reported_as_convergence(
     function: Callable[[Tensor], Tensor], start: float
 ) -> None:
     initial = torch.full((3,), start, dtype=torch.float64)
@@ -178,9 +178,9 @@ def test_nan_in_the_incoming_gradient_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("tolerance", "max_steps"), [(None, 0), (0.0, 9), (-1.0, 9), (math.nan, 9)]
 )
-def test_a_solver_without_sense_is_refused(tolerance: float | None, max_steps: int) -> None:
+def test_invalid_limits_of_a_solver_are_refused(tolerance: float | None, max_steps: int) -> None:
     with pytest.raises(
-        ValueError, match="Picard: (max_steps must be at least 1|tolerance must be positive)"
+        ValueError, match=r"Picard: (max_steps must be at least 1|tolerance must be positive)"
     ):
         Picard(tolerance, max_steps)
 
@@ -205,7 +205,7 @@ def test_anderson_and_picard_have_the_same_implicit_gradient() -> None:
     torch.testing.assert_close(*gradients, atol=1e-12, rtol=1e-12)
 
 
-def test_anderson_stands_on_a_solution_that_it_hits_exactly() -> None:
+def test_anderson_stops_at_an_exact_solution() -> None:
     z, report = fixed_point(lambda z: 0 * z + C, torch.zeros_like(C), Anderson())
     assert torch.equal(z, C)
     assert report.converged
@@ -223,7 +223,7 @@ def test_anderson_mixes_at_least_two_values() -> None:
 
 @dataclass(frozen=True)
 class Damped(Solver):
-    """A solver of a user: half a step at a time."""
+    """A user-defined solver: damped iteration."""
 
     @property
     def memory(self) -> int:
@@ -234,7 +234,7 @@ class Damped(Solver):
         return (z + value) / 2
 
 
-def test_a_solver_from_outside_works_forward_and_backward() -> None:
+def test_a_user_defined_solver_works_forward_and_backward() -> None:
     matrix = 0.5 * torch.eye(3, dtype=torch.float64)
     offset = torch.arange(3, dtype=torch.float64, requires_grad=True)
     z, result = fixed_point(lambda z: matrix @ z + offset, torch.zeros_like(offset), Damped())

@@ -9,12 +9,12 @@ CODES = range(isometry.N_ISOMETRIES)
 BLOCK = torch.arange(9.0).view(3, 3)
 
 
-def test_the_eight_are_all_distinct() -> None:
+def test_all_eight_isometries_are_distinct() -> None:
     images = isometry.all_isometries(BLOCK)
     assert len({tuple(image.flatten().tolist()) for image in images}) == 8
 
 
-def test_identity_leaves_a_block_as_it_is() -> None:
+def test_the_identity_does_not_change_a_block() -> None:
     assert torch.equal(isometry.apply(BLOCK, isometry.IDENTITY), BLOCK)
 
 
@@ -57,7 +57,7 @@ def test_index_arithmetic_agrees_with_apply(size: int) -> None:
     assert torch.equal(block[row, column], isometry.all_isometries(block))
 
 
-def test_index_arithmetic_takes_a_size_per_block() -> None:
+def test_index_arithmetic_broadcasts_over_block_sizes() -> None:
     sizes = torch.tensor([2, 3, 7])
     codes = torch.tensor([3, 7, 5])
     corner = torch.zeros(3, dtype=torch.int64)

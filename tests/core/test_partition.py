@@ -7,7 +7,7 @@ from tests.core.collages import random_partition
 
 
 def coverage(partition: Partition) -> Tensor:
-    """How many blocks lie on each pixel of the canvas."""
+    """Number of blocks that cover each pixel of the canvas."""
     count = torch.zeros(partition.canvas_height, partition.canvas_width, dtype=torch.int64)
     for y, x, size in partition.blocks.tolist():
         count[y : y + size, x : x + size] += 1
@@ -32,7 +32,9 @@ def test_a_partition_tiles_its_canvas_once(height: int, width: int, sizes: tuple
 
 
 @pytest.mark.parametrize(("height", "width", "sizes"), SHAPES)
-def test_groups_are_the_blocks_by_size(height: int, width: int, sizes: tuple[int, ...]) -> None:
+def test_groups_hold_the_blocks_of_each_size_in_raster_order(
+    height: int, width: int, sizes: tuple[int, ...]
+) -> None:
     partition = random_partition(height, width, sizes, torch.Generator().manual_seed(1))
     rebuilt = [
         torch.stack(
@@ -56,7 +58,7 @@ def test_groups_are_the_blocks_by_size(height: int, width: int, sizes: tuple[int
 
 
 @pytest.mark.parametrize(("height", "width", "sizes"), SHAPES)
-def test_the_index_map_names_the_block_of_every_cell(
+def test_the_index_map_gives_the_block_of_every_cell(
     height: int, width: int, sizes: tuple[int, ...]
 ) -> None:
     partition = random_partition(height, width, sizes, torch.Generator().manual_seed(1))
@@ -76,7 +78,7 @@ def test_a_uniform_partition_is_a_grid() -> None:
     assert partition.blocks[4].tolist() == [4, 4, 4]
 
 
-def test_splits_below_an_unsplit_block_do_nothing() -> None:
+def test_splits_below_an_unsplit_block_are_ignored() -> None:
     root = torch.tensor([[True, False]])
     below = torch.zeros(2, 4, dtype=torch.bool)
     plain = Partition.quadtree(8, 16, (8, 4, 2), [root, below])
@@ -104,7 +106,7 @@ def test_splits_below_an_unsplit_block_do_nothing() -> None:
         (12, 12, [[0, 0, 12], [0, 0, 8], [0, 0, 4]], "divide the largest"),
     ],
 )
-def test_a_bad_table_is_refused(
+def test_an_invalid_table_is_refused(
     height: int, width: int, blocks: list[list[int]], message: str
 ) -> None:
     table = torch.tensor(blocks, dtype=torch.int64).view(-1, 3)
@@ -112,7 +114,7 @@ def test_a_bad_table_is_refused(
         Partition(height, width, table)
 
 
-def test_a_table_by_hand_is_accepted() -> None:
+def test_a_valid_table_is_accepted() -> None:
     table = [[0, 0, 4], [0, 4, 2], [0, 6, 2], [2, 4, 2], [2, 6, 2]]
     partition = Partition(3, 7, torch.tensor(table))
     assert coverage(partition).unique().tolist() == [1]
@@ -125,12 +127,12 @@ def test_sizes_that_do_not_halve_are_refused(sizes: tuple[int, ...]) -> None:
 
 
 def test_splits_must_fit_their_grids() -> None:
-    with pytest.raises(ValueError, match="one grid less"):
+    with pytest.raises(ValueError, match="2 block sizes need 1 grids of splits, not 0"):
         Partition.quadtree(8, 8, (8, 4), [])
     with pytest.raises(ValueError, match=r"8-pixel blocks must be \(1, 2\)"):
         Partition.quadtree(8, 16, (8, 4), [torch.ones(2, 1, dtype=torch.bool)])
 
 
-def test_moving_where_it_is_changes_nothing() -> None:
+def test_moving_to_the_same_device_copies_nothing() -> None:
     partition = Partition.uniform(8, 8, 4)
     assert partition.to("cpu") is partition

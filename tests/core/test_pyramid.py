@@ -19,15 +19,15 @@ from tests.core.collages import CASES, TINY, Recipe, close, iterate
 
 
 @pytest.mark.parametrize("recipe", CASES, ids=str)
-def test_the_decode_is_what_200_full_size_iterations_reach(recipe: Recipe) -> None:
+def test_the_decode_agrees_with_200_full_size_iterations(recipe: Recipe) -> None:
     collage = recipe.make(torch.float32)
-    scale = collage.lattice.denominator  # 1, unless domains begin between pixels
+    scale = collage.lattice.denominator  # 1, unless domain corners lie between pixels
     difference = collage.decode(scale) - iterate(collage, 200, scale)
     assert float(difference.abs().max()) < 1e-5
 
 
 @pytest.mark.parametrize("recipe", CASES, ids=str)
-def test_the_decode_stands_still_under_the_map(recipe: Recipe) -> None:
+def test_the_decode_is_a_fixed_point_of_the_map(recipe: Recipe) -> None:
     collage = recipe.make()
     decoder = PyramidDecoder(collage)
     for scale in (1 / collage.lattice, 3 / collage.lattice):
@@ -37,13 +37,13 @@ def test_the_decode_stands_still_under_the_map(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("factor", [2, 3])
 @pytest.mark.parametrize("recipe", CASES, ids=str)
-def test_averaging_a_larger_decode_gives_the_decode(recipe: Recipe, factor: int) -> None:
+def test_averaging_a_larger_decode_gives_the_smaller_one(recipe: Recipe, factor: int) -> None:
     collage = recipe.make()
     close(pool(collage.decode(factor), factor), collage.decode())
 
 
 @pytest.mark.parametrize("pooling", [2, 3])
-def test_the_octave_above_shows_domains_unreduced(pooling: int) -> None:
+def test_the_octave_above_copies_domains_without_reduction(pooling: int) -> None:
     collage = Recipe(18, 36, (6,), pooling=pooling, step=6).make()
     image, above = collage.decode(1), collage.decode(pooling)
     for r, (y, x, size) in enumerate((collage.partition.blocks * pooling).tolist()):
@@ -54,7 +54,7 @@ def test_the_octave_above_shows_domains_unreduced(pooling: int) -> None:
 
 
 def fine_scale(collage: Collage, scale: float) -> int:
-    """A power of the pooling at which the collage is exact and that is above the scale."""
+    """The least power of the pooling, from the pooling up, that is at least the scale."""
     octave = collage.pooling
     while octave < scale:
         octave *= collage.pooling
@@ -63,8 +63,8 @@ def fine_scale(collage: Collage, scale: float) -> int:
 
 @pytest.mark.parametrize("scale", [0.05, 0.3, 0.75, math.pi])
 @pytest.mark.parametrize("recipe", TINY, ids=str)
-def test_any_scale_averages_to_the_same_picture(recipe: Recipe, scale: float) -> None:
-    """Its mean is that of an exact decode, and its size is the rounded one."""
+def test_all_scales_have_the_same_mean(recipe: Recipe, scale: float) -> None:
+    """That of an exact decode; sizes are rounded to the nearest pixel."""
     collage = recipe.make()
     image = collage.decode(scale)
     height, width = (max(1, math.floor(n * scale + 0.5)) for n in (recipe.height, recipe.width))
@@ -90,7 +90,7 @@ def test_all_exact_scales_average_to_each_other(recipe: Recipe) -> None:
         (Recipe(16, 24, (4,), step=8), 0.9, 1),
         (Recipe(16, 24, (4,), step=8), 1.7, 2),
         (Recipe(16, 24, (4,), step=8, sources=2, patches=2), 2.7, 4),
-        (Recipe(16, 24, (4,), step=8), 9, 16),  # exact, but only from an image of 9/4 the size
+        (Recipe(16, 24, (4,), step=8), 9, 16),  # exact, but would be solved at scale 9/4
         (Recipe(18, 27, (9,), pooling=3, step=9), 0.3, 1 / 3),
         (Recipe(18, 28, (9,), pooling=3, step=9), 0.3, 1),
         (Recipe(18, 27, (9,), pooling=3, step=9, channels=2), 2.7, 3),
@@ -99,7 +99,7 @@ def test_all_exact_scales_average_to_each_other(recipe: Recipe) -> None:
         (Recipe(6, 9, (3,), step=6), 0.5, 2 / 3),
         (Recipe(6, 9, (3,), step=6), 1.5, 2),
         (Recipe(7, 8, (3,), step=6), 1.5, 2),
-        (Recipe(7, 8, (3,), step=1), 0.9, 2),  # domains begin between pixels
+        (Recipe(7, 8, (3,), step=1), 0.9, 2),  # domain corners lie between pixels
     ],
     ids=str,
 )
@@ -112,7 +112,7 @@ def test_scales_off_the_grid_are_averaged_from_the_next_octave(
 
 
 def test_a_scale_that_keeps_blocks_whole_is_exact() -> None:
-    """Between octaves too: 3/4 and 3 are solved on their own grid, not resampled."""
+    """Between octaves, too: 3/4 and 3 are solved on their own grid, not resampled."""
     collage = Recipe(16, 24, (8,), step=16).make()
     decoder = PyramidDecoder(collage)
     for scale in (0.125, 0.375, 0.75, 1.5, 3, 6):
@@ -130,13 +130,12 @@ def test_a_scale_that_keeps_blocks_whole_is_exact() -> None:
         (1e30, "more pixels than can be counted"),
     ],
 )
-def test_a_scale_without_pixels_is_refused(scale: float, message: str) -> None:
+def test_an_invalid_scale_is_refused(scale: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Recipe(8, 8, (4,), step=4).make().decode(scale, (0, 0, 1, 1))
 
 
-def test_a_black_start_is_not_needed() -> None:
-    """The decode is the fixed point, from wherever the iteration starts."""
+def test_the_fixed_point_is_independent_of_the_initial_image() -> None:
     collage = Recipe(40, 31, (8, 4), step=4, channels=2, sources=2, shared=False).make()
     z = 100 * torch.randn(2, 40, 32, dtype=torch.float64)
     for _ in range(150):
@@ -170,7 +169,7 @@ def test_constants_are_reproduced() -> None:
     ],
     ids=str,
 )
-def test_iteration_is_for_the_coarsest_exact_scale_alone(
+def test_only_the_coarsest_exact_scale_is_iterated(
     recipe: Recipe, scale: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
@@ -195,7 +194,7 @@ def test_a_coarse_image_is_solved_once() -> None:
     assert decoder.report is first
 
 
-def test_its_options_reach_the_solver() -> None:
+def test_options_are_passed_to_the_solver() -> None:
     collage = Recipe(16, 16, (4,), step=4).make()
     with pytest.raises(NotConvergedError, match="after 2 steps"):
         collage.decode(solver=Picard(max_steps=2))

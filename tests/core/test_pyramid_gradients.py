@@ -58,7 +58,7 @@ def test_gradients_agree_with_finite_differences(
     )
 
 
-def test_every_single_gradient_agrees_with_finite_differences() -> None:
+def test_all_components_of_gradients_agree_with_finite_differences() -> None:
     collage = Recipe(5, 8, (4,), step=4, channels=2, shared=False, patches=1).make()
 
     def decode(*parameters: Tensor) -> Tensor:
@@ -84,16 +84,16 @@ def test_implicit_and_unrolled_gradients_agree(recipe: Recipe) -> None:
 
 
 def test_a_weight_of_zero_has_a_gradient() -> None:
-    """Else a network whose weights begin at zero would never learn, windows included."""
+    """Needed to train networks whose weights are initialised to zero; in windows, too."""
     collage = Recipe(8, 8, (4,), step=4).make()
     weights = torch.zeros_like(collage.weights).requires_grad_()
-    dark = replace(collage, weights=weights)  # each range is its bias; each domain all of them
+    flat = replace(collage, weights=weights)  # each range equals its bias
 
     def slope(image: Tensor) -> Tensor:
         return torch.autograd.grad(image.mean(), weights)[0][0, 0, 0]
 
-    torch.testing.assert_close(slope(dark.decode(1, (0, 0, 4, 4))), collage.bias.mean())
-    in_a_corner = slope(dark.decode(16, (0, 0, 4, 4)))
+    torch.testing.assert_close(slope(flat.decode(1, (0, 0, 4, 4))), collage.bias.mean())
+    in_a_corner = slope(flat.decode(16, (0, 0, 4, 4)))
     assert float((in_a_corner - collage.bias).abs().min()) < 1e-12
 
 

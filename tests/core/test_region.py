@@ -21,7 +21,7 @@ from tests.core.collages import TINY, Recipe, close
 
 
 def windows_of(height: int, width: int) -> list[Region]:
-    """The corners, the whole, a pixel, and parts in between."""
+    """Corners, single pixels, strips, parts of the interior and the whole."""
     h, w = max(1, height // 3), max(1, width // 4)
     return [
         (0, 0, w, h),
@@ -46,16 +46,16 @@ def assert_windows_are_crops(collage: Collage, scale: float) -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 1, 2, 2.7, 4])
 @pytest.mark.parametrize("recipe", TINY, ids=str)
-def test_a_window_is_a_crop_of_the_picture(recipe: Recipe, scale: float) -> None:
+def test_a_window_is_a_crop_of_the_image(recipe: Recipe, scale: float) -> None:
     assert_windows_are_crops(recipe.make(), scale)
 
 
 @pytest.mark.parametrize("recipe", [r for r in TINY if r.pooling < 16], ids=str)
-def test_a_deep_window_is_a_crop_of_the_picture(recipe: Recipe) -> None:
+def test_a_window_at_a_large_scale_is_a_crop_of_the_image(recipe: Recipe) -> None:
     assert_windows_are_crops(recipe.make(), 64)
 
 
-def test_windows_of_a_picture_with_patches_in_some_ranges() -> None:
+def test_windows_are_crops_if_only_some_ranges_have_patches() -> None:
     collage = Recipe(13, 22, (8, 4), step=4, channels=3, patches=3, shared=False).make()
     assert collage.patch_weights is not None
     patch_weights = collage.patch_weights.clone()
@@ -64,7 +64,7 @@ def test_windows_of_a_picture_with_patches_in_some_ranges() -> None:
     assert_windows_are_crops(replace(collage, patch_weights=patch_weights), 16)
 
 
-def test_windows_of_a_picture_with_few_weights() -> None:
+def test_windows_are_crops_if_most_weights_are_zero() -> None:
     collage = Recipe(13, 22, (8, 4), step=4, channels=3, sources=3, shared=False).make()
     weights = collage.weights.clone()
     weights[:, ::2] = 0
@@ -93,7 +93,7 @@ def test_the_map_at_pixels_is_the_map_on_the_canvas(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("recipe", [r for r in TINY if r.pooling < 16], ids=str)
 def test_offsets_of_windows_are_those_of_the_canvas(recipe: Recipe) -> None:
-    """Small windows take them pixel by pixel, large ones block by block."""
+    """Both in small windows, by pixels, and in large ones, by blocks."""
     collage = recipe.make()
     for scale in (6 / collage.lattice, 40 / collage.lattice):
         offset = ScaledMap.of(collage, scale).offset
@@ -103,8 +103,8 @@ def test_offsets_of_windows_are_those_of_the_canvas(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize("pixels", ["all", "a rectangle of each block", "scattered"])
-def test_many_pixels_of_a_block_are_those_of_the_canvas(pixels: str) -> None:
-    """From grids of their rows and columns, or, where those are too large, one by one."""
+def test_offsets_of_pixels_are_those_of_the_canvas(pixels: str) -> None:
+    """Both from grids of rows and columns and, if scattered, one by one."""
     collage = Recipe(16, 24, (8,), step=4, channels=3, patches=5, shared=False).make()
     scale = Fraction(16)
     canvas = offset_in_window(collage, scale, Window(0, 0, 256, 384))
@@ -123,8 +123,8 @@ def test_many_pixels_of_a_block_are_those_of_the_canvas(pixels: str) -> None:
     [Recipe(20, 33, (8, 4), step=4, patches=2), Recipe(9, 13, (3,), pooling=3, step=9)],
     ids=str,
 )
-def test_zooming_in_never_ends(recipe: Recipe) -> None:
-    """Far below what a whole picture could show, averaging a window gives the octave before."""
+def test_windows_of_consecutive_octaves_agree_at_very_large_scales(recipe: Recipe) -> None:
+    """Averaging a window gives that of the octave before, where no whole image would fit memory."""
     collage = recipe.make()
     k = recipe.pooling
     x, y = 3 * recipe.width // 4, recipe.height // 3
@@ -136,7 +136,7 @@ def test_zooming_in_never_ends(recipe: Recipe) -> None:
 
 
 class Cost:
-    """Counts the pixels that a decode computes, by windows and by canvases."""
+    """Records the numbers of pixels that a decode computes, single ones and those of canvases."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pixels: list[int] = []
@@ -162,7 +162,7 @@ class Cost:
 
 @pytest.mark.parametrize("scale", [64, 67.3, 1 << 20])
 @pytest.mark.parametrize("side", [64, 256])
-def test_the_cost_follows_the_window_not_the_image(
+def test_the_cost_is_that_of_the_window_not_of_the_image(
     scale: float, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collage = Recipe(side, side, (8,), step=8).make()
@@ -174,8 +174,8 @@ def test_the_cost_follows_the_window_not_the_image(
     assert max(cost.canvases) <= max(8 * 40 * 40, side * side / 16)
 
 
-def test_several_sources_are_followed_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One visit to each octave, though the pixels that matter double with every one."""
+def test_reads_of_several_sources_are_computed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once per octave, though the number of pixels doubles with every octave."""
     collage = Recipe(64, 64, (8,), step=8, sources=2).make()
     cost = Cost(monkeypatch)
     collage.decode(256, (1000, 2000, 16, 16))
@@ -184,11 +184,11 @@ def test_several_sources_are_followed_together(monkeypatch: pytest.MonkeyPatch) 
     assert max(cost.canvases) <= 8 * 2 * cost.pixels[-1]
 
 
-def test_ranges_without_weight_end_the_descent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranges_of_zero_weight_read_no_coarser_octave(monkeypatch: pytest.MonkeyPatch) -> None:
     collage = Recipe(64, 64, (8,), step=8).make()
     cost = Cost(monkeypatch)
-    dull = replace(collage, weights=torch.zeros_like(collage.weights))
-    window = dull.decode(256, (1000, 2000, 16, 16))
+    flat = replace(collage, weights=torch.zeros_like(collage.weights))
+    window = flat.decode(256, (1000, 2000, 16, 16))
     assert sum(cost.pixels) == 256
     assert window.unique().numel() == 1
 

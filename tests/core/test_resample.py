@@ -18,12 +18,12 @@ def image_of(height: int, width: int, channels: int = 2) -> Tensor:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 16])
-def test_whole_ratios_are_the_mean_of_whole_cells(factor: int) -> None:
+def test_integer_ratios_agree_with_pooling(factor: int) -> None:
     image = image_of(3 * factor, 5 * factor)
     torch.testing.assert_close(area_resample(image, 3, 5), pool(image, factor))
 
 
-def test_fractional_ratios_weigh_pixels_by_overlap() -> None:
+def test_fractional_ratios_weight_pixels_by_overlap() -> None:
     image = torch.tensor([[[0.0, 1.0, 5.0]]], dtype=torch.float64)
     expected = torch.tensor([[[0.5 / 1.5, (0.5 + 5) / 1.5]]], dtype=torch.float64)
     torch.testing.assert_close(area_resample(image, 1, 2), expected)
@@ -38,12 +38,12 @@ def test_any_ratio_agrees_with_repeating_and_averaging(h: int, w: int, h2: int, 
 
 
 @given(lengths, lengths, lengths, lengths)
-def test_the_mean_is_kept(h: int, w: int, h2: int, w2: int) -> None:
+def test_the_mean_is_preserved(h: int, w: int, h2: int, w2: int) -> None:
     image = image_of(h, w)
     torch.testing.assert_close(area_resample(image, h2, w2).mean((1, 2)), image.mean((1, 2)))
 
 
-def test_averaging_in_two_steps_is_averaging_at_once() -> None:
+def test_averaging_in_two_steps_equals_averaging_once() -> None:
     image = image_of(12, 20)
     once = area_resample(image, 3, 5)
     torch.testing.assert_close(area_resample(area_resample(image, 9, 15), 3, 5), once)
@@ -63,7 +63,7 @@ def test_a_window_of_cells_agrees_with_the_full_grid(
     torch.testing.assert_close(turned, part.mT)
 
 
-def test_float32_is_as_exact_as_its_rounding() -> None:
+def test_float32_has_the_precision_of_its_rounding() -> None:
     image = image_of(301, 200)
     low = area_resample(image.float(), 77, 333)
     assert low.dtype == torch.float32
@@ -78,7 +78,7 @@ def test_a_window_that_reaches_outside_is_refused(rows: Interval) -> None:
         area_resample(image_of(8, 8), 4, 4, rows=rows)
 
 
-def test_no_cells_are_refused() -> None:
+def test_zero_cells_are_refused() -> None:
     with pytest.raises(ValueError, match="over 0 cells"):
         area_resample(image_of(8, 8), 4, 0)
 
@@ -90,13 +90,13 @@ def test_cosine_coefficients_reproduce_the_cells(p: int) -> None:
 
 
 @pytest.mark.parametrize("p", [1, 3, 8])
-def test_a_series_begins_with_the_mean(p: int) -> None:
+def test_the_first_cosine_coefficient_is_the_mean(p: int) -> None:
     patches = image_of(p, p)
     torch.testing.assert_close(cosine_series(patches)[:, 0, 0], patches.mean((1, 2)))
 
 
 @given(st.integers(1, 9), st.integers(1, 7))
-def test_averaging_an_enlarged_patch_gives_it_back(p: int, factor: int) -> None:
+def test_averaging_an_enlarged_patch_restores_it(p: int, factor: int) -> None:
     patches = image_of(p, p, 3)
     large = resize_patches(patches, p * factor)
     torch.testing.assert_close(pool(large, factor), patches)

@@ -1,4 +1,4 @@
-"""Scales are the fractions that were meant, and sizes whole pixels."""
+"""Scales as fractions, and sizes of images at a scale."""
 
 from fractions import Fraction
 
@@ -19,12 +19,12 @@ from neural_collage.core.scales import exact_fraction, output_length
         (3, 2.7, 8),
     ],
 )
-def test_sizes_are_rounded_to_nearest_and_never_vanish(
+def test_sizes_are_rounded_to_nearest_and_at_least_one_pixel(
     length: int, scale: float, expected: int
 ) -> None:
     assert output_length(length, scale) == expected
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.3, 1 / 3, 2.7, 1e-4])
-def test_a_scale_is_the_fraction_that_was_meant(scale: float) -> None:
+def test_a_decimal_scale_is_the_simple_fraction(scale: float) -> None:
     assert exact_fraction(scale) == Fraction(round(scale * 30000), 30000)

@@ -1,4 +1,4 @@
-"""Textures as parts of collages, at all scales and in regions."""
+"""Collages with a texture, at all scales and in regions."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -14,48 +14,48 @@ from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.region import offset_at_pixels, offset_in_window
 from neural_collage.core.resample import area_resample
 from tests.core.collages import Recipe, close, iterate
-from tests.core.textures import crop, whole_numbers, windows_of
+from tests.core.textures import crop, integer_texture, windows_of
 from tests.threads import threads
 
 NEAR = 2e-6  # a texture is in single precision
 
 
-# A texture in a collage: canvases of 32 x 48 pixels, which images may fall short of.
+# Canvases of 32 x 48 pixels, larger than some of the images.
 TEXTURED = [
     Recipe(32, 48, (8,), step=8, channels=3),
     Recipe(30, 43, (16, 8, 4), step=8, channels=3, sources=2, patches=2, shared=False),
     Recipe(32, 48, (4,), step=2, channels=3),
-    Recipe(32, 48, (8,), channels=3, sources=0),  # the texture and biases alone
+    Recipe(32, 48, (8,), channels=3, sources=0),  # texture and biases only
 ]
 
 
 def textured(recipe: Recipe, dtype: torch.dtype = torch.float64) -> Collage:
     collage = recipe.make(dtype)
     partition = collage.partition
-    texture = whole_numbers(partition.canvas_height // 8, partition.canvas_width // 8)
+    texture = integer_texture(partition.canvas_height // 8, partition.canvas_width // 8)
     return replace(collage, texture=texture)
 
 
 def near(got: Tensor, expected: Tensor) -> None:
-    """Equal but for the rounding of the texture, which the map does not let grow beyond a few."""
+    """Equal but for the rounding of the texture, amplified at most a few times by the map."""
     torch.testing.assert_close(got, expected, atol=4 * NEAR, rtol=0)
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("recipe", TEXTURED, ids=str)
-def test_the_decode_is_what_200_full_size_iterations_reach(recipe: Recipe, scale: int) -> None:
+def test_the_decode_agrees_with_200_full_size_iterations(recipe: Recipe, scale: int) -> None:
     collage = textured(recipe)
     near(collage.decode(scale), iterate(collage, 200, scale))
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 @pytest.mark.parametrize("recipe", TEXTURED, ids=str)
-def test_averaging_a_larger_decode_gives_the_decode(recipe: Recipe, scale: int) -> None:
+def test_averaging_a_larger_decode_gives_the_smaller_one(recipe: Recipe, scale: int) -> None:
     collage = textured(recipe)
     near(pool(collage.decode(2 * scale), 2), collage.decode(scale))
 
 
-def test_a_texture_alone_is_added_to_the_bias() -> None:
+def test_without_sources_the_texture_is_added_to_the_bias() -> None:
     collage = textured(TEXTURED[-1])
     assert collage.texture is not None
     for scale in (1, 2):
@@ -65,7 +65,7 @@ def test_a_texture_alone_is_added_to_the_bias() -> None:
 
 @pytest.mark.parametrize("scale", [1, 2, 4, 16])
 @pytest.mark.parametrize("recipe", TEXTURED, ids=str)
-def test_a_region_is_a_crop_of_the_picture(recipe: Recipe, scale: int) -> None:
+def test_a_region_is_a_crop_of_the_image(recipe: Recipe, scale: int) -> None:
     collage = textured(recipe)
     whole = collage.decode(scale)
     height, width = whole.shape[1:]
@@ -87,7 +87,7 @@ def test_other_scales_are_averaged_from_the_next_octave(
     collage = textured(recipe)
     image = collage.decode(scale)
     if octave < 1 and ((recipe.width * octave) % 1 or collage.lattice == 1):
-        octave = 1  # at half of it, sides of the image or domains are not whole pixels
+        octave = 1  # at 1/2, image sides or domain corners are not whole pixels
     close(image, area_resample(collage.decode(octave), *image.shape[1:]))
 
 
@@ -101,7 +101,7 @@ def test_offsets_of_windows_and_pixels_are_those_of_the_canvas() -> None:
         close(offset_at_pixels(collage, scale, rows, columns), offset[:, rows, columns])
 
 
-def test_gradients_of_the_parameters_go_past_the_texture() -> None:
+def test_gradients_agree_with_finite_differences_beside_a_texture() -> None:
     collage = textured(Recipe(16, 16, (8,), step=4, channels=3, sources=2))
 
     def decode(weights: Tensor, bias: Tensor) -> Tensor:
@@ -121,17 +121,17 @@ def test_a_moved_collage_keeps_its_texture() -> None:
 
 def test_pixels_do_not_depend_on_threads() -> None:
     collage = textured(TEXTURED[1], torch.float32)
-    pictures = [collage.decode(scale) for scale in (0.7, 1, 2)]
+    images = [collage.decode(scale) for scale in (0.7, 1, 2)]
     with threads(2):
         again = [collage.decode(scale) for scale in (0.7, 1, 2)]
-    assert all(torch.equal(a, b) for a, b in zip(pictures, again, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(images, again, strict=True))
 
 
 def test_a_texture_of_another_size_or_with_other_channels_is_refused() -> None:
     collage = Recipe(32, 48, (8,), step=8, channels=3).make()
     with pytest.raises(ValueError, match=r"texture of \(32, 40\) pixels .* canvas of \(32, 48\)"):
-        replace(collage, texture=whole_numbers(4, 5))
+        replace(collage, texture=integer_texture(4, 5))
     with pytest.raises(ValueError, match="the texture has 2 channels"):
-        replace(collage, texture=whole_numbers(4, 6, channels=2))
+        replace(collage, texture=integer_texture(4, 6, channels=2))
     with pytest.raises(ValueError, match=r"texture of \(48, 32\).*; the texture has 1 channels"):
-        replace(collage, texture=whole_numbers(6, 4, channels=1))
+        replace(collage, texture=integer_texture(6, 4, channels=1))

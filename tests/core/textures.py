@@ -1,4 +1,4 @@
-"""Textures of random whole numbers, and windows to look at them through."""
+"""Textures of random integers, and windows to read them by."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,14 @@ from neural_collage.core.blocks import Window
 from neural_collage.core.lapped import LappedTexture
 
 
-def whole_numbers(
+def integer_texture(
     rows: int = 5, columns: int = 7, size: int = 8, channels: int = 3, count: int = 4, seed: int = 0
 ) -> LappedTexture:
-    """A texture of random 16-bit numbers, with values of about 1."""
+    """A texture of random 16-bit coefficients and patches, with pixel values of about 1."""
     rng = torch.Generator().manual_seed(seed)
-    m, most = 2 * size, 1 << 15
-    coefficients = torch.randint(-most, most, (count, rows, columns), generator=rng)
-    patches = torch.randint(-most, most, (count, channels, m, m), generator=rng)
+    m, limit = 2 * size, 1 << 15
+    coefficients = torch.randint(-limit, limit, (count, rows, columns), generator=rng)
+    patches = torch.randint(-limit, limit, (count, channels, m, m), generator=rng)
     return LappedTexture(coefficients.short(), patches.short(), 2.0**-31)
 
 

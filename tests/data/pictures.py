@@ -1,4 +1,4 @@
-"""Sets of small images whose pixels tell which image and which place they come from."""
+"""Sets of small images whose pixels encode the number of the image and the position."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -21,10 +21,10 @@ def marked(index: int, size: Size) -> npt.NDArray[np.uint8]:
 
 
 def write_folder(folder: Path, sizes: Sequence[Size]) -> Path:
-    """Marked images 000.png, 001.png ..., every other one in a subfolder, and files to overlook."""
+    """Marked images 000.png, 001.png ..., every other one in a subfolder, and other files."""
     (folder / "sub").mkdir(parents=True)
-    for stray in ("Thumbs.db", "._000.png"):
-        (folder / stray).write_text("no image")
+    for other in ("Thumbs.db", "._000.png"):
+        (folder / other).write_text("no image")
     for index, size in enumerate(sizes):
         parent = folder / "sub" if index % 2 else folder
         Image.fromarray(marked(index, size)).save(parent / f"{index:03}.png")

@@ -27,7 +27,7 @@ def test_every_image_gives_its_crops_in_full_batches(
 
 
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 9))
-def test_an_image_is_needed_during_one_stretch_only(n: int, per_image: int, batch: int) -> None:
+def test_the_batches_of_an_image_are_consecutive(n: int, per_image: int, batch: int) -> None:
     plan = _plan(n, per_image=per_image, batch=batch)
     groups = [
         set(plan.image[start : start + batch * per_image])
@@ -38,7 +38,7 @@ def test_an_image_is_needed_during_one_stretch_only(n: int, per_image: int, batc
     assert all(len(set(row)) == batch for row in full)  # and a batch has no image twice
 
 
-def test_windows_stay_inside_and_reach_every_corner() -> None:
+def test_crops_stay_inside_the_image_and_reach_every_position() -> None:
     sizes = np.array([[12, 15]])
     plan = random_crops(sizes, (10, 12), per_image=500, batch=1, isometries=1, seed=0, epoch=0)
     assert sorted(set(plan.top)) == [0, 1, 2]

@@ -46,7 +46,7 @@ def test_grey_becomes_rgb_and_back(tmp_path: Path, rng: np.random.Generator) -> 
     np.testing.assert_array_equal(open_images(str(tmp_path), channels=1)[0], grey[None])
 
 
-def test_alpha_is_dropped_and_deep_grey_rounded(tmp_path: Path) -> None:
+def test_alpha_is_dropped_and_16_bit_grey_is_rounded(tmp_path: Path) -> None:
     _save(tmp_path, np.dstack([marked(7, (4, 4)), np.full((4, 4), 9, np.uint8)]))
     np.testing.assert_array_equal(
         open_images(str(tmp_path))[0], marked(7, (4, 4)).transpose(2, 0, 1)

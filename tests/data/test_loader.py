@@ -82,7 +82,7 @@ def _equal(a: list[Tensor], b: list[Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_batches_are_crops_turned_by_the_isometries_of_core(images: Images) -> None:
+def test_batches_are_crops_under_the_isometries_of_core(images: Images) -> None:
     store, loader = _store(images), _loader(_store(images), per_image=3)
     plan = random_crops(store.sizes, CROP, per_image=3, batch=4, isometries=8, seed=0, epoch=0)
     batches = list(loader)
@@ -150,7 +150,7 @@ def test_the_budget_holds(images: Images) -> None:
 
 @pytest.mark.parametrize("stop", [0, 1, 4, 8, 9])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_going_on_in_the_middle_of_an_epoch(images: Images, stop: int, workers: int) -> None:
+def test_resuming_in_the_middle_of_an_epoch(images: Images, stop: int, workers: int) -> None:
     loader = _loader(_store(images), per_image=3, workers=workers)
     loader.set_epoch(2)
     expected = list(loader)
@@ -163,14 +163,14 @@ def test_going_on_in_the_middle_of_an_epoch(images: Images, stop: int, workers: 
     resumed = _loader(_store(images), per_image=3, workers=workers)
     resumed.load_state_dict(state)
     assert resumed.state_dict() == state
-    iterator = iter(resumed)  # Lightning makes it before it says which epoch it is
+    iterator = iter(resumed)  # Lightning creates it before it sets the epoch
     resumed.set_epoch(2)
     assert _equal(expected[stop:], list(iterator))
     resumed.set_epoch(3)
     assert len(list(resumed)) == 9
 
 
-def test_a_finished_epoch_is_not_gone_on_with(images: Images) -> None:
+def test_a_finished_epoch_is_not_resumed(images: Images) -> None:
     loader, resumed = _loader(_store(images)), _loader(_store(images))
     list(loader)
     resumed.load_state_dict(loader.state_dict())
@@ -199,10 +199,10 @@ def test_the_last_batch_of_a_fixed_plan_is_short_and_shared_equally(images: Imag
     ]
     assert [len(batch) for batch in parts[0]] == [len(batch) for batch in parts[1]] == [4, 2]
     assert torch.equal(parts[0][1], whole[1][::2])
-    assert torch.equal(parts[1][1], whole[1][[1, 0]])  # the first one again, for want of a fourth
+    assert torch.equal(parts[1][1], whole[1][[1, 0]])  # the first one is repeated to fill it
 
 
-def test_static_binarisation_stays_and_dynamic_changes(images: Images) -> None:
+def test_static_binarisation_is_fixed_and_dynamic_changes_between_epochs(images: Images) -> None:
     fixed = _store(images, binary_seed=3)
     assert set(np.unique(fixed[0])) <= {0, 255}
     np.testing.assert_array_equal(fixed[4], _store(images, 0, binary_seed=3)[4])
@@ -230,7 +230,7 @@ def test_an_image_smaller_than_the_crop_is_named_or_left_out(images: Images) -> 
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_image_that_breaks_while_training_is_named(tmp_path: Path, workers: int) -> None:
+def test_an_image_that_is_damaged_during_training_is_named(tmp_path: Path, workers: int) -> None:
     folder = write_folder(tmp_path / "a", SIZES)
     loader = _loader(_store(open_images(str(folder))), workers=workers)
     (folder / "004.png").write_bytes(b"broken")

@@ -6,14 +6,14 @@ from neural_collage.data.pixels import binarise, to_float
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
-def test_levels_spread_over_the_whole_range(bits: int) -> None:
+def test_values_are_spread_over_the_whole_range(bits: int) -> None:
     values = to_float(torch.arange(256, dtype=torch.uint8), bits)
     assert values.dtype == torch.float32
     torch.testing.assert_close(values.unique(), torch.linspace(0, 1, 2**bits))
     assert bool((values.diff() >= 0).all())
 
 
-def test_five_bits_are_those_of_the_byte() -> None:
+def test_five_bits_are_the_most_significant_ones() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
     torch.testing.assert_close(to_float(levels, 5) * 31, (levels // 8).float())
 

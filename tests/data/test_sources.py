@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
 
+from neural_collage.data.catalogue import VARIABLE, find
 from neural_collage.data.sources import KNOWN_NAMES, ImageSource, open_images
 from neural_collage.errors import CollageError, DataError
 from tests.data.pictures import marked, write_folder, write_parquet
@@ -129,7 +130,7 @@ def _reachable(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN_NAMES))
-def test_offline_names_the_remedy_within_seconds(
+def test_without_network_the_error_gives_advice_within_seconds(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _reachable(monkeypatch, ConnectionError("no network"))
@@ -140,16 +141,16 @@ def test_offline_names_the_remedy_within_seconds(
     ):
         open_images(name)
     assert time.monotonic() - started < 5  # `datasets` alone would take half a minute
-    assert not datasets.config.HF_HUB_OFFLINE  # only for that long
+    assert not datasets.config.HF_HUB_OFFLINE  # reset afterwards
 
 
-def test_what_the_hub_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_the_hub_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _reachable(monkeypatch, RepositoryNotFoundError("404", response=Mock()))
     with pytest.raises(DataError, match="someone/nothing: neither a local folder or file nor"):
         open_images("someone/nothing")
 
 
-def test_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     def load_dataset(name: str) -> datasets.DatasetDict:
         assert name == "uoft-cs/cifar10"
         rows = {"img": [{"bytes": b"", "path": None}] * 3, "label": [0, 1, 2]}
@@ -162,7 +163,7 @@ def test_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         open_images("cifar10", use="test")
 
 
-def test_a_failed_download_says_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_failed_download_names_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     def load_dataset(name: str) -> None:
         raise OSError("disk full\nmore")
 
@@ -170,3 +171,32 @@ def test_a_failed_download_says_what_failed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     with pytest.raises(DataError, match=r"mnist: cannot be loaded \(disk full\)"):
         open_images("mnist")
+
+
+def test_paths_of_data_are_looked_up_in_the_folder_of_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "sets/aid/train", [(5, 7)] * 3)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "sets"))
+    images = open_images(ImageSource("data/aid", split="train", stop=2))
+    assert Path(images.name(0)) == tmp_path / "sets/aid/train/000.png"
+    assert len(images) == 2
+    monkeypatch.delenv(VARIABLE)
+    write_folder(tmp_path / "data/aid/train", [(5, 7)])
+    assert len(open_images("data/aid/train")) == 1
+
+
+@pytest.mark.parametrize("path", ["data/mnist", "data/aid/train"])
+def test_a_missing_set_of_the_catalogue_is_refused_with_its_licence_and_address(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    _reachable(monkeypatch, AssertionError("the hub is not asked"))
+    known = find(path)
+    assert known is not None
+    with pytest.raises(DataError, match=f"{path}: no such folder") as caught:
+        open_images(path)
+    assert known.licence in str(caught.value)
+    assert known.address in str(caught.value)

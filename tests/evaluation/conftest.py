@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 
 @pytest.fixture
 def photo(rng: np.random.Generator) -> Image.Image:
-    """64 x 48 pixels of smooth blobs and fine grain: it codes much as a photo does."""
+    """A picture of 64 x 48 pixels with smooth blobs and fine grain, which codes like a photo."""
     noise = Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8))
     smooth = np.asarray(noise.filter(ImageFilter.GaussianBlur(4)), dtype=float)
     return Image.fromarray(
@@ -17,7 +17,7 @@ def photo(rng: np.random.Generator) -> Image.Image:
 
 @pytest.fixture
 def folder(photo: Image.Image, tmp_path: Path) -> Path:
-    """A folder of two pictures of different sizes, and a text."""
+    """A folder with two pictures of different sizes and a text file."""
     folder = tmp_path / "photos"
     folder.mkdir()
     photo.save(folder / "b.png")

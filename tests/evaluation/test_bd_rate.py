@@ -20,7 +20,7 @@ def _line(slope: float, offset: float, first: float, last: float) -> Curve:
 
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
-    """Rising curves that all span 28 to 30 dB."""
+    """Rising curves that all cover 28 to 30 dB."""
     psnrs = sorted({draw(st.floats(20, 28)), 28.0, 30.0, draw(st.floats(30, 40))})
     steps = draw(st.lists(st.floats(0.05, 1), min_size=len(psnrs), max_size=len(psnrs)))
     rates = [math.exp(sum(steps[: index + 1]) - 3) for index in range(len(psnrs))]
@@ -44,11 +44,11 @@ def test_exchanging_the_curves_inverts_the_ratio(one: Curve, other: Curve) -> No
 
 @given(curves())
 def test_the_order_of_the_points_does_not_matter(curve: Curve) -> None:
-    turned = Curve(curve.rates[::-1], curve.psnrs[::-1])
-    assert bd_rate(curve, JPEG_LIKE) == bd_rate(turned, JPEG_LIKE)
+    reversed_curve = Curve(curve.rates[::-1], curve.psnrs[::-1])
+    assert bd_rate(curve, JPEG_LIKE) == bd_rate(reversed_curve, JPEG_LIKE)
 
 
-def test_lines_over_the_overlap_of_their_psnrs() -> None:
+def test_lines_are_averaged_over_the_overlap_of_their_psnrs() -> None:
     # log rates 0.20 p - 7 and 0.25 p - 9 over 25..32 dB: 0.05 p - 2 is -0.575 at the middle.
     found = bd_rate(_line(0.20, -7, 20, 32), _line(0.25, -9, 25, 40))
     assert found == pytest.approx(100 * (math.exp(-0.575) - 1))
@@ -67,10 +67,10 @@ def test_a_rate_range_wider_than_the_curves_changes_nothing() -> None:
     assert bd_rate(JPEG_LIKE, other, (1e-3, 1e3)) == pytest.approx(bd_rate(JPEG_LIKE, other))
 
 
-def test_dominated_and_lossless_points_are_left_out() -> None:
+def test_dominated_and_lossless_points_are_ignored() -> None:
     rates, psnrs = JPEG_LIKE
-    cluttered = Curve([*rates, 0.5, 0.4, 9.0], [*psnrs, 28.0, 28.5, math.inf])
-    assert bd_rate(JPEG_LIKE, cluttered) == pytest.approx(0, abs=1e-9)
+    with_others = Curve([*rates, 0.5, 0.4, 9.0], [*psnrs, 28.0, 28.5, math.inf])
+    assert bd_rate(JPEG_LIKE, with_others) == pytest.approx(0, abs=1e-9)
 
 
 def test_curves_that_share_no_psnr_are_refused() -> None:

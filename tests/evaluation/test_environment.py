@@ -3,7 +3,7 @@ import torch
 from neural_collage.evaluation.environment import Environment
 
 
-def test_the_environment_names_what_numbers_depend_on() -> None:
+def test_the_environment_names_processor_threads_and_versions() -> None:
     environment = Environment.current()
     assert environment.cores >= 1
     assert environment.threads == torch.get_num_threads()

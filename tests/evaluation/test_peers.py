@@ -15,7 +15,7 @@ PEER_NAMES = [
 
 
 @pytest.mark.parametrize("name", ["fractal", *PEER_NAMES])
-def test_a_higher_quality_costs_more_and_comes_closer(name: str, photo: Image.Image) -> None:
+def test_rate_and_psnr_rise_with_quality(name: str, photo: Image.Image) -> None:
     (codec,) = benchmark_codecs([name], effort=0)
     original = np.asarray(photo)
     worst, best = (codec.encode(photo, codec.qualities[index]) for index in (0, -1))
@@ -29,13 +29,13 @@ def test_qualities_rise(name: str) -> None:
     assert list(codec.qualities) == sorted(set(codec.qualities))
 
 
-def test_jpeg2000_keeps_to_its_rate(rng: np.random.Generator) -> None:
+def test_jpeg2000_files_have_the_given_rate(rng: np.random.Generator) -> None:
     picture = Image.fromarray(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8))
     data = PEERS["jpeg2000"].encode(picture, 2.0)
     assert 8 * len(data) / 128**2 == pytest.approx(2.0, rel=0.1)
 
 
-def test_qualities_and_effort_are_for_our_codecs() -> None:
+def test_qualities_and_effort_apply_to_our_codecs_alone() -> None:
     ours, jpeg = benchmark_codecs(["fractal", "jpeg"], qualities=[70, 20], effort=2)
     assert list(ours.qualities) == [20, 70]
     assert ours.options == {"effort": 2}

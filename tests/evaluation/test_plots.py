@@ -14,7 +14,7 @@ CURVES = {
 }
 
 
-def test_every_curve_is_named_beside_its_end_and_clear_of_the_others() -> None:
+def test_every_curve_is_labelled_at_its_end_without_overlaps() -> None:
     figure = rate_distortion_figure(CURVES, title="three", ours={"fractal"})
     (axes,) = figure.axes
     labels = {text.get_text(): text.get_position()[1] for text in axes.texts}
@@ -25,21 +25,21 @@ def test_every_curve_is_named_beside_its_end_and_clear_of_the_others() -> None:
     assert sum(labels.values()) / 3 == pytest.approx((33.0 + 33.05 + 33.1) / 3)
 
 
-def test_ours_stands_out_from_peers_and_peers_from_anchors() -> None:
+def test_our_curves_are_thickest_and_anchors_thinnest() -> None:
     anchors = {"BPG": Curve([0.2, 1.0], [27.0, 36.0])}
     figure = rate_distortion_figure(CURVES, title="four", ours={"fractal"}, anchors=anchors)
     anchor, jpeg, ours, webp = (line.get_linewidth() for line in figure.axes[0].lines)
     assert ours > jpeg == webp > anchor
 
 
-def test_points_far_from_the_rates_of_interest_are_not_shown() -> None:
+def test_points_outside_the_range_of_rates_are_not_shown() -> None:
     anchors = {"lossless": Curve([9.0], [60.0]), "both": Curve([0.5, 9.0], [31.0, 60.0])}
     figure = rate_distortion_figure(CURVES, title="", anchors=anchors)
     assert "lossless" not in [text.get_text() for text in figure.axes[0].texts]
     assert figure.axes[0].get_ylim()[1] < 40
 
 
-def test_savings_are_listed_from_the_largest_with_aligned_numbers() -> None:
+def test_savings_are_listed_in_descending_order_with_aligned_numbers() -> None:
     savings = Savings("fractal", (0.1, 1), {"webp": 3.2, "jpeg": -18.6, "BPG": -9.7})
     figure = rate_distortion_figure(CURVES, title="three", ours={"fractal"}, savings=savings)
     *_, heading, rows = (text.get_text() for text in figure.axes[0].texts)
@@ -48,13 +48,13 @@ def test_savings_are_listed_from_the_largest_with_aligned_numbers() -> None:
     assert rows.split("\n") == [f"{minus}19 %  jpeg", f"{minus}10 %  BPG", f"{space}+3 %  webp"]
 
 
-def test_savings_of_a_curve_that_is_not_shown_are_left_out() -> None:
+def test_savings_of_a_curve_that_is_not_shown_are_omitted() -> None:
     savings = Savings("neural", (0.1, 1), {"jpeg": -18.6})
     figure = rate_distortion_figure(CURVES, title="three", savings=savings)
     assert len(figure.axes[0].texts) == len(CURVES)
 
 
-def test_a_figure_becomes_a_picture() -> None:
+def test_a_figure_is_rendered_as_png_and_svg() -> None:
     figure = rate_distortion_figure(CURVES, title="three")
     with Image.open(BytesIO(rendered(figure, "png"))) as picture:
         assert picture.format == "PNG"

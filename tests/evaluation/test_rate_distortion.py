@@ -27,7 +27,7 @@ from neural_collage.evaluation.report import best_savings, read_anchors, to_json
 
 @dataclass(frozen=True)
 class Quantiser:
-    """Stores the size, and each sample cut to some bits; one byte per sample."""
+    """A codec that stores the size and the highest bits of each sample, one byte per sample."""
 
     name: str = "quantiser"
     qualities: Sequence[float] = (1, 8)
@@ -53,12 +53,12 @@ def _point(quality: float, bpp: float, psnr: float, ms_ssim: float | None = 0.9)
     return Point(quality, bpp, psnr, ms_ssim, encode_seconds=2.0, decode_seconds=1.0)
 
 
-def test_pictures_are_found_sorted_and_nothing_else(folder: Path) -> None:
+def test_pictures_alone_are_found_sorted_by_name(folder: Path) -> None:
     assert [path.name for path in find_pictures(folder)] == ["a.PNG", "b.png"]
 
 
-def test_an_empty_folder_says_where_pictures_come_from(tmp_path: Path) -> None:
-    with pytest.raises(CollageError, match="Kodak"):
+def test_an_empty_folder_is_refused_with_a_source_of_pictures(tmp_path: Path) -> None:
+    with pytest.raises(CollageError, match=r"Kodak.*`collage data`"):
         find_pictures(tmp_path)
 
 
@@ -78,7 +78,7 @@ def test_a_point_holds_the_rate_of_the_file_and_the_distortion_of_the_decode(fol
     assert coarse.ms_ssim is None
 
 
-def test_processes_find_what_one_process_finds(folder: Path) -> None:
+def test_results_do_not_depend_on_the_number_of_processes(folder: Path) -> None:
     def measured(jobs: int) -> list[tuple[str, list[tuple[float, float]]]]:
         return [
             (found.picture, [(point.bpp, point.psnr) for point in found.points["jpeg"]])
@@ -114,7 +114,7 @@ def test_bd_rates_are_relative_to_jpeg() -> None:
 
 
 def _ours_and_others() -> RateDistortionResult:
-    """Two codecs of ours, one of a single rate, a peer, and two published curves."""
+    """Two codecs of ours, one of a single rate, JPEG, and two published curves."""
     rates, psnrs = [0.05, 0.2, 0.8, 2.0], [22.0, 28.0, 34.0, 39.0]
     points = {
         codec: [_point(1, factor * rate, psnr) for rate, psnr in zip(rates, psnrs, strict=True)]
@@ -128,10 +128,10 @@ def _ours_and_others() -> RateDistortionResult:
     return _result([PictureResult("a", points)], *points, anchors=anchors)
 
 
-def test_ours_are_compared_with_each_peer_and_each_published_curve() -> None:
+def test_our_codecs_are_compared_with_all_other_and_published_curves() -> None:
     result = _ours_and_others()
     rates = result.bd_rates_against_others
-    assert list(rates) == ["fractal", "neural"]  # a single point is no curve
+    assert list(rates) == ["fractal", "neural"]  # poli2022 has a single point
     assert list(rates["neural"]) == ["jpeg", "VTM", "fine"]
     assert rates["neural"]["jpeg"].overall == pytest.approx(-50)
     ours = Curve([0.04, 0.16, 0.64, 1.6], [22.0, 28.0, 34.0, 39.0])
@@ -153,7 +153,7 @@ def test_ours_are_compared_with_each_peer_and_each_published_curve() -> None:
     assert "| fine, published | – | – | – |" in table
 
 
-def test_the_figure_states_the_savings_of_our_best_codec() -> None:
+def test_savings_are_those_of_our_best_codec() -> None:
     savings = best_savings(_ours_and_others())
     assert savings is not None
     assert (savings.codec, savings.rate_range) == ("neural", (0.1, 1.0))
@@ -161,7 +161,7 @@ def test_the_figure_states_the_savings_of_our_best_codec() -> None:
     assert set(savings.percent) == {"jpeg", "VTM"}
 
 
-def test_without_ours_or_without_others_there_are_no_savings() -> None:
+def test_without_our_codecs_or_others_there_are_no_savings() -> None:
     points = [_point(1, 0.2, 28.0), _point(2, 0.8, 34.0)]
     for codec in ("fractal", "jpeg"):
         result = _result([PictureResult("a", {codec: points})], codec)

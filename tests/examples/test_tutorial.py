@@ -10,7 +10,7 @@ import neural_collage as nc
 from examples import tutorial
 
 
-def test_a_few_seconds_teach_it_something(
+def test_psnr_rises_within_a_few_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["tutorial.py", "--seconds", "5", "--out", str(tmp_path)])

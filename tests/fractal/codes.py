@@ -1,4 +1,4 @@
-"""Random valid codes of planes, and flat ones to build by hand."""
+"""Random valid codes of planes, and blank ones for tests to fill in."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from neural_collage.core.partition import Partition
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.geometry import (
     DIAGONAL,
+    MAX_CONTRAST,
     ORDER,
     SIZES,
     BoolArray,
@@ -20,10 +21,10 @@ from neural_collage.fractal.geometry import (
 
 @dataclass(frozen=True)
 class CodeRecipe:
-    """What a random code is made of.
+    """Parameters of a random code.
 
-    split, linked: how likely a block is split, a range has each of its domains.
-    spread: typical magnitude of coefficients and details; `wild` ones are up to 2000 times it.
+    split, matched: probabilities that a block is split and that a range has each further domain.
+    spread: typical magnitude of coefficients and details. wild: probability of up to 2000 times it.
     """
 
     height: int
@@ -31,7 +32,7 @@ class CodeRecipe:
     lattice: int = 8
     n_sources: int = 1
     split: float = 0.6
-    linked: float = 0.5
+    matched: float = 0.5
     spread: float = 1.5
     wild: float = 0.01
 
@@ -39,36 +40,36 @@ class CodeRecipe:
         """The code; its contrasts sum to at most 7 eighths a range."""
         geometry = PlaneGeometry(self.height, self.width, self.lattice)
         splits, details = [], []
-        alive = np.ones(geometry.grid(SIZES[0]), bool)
+        active = np.ones(geometry.grid(SIZES[0]), bool)
         for _ in SIZES[:-1]:
-            split = alive & (rng.random(alive.shape) < self.split)
+            split = active & (rng.random(active.shape) < self.split)
             splits.append(split)
-            details.append(self._numbers(rng, (int(split.sum()), 3)))
-            alive = split.repeat(2, 0).repeat(2, 1)
+            details.append(self._integers(rng, (int(split.sum()), 3)))
+            active = split.repeat(2, 0).repeat(2, 1)
         blocks = quadtree(geometry, tuple(splits)).blocks.numpy()
         count = len(blocks)
         highest = np.array([last_diagonal(int(size)) for size in blocks[:, 2]])
         last = np.minimum(rng.geometric(0.3, count) - 1, highest)
-        coefficients = self._numbers(rng, (count, ORDER, ORDER))
+        coefficients = self._integers(rng, (count, ORDER, ORDER))
         coefficients *= (last[:, None, None] >= DIAGONAL) & (DIAGONAL > 0)
         coefficients[blocks[:, 2] == 4, 4:] = 0
         coefficients[blocks[:, 2] == 4, :, 4:] = 0
         contrasts, addresses, isometries = np.zeros((3, count, self.n_sources), np.int64)
         for r, (y, x, size) in enumerate(blocks):
             _, _, rows, columns = geometry.pools(int(size), np.array([y]), np.array([x]))
-            positions, room = int(rows[0] * columns[0]), 7
+            positions, unspent = int(rows[0] * columns[0]), MAX_CONTRAST
             for k in range(self.n_sources):
-                if not positions or not room or rng.random() > self.linked:
+                if not positions or not unspent or rng.random() > self.matched:
                     break
-                contrast = int(rng.integers(1, room + 1))
-                room -= contrast
+                contrast = int(rng.integers(1, unspent + 1))
+                unspent -= contrast
                 contrasts[r, k] = rng.choice([-1, 1]) * contrast
                 addresses[r, k] = rng.integers(positions)
                 isometries[r, k] = rng.integers(8)
         return PlaneCode(
             geometry,
             tuple(splits),
-            self._numbers(rng, geometry.grid(SIZES[0])) + 12,
+            self._integers(rng, geometry.grid(SIZES[0])) + 12,
             tuple(details),
             last,
             coefficients,
@@ -77,18 +78,18 @@ class CodeRecipe:
             isometries,
         )
 
-    def _numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> IntArray:
-        numbers = rng.laplace(0, self.spread, shape)
-        numbers *= np.where(rng.random(shape) < self.wild, 2000 * rng.random(shape), 1)
-        return np.rint(numbers).astype(np.int64)
+    def _integers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> IntArray:
+        values = rng.laplace(0, self.spread, shape)
+        values *= np.where(rng.random(shape) < self.wild, 2000 * rng.random(shape), 1)
+        return np.rint(values).astype(np.int64)
 
 
 RECIPES = [
-    CodeRecipe(1, 1, lattice=16, linked=1),
+    CodeRecipe(1, 1, lattice=16, matched=1),
     CodeRecipe(3, 700, lattice=4, n_sources=2, split=0.8),
-    CodeRecipe(700, 3, lattice=8, n_sources=3, linked=0.9, wild=0.2),
+    CodeRecipe(700, 3, lattice=8, n_sources=3, matched=0.9, wild=0.2),
     CodeRecipe(64, 64, lattice=16, split=0),
-    CodeRecipe(65, 95, lattice=4, n_sources=3, split=1, linked=0.9),
+    CodeRecipe(65, 95, lattice=4, n_sources=3, split=1, matched=0.9),
     CodeRecipe(130, 290, lattice=8, n_sources=2, spread=0.6, wild=0),
     CodeRecipe(270, 70, lattice=16, spread=4, wild=0.05),
 ]
@@ -102,12 +103,12 @@ def quadtree(geometry: PlaneGeometry, splits: tuple[BoolArray, ...]) -> Partitio
 
 
 def uniform_splits(geometry: PlaneGeometry, size: int) -> tuple[BoolArray, ...]:
-    """Splits down to equal ranges."""
+    """Splits of a quadtree with equal leaves."""
     return tuple(np.full(geometry.grid(coarser), coarser > size) for coarser in SIZES[:-1])
 
 
 def blank_code(geometry: PlaneGeometry, size: int, root: int = 0) -> PlaneCode:
-    """Equal ranges of one size without texture or domains, all of one mean."""
+    """Ranges of one size and mean, without coefficients or domains."""
     splits = uniform_splits(geometry, size)
     count = len(quadtree(geometry, splits))
     return PlaneCode(

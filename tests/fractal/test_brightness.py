@@ -27,7 +27,7 @@ def test_haar_is_orthonormal_and_inverted(rng: np.random.Generator) -> None:
     assert_allclose(inverse_haar(sums, details), grid, atol=1e-12)
 
 
-def test_a_ramp_is_predicted_inside_and_a_constant_everywhere() -> None:
+def test_ramps_are_predicted_exactly_inside_and_constants_everywhere() -> None:
     y, x = np.mgrid[:16, :24]
     ramp = 3.0 * y - 2.0 * x + 7
     sums, details = haar(ramp)
@@ -35,7 +35,7 @@ def test_a_ramp_is_predicted_inside_and_a_constant_everywhere() -> None:
     assert_allclose(predict_details(np.full((3, 4), 5.0)), 0)
 
 
-def test_leaf_means_come_back_from_a_finely_quantised_tree(rng: np.random.Generator) -> None:
+def test_leaf_means_are_recovered_from_a_finely_quantised_tree(rng: np.random.Generator) -> None:
     code = CodeRecipe(60, 90).make(rng)
     image = texture(64, 96)[0].double().numpy()
     step = 1e-5
@@ -45,18 +45,18 @@ def test_leaf_means_come_back_from_a_finely_quantised_tree(rng: np.random.Genera
     roots = np.rint(grids[0] / step).astype(np.int64)
     grid, details = roots * step, []
     for finer, split in zip(grids[1:], code.splits, strict=True):
-        wanted = (haar(finer)[1] - predict_details(grid))[split] / step
-        details.append(np.rint(wanted).astype(np.int64))
+        exact = (haar(finer)[1] - predict_details(grid))[split] / step
+        details.append(np.rint(exact).astype(np.int64))
         grid = descend(grid, split, details[-1], step)
     means = leaf_means(roots, code.splits, details, step)
-    wanted_means = [
+    expected_means = [
         image[y : y + n, x : x + n].mean() for y, x, n in code.partition().blocks.tolist()
     ]
-    assert_allclose(means.numpy(), wanted_means, atol=1e-5)
+    assert_allclose(means.numpy(), expected_means, atol=1e-5)
 
 
 def test_an_unsplit_tree_has_the_means_of_its_roots() -> None:
-    splits = [np.zeros((2 << level, 3 << level), bool) for level in range(3)]
+    splits = [np.zeros((2 << depth, 3 << depth), bool) for depth in range(3)]
     details = [np.zeros((0, 3), np.int64)] * 3
     roots = np.arange(6).reshape(2, 3)
     means = leaf_means(roots, splits, details, 16.0)
@@ -64,7 +64,7 @@ def test_an_unsplit_tree_has_the_means_of_its_roots() -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.height}x{r.width}")
-def test_calibrated_ranges_have_the_given_means_once_decoded(
+def test_decoded_ranges_have_the_calibrated_means(
     recipe: CodeRecipe, rng: np.random.Generator
 ) -> None:
     collage = recipe.make(rng).to_collage(0.5)

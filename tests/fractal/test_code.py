@@ -28,7 +28,7 @@ def cosine(order: int, cells: int) -> Tensor:
 
 @pytest.mark.parametrize("scale", [Fraction(1, 2), Fraction(1), Fraction(2)], ids=str)
 @pytest.mark.parametrize("size", [32, 16, 8, 4])
-def test_one_coefficient_is_its_cosine_at_every_scale(size: int, scale: Fraction) -> None:
+def test_a_coefficient_decodes_to_its_cosine_at_every_scale(size: int, scale: Fraction) -> None:
     u, v = (3, 2) if size == 4 else (5, 7)
     code = blank_code(PlaneGeometry(32, 64, 4), size, root=40)
     code.coefficients[1, u, v], code.last[1] = 3, u + v
@@ -36,19 +36,21 @@ def test_one_coefficient_is_its_cosine_at_every_scale(size: int, scale: Fraction
     cells, flat = int(size * scale), STEP * 40 / 32 / 255
     wave_u, wave_v = cosine(u, size), cosine(v, size)
     norm = float(wave_u.norm() * wave_v.norm())  # orthonormal on the pixels of scale 1
-    wanted = torch.outer(cosine(u, cells), cosine(v, cells)) * (3 * STEP / 255 / norm) + flat
+    expected = torch.outer(cosine(u, cells), cosine(v, cells)) * (3 * STEP / 255 / norm) + flat
     block = decoded[:cells, cells : 2 * cells]
-    torch.testing.assert_close(block.double(), wanted, atol=2e-5, rtol=0)
+    torch.testing.assert_close(block.double(), expected, atol=2e-5, rtol=0)
     torch.testing.assert_close(decoded[:cells, :cells], torch.full_like(block, flat))
 
 
-def test_a_blank_code_is_flat() -> None:
+def test_a_blank_code_decodes_to_a_constant() -> None:
     decoded = canvas(blank_code(PlaneGeometry(1, 1, 16), 8, root=-6), Fraction(1))
     torch.testing.assert_close(decoded, torch.full((32, 32), -6 * STEP / 32 / 255))
 
 
 @by_size
-def test_the_collage_says_what_the_code_says(recipe: CodeRecipe, rng: np.random.Generator) -> None:
+def test_the_collage_has_the_contrasts_and_domains_of_the_code(
+    recipe: CodeRecipe, rng: np.random.Generator
+) -> None:
     code = recipe.make(rng)
     collage = code.to_collage(STEP)
     assert (collage.height, collage.width, collage.pooling) == (recipe.height, recipe.width, 2)
@@ -68,10 +70,10 @@ def test_the_collage_says_what_the_code_says(recipe: CodeRecipe, rng: np.random.
                 assert collage.domains[r, k].tolist() == [0, 0]
 
 
-def test_domains_that_no_range_has_are_not_carried_along(rng: np.random.Generator) -> None:
-    code = CodeRecipe(64, 64, n_sources=3, linked=0).make(rng)
+def test_unused_columns_of_domains_are_dropped(rng: np.random.Generator) -> None:
+    code = CodeRecipe(64, 64, n_sources=3, matched=0).make(rng)
     assert code.to_collage(STEP).n_sources == 0
-    code = CodeRecipe(64, 64, n_sources=1, linked=1).make(rng)
+    code = CodeRecipe(64, 64, n_sources=1, matched=1).make(rng)
     wider = replace(
         code,
         contrasts=np.pad(code.contrasts, ((0, 0), (0, 2))),
@@ -83,7 +85,7 @@ def test_domains_that_no_range_has_are_not_carried_along(rng: np.random.Generato
 
 
 @by_size
-def test_texture_and_contrast_leave_the_means_alone(
+def test_coefficients_and_contrasts_do_not_change_the_means(
     recipe: CodeRecipe, rng: np.random.Generator
 ) -> None:
     code = replace(recipe, wild=0).make(rng)
@@ -92,11 +94,11 @@ def test_texture_and_contrast_leave_the_means_alone(
         coefficients=np.zeros_like(code.coefficients),
         contrasts=np.zeros_like(code.contrasts),
     )
-    with_texture, without = (canvas(c, Fraction(1)) for c in (code, plain))
+    full, bare = (canvas(c, Fraction(1)) for c in (code, plain))
     for y, x, n in code.partition().blocks.tolist():
         torch.testing.assert_close(
-            with_texture[y : y + n, x : x + n].mean(),
-            without[y : y + n, x : x + n].mean(),
+            full[y : y + n, x : x + n].mean(),
+            bare[y : y + n, x : x + n].mean(),
             atol=1e-4,
             rtol=0,
         )

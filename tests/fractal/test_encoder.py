@@ -1,4 +1,4 @@
-"""The encoder of one plane; whole pictures are in tests/codec/test_fractal_stream.py."""
+"""The encoder of one plane; whole pictures are in tests/codec/streams/test_fractal.py."""
 
 from dataclasses import replace
 from functools import cache
@@ -20,7 +20,7 @@ from neural_collage.fractal.syntax import code_plane
 from tests.pictures import photo_crop, squared_error, texture
 
 STEP = 30.0
-LAGRANGIAN = 0.13 * STEP**2
+ERROR_PER_BIT = 0.13 * STEP**2
 CROPS = {"face": (100, 180), "rocket": (20, 370)}
 
 
@@ -42,15 +42,17 @@ def n_bytes(code: PlaneCode) -> int:
 
 @cache
 def costs(crop: str) -> list[float]:
-    """Squared error + lagrangian * bits of real bytes, at every effort."""
+    """Squared error + error_per_bit * bits of real bytes, at every effort."""
     image = photo_crop(96, *CROPS[crop])[1]
     codes = [encode(image, effort) for effort in EFFORTS]
-    return [squared_error(decode(code), image) + LAGRANGIAN * 8 * n_bytes(code) for code in codes]
+    return [
+        squared_error(decode(code), image) + ERROR_PER_BIT * 8 * n_bytes(code) for code in codes
+    ]
 
 
 @pytest.mark.parametrize("crop", CROPS)
 def test_more_effort_does_not_cost_more(crop: str) -> None:
-    """Decisions are made with estimated prices, so that a step up may lose, but by 1 % at most."""
+    """Up to 1 %, since decisions are made with estimated rates."""
     found = costs(crop)
     for low, high in pairwise(found):
         assert high <= low * 1.01
@@ -69,7 +71,7 @@ def test_every_code_contracts_and_has_the_size_of_its_image(effort: int) -> None
     assert error < STEP**2 / 12  # less than rounding every pixel to the step
 
 
-def test_fitting_against_the_decoded_image_pays_or_does_no_harm() -> None:
+def test_fitting_to_the_decoded_image_does_not_increase_the_error() -> None:
     for crop in CROPS.values():
         image = photo_crop(96, *crop)[1]
         errors = [
@@ -81,7 +83,7 @@ def test_fitting_against_the_decoded_image_pays_or_does_no_harm() -> None:
 
 
 @pytest.mark.parametrize("effort", [0, 5, 9])
-def test_a_constant_needs_nothing_but_its_means(effort: int) -> None:
+def test_a_constant_is_coded_by_its_means_only(effort: int) -> None:
     code = encode(torch.full((64, 96), 0.5), EFFORTS[effort])
     assert not any(split.any() for split in code.splits)
     assert not code.contrasts.any()
@@ -91,7 +93,7 @@ def test_a_constant_needs_nothing_but_its_means(effort: int) -> None:
 
 @pytest.mark.parametrize("effort", [5, 9])
 @pytest.mark.parametrize("kind", ["gradient", "noise", "checkerboard", "impulse"])
-def test_unnatural_images_are_coded_within_the_step(
+def test_synthetic_images_are_coded_to_within_a_bound(
     effort: int, kind: str, rng: np.random.Generator
 ) -> None:
     y, x = np.mgrid[:64, :64]
@@ -121,31 +123,31 @@ def test_any_size_is_coded(shape: tuple[int, int], effort: int) -> None:
     assert squared_error(decoded, image) / image.numel() < 40
 
 
-def test_the_prior_is_not_changed() -> None:
+def test_encoding_does_not_modify_the_prior() -> None:
     prior = prior_counts("luma")
-    encode_plane(texture(40, 40)[0] * 255, STEP, LAGRANGIAN, prior, EFFORTS[4])
+    encode_plane(texture(40, 40)[0] * 255, STEP, ERROR_PER_BIT, prior, EFFORTS[4])
     for table, counts in prior_counts("luma").items():
         np.testing.assert_array_equal(prior[table], counts)
 
 
-def test_planted_repetition_is_coded_with_domains(rng: np.random.Generator) -> None:
+def test_a_reduced_copy_is_coded_by_a_domain(rng: np.random.Generator) -> None:
     image = torch.from_numpy(rng.uniform(0.2, 0.8, (64, 64))).float()
     image[:16, :16] = image[32:64, 32:64].view(16, 2, 16, 2).mean((1, 3))
-    linked, plain = (encode(image, EFFORTS[effort]) for effort in (4, 0))
-    blocks = linked.partition().blocks.tolist()
-    assert linked.contrasts[blocks.index([0, 0, 16])].any()
-    assert n_bytes(linked) < n_bytes(plain)
+    matched, plain = (encode(image, EFFORTS[effort]) for effort in (4, 0))
+    blocks = matched.partition().blocks.tolist()
+    assert matched.contrasts[blocks.index([0, 0, 16])].any()
+    assert n_bytes(matched) < n_bytes(plain)
 
 
-def test_a_code_that_does_not_settle_is_coded_without_domains(
+def test_a_plane_whose_biases_do_not_converge_is_coded_without_domains(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     image = texture(64, 64)[0] * 255
     arguments = (20.0, 52.0, prior_counts("luma"), EFFORTS[4])
     assert encode_plane(image, *arguments).contrasts.any()
 
-    def never_settles(self: PlaneCode, step: float) -> Collage:
+    def never_converges(self: PlaneCode, step: float) -> Collage:
         raise NotConvergedError("no fixed point")
 
-    monkeypatch.setattr(PlaneCode, "to_collage", never_settles)
+    monkeypatch.setattr(PlaneCode, "to_collage", never_converges)
     assert not encode_plane(image, *arguments).contrasts.any()

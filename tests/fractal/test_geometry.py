@@ -57,7 +57,9 @@ def test_every_domain_lies_on_the_lattice_inside_the_canvas(
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("shape", [(32, 64), (300, 40), (512, 700), (90, 259)])
-def test_a_pool_holds_distinct_domains_next_to_its_tile(size: int, shape: tuple[int, int]) -> None:
+def test_a_pool_has_distinct_domains_and_is_shared_by_its_tile(
+    size: int, shape: tuple[int, int]
+) -> None:
     geometry = PlaneGeometry(*shape, 8)
     for tile_y, tile_x in geometry.tiles():
         y, x = np.array([tile_y]), np.array([tile_x])
@@ -71,7 +73,7 @@ def test_a_pool_holds_distinct_domains_next_to_its_tile(size: int, shape: tuple[
         assert geometry.pools(size, last_y, last_x) == geometry.pools(size, y, x)
 
 
-def test_the_tiles_hold_every_range_once() -> None:
+def test_the_tiles_cover_the_canvas_once() -> None:
     geometry = PlaneGeometry(TILE + 1, 2 * TILE + 1, 4)
     assert geometry.tiles() == [(y, x) for y in (0, TILE) for x in (0, TILE, 2 * TILE)]
 
@@ -85,7 +87,7 @@ def test_the_cosine_transform_is_orthonormal(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_patches_times_amplitudes_invert_the_transform(size: int) -> None:
+def test_patches_weighted_by_amplitudes_invert_the_transform(size: int) -> None:
     q = min(8, size)
     coefficients = torch.randn(q, q)
     t = cosine_transform(size)
@@ -104,7 +106,7 @@ def test_patches_times_amplitudes_invert_the_transform(size: int) -> None:
     )
 
 
-def test_the_bank_is_flat_first_and_has_no_mean_after() -> None:
+def test_the_first_patch_is_constant_and_all_others_have_zero_mean() -> None:
     bank = patch_bank()
     assert bank.shape == (64, 1, 8, 8)
     torch.testing.assert_close(bank[0], torch.ones(1, 8, 8))
@@ -112,7 +114,7 @@ def test_the_bank_is_flat_first_and_has_no_mean_after() -> None:
     assert DIAGONAL.ravel()[[0, 1, 8, 63]].tolist() == [0, 1, 1, 14]
 
 
-def test_the_quantiser_step_falls_evenly_from_160_to_8() -> None:
+def test_the_quantiser_step_falls_geometrically_from_160_to_8() -> None:
     steps = [quantiser_step(quality) for quality in range(1, 101)]
     assert steps[0] == 160
     assert steps[-1] == pytest.approx(8)

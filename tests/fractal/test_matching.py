@@ -31,7 +31,7 @@ def product(range_: Tensor, domain: Tensor) -> float:
 @pytest.mark.parametrize(
     ("height", "width", "size", "lattice"), [(64, 40, 16, 16), (32, 64, 8, 8), (40, 32, 4, 4)]
 )
-def test_the_match_is_that_of_a_search_by_hand(
+def test_the_match_agrees_with_an_exhaustive_search(
     height: int, width: int, size: int, lattice: int
 ) -> None:
     geometry = PlaneGeometry(height, width, lattice)
@@ -48,44 +48,44 @@ def test_the_match_is_that_of_a_search_by_hand(
             )
             domain = half[v // 2 : v // 2 + size, u // 2 : u // 2 + size]
             for g in range(8):
-                here = product(blocks[r], isometry.apply(domain, g))
-                best = max(best, here)
+                value = product(blocks[r], isometry.apply(domain, g))
+                best = max(best, value)
                 if (address, g) == (int(found.address[r]), int(found.isometry[r])):
-                    assert here == pytest.approx(float(found.product[r]))
+                    assert value == pytest.approx(float(found.product[r]))
         assert float(found.product[r]) == pytest.approx(best)
 
 
 @pytest.mark.parametrize("code", range(8))
-def test_a_planted_domain_is_found_with_its_isometry(code: int) -> None:
+def test_a_copied_domain_is_found_with_its_isometry(code: int) -> None:
     geometry = PlaneGeometry(96, 288, 8)
     canvas = torch.rand(1, 96, 288) * 255
     half = pool(canvas, 2)[0]
     blocks = cut(canvas[0], 8).clone()
     y, x = positions(geometry, 8)
-    planted = len(blocks) - 40 + code  # in the second tile
+    copy = len(blocks) - 40 + code  # in the second tile
     address = 123 + 7 * code
-    corner_y, corner_x = geometry.domain_corners(8, y[[planted]], x[[planted]], np.array([address]))
+    corner_y, corner_x = geometry.domain_corners(8, y[[copy]], x[[copy]], np.array([address]))
     corner = torch.tensor([[corner_y[0], corner_x[0]]])
     domain = domain_blocks(half, corner, torch.tensor([code]), 8)[0]
     window = half[corner_y[0] // 2 :, corner_x[0] // 2 :][:8, :8]
     torch.testing.assert_close(
         domain, isometry.apply(window - window.mean(), code), atol=1e-3, rtol=0
     )
-    blocks[planted] = 90 - 0.5 * domain
+    blocks[copy] = 90 - 0.5 * domain
     found = match(half, blocks, y, x, geometry, 8)
-    assert int(found.address[planted]) == address
-    assert int(found.isometry[planted]) == code
-    assert float(found.product[planted]) == pytest.approx(float(0.5 * domain.norm()), rel=1e-4)
+    assert int(found.address[copy]) == address
+    assert int(found.isometry[copy]) == code
+    assert float(found.product[copy]) == pytest.approx(float(0.5 * domain.norm()), rel=1e-4)
 
 
 @pytest.mark.parametrize("value", [0.0, 200.0])
-def test_a_flat_image_offers_nothing(value: float) -> None:
+def test_a_flat_image_has_no_matches(value: float) -> None:
     geometry = PlaneGeometry(64, 64, 8)
-    noise = torch.rand(1, 64, 64)  # below what counts as texture
+    noise = torch.rand(1, 64, 64)  # below the minimum deviation
     assert not search(torch.full((1, 64, 64), value) + noise, geometry, 8).product.any()
 
 
-def test_a_canvas_without_room_offers_nothing() -> None:
+def test_a_canvas_smaller_than_a_domain_has_no_matches() -> None:
     geometry = PlaneGeometry(32, 500, 4)
     canvas = pad_to_multiple(texture(32, 500) * 255, 32)
     found = search(canvas, geometry, 32)
@@ -93,7 +93,7 @@ def test_a_canvas_without_room_offers_nothing() -> None:
     assert not found.address.any()
 
 
-def test_the_size_of_the_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matches_are_independent_of_the_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     geometry = PlaneGeometry(64, 320, 8)
     canvas = (pad_to_multiple(texture(64, 320), 32) * 255).double()
     whole = search(canvas, geometry, 8)

@@ -23,25 +23,25 @@ def rates_of(source: str) -> Rates:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_prices_are_finite_and_nothing_is_free(source: str) -> None:
+def test_rates_are_finite_and_positive(source: str) -> None:
     rates = rates_of(source)
-    tables = [*rates.coefficient.values(), *rates.last.values(), *rates.links.values()]
+    tables = [*rates.coefficient.values(), *rates.last.values(), *rates.n_domains.values()]
     for table in [*tables, *rates.split.values()]:
         assert bool(torch.isfinite(table).all())
         assert float(table.min()) > 0
     for table in rates.contrast.values():
         assert bool(torch.isfinite(table).all())
-        levels = torch.arange(len(table)) - len(table) // 2
-        assert bool((table[levels != 0] > 0).all())
+        contrasts = torch.arange(len(table)) - len(table) // 2
+        assert bool((table[contrasts != 0] > 0).all())
     assert rates.isometry == 3
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_prices_are_the_lengths_of_a_prefix_code(source: str) -> None:
-    """Kraft's inequality: alternatives of one choice cannot all be cheap."""
+def test_rates_are_lengths_of_a_prefix_code(source: str) -> None:
+    """They satisfy Kraft's inequality, almost with equality."""
     rates = rates_of(source)
     for size in SIZES:
-        for table in (rates.last[size], rates.links[size]):
+        for table in (rates.last[size], rates.n_domains[size]):
             assert 0.85 < float((2.0**-table).sum()) <= 1 + 1e-4
         assert len(rates.last[size]) == last_diagonal(size) + 1
         magnitudes = rates.coefficient[size]
@@ -50,14 +50,14 @@ def test_prices_are_the_lengths_of_a_prefix_code(source: str) -> None:
         assert float((2.0**-signed).sum(-1).max()) <= 1 + 1e-4
 
 
-def test_large_magnitudes_cost_more_and_more() -> None:
+def test_rates_of_large_magnitudes_increase() -> None:
     for size in SIZES:
         tail = rates_of("luma").coefficient[size][..., 15:]
         assert bool((tail.diff(dim=-1) >= 0).all())
         assert bool((tail[..., -1] > tail[..., 0]).all())
 
 
-def test_the_own_class_sees_only_what_was_coded_before() -> None:
+def test_the_own_class_depends_only_on_earlier_diagonals() -> None:
     magnitude = torch.randint(0, 5, (30, 8, 8)).float()
     classes = own_class(magnitude)
     assert (int(classes.min()), int(classes.max())) == (0, 6)
@@ -71,34 +71,31 @@ def test_the_own_class_sees_only_what_was_coded_before() -> None:
 
 @pytest.mark.parametrize("quality_step", [12.0, 40.0])
 @pytest.mark.parametrize("size", [16, 8, 4])
-def test_the_price_of_coefficients_is_near_what_a_coder_spends(
+def test_estimated_rates_of_coefficients_approximate_the_coders(
     quality_step: float, size: int
 ) -> None:
-    """Equal ranges: what `quantise` charges against the bits of the counting coder, within 25 %.
-
-    The price of a coefficient averages over its surroundings, which the coder knows.
-    """
+    """Within 25 %, as estimates average over those parts of contexts that neighbours determine."""
     image = photo_crop(256, 60, 120)[1] * 255
-    rates, lagrangian = rates_of("luma"), 0.13 * quality_step**2
+    rates, error_per_bit = rates_of("luma"), 0.13 * quality_step**2
     analysed = spectrum(cut(image, size))
-    chosen = quantise(analysed, size, quality_step, lagrangian, rates)
+    chosen = quantise(analysed, size, quality_step, error_per_bit, rates)
     q = chosen.values.shape[-1]
     coefficients = np.zeros((len(chosen.last), 8, 8), np.int64)
     coefficients[:, :q, :q] = chosen.values.numpy()
     error = (analysed.coefficients - chosen.values * quality_step).square().sum((1, 2))
-    charged = float(((chosen.cost - error - analysed.remainder) / lagrangian).sum())
+    estimated = float(((chosen.cost - error - analysed.remainder) / error_per_bit).sum())
     code = blank_code(PlaneGeometry(256, 256, 8), size)
     code = replace(code, last=chosen.last.numpy(), coefficients=coefficients)
     counter = Counter(prior_counts("luma"))
     code_plane(counter, code.geometry, 1, code)
     names = ("last", "magnitude", "escape")
-    spent = sum(bits for name, bits in counter.bits.items() if name.startswith(names))
-    spent += int(np.count_nonzero(coefficients))  # the signs, plain bits
-    assert charged == pytest.approx(spent, rel=0.25)
+    actual = sum(bits for name, bits in counter.bits.items() if name.startswith(names))
+    actual += int(np.count_nonzero(coefficients))  # the signs, plain bits
+    assert estimated == pytest.approx(actual, rel=0.25)
 
 
-def test_the_encoders_statistics_make_its_code_cheaper() -> None:
-    """Prices learned from a picture's own code beat the prior's on that code."""
+def test_the_statistics_of_a_code_reduce_its_rate() -> None:
+    """Counts adapted to a code give it a lower rate than the prior."""
     image = photo_crop(128)[0] * 255
     prior = prior_counts("luma")
     code = encode_plane(image, 30.0, 0.13 * 900, prior, EFFORTS[4])

@@ -24,8 +24,8 @@ from tests.fractal.codes import RECIPES, CodeRecipe
 by_size = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.height}x{r.width}")
 
 
-class Watch:
-    """A coder around another that checks every symbol and context that passes."""
+class CheckedCoder:
+    """Wraps a coder, checks all symbols and contexts, and records the calls."""
 
     def __init__(self, inner: SymbolCoder) -> None:
         self.inner = inner
@@ -49,12 +49,12 @@ class Watch:
         return self.inner.uniform(sizes, values)
 
 
-def write(code: PlaneCode) -> tuple[bytes, Watch]:
+def write(code: PlaneCode) -> tuple[bytes, CheckedCoder]:
     writer = SymbolWriter()
     writer.counts = prior_counts("luma")
-    watch = Watch(writer)
-    code_plane(watch, code.geometry, code.contrasts.shape[1], code)
-    return writer.finish(), watch
+    checked = CheckedCoder(writer)
+    code_plane(checked, code.geometry, code.contrasts.shape[1], code)
+    return writer.finish(), checked
 
 
 def reader_of(data: bytes) -> SymbolReader:
@@ -77,15 +77,17 @@ def assert_equal(a: PlaneCode, b: PlaneCode) -> None:
 
 
 @by_size
-def test_what_is_written_is_read(recipe: CodeRecipe, rng: np.random.Generator) -> None:
+def test_a_written_plane_is_read_with_the_same_calls(
+    recipe: CodeRecipe, rng: np.random.Generator
+) -> None:
     code = recipe.make(rng)
     data, written = write(code)
-    read = Watch(reader_of(data))
+    read = CheckedCoder(reader_of(data))
     assert_equal(code_plane(read, code.geometry, recipe.n_sources, None), code)
     assert read.calls == written.calls
 
 
-def test_many_random_planes_survive_in_one_stream(rng: np.random.Generator) -> None:
+def test_many_random_planes_round_trip_in_one_stream(rng: np.random.Generator) -> None:
     codes = [
         CodeRecipe(
             height=int(rng.integers(1, 140)),
@@ -93,7 +95,7 @@ def test_many_random_planes_survive_in_one_stream(rng: np.random.Generator) -> N
             lattice=int(rng.choice([4, 8, 16])),
             n_sources=int(rng.integers(1, 4)),
             split=float(rng.random()),
-            linked=float(rng.random()),
+            matched=float(rng.random()),
             spread=float(rng.exponential(2)),
         ).make(rng)
         for _ in range(12)
@@ -111,7 +113,7 @@ def test_many_random_planes_survive_in_one_stream(rng: np.random.Generator) -> N
 
 
 @by_size
-def test_the_counter_knows_the_size_of_the_stream(
+def test_the_counter_gives_the_size_of_the_stream(
     recipe: CodeRecipe, rng: np.random.Generator
 ) -> None:
     code = recipe.make(rng)
@@ -122,14 +124,14 @@ def test_the_counter_knows_the_size_of_the_stream(
 
 
 @by_size
-def test_a_stream_of_noise_never_leaves_the_tables(
+def test_random_bytes_decode_to_valid_symbols_or_are_refused(
     recipe: CodeRecipe, rng: np.random.Generator
 ) -> None:
     geometry = recipe.make(rng).geometry
     finished = 0
     for length in (0, 3, 40, 1000):
         try:
-            code = code_plane(Watch(reader_of(rng.bytes(length))), geometry, 3, None)
+            code = code_plane(CheckedCoder(reader_of(rng.bytes(length))), geometry, 3, None)
         except CollageFormatError:
             continue
         finished += 1
@@ -139,7 +141,7 @@ def test_a_stream_of_noise_never_leaves_the_tables(
 
 
 @pytest.mark.parametrize("count", [0, 1, 127, 128, 129, 5000, 123_456])
-def test_chunks_tile_the_run_and_grow(count: int) -> None:
+def test_chunks_cover_the_run_once_and_grow(count: int) -> None:
     pieces = list(chunks(count))
     covered = np.concatenate([np.arange(count)[piece] for piece in pieces] or [np.arange(0)])
     np.testing.assert_array_equal(covered, np.arange(count))
@@ -155,7 +157,7 @@ def test_an_update_counts_every_symbol_once() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_shipped_priors_fit_the_tables_and_leave_no_symbol_without_a_code(kind: str) -> None:
+def test_priors_have_the_shape_of_the_tables_and_positive_counts(kind: str) -> None:
     for counts in (prior_counts(kind), flat_counts()):
         assert set(counts) == set(TABLES)
         for table, shape in TABLES.items():
@@ -170,11 +172,11 @@ def test_prior_counts_are_a_copy() -> None:
     np.testing.assert_array_equal(prior_counts("luma")["root"], before)
 
 
-def test_a_counter_learns_what_repeats() -> None:
+def test_a_counter_adapts_to_repeated_symbols() -> None:
     counter = Counter(flat_counts())
     zeros = np.zeros(4000, np.int64)
-    rare = np.full(4000, 7)
-    counter.symbols("isometry", zeros, rare)
+    repeated = np.full(4000, 7)
+    counter.symbols("isometry", zeros, repeated)
     assert counter.bits["isometry"] < 4000 * 0.5
     counter.uniform(np.full(10, 8), np.zeros(10, np.int64))
     assert counter.bits["uniform"] == pytest.approx(30)

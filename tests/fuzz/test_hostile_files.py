@@ -28,7 +28,7 @@ def test_mutants_are_refused_or_pictures(target: str, mutants: int) -> None:
     assert 0 < result.taken < mutants
 
 
-def test_every_flipped_bit_is_noticed() -> None:
+def test_every_flipped_bit_is_detected() -> None:
     files = list(small_files(12))
     assert {file[5] for file in files} == {1, 2, 3}
     assert [flips(file) for file in files] == [0] * 12

@@ -54,7 +54,7 @@ def test_exif_orientation_is_applied(photo: Image.Image, orientation: int, tmp_p
     assert (samples(to_pil(picture.pixels)) == upright[orientation - 1]).all()
 
 
-def test_damaged_exif_does_not_cost_the_picture(photo: Image.Image, tmp_path: Path) -> None:
+def test_damaged_exif_is_ignored(photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "x.jpg", exif=b"Exif\0\0garbage")
     assert read_picture(tmp_path / "x.jpg").mode == "RGB"
 
@@ -262,7 +262,7 @@ def test_bytes_that_are_no_picture_are_refused(data: bytes) -> None:
         read_picture(data)
 
 
-def test_channels_first_arrays_are_told_where_channels_go() -> None:
+def test_channels_first_arrays_are_refused_with_a_remedy() -> None:
     with pytest.raises(ImageError, match=r"not \(3, 20, 30\): move the channels to the end"):
         read_picture(np.zeros((3, 20, 30)))
 

@@ -1,4 +1,4 @@
-"""Weights as they are shipped: what rounding them changes, and that it changes nothing twice."""
+"""Packed weights: bounds on rounding errors, and idempotence."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ HALF, BYTE = 2.0**-11, 1 / 254  # errors relative to a number, and to the larges
 
 
 def state(patches: int = 16) -> dict[str, Tensor]:
-    """Of a model, but with another number of patches."""
+    """The state of a model, with another number of patches."""
     result = dict(CodecModel.finish(lively_compressor()).state_dict())
     result["compressor.patches"] = torch.randn(patches, 3, 32, 32) / 10
     return result
@@ -23,7 +23,7 @@ def in_bytes(packed: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("patches", [16, 64, 100])
-def test_names_and_shapes_come_back(patches: int) -> None:
+def test_unpacking_restores_names_and_shapes(patches: int) -> None:
     given = state(patches)
     returned = unpack_state(pack_state(given))
     assert returned.keys() == given.keys()
@@ -33,7 +33,7 @@ def test_names_and_shapes_come_back(patches: int) -> None:
 
 
 @pytest.mark.parametrize("patches", [16, 100])
-def test_packing_again_changes_nothing(patches: int) -> None:
+def test_packing_is_idempotent(patches: int) -> None:
     packed = pack_state(state(patches))
     again = pack_state(unpack_state(packed))
     assert again.keys() == packed.keys()
@@ -41,7 +41,7 @@ def test_packing_again_changes_nothing(patches: int) -> None:
 
 
 @pytest.mark.parametrize("patches", [16, 100])
-def test_errors_are_bounded(patches: int) -> None:
+def test_rounding_errors_are_bounded(patches: int) -> None:
     given = state(patches)
     packed = pack_state(given)
     coarse = {name.removesuffix(".1") for name in in_bytes(packed)}
@@ -58,7 +58,7 @@ def test_errors_are_bounded(patches: int) -> None:
         assert bool((error <= bound).all()), name
 
 
-def test_of_patches_only_the_later_ones_are_in_bytes() -> None:
+def test_only_the_later_patches_are_in_bytes() -> None:
     given = state(100)
     patches, returned = (
         given["compressor.patches"],
@@ -68,7 +68,7 @@ def test_of_patches_only_the_later_ones_are_in_bytes() -> None:
     assert not torch.equal(returned[64:], patches[64:].half().float())
 
 
-def test_what_an_entropy_decoder_needs_is_not_in_bytes() -> None:
+def test_weights_of_the_entropy_decoder_are_not_in_bytes() -> None:
     names = set(in_bytes(pack_state(state(100))))
     assert any(name.startswith("compressor.analysis.coarse") for name in names)
     assert any(name.startswith("compressor.entropy.side_analysis") for name in names)
@@ -81,7 +81,7 @@ def test_what_an_entropy_decoder_needs_is_not_in_bytes() -> None:
 
 
 def test_the_product_of_a_byte_and_a_half_is_exact() -> None:
-    """For all bytes, and for halves down to the smallest there are."""
+    """For all bytes, and for half-precision scales down to the smallest."""
     numbers = torch.arange(-127, 128, dtype=torch.int8).expand(2000, -1)
     bits = torch.linspace(1, 0x7BFF, 2000).short()  # all finite positive halves, one in 16
     scales = bits.view(torch.float16)
@@ -108,14 +108,14 @@ def test_the_largest_number_of_a_row_uses_the_whole_range() -> None:
             assert bool(((peaks == 127) | (peaks == 0)).all())
 
 
-def test_weights_that_are_not_packed_stay_as_they_are() -> None:
+def test_unpacking_leaves_weights_that_are_not_packed() -> None:
     plain = CodecModel(SMALL).state_dict()
     returned = unpack_state(plain)
     assert returned.keys() == plain.keys()
     assert all(torch.equal(returned[name], value) for name, value in plain.items())
 
 
-def test_a_model_takes_the_weights_back() -> None:
+def test_a_model_loads_unpacked_weights() -> None:
     model = CodecModel.finish(lively_compressor())
     loaded = CodecModel(SMALL)
     loaded.load_state_dict(unpack_state(pack_state(model.state_dict())))

@@ -16,8 +16,8 @@ from tests.pictures import photo_crop
 SMALL = TileCompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 
 
-def restless(config: TileCompressorConfig = SMALL) -> TileCompressor:
-    """A compressor whose parameters take all kinds of values."""
+def varied_compressor(config: TileCompressorConfig = SMALL) -> TileCompressor:
+    """A compressor with a wide spread of parameters."""
     compressor = TileCompressor(config)
     with torch.no_grad():
         compressor.encoder.head.mul_(20)
@@ -34,7 +34,7 @@ def test_the_defaults_are_the_papers() -> None:
     assert code.parameters().shape == (2, 3, 4, 12)
 
 
-def test_a_config_reports_all_that_is_wrong() -> None:
+def test_a_config_reports_all_problems() -> None:
     with pytest.raises(ValueError, match=r"range_size must be at least 1.*decimals.*bound must"):
         TileCompressorConfig(range_size=0, decimals=0, bound=1.0)
 
@@ -44,8 +44,8 @@ def test_tiles_of_another_size_are_refused() -> None:
         TileCompressor(SMALL)(torch.rand(1, 3, 40, 40))
 
 
-def test_parameters_are_bounded_and_contract_whatever_the_network_says() -> None:
-    compressor = restless()
+def test_parameters_are_bounded_and_contract_for_any_network_output() -> None:
+    compressor = varied_compressor()
     code = compressor.encode(100 * torch.randn(5, 3, 8, 8))
     symbols = compressor.symbols(code)
     assert int(symbols[..., 0].abs().max()) == 90
@@ -53,8 +53,8 @@ def test_parameters_are_bounded_and_contract_whatever_the_network_says() -> None
     assert float(compressor.operator.contraction(code.weights.detach()).max()) <= 0.9 + 1e-6
 
 
-def test_what_is_decoded_is_rounded_to_two_decimals() -> None:
-    compressor = restless()
+def test_decoding_rounds_parameters_to_two_decimals() -> None:
+    compressor = varied_compressor()
     code = compressor.encode(torch.rand(5, 3, 8, 8))
     parameters = compressor.symbols(code) / 100
     rounded = TileCode(parameters[..., :-1].contiguous(), parameters[..., -1].contiguous())
@@ -66,7 +66,7 @@ def test_what_is_decoded_is_rounded_to_two_decimals() -> None:
 
 
 def test_the_gradient_goes_straight_through_the_rounding() -> None:
-    compressor = restless()
+    compressor = varied_compressor()
     exact = CollageOperator(replace(SMALL.operator, step=None))
     exact.load_state_dict(compressor.operator.state_dict())
     code = compressor.encode(torch.rand(2, 3, 8, 8))
@@ -82,7 +82,7 @@ def test_the_gradient_goes_straight_through_the_rounding() -> None:
         torch.testing.assert_close(through, at_the_rounded, atol=1e-3, rtol=1e-3)
 
 
-def test_it_learns_a_picture() -> None:
+def test_training_fits_an_image() -> None:
     compressor = TileCompressor(SMALL)
     tiles = photo_crop(32).unfold(1, 8, 8).unfold(2, 8, 8).flatten(1, 2).transpose(0, 1)
     optimiser = torch.optim.Adam(compressor.parameters(), 3e-3)
@@ -97,14 +97,14 @@ def test_it_learns_a_picture() -> None:
 
 
 def test_a_larger_tile_averages_to_the_tile() -> None:
-    compressor = restless()
+    compressor = varied_compressor()
     code = compressor.encode(torch.rand(2, 3, 8, 8))
     larger = torch.nn.functional.avg_pool2d(compressor.decode(code, 2), 2)
     torch.testing.assert_close(larger, compressor.decode(code), atol=1e-5, rtol=0)
 
 
 def test_tables_are_saved_with_the_weights(tmp_path: Path) -> None:
-    compressor = restless()
+    compressor = varied_compressor()
     compressor.counts.copy_(torch.arange(compressor.counts.numel()).view_as(compressor.counts))
     compressor.save_pretrained(tmp_path)
     loaded = TileCompressor.from_pretrained(tmp_path)
@@ -116,7 +116,7 @@ def test_tables_are_saved_with_the_weights(tmp_path: Path) -> None:
     )
 
 
-def test_the_estimate_is_that_of_the_published_formula() -> None:
+def test_the_estimated_rate_follows_the_published_formula() -> None:
     symbols = torch.zeros(8, 3, 4, 12, dtype=torch.int64)
     assert estimated_bits(symbols) == 3 + 28  # log2(8) for the tiles
     symbols[0, 0, 0, 3], symbols[5, 2, 3, 11] = -16, 17  # ceil(log2) + 2: 6 and 7 bits

@@ -41,9 +41,7 @@ def test_saving_again_replaces_the_model_and_keeps_the_card(folder: Path) -> Non
     assert len(list(folder.iterdir())) == 3
 
 
-def test_a_disk_that_fills_up_leaves_the_old_model(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -74,19 +72,19 @@ def _truncated(folder: Path) -> None:
         (lambda f: (f / "config.json").unlink(), "has no config.json: expected a folder"),
         (lambda f: (f / "model.safetensors").unlink(), "has no model.safetensors"),
         (lambda f: (f / "config.json").write_text("{"), "cannot be read as JSON"),
-        (lambda f: (f / "config.json").write_text("[1]"), "no config, which is an object"),
-        (lambda f: _edit(f, depth=3), "no config of a MlpAutoencoder: unknown keys depth"),
-        (lambda f: _edit(f, channels="many"), "no config of a MlpAutoencoder"),
-        (lambda f: _edit(f, hidden=[]), "no config of a MlpAutoencoder.* must be"),
-        (lambda f: _edit(f, hidden=[9]), "weights of another config"),
-        (_other_weights, "weights of another config than config.json"),
+        (lambda f: (f / "config.json").write_text("[1]"), "must contain a JSON object, not list"),
+        (lambda f: _edit(f, depth=3), "invalid config of a MlpAutoencoder: unknown keys depth"),
+        (lambda f: _edit(f, channels="many"), "invalid config of a MlpAutoencoder"),
+        (lambda f: _edit(f, hidden=[]), "invalid config of a MlpAutoencoder.* must be"),
+        (lambda f: _edit(f, hidden=[9]), "saved with another config"),
+        (_other_weights, "another config than the one in config.json"),
         (lambda f: _save_one_weight(f, 3), r"missing tensors .*layers\.2\.weight"),
         (lambda f: _save_one_weight(f, 5), r"size mismatch for layers\.0\.weight"),
         (_truncated, "damaged, or no safetensors file"),
         (lambda f: (f / "model.safetensors").write_bytes(b"pickle"), "damaged, or no safetensors"),
     ],
 )
-def test_what_is_missing_or_wrong_is_named(
+def test_missing_or_damaged_files_are_refused(
     damage: Callable[[Path], object], message: str, folder: Path
 ) -> None:
     damage(folder)
@@ -94,7 +92,7 @@ def test_what_is_missing_or_wrong_is_named(
         MlpAutoencoder.from_pretrained(folder)
 
 
-def test_a_name_that_is_no_folder_and_not_on_the_hub_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"there is no such folder, and no config\.json"):
         MlpAutoencoder.from_pretrained(tmp_path / "missing")
 
@@ -115,9 +113,7 @@ def test_files_come_from_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-def test_what_is_pushed_to_the_hub_is_what_is_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_files_are_pushed_to_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uploaded = {}
 
     class Api:

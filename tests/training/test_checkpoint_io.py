@@ -83,7 +83,7 @@ def test_a_damaged_checkpoint_is_refused_and_another_named(path: Path, damage: A
     assert f"use --ckpt {other}" in str(caught.value)
 
 
-def test_a_checkpoint_that_is_alone_and_damaged_says_so(path: Path) -> None:
+def test_a_damaged_checkpoint_without_alternative_asks_for_a_new_run(path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(CheckpointError, match="start a new run"):
         read_checkpoint(path)
@@ -109,7 +109,7 @@ def test_other_files_of_torch_are_refused(path: Path, content: Any) -> None:
         read_checkpoint(path)
 
 
-def test_a_missing_one_is_named(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"nothing.ckpt: no such checkpoint"):
         read_checkpoint(tmp_path / "nothing.ckpt")
 
@@ -148,8 +148,17 @@ def test_keys_may_be_left_out_of_the_comparison() -> None:
     other = {**MODEL, "init_args": {**MODEL["init_args"], "net": {"sizes": []}}}  # type: ignore[dict-item]
     checkpoint = {"config": {"model": other}}
     require_same_model(Path("x"), checkpoint, {"model": MODEL}, apart_from=["net"])
+    require_same_model(Path("x"), checkpoint, {"model": MODEL}, apart_from=["net.sizes"])
 
 
-def test_a_checkpoint_of_something_else_has_no_config() -> None:
+@pytest.mark.parametrize("left_out", ["n", "flo", "net.size", "network"])
+def test_a_prefix_of_a_key_is_not_left_out(left_out: str) -> None:
+    other = {**MODEL, "init_args": {"width": 3, "net": {"sizes": []}, "floor": 0.2}}
+    checkpoint = {"config": {"model": other}}
+    with pytest.raises(CheckpointError, match=r"net\.sizes .*floor \(0\.2 there"):
+        require_same_model(Path("x"), checkpoint, {"model": MODEL}, apart_from=[left_out])
+
+
+def test_a_checkpoint_without_config_is_refused() -> None:
     with pytest.raises(CheckpointError, match="holds no config"):
         require_same_model(Path("x"), CHECKPOINT, {"model": MODEL})

@@ -17,7 +17,7 @@ from neural_collage.errors import CheckpointError, ConfigError, DataError, Image
 from neural_collage.training.data_modules import ImageData
 from tests.data.pictures import write_folder
 
-pytestmark = pytest.mark.filterwarnings(  # of Lightning, about itself
+pytestmark = pytest.mark.filterwarnings(  # deprecations inside Lightning
     r"ignore:`isinstance\(treespec, LeafSpec\)` is deprecated:FutureWarning"
 )
 SIZES = [(8 + i % 2, 9 + i % 3) for i in range(10)]
@@ -34,16 +34,16 @@ def _data(folder: str, **options: Any) -> ImageData:
 
 
 class Recorder(LightningModule):
-    """Learns nothing much, but remembers which batches it saw."""
+    """Records its training batches."""
 
-    def __init__(self, *, asks_for_steps: bool) -> None:
+    def __init__(self, *, uses_step_count: bool) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.asks_for_steps = asks_for_steps
-        self.seen: list[Tensor] = []
+        self.uses_step_count = uses_step_count
+        self.batches: list[Tensor] = []
 
     def training_step(self, batch: Tensor) -> Tensor:
-        self.seen.append(batch)
+        self.batches.append(batch)
         return (self.weight - batch.mean()).square()
 
     def validation_step(self, batch: Tensor) -> None:
@@ -53,7 +53,7 @@ class Recorder(LightningModule):
         self.log("test", batch.mean())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        if self.asks_for_steps:  # as schedules do; makes Lightning set up the loader early
+        if self.uses_step_count:  # as schedules do; makes Lightning set up the loader early
             assert self.trainer.estimated_stepping_batches > 0
         return torch.optim.SGD(self.parameters(), 0.1)
 
@@ -73,15 +73,15 @@ def _trainer(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
 
 
 class Saver(Callback):
-    """Saves a checkpoint on every occasion, so that tests need not ask for the right one."""
+    """Saves a checkpoint after every training batch, validation and epoch."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.saved: list[tuple[Path, int]] = []
 
-    def _save(self, trainer: Trainer, occasion: str) -> None:
+    def _save(self, trainer: Trainer, event: str) -> None:
         if not trainer.sanity_checking:
-            path = self.folder / f"{occasion}{trainer.global_step}.ckpt"
+            path = self.folder / f"{event}{trainer.global_step}.ckpt"
             trainer.save_checkpoint(path)
             self.saved.append((path, trainer.global_step))
 
@@ -96,7 +96,7 @@ class Saver(Callback):
 
 
 @pytest.mark.parametrize(
-    ("options", "workers", "asks_for_steps"),
+    ("options", "workers", "uses_step_count"),
     [
         ({}, 0, False),
         ({}, 2, True),
@@ -105,30 +105,30 @@ class Saver(Callback):
         ({"check_val_every_n_epoch": 2}, 1, True),
     ],
 )
-def test_training_goes_on_with_the_right_batches_from_any_checkpoint(
-    folder: str, tmp_path: Path, options: dict[str, Any], workers: int, asks_for_steps: bool
+def test_training_resumes_with_the_next_batch_from_any_checkpoint(
+    folder: str, tmp_path: Path, options: dict[str, Any], workers: int, uses_step_count: bool
 ) -> None:
     def data() -> ImageData:
         return _data(folder, val=folder, crops_per_image=2, num_workers=workers)
 
-    saver, whole = Saver(tmp_path), Recorder(asks_for_steps=asks_for_steps)
+    saver, whole = Saver(tmp_path), Recorder(uses_step_count=uses_step_count)
     _trainer(tmp_path, saver, max_epochs=2, **options).fit(whole, data())
     n_batches = options.get("limit_train_batches", 5)
-    assert len(whole.seen) == 2 * n_batches
+    assert len(whole.batches) == 2 * n_batches
     assert len(saver.saved) > 2 * n_batches + 2
 
     for path, step in saver.saved:
-        resumed = Recorder(asks_for_steps=asks_for_steps)
+        resumed = Recorder(uses_step_count=uses_step_count)
         trainer = _trainer(tmp_path, max_epochs=2, **options)
         trainer.fit(resumed, data(), ckpt_path=path, weights_only=True)
-        assert len(resumed.seen) == len(whole.seen) - step, path.name
-        for mine, theirs in zip(resumed.seen, whole.seen[step:], strict=True):
-            assert torch.equal(mine, theirs), path.name
+        assert len(resumed.batches) == len(whole.batches) - step, path.name
+        for batch, expected in zip(resumed.batches, whole.batches[step:], strict=True):
+            assert torch.equal(batch, expected), path.name
 
 
 def test_resuming_in_the_middle_with_other_batches_is_refused(folder: str, tmp_path: Path) -> None:
     saver = Saver(tmp_path)
-    module = Recorder(asks_for_steps=True)
+    module = Recorder(uses_step_count=True)
     _trainer(tmp_path, saver, max_steps=1).fit(module, _data(folder))
     with pytest.raises(CheckpointError, match="resume with the same data, batch_size"):
         _trainer(tmp_path, max_steps=9).fit(
@@ -139,23 +139,25 @@ def test_resuming_in_the_middle_with_other_batches_is_refused(folder: str, tmp_p
         )
 
 
-def test_evaluating_a_checkpoint_leaves_training_alone(folder: str, tmp_path: Path) -> None:
+def test_evaluating_a_checkpoint_does_not_move_the_training_position(
+    folder: str, tmp_path: Path
+) -> None:
     saver = Saver(tmp_path)
-    module = Recorder(asks_for_steps=False)
+    module = Recorder(uses_step_count=False)
     data = _data(folder, test=folder)
     _trainer(tmp_path, saver, max_steps=1).fit(module, data)
-    fresh, other = Recorder(asks_for_steps=False), _data(folder, test=folder)
+    fresh, other = Recorder(uses_step_count=False), _data(folder, test=folder)
     _trainer(tmp_path).test(fresh, other, ckpt_path=saver.saved[0][0], weights_only=True)
     _trainer(tmp_path, max_steps=1).fit(fresh, other)
-    assert torch.equal(fresh.seen[0], module.seen[0])
+    assert torch.equal(fresh.batches[0], module.batches[0])
 
 
-def test_overfitting_sees_the_same_batches_in_every_epoch(folder: str, tmp_path: Path) -> None:
-    module = Recorder(asks_for_steps=False)
+def test_overfitting_uses_the_same_batches_in_every_epoch(folder: str, tmp_path: Path) -> None:
+    module = Recorder(uses_step_count=False)
     trainer = _trainer(tmp_path, max_epochs=2, overfit_batches=2)
     with pytest.warns(UserWarning, match="requested to overfit"):
         trainer.fit(module, _data(folder))
-    assert torch.equal(torch.stack(module.seen[:2]), torch.stack(module.seen[2:]))
+    assert torch.equal(torch.stack(module.batches[:2]), torch.stack(module.batches[2:]))
 
 
 def test_two_processes_share_the_batches_of_one(folder: str) -> None:
@@ -176,15 +178,15 @@ def _of_process(data: ImageData, rank: int, world: int) -> ImageData:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The images that are decoded during a test, by number."""
-    seen: list[int] = []
+    numbers: list[int] = []
     decode = Images.__getitem__
 
     def counted(images: Images, index: int) -> UInt8[ndarray, "c h w"]:
-        seen.append(index)
+        numbers.append(index)
         return decode(images, index)
 
     monkeypatch.setattr(Images, "__getitem__", counted)
-    return seen
+    return numbers
 
 
 @pytest.mark.parametrize("crops_per_image", [1, 3])
@@ -225,15 +227,15 @@ def test_without_memory_tiles_are_still_cut_from_images_decoded_once(
 
 
 @pytest.mark.parametrize(
-    ("augment", "crop", "turns"),
+    ("augment", "crop", "n_isometries"),
     [("none", 8, 1), ("mirror", 8, 2), ("all", 8, 8), ("all", (8, 9), 4)],
 )
-def test_augmentation_gives_every_turn_of_the_crop(
-    folder: str, augment: str, crop: int | tuple[int, int], turns: int
+def test_augmentation_gives_every_isometry_of_the_crop(
+    folder: str, augment: str, crop: int | tuple[int, int], n_isometries: int
 ) -> None:
     source = ImageSource(folder, stop=1)  # a single image, of 8x9 pixels
     data = _data(folder, train=source, crop=crop, augment=augment, crops_per_image=100)
-    # red tells the image, so that only green (rows) and blue (columns) tell the turn
+    # red is the number of the image; green (rows) and blue (columns) determine the isometry
     crops = torch.cat(list(data.train_dataloader()))[:, 1:]
     directions = {
         tuple(
@@ -243,7 +245,7 @@ def test_augmentation_gives_every_turn_of_the_crop(
         )
         for crop in crops
     }
-    assert len(directions) == turns
+    assert len(directions) == n_isometries
 
 
 def test_binarised_digits(folder: str) -> None:
@@ -271,7 +273,7 @@ def test_five_bits_and_limit(folder: str) -> None:
     assert len((batch[:, 0] * 31).unique()) == 1  # images 0, 2 and 4 are all of level 0
 
 
-def test_it_can_be_sent_to_another_process(folder: str) -> None:
+def test_a_data_module_can_be_pickled(folder: str) -> None:
     copy = pickle.loads(pickle.dumps(_data(folder)))
     assert torch.equal(next(iter(copy.train_dataloader())), _data_batch(folder))
 
@@ -295,12 +297,12 @@ def test_a_config_may_name_a_path_or_a_part_of_a_source(folder: str) -> None:
     assert data.crop == (8, 9)
 
 
-def test_a_wrong_key_is_named(folder: str) -> None:
+def test_an_unknown_key_is_named(folder: str) -> None:
     with pytest.raises(Exception, match="crops_per_picture"):
         _parsed({"train": folder, "crops_per_picture": 2})
 
 
-def test_all_wrong_arguments_are_named_at_once() -> None:
+def test_all_invalid_arguments_are_reported_at_once() -> None:
     with pytest.raises(ValueError, match=r"batch_size must be at least 1, not 0; .*no images") as e:
         ImageData(batch_size=0, bits=9, resize=5, num_workers=-1)
     for problem in ("bits must be 1 to 8", "resize=5 is smaller", "num_workers must not be"):

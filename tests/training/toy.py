@@ -1,4 +1,4 @@
-"""A task and data small enough to train in every test, and what they need to be run by a config."""
+"""A small task, model and data module for tests, which configs can name."""
 
 from collections.abc import Iterator
 from typing import final
@@ -35,12 +35,12 @@ class Linear(nn.Module):
 
 @final
 class Denoising(Task):
-    """Takes noise away.
+    """Removes noise.
 
     Args:
         model: Pictures to pictures.
         optimiser: How it is optimised.
-        noise: Standard deviation of what is added to the input.
+        noise: Standard deviation of the noise added to the input.
         explode_at: Optimiser steps whose loss is multiplied by 1000.
         nan_at: Optimiser steps whose loss is not a number on the last of the devices.
     """
@@ -78,9 +78,9 @@ class Denoising(Task):
 
 
 class Loader:
-    """Batches that can go on in the middle of an epoch, shared by processes item by item."""
+    """Batches that can be resumed in the middle of an epoch, divided among processes by item."""
 
-    batch_sampler = None  # Lightning asks everything that has a sampler for it
+    batch_sampler = None  # Lightning requires it of loaders with a sampler
 
     def __init__(
         self, pictures: Tensor, batch_size: int, share: tuple[int, int], shuffle: bool = False
@@ -125,9 +125,9 @@ class Ramps(LightningDataModule):
     """Pictures of linear ramps in all directions.
 
     Args:
-        count: How many to train on.
-        batch_size: Of all.
-        val: How many to validate on; 0 for no validation.
+        count: Number of training pictures.
+        batch_size: Items of a batch in each process.
+        val: Number of validation pictures; 0 for no validation.
     """
 
     def __init__(self, count: int = 32, batch_size: int = 8, val: int = 8) -> None:

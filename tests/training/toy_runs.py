@@ -1,4 +1,4 @@
-"""Trainings of the toy task, and what they recorded."""
+"""Trainings of the toy task, and callbacks that record or stop them."""
 
 import os
 from pathlib import Path
@@ -34,14 +34,14 @@ class Record(Callback):
             self.validations.append((trainer.global_step, loss))
 
 
-class Witness(Callback):
-    """Writes down what each process trains on: the epoch and a batch's colours, as 8-bit levels."""
+class BatchLog(Callback):
+    """Writes the epoch and the mean colours of each batch, as 8-bit values, to a file a process."""
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         levels = (255 * batch.flatten(1).mean(1)).round().int().tolist()
-        name = f"seen-{trainer.global_rank}-of-{trainer.world_size}.txt"
+        name = f"batches-{trainer.global_rank}-of-{trainer.world_size}.txt"
         with Path(trainer.default_root_dir, name).open("a") as file:
             print(trainer.current_epoch, *levels, file=file)
 
@@ -50,9 +50,9 @@ class Terminate(Callback):
     """Sends a signal to the last process, after a step or in the first batch of a validation.
 
     Args:
-        step: After which step.
-        validation: In the validation after which step.
-        signal: Which signal.
+        step: The step after which it is sent.
+        validation: The step whose validation it is sent in.
+        signal: Number of the signal.
     """
 
     def __init__(self, step: int = -1, validation: int = -1, signal: int = 15) -> None:
@@ -99,7 +99,7 @@ def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer
 def fit(
     folder: Path, *callbacks: Callback, task: Denoising | None = None, **settings: Any
 ) -> Denoising:
-    """Train for 4 epochs of 4 steps, if `settings` do not say otherwise."""
+    """Train for 4 epochs of 4 steps, unless `settings` set another length."""
     task = task or make_task()
     checkpoint = settings.pop("ckpt_path", None)
     data = Ramps(val=settings.pop("val", 16))

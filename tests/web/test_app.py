@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fastapi.testclient import TestClient
 from PIL import Image
+
+pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+
+from fastapi.testclient import TestClient
 
 import neural_collage as nc
 from neural_collage.art.fractalize import Tiling, fractalize

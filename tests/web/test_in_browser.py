@@ -19,6 +19,10 @@ from typing import Literal
 import numpy as np
 import pytest
 from PIL import Image
+
+pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+pytest.importorskip("playwright", reason="the browser needs the extra: dev")
+
 from playwright.sync_api import (
     Browser,
     FloatRect,

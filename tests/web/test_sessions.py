@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+
 import neural_collage as nc
 from neural_collage.art.zoom import View
 from neural_collage.core.scales import Region

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+
 import neural_collage as nc
 from neural_collage.art.fractalize import Tiling, fractalize
 from neural_collage.art.zoom import Scene

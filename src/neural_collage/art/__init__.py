@@ -1,1 +1,1 @@
-"""Pictures for their own sake."""
+"""Fractal art, styles, samples, zooms and movies; inpainting, denoising, enlarging, morphing."""

@@ -1,4 +1,4 @@
-"""Pictures as art needs them: three colours, no alpha."""
+"""RGB images without alpha: reading, luma and resizing."""
 
 import torch
 from jaxtyping import Float
@@ -9,11 +9,11 @@ from neural_collage.io.picture import ImageLike
 from neural_collage.io.reading import read_picture
 
 LUMA = (0.299, 0.587, 0.114)
-"""What red, green and blue weigh in luma (ITU-R BT.601)."""
+"""Weights of red, green and blue in luma (ITU-R BT.601)."""
 
 
 def read_colours(image: ImageLike) -> Float[Tensor, "3 h w"]:
-    """Red, green and blue in [0, 1]; what is transparent lies on white.
+    """Red, green and blue in [0, 1]; alpha is composited on white.
 
     Raises:
         ImageError: the picture cannot be read or used.
@@ -26,16 +26,16 @@ def read_colours(image: ImageLike) -> Float[Tensor, "3 h w"]:
 
 
 def luma(pixels: Float[Tensor, "*b 3 h w"]) -> Float[Tensor, "*b h w"]:
-    """The luma of red, green and blue."""
+    """Luma of RGB pixels, weighted by `LUMA`."""
     weights = torch.tensor(LUMA, dtype=pixels.dtype, device=pixels.device)
     return (pixels * weights[:, None, None]).sum(-3)
 
 
 def resized(pixels: Float[Tensor, "c h w"], height: int, width: int) -> Float[Tensor, "c H W"]:
-    """Bicubic, without aliasing, kept in [0, 1]."""
+    """Antialiased bicubic resize, clamped to [0, 1]."""
     if pixels.shape[1:] == (height, width):
         return pixels
-    larger: Tensor = functional.interpolate(
+    result: Tensor = functional.interpolate(
         pixels[None], (height, width), mode="bicubic", antialias=True
     )
-    return larger[0].clamp(0, 1)
+    return result[0].clamp(0, 1)

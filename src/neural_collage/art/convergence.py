@@ -1,7 +1,6 @@
-"""How a collage becomes its picture: the iterates of its map, from anything at all.
+"""Convergence of a collage: the iterates of its map from any start, and a film of them.
 
-The map contracts, so every start ends in the same fixed point (Banach; Jacquin 1992). Seen one step
-at a time, the picture draws itself: details come from domains that were details before.
+The map contracts, so all starts converge to the same fixed point (Banach; Jacquin 1992).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,28 +18,31 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.core.affine import ScaledMap
 from neural_collage.errors import CollageError
 
-LARGEST = 1 << 24
-"""Pixels of a picture whose iterates are shown at most; each is kept whole."""
+MAX_PIXELS = 1 << 24
+"""Limit on the pixels of an image, since all of its iterates are kept in memory."""
 
 
 def iterates(
     image: CollageImage, start: Float[Tensor, "c h w"], steps: int
 ) -> list[Float[Tensor, "c h w"]]:
-    """The picture after 0, 1, 2 ... steps of its map, in [0, 1].
+    """The start and the results of 1 to `steps` steps of the image's map, in [0, 1].
 
-    start: any picture of its size, with its channels.
+    start: any image of the same size and channels.
 
     Raises:
-        CollageError: a start of another size, no steps, or a picture above `LARGEST` pixels.
-        CollageFormatError: the file of the picture is damaged.
+        CollageError: a start of another shape, no steps, or an image above `MAX_PIXELS`.
+        CollageFormatError: the file of the image is damaged.
     """
     shape = (image.channels, image.height, image.width)
     if tuple(start.shape) != shape:
-        raise CollageError(f"a start of {tuple(start.shape)} for a picture of {shape}")
+        raise CollageError(f"the start has shape {tuple(start.shape)}, the image {shape}")
     if steps < 1:
         raise CollageError(f"steps must be at least 1, not {steps}")
-    if image.width * image.height > LARGEST:
-        raise CollageError(f"iterates of more than {LARGEST} pixels are not shown: take a part")
+    if image.width * image.height > MAX_PIXELS:
+        raise CollageError(
+            f"{image.width} x {image.height} pixels are above the limit of {MAX_PIXELS} for "
+            "iterates: take a smaller image"
+        )
     if image.header.colour_space == ColourSpace.RGB:
         planes = torch.cat(to_triples(start))
     else:
@@ -49,31 +51,35 @@ def iterates(
     for layer in image.layers:
         collage = layer.collage
         mapping = ScaledMap.of(collage, Fraction(layer.reduction))
-        own = planes[first : first + collage.channels]
+        layer_planes = planes[first : first + collage.channels]
         bottom, right = (
             n - side for n, side in zip(mapping.offset.shape[1:], shape[1:], strict=True)
         )
+        padded = functional.pad(layer_planes[None], (0, right, 0, bottom), mode="replicate")
         maps.append(mapping)
-        states.append(functional.pad(own[None], (0, right, 0, bottom), mode="replicate")[0])
+        states.append(padded[0])
         first += collage.channels
-    shown = []
+    results = []
     for step in range(steps + 1):
         if step:
             states = [mapping.step(state) for mapping, state in zip(maps, states, strict=True)]
-        cut = [state[:, : image.height, : image.width] for state in states]
-        shown.append(to_samples(torch.cat(cut), image.header))
-    return shown
+        cropped = [state[:, : image.height, : image.width] for state in states]
+        results.append(to_samples(torch.cat(cropped), image.header))
+    return results
 
 
 def film(
     pictures: Sequence[Float[Tensor, "c h w"]], frames: int
 ) -> Iterator[Float[Tensor, "c h w"]]:
-    """Frames that fade from each picture to the next and rest there, `frames` from one to another.
+    """Frames that show the pictures one after another, each cross-faded into the next.
 
-    Raises CollageError for less than two pictures or one frame.
+    frames: from one picture to the next, half of them for the cross-fade.
+
+    Raises:
+        CollageError: fewer than two pictures, or no frames.
     """
     if len(pictures) < 2 or frames < 1:
-        raise CollageError("a film fades between pictures: give at least 2, and 1 frame for each")
+        raise CollageError("a film needs at least 2 pictures and 1 frame for each")
     fading = max(1, frames // 2)
     yield from (pictures[0] for _ in range(frames))
     for before, after in pairwise(pictures):

@@ -1,7 +1,7 @@
-"""A photo and a collage that stands for it, drawn on a canvas that is stretched to its shape.
+"""A photo and a collage of it whose canvas is stretched to the shape of the photo.
 
-The ranges of a collage are square. Drawn on a square canvas and stretched, they get the shape of
-the photo, and so do the copies of the whole photo that they show.
+Ranges are square on the canvas; stretched with it, the ranges and the copies of the whole photo
+that they show have the aspect ratio of the photo.
 """
 
 import math
@@ -24,11 +24,11 @@ from neural_collage.io.limits import check_output_size
 
 @dataclass(frozen=True, eq=False)
 class Fractal:
-    """A photo, and a collage that looks like it from afar: a scene for `zoom`.
+    """A collage that approximates a photo, blended with it: a scene for `zoom`.
 
-    collage: of a canvas of any size and shape; it is stretched over the photo.
+    collage: of a canvas of any size and shape, stretched to that of the photo.
     photo: (3, height, width) in [0, 1].
-    strength: the part of the collage in what is shown; the rest is the photo, enlarged.
+    strength: weight of the collage in the result; the rest is the photo, resized.
     """
 
     collage: Collage
@@ -48,75 +48,78 @@ class Fractal:
     def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "3 h w"]:
         """Pixels in [0, 1] at any scale.
 
-        region: (x, y, width, height) in pixels at that scale; the cost follows the window.
+        region: (x, y, width, height) in pixels at that scale; only its window is computed.
 
-        Raises ScaleError for a scale or a region without pixels, or with too many.
+        Raises:
+            ScaleError: a scale or a region without pixels, or with too many.
         """
         down, across = (output_length(side, scale) for side in (self.height, self.width))
         window = window_of(region, down, across)
         if window.width * window.height > self.width * self.height:
             check_output_size(window.width, window.height, "choose a smaller scale or a region")
-        shown = self._collage(window, down, across)
+        pixels = self._collage(window, down, across)
         if self.strength < 1:
-            shown = torch.lerp(self._photo(window, down, across), shown, self.strength)
-        return shown.clamp(0, 1)
+            pixels = torch.lerp(self._photo(window, down, across), pixels, self.strength)
+        return pixels.clamp(0, 1)
 
-    def nest(self) -> tuple[float, float]:
-        """Where a copy lies in a copy in a copy: the fixed point of a range, near the middle.
+    def zoom_centre(self) -> tuple[float, float]:
+        """The point about which a zoom repeats: a fixed point of the map from domain to range.
 
-        Parts (x, y) of width and height. Among copies that are not turned, one that is easy to see
-        is preferred: of much contrast, neither dark nor light. The middle, if there is none.
+        As fractions (x, y) of width and height. Of the ranges that contain the fixed point of their
+        map and use the identity isometry, the one with the best score: high contrast, medium
+        brightness, near the middle. The middle of the picture if there is none.
         """
         collage = self.collage
         corners = collage.partition.blocks[:, None, :2].double()
+        # p = corner + (p - domain) / pooling
         points = (corners - collage.domains / collage.pooling) / (1 - 1 / collage.pooling)
-        parts = points / torch.tensor([collage.height, collage.width])
+        fractions = points / torch.tensor([collage.height, collage.width])
         inside = (points >= corners) & (points <= corners + collage.partition.blocks[:, None, 2:])
-        upright = inside.all(-1) & (collage.isometries == 0)
-        if not bool(upright.any()):
+        candidates = inside.all(-1) & (collage.isometries == 0)
+        if not bool(candidates.any()):
             return 0.5, 0.5
-        at = (parts.clamp(0, 1) * torch.tensor([self.height - 1, self.width - 1])).round().long()
-        light = self.photo.mean(0)[at[..., 0], at[..., 1]]
-        seen = collage.weights.mean(0) * (1 - (2 * light - 1).abs())
-        worth = seen - (parts - 0.5).square().sum(-1)
-        best = int(worth.masked_fill(~upright, -torch.inf).argmax())
-        y, x = parts.flatten(0, 1)[best].tolist()
+        last = torch.tensor([self.height - 1, self.width - 1])
+        pixels = (fractions.clamp(0, 1) * last).round().long()
+        brightness = self.photo.mean(0)[pixels[..., 0], pixels[..., 1]]
+        visibility = collage.weights.mean(0) * (1 - (2 * brightness - 1).abs())
+        score = visibility - (fractions - 0.5).square().sum(-1)
+        best = int(score.masked_fill(~candidates, -torch.inf).argmax())
+        y, x = fractions.flatten(0, 1)[best].tolist()
         return x, y
 
     def _collage(self, window: Window, down: int, across: int) -> Tensor:
-        """A window of the collage stretched to down x across pixels."""
+        """A window of the collage, which has down x across pixels in all."""
         height, width = self.collage.height, self.collage.width
-        octave = self._octave(max(down / height, across / width))
-        rows = _span(window.top, window.height, int(height * octave), down)
-        columns = _span(window.left, window.width, int(width * octave), across)
+        scale = self._exact_scale(max(down / height, across / width))
+        rows = _span(window.top, window.height, int(height * scale), down)
+        columns = _span(window.left, window.width, int(width * scale), across)
         return render_cells(
-            lambda inside: self._decoder.window(octave, inside),
+            lambda cells: self._decoder.window(scale, cells),
             (window.height, window.width),
             rows,
             columns,
         )
 
-    def _octave(self, enlarged: float) -> Fraction:
-        """The least exact scale of the collage that is at least so large and cheap to look into.
+    def _exact_scale(self, least: float) -> Fraction:
+        """The smallest scale of at least `least` at which windows are exact and cheap to decode.
 
-        That is a power of two, of at most 2 if ranges have whole pixels there, times the reduction
-        of domains as many times as it takes: by those, what a window shows is read off coarser
-        canvases, down to a small one.
+        A power of `pooling`, whose windows are decoded from those of coarser octaves, times a power
+        of two. The latter is at most 2 if ranges have whole pixels there.
         """
-        collage, deeper = self.collage, Fraction(1)
-        while 2 * deeper < enlarged:
-            deeper *= collage.pooling
-        octave = Fraction(2) ** math.ceil(math.log2(enlarged / deeper) - 1e-9)
+        collage, octaves = self.collage, Fraction(1)
+        while 2 * octaves < least:
+            octaves *= collage.pooling
+        factor = Fraction(2) ** math.ceil(math.log2(least / octaves) - 1e-9)
         while (
-            not self._decoder.is_exact(octave)
-            or (collage.height * octave).denominator > 1
-            or (collage.width * octave).denominator > 1
+            not self._decoder.is_exact(factor)
+            or (collage.height * factor).denominator > 1
+            or (collage.width * factor).denominator > 1
         ):
-            octave *= 2
-        return octave * deeper
+            factor *= 2
+        return factor * octaves
 
     def _photo(self, window: Window, down: int, across: int) -> Tensor:
-        """A window of the photo resized to down x across pixels."""
+        """A window of the photo, which has down x across pixels in all."""
         if down <= self.height:
             rows = _span(window.top, window.height, self.height, down)
             columns = _span(window.left, window.width, self.width, across)
@@ -135,6 +138,6 @@ class Fractal:
         return PyramidDecoder(self.collage)
 
 
-def _span(start: int, length: int, pixels: int, shown: int) -> tuple[Fraction, Fraction]:
-    """A span of `shown` pixels in units of others, of which there are `pixels`."""
-    return Fraction(start * pixels, shown), Fraction((start + length) * pixels, shown)
+def _span(start: int, length: int, pixels: int, total: int) -> tuple[Fraction, Fraction]:
+    """A span of a side in pixels of another resolution of that side: `total` become `pixels`."""
+    return Fraction(start * pixels, total), Fraction((start + length) * pixels, total)

@@ -1,12 +1,12 @@
 """Pictures made of small copies of themselves.
 
 Every tile is a range of a collage whose domains are the whole picture, or large parts of it (Poli
-et al. 2022, arXiv 2204.07673, "fractal art"). From afar the tiles have the averages and, as far as
-copies can, the details of the photo; from near each is the picture, made of tiles again.
+et al. 2022, arXiv 2204.07673, "fractal art"). The mean of each tile is that of the photo; enlarged,
+each tile is the picture, made of tiles again.
 """
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from neural_collage.art.colours import luma, read_colours, resized
 from neural_collage.art.fractal import Fractal
+from neural_collage.art.progress import Progress
 from neural_collage.core import isometry
 from neural_collage.core.blocks import cut, pool
 from neural_collage.core.collage import Collage
@@ -25,30 +26,31 @@ from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
 
 DOMAINS = {1: 1, 9: 2, 49: 4}
-"""How many domains there may be, and how many times smaller than the picture each is then."""
+"""Number of domains, and the ratio of the sides of the picture to those of a domain."""
 BOUND = 0.9
-"""The largest contrast of a copy; below 1, so that there is a fixed point."""
+"""The largest contrast of a copy; below 1, so that the map contracts."""
 _LARGEST_TILE = 64  # pixels of a tile at scale 1
-_ROUNDS = 12
-_CLOSE = 1 / 512  # half a level of 8 bits
-_AT_ONCE = 1 << 24  # numbers in a product of tiles and domains
+_MAX_ROUNDS = 12
+_TOLERANCE = 1 / 512  # about half a grey level of 8 bits
+_VALUES_AT_ONCE = 1 << 24  # in a product of tiles and domains
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a picture is made of copies.
-
-    Raises CollageError, naming every problem.
+    """Options of `fractalize`.
 
     Attributes:
-        tiles: Tiles across, and as many down; even, if the picture has parts as domains.
+        tiles: Tiles across and down, 2 to 512; a multiple of `parts`.
         domains: 1, the whole picture; 9 or 49, parts of half or a quarter of its sides.
-        isometries: Whether copies may be turned and mirrored.
-        adaptive: Whether tiles are larger where the picture is plain and smaller where it is not,
-            as many in all; their copies show the whole picture, a half or a quarter of its sides.
-        contrast: The least contrast of a copy over the picture's own, 0 to 0.9, where brightness
-            leaves room for it. With 0 copies show only where they serve the picture.
-        strength: The part of the fractal in what is shown, 0 (the photo) to 1.
+        isometries: Whether copies may be rotated and mirrored.
+        adaptive: Whether tiles are larger in plain areas and smaller in detailed ones, the same
+            number in all; they show the whole picture, a half or a quarter of its sides.
+        contrast: The least contrast of a copy, 0 to 0.9, where the brightness of the tile permits
+            it. With 0 contrasts minimise the squared error.
+        strength: Weight of the fractal in the result, 0 (the photo) to 1.
+
+    Raises:
+        CollageError: values out of range; the message lists all of them.
     """
 
     tiles: int = 64
@@ -75,22 +77,22 @@ class Tiling:
 
     @property
     def parts(self) -> int:
-        """How many times the reduction of a domain is smaller than the number of tiles."""
+        """Ratio of the number of tiles across to the reduction of domains."""
         return DOMAINS[self.domains] * (2 if self.adaptive else 1)
 
 
 def fractalize(
     image: ImageLike,
     tiling: Tiling = Tiling(),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Fractal:
     """A picture as a collage of small copies of itself.
 
-    image: a path, Pillow image, array or tensor, as `picture.read_picture` takes them.
-    progress: told how many rounds of fitting are done, and of how many at most.
+    image: a path, Pillow image, array or tensor, as `io.reading.read_picture` takes them.
+    progress: a step is a round of fitting; fewer are done if the fit converges.
 
-    Contrasts and brightnesses are fitted, in closed form, to what the copies show at the fixed
-    point: fitting and decoding alternate until they agree.
+    Domains show the fixed point, not the photo. So contrasts and brightnesses are fitted to the
+    decoded picture by least squares; fitting and decoding alternate until they converge.
 
     Raises:
         ImageError: the picture cannot be read or used.
@@ -99,21 +101,20 @@ def fractalize(
     side = tile_size(photo, tiling.tiles) * tiling.tiles
     canvas = resized(photo, side, side)
     fit = _Fit(canvas, tiling)
-    shown, links = canvas, None
-    for number in range(_ROUNDS):
-        collage, links = fit(shown, links)
+    decoded, matches = canvas, None
+    for number in range(_MAX_ROUNDS):
+        previous = decoded
+        collage, matches = fit(previous, matches)
         decoded = PyramidDecoder(collage).canvas(Fraction(1))
-        change = float((decoded - shown).abs().max())
-        shown = decoded
         if progress is not None:
-            progress(number + 1, _ROUNDS)
-        if change < _CLOSE:
+            progress(number + 1, _MAX_ROUNDS)
+        if float((decoded - previous).abs().max()) < _TOLERANCE:
             break
     return Fractal(collage, photo, tiling.strength)
 
 
 def tile_size(photo: Float[Tensor, "3 h w"], tiles: int) -> int:
-    """Pixels across a tile at scale 1: a power of two; the canvas then has the photo's detail."""
+    """Pixels across a tile at scale 1: a power of two, for a canvas as fine as the photo."""
     size = 4
     while size * tiles < max(photo.shape[1:]) and size < _LARGEST_TILE:
         size *= 2
@@ -121,81 +122,80 @@ def tile_size(photo: Float[Tensor, "3 h w"], tiles: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class _Links:
-    """Which domain each range shows: its corner in pixels of the canvas, and how it is turned."""
+class _Matches:
+    """The domain of each range: its corner in pixels of the canvas, and the isometry."""
 
     corners: Int64[Tensor, "r 2"]
     isometries: Int64[Tensor, " r"]
 
 
 class _Fit:
-    """Fits the contrasts and brightnesses of a tiling to what its domains look like."""
+    """Fits the collage of a tiling to a canvas, given the pixels that its domains show."""
 
     def __init__(self, canvas: Float[Tensor, "3 n n"], tiling: Tiling) -> None:
         self.canvas, self.tiling = canvas, tiling
         self.pooling = tiling.tiles // tiling.parts
         self.partition = _partition(canvas, tiling)
-        self.wanted = [cut(canvas, group.size) for group in self.partition.groups]
+        self.ranges = [cut(canvas, group.size) for group in self.partition.groups]
 
     def __call__(
-        self, shown: Float[Tensor, "3 n n"], links: _Links | None
-    ) -> tuple[Collage, _Links]:
-        """The collage whose domains look as `shown`; links are chosen unless they are given."""
-        small = pool(shown, self.pooling)
-        if links is None:
-            links = self._choose(small)
+        self, decoded: Float[Tensor, "3 n n"], matches: _Matches | None
+    ) -> tuple[Collage, _Matches]:
+        """The collage with domains from `decoded`; they are searched unless `matches` are given."""
+        small = pool(decoded, self.pooling)
+        if matches is None:
+            matches = self._search(small)
         weights, bias = [], []
-        for group, blocks in zip(self.partition.groups, self.wanted, strict=True):
-            wanted = blocks[
-                :, group.grid_rows * _across(self.canvas, group.size) + group.grid_columns
+        for group, blocks in zip(self.partition.groups, self.ranges, strict=True):
+            ranges = blocks[
+                :, group.grid_rows * _columns(self.canvas, group.size) + group.grid_columns
             ]
-            domains = _read(
+            domains = _blocks(
                 small,
-                links.corners[group.ranges] // self.pooling,
-                links.isometries[group.ranges],
+                matches.corners[group.ranges] // self.pooling,
+                matches.isometries[group.ranges],
                 group.size,
             )
-            contrast = fit_contrast(wanted, domains, self.tiling.contrast)
+            contrast = fit_contrast(ranges, domains, self.tiling.contrast)
             weights.append(contrast)
-            bias.append(wanted.mean((2, 3)) - contrast * domains.mean((2, 3)))
+            bias.append(ranges.mean((2, 3)) - contrast * domains.mean((2, 3)))
         collage = Collage(
             self.partition,
-            links.corners[:, None],
-            links.isometries[:, None],
+            matches.corners[:, None],
+            matches.isometries[:, None],
             torch.cat(weights, 1)[..., None],
             torch.cat(bias, 1),
             pooling=self.pooling,
         )
-        return collage, links
+        return collage, matches
 
-    def _choose(self, small: Float[Tensor, "3 m m"]) -> _Links:
-        """The domain of each range that is most like it in luma."""
+    def _search(self, small: Float[Tensor, "3 m m"]) -> _Matches:
+        """The domain of each range with the largest correlation in luma."""
         codes = torch.arange(isometry.N_ISOMETRIES if self.tiling.isometries else 1)
         corners, isometries = [], []
-        for group, blocks in zip(self.partition.groups, self.wanted, strict=True):
-            at = group.grid_rows * _across(self.canvas, group.size) + group.grid_columns
-            places = torch.arange(0, small.shape[1] - group.size + 1, max(1, group.size // 2))
-            where = torch.cartesian_prod(places, places)
-            turned = torch.cat(
-                [_read(small, where, code.expand(len(where)), group.size) for code in codes], 1
+        for group, blocks in zip(self.partition.groups, self.ranges, strict=True):
+            at = group.grid_rows * _columns(self.canvas, group.size) + group.grid_columns
+            starts = torch.arange(0, small.shape[1] - group.size + 1, max(1, group.size // 2))
+            places = torch.cartesian_prod(starts, starts)
+            domains = torch.cat(
+                [_blocks(small, places, code.expand(len(places)), group.size) for code in codes], 1
             )
-            best = most_alike(luma(blocks[:, at].movedim(0, 1)), luma(turned.movedim(0, 1)))
-            corners.append(where[best % len(where)] * self.pooling)
-            isometries.append(codes[best // len(where)])
-        return _Links(torch.cat(corners), torch.cat(isometries))
+            best = most_correlated(luma(blocks[:, at].movedim(0, 1)), luma(domains.movedim(0, 1)))
+            corners.append(places[best % len(places)] * self.pooling)
+            isometries.append(codes[best // len(places)])
+        return _Matches(torch.cat(corners), torch.cat(isometries))
 
 
 def fit_contrast(
-    wanted: Float[Tensor, "c r n n"], domains: Float[Tensor, "c r n n"], least: float
+    ranges: Float[Tensor, "c r n n"], domains: Float[Tensor, "c r n n"], least: float
 ) -> Float[Tensor, "c r"]:
-    """The contrasts with which domains come closest to ranges, by least squares, within limits.
+    """Least-squares contrasts of domains for ranges, between `least` and `BOUND`.
 
-    At least `least` and at most `BOUND`; but never so much that a copy becomes black or white where
-    the picture is not.
+    Never so high that pixels of a copy leave [0, 1], even if that is below `least`.
     """
-    centre, mean = domains.mean((2, 3), keepdim=True), wanted.mean((2, 3))
+    centre, mean = domains.mean((2, 3), keepdim=True), ranges.mean((2, 3))
     energy = (domains - centre).square().sum((2, 3))
-    product = ((domains - centre) * wanted).sum((2, 3))
+    product = ((domains - centre) * ranges).sum((2, 3))
     best = product / energy.clamp_min(1e-9)
     low = (centre[..., 0, 0] - domains.amin((2, 3))).clamp_min(1e-6)
     high = (domains.amax((2, 3)) - centre[..., 0, 0]).clamp_min(1e-6)
@@ -203,16 +203,16 @@ def fit_contrast(
     return best.clamp(least, BOUND).minimum(room.clamp(0, BOUND))
 
 
-def most_alike(
-    wanted: Float[Tensor, "r n n"], candidates: Float[Tensor, "q n n"]
+def most_correlated(
+    blocks: Float[Tensor, "r n n"], candidates: Float[Tensor, "q n n"]
 ) -> Int64[Tensor, " r"]:
-    """The candidate that each block correlates with most; negatives do not count."""
+    """The number of the candidate with the largest (signed) correlation with each block."""
     flat = candidates.flatten(1)
     flat = flat - flat.mean(1, keepdim=True)
     unit = flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
     if len(unit) == 1:
-        return torch.zeros(len(wanted), dtype=torch.int64)
-    parts = wanted.flatten(1).split(max(1, _AT_ONCE // len(unit)))
+        return torch.zeros(len(blocks), dtype=torch.int64)
+    parts = blocks.flatten(1).split(max(1, _VALUES_AT_ONCE // len(unit)))
     return torch.cat([(part @ unit.mT).argmax(1) for part in parts])
 
 
@@ -228,43 +228,43 @@ def _partition(canvas: Float[Tensor, "3 n n"], tiling: Tiling) -> Partition:
 def _splits(
     canvas: Float[Tensor, "3 n n"], sizes: Sequence[int], count: int
 ) -> list[Bool[Tensor, "_ _"]]:
-    """Which blocks to split so that `count` are left: again and again the one that varies most."""
-    spread = []
+    """Splits by depth that give `count` blocks: greedily, the largest energy first."""
+    energies = []  # about the mean
     for size in sizes[:-1]:
         blocks = cut(canvas, size)
-        across = canvas.shape[1] // size
-        varies = (blocks - blocks.mean((2, 3), keepdim=True)).square().sum((0, 2, 3))
-        spread.append(varies.view(across, across).tolist())
-    splits = [torch.zeros(len(grid), len(grid), dtype=torch.bool) for grid in spread]
+        energy = (blocks - blocks.mean((2, 3), keepdim=True)).square().sum((0, 2, 3))
+        energies.append(energy.view(canvas.shape[1] // size, -1).tolist())
+    splits = [torch.zeros(len(grid), len(grid), dtype=torch.bool) for grid in energies]
     heap = [
         (-value, 0, row, column)
-        for row, values in enumerate(spread[0])
+        for row, values in enumerate(energies[0])
         for column, value in enumerate(values)
     ]
     heapq.heapify(heap)
-    left = len(heap)
-    while heap and left + 3 <= count:
-        _, level, row, column = heapq.heappop(heap)
-        splits[level][row, column] = True
-        left += 3
-        if level + 1 < len(spread):
+    n_blocks = len(heap)
+    while heap and n_blocks + 3 <= count:
+        _, depth, row, column = heapq.heappop(heap)
+        splits[depth][row, column] = True
+        n_blocks += 3
+        if depth + 1 < len(energies):
             for y in (2 * row, 2 * row + 1):
                 for x in (2 * column, 2 * column + 1):
-                    heapq.heappush(heap, (-spread[level + 1][y][x], level + 1, y, x))
+                    heapq.heappush(heap, (-energies[depth + 1][y][x], depth + 1, y, x))
     return splits
 
 
-def _across(canvas: Float[Tensor, "3 n n"], size: int) -> int:
+def _columns(canvas: Float[Tensor, "3 n n"], size: int) -> int:
+    """Blocks in a row of the canvas."""
     return canvas.shape[2] // size
 
 
-def _read(
+def _blocks(
     small: Float[Tensor, "3 m m"],
     corners: Int64[Tensor, "r 2"],
     codes: Int64[Tensor, " r"],
     size: int,
 ) -> Float[Tensor, "3 r n n"]:
-    """Blocks of the reduced picture, turned."""
+    """Blocks of the reduced picture under their isometries."""
     pixel = torch.arange(size)
     row, column = isometry.source_index(codes[:, None, None], size, pixel[:, None], pixel)
     return small[:, corners[:, 0, None, None] + row, corners[:, 1, None, None] + column]

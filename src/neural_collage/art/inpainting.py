@@ -1,46 +1,44 @@
-"""Inpainting: what a collage says about pixels that nobody knows.
+"""Inpainting: unknown pixels from a collage that is fitted to the known ones.
 
-The codes of the ranges about a hole, domain, contrast and brightness, are fitted on known pixels;
-the collage then has values for the others, too, and its fixed point fills the hole. From coarse to
-fine, so that large holes are small ones first. Ranges overlap, and their values are averaged. Last,
-ranges get the texture that fits what is known: cosines enter one after another, the largest first
-(iterated thresholding, Guleryuz 2006).
+Domain, contrast and brightness of each range that overlaps a hole are fitted to its known pixels,
+and predict the others; fitting and filling alternate. Large holes are first filled at a coarse
+resolution, where they are small. Ranges overlap, and their predictions are averaged. Finally,
+cosine coefficients above a decreasing threshold add detail (iterated thresholding, Guleryuz 2006).
 """
-
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.art.denoising import plain
+from neural_collage.art.denoising import threshold_cosines
+from neural_collage.art.progress import Progress
 from neural_collage.core.blocks import cut_overlapping, pool
 from neural_collage.core.interpolation import enlarge
 from neural_collage.errors import CollageError
 
 _SIZE = 8  # pixels across a range
-_SHIFT = 4  # between overlapping ranges
-_DOMAINS = 4096  # at most
+_STEP = 4  # between overlapping ranges
+_MAX_DOMAINS = 4096
 _ROUNDS = 3  # of fitting and filling, at each resolution
-_GUESS = 0.05  # what an unknown pixel, as filled before, weighs against a known one
-_SMALLEST = 2 * _SIZE  # side of the coarsest resolution
-_AT_ONCE = 1 << 23  # numbers in a product of ranges and domains
+_FILLED_WEIGHT = 0.05  # of a pixel that was filled before, in the fit; known pixels have 1
+_MIN_SIDE = 2 * _SIZE  # of the coarsest resolution
+_VALUES_AT_ONCE = 1 << 23  # in a product of ranges and domains
 _BOUND = 0.9  # of contrasts
-_THRESHOLDS = tuple(0.16 * 0.72**n for n in range(12))  # for textures, as of noise
+_NOISES = tuple(0.16 * 0.72**n for n in range(12))  # standard deviations, for the thresholds
 
 
 def fill(
     pixels: Float[Tensor, "c h w"],
     unknown: Bool[Tensor, "_ _"],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Float[Tensor, "c h w"]:
-    """The picture with its unknown pixels filled; the others are as they were.
+    """The image with its unknown pixels filled; the others are unchanged.
 
-    progress: told how many resolutions are done, and of how many.
+    progress: a step is a resolution or a threshold.
 
     Raises:
-        CollageError: a mask of another size, or nothing is known.
+        CollageError: a mask of another size, or no known pixel.
     """
     if unknown.shape != pixels.shape[1:]:
         height, width = unknown.shape
@@ -49,43 +47,43 @@ def fill(
             "give a mask of the same size"
         )
     if bool(unknown.all()):
-        raise CollageError("the mask covers the whole picture: leave something to go by")
+        raise CollageError("the mask covers the whole picture: leave some of it uncovered")
     if not bool(unknown.any()):
         return pixels.clone()
-    levels = _resolutions(pixels, ~unknown)
+    pyramid = _resolutions(pixels, ~unknown)
     filled: Tensor | None = None
-    for number, (image, known) in enumerate(reversed(levels)):
-        filled = _fill(image, known, _guess(image, known, filled))
+    for number, (image, known) in enumerate(reversed(pyramid)):
+        filled = _fill(image, known, _initial(image, known, filled))
         if progress is not None:
-            progress(number + 1, len(levels) + len(_THRESHOLDS))
+            progress(number + 1, len(pyramid) + len(_NOISES))
     assert filled is not None
-    for number, threshold in enumerate(_THRESHOLDS):
-        filled = torch.where(unknown, plain(filled, threshold), pixels)
+    for number, noise in enumerate(_NOISES):
+        filled = torch.where(unknown, threshold_cosines(filled, noise), pixels)
         if progress is not None:
-            progress(len(levels) + number + 1, len(levels) + len(_THRESHOLDS))
+            progress(len(pyramid) + number + 1, len(pyramid) + len(_NOISES))
     return filled
 
 
 def _resolutions(
     pixels: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]
 ) -> list[tuple[Float[Tensor, "c _ _"], Bool[Tensor, "_ _"]]]:
-    """The picture and what is known of it, halved until all is known or it is too small."""
-    levels = [(torch.where(known, pixels, 0), known)]
-    while not bool(known.all()) and min(known.shape) >= 2 * _SMALLEST:
+    """The image and its known pixels, halved until all are known or `_MIN_SIDE` is reached."""
+    pyramid = [(torch.where(known, pixels, 0), known)]
+    while not bool(known.all()) and min(known.shape) >= 2 * _MIN_SIDE:
         height, width = known.shape
         edges = (0, width % 2, 0, height % 2)
         weight = functional.pad(known[None, None].float(), edges)[0]
-        total = pool(functional.pad(levels[-1][0][None], edges)[0] * weight, 2)
+        total = pool(functional.pad(pyramid[-1][0][None], edges)[0] * weight, 2)
         share = pool(weight, 2)
         known = share[0] > 0
-        levels.append((torch.where(known, total / share.clamp_min(0.25), 0), known))
-    return levels
+        pyramid.append((torch.where(known, total / share.clamp_min(0.25), 0), known))
+    return pyramid
 
 
-def _guess(
+def _initial(
     image: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], coarse: Tensor | None
 ) -> Float[Tensor, "c h w"]:
-    """What is known, and elsewhere the picture at half the size, or the mean of what is known."""
+    """Known pixels; the others from the filled image at half the size, or the known mean."""
     if coarse is None:
         mean = image.sum((1, 2)) / known.sum().clamp_min(1)
         return torch.where(known, image, mean[:, None, None])
@@ -97,6 +95,7 @@ def _guess(
 def _fill(
     image: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], filled: Float[Tensor, "c h w"]
 ) -> Float[Tensor, "c h w"]:
+    """The image after some rounds of fitting ranges to it and replacing its unknown pixels."""
     height, width = known.shape
     if min(height, width) < 2 * _SIZE:
         return filled
@@ -104,64 +103,64 @@ def _fill(
     corners = torch.cartesian_prod(rows, columns)
     pixel = torch.arange(_SIZE)
     at = (corners[:, 0, None, None] + pixel[:, None]) * width + corners[:, 1, None, None] + pixel
-    holed = ~known.flatten()[at].flatten(1).all(1)
-    at = at[holed]
+    overlaps_hole = ~known.flatten()[at].flatten(1).all(1)
+    at = at[overlaps_hole]
     if not len(at):
         return filled
-    certain = torch.where(known.flatten()[at], 1.0, _GUESS).flatten(1)
-    counted = torch.zeros(height * width).index_add_(0, at.flatten(), torch.ones(at.numel()))
+    weights = torch.where(known.flatten()[at], 1.0, _FILLED_WEIGHT).flatten(1)
+    counts = torch.zeros(height * width).index_add_(0, at.flatten(), torch.ones(at.numel()))
     for _ in range(_ROUNDS):
-        wanted = filled.flatten(1)[:, at].flatten(2)
-        seen = _ranges(wanted, certain, _domains(filled, known))
-        total = torch.zeros_like(filled).flatten(1).index_add_(1, at.flatten(), seen.flatten(1))
-        average = (total / counted.clamp_min(1)).view_as(filled)
+        ranges = filled.flatten(1)[:, at].flatten(2)
+        fitted = _fit(ranges, weights, _domains(filled, known))
+        total = torch.zeros_like(filled).flatten(1).index_add_(1, at.flatten(), fitted.flatten(1))
+        average = (total / counts.clamp_min(1)).view_as(filled)
         filled = torch.where(known, image, average)
     return filled
 
 
 def _starts(length: int) -> Tensor:
-    """Corners of overlapping ranges along a side; the last range ends with the picture."""
-    starts = torch.arange(0, length - _SIZE + 1, _SHIFT)
-    corners: Tensor = torch.cat([starts, starts.new_tensor([length - _SIZE])]).unique()
-    return corners
+    """Starts of overlapping ranges along a side; the last one ends at the edge."""
+    starts = torch.arange(0, length - _SIZE + 1, _STEP)
+    with_last: Tensor = torch.cat([starts, starts.new_tensor([length - _SIZE])]).unique()
+    return with_last
 
 
 def _domains(filled: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "c d n2"]:
-    """Reduced blocks, evenly spread, of those that are known if there are any."""
-    small, sure = pool(filled, 2), pool(known[None].float(), 2)[0]
+    """Evenly spaced reduced blocks: those without unknown pixels, or all if there are none."""
+    small, known_share = pool(filled, 2), pool(known[None].float(), 2)[0]
     step = 1
-    while (small.shape[1] // step) * (small.shape[2] // step) > _DOMAINS:
+    while (small.shape[1] // step) * (small.shape[2] // step) > _MAX_DOMAINS:
         step += 1
     blocks = torch.stack([cut_overlapping(plane, _SIZE, step) for plane in small]).flatten(2)
-    whole = cut_overlapping(sure, _SIZE, step).flatten(1).amin(1) == 1
-    return blocks[:, whole] if bool(whole.any()) else blocks
+    is_known = cut_overlapping(known_share, _SIZE, step).flatten(1).amin(1) == 1
+    return blocks[:, is_known] if bool(is_known.any()) else blocks
 
 
-def _ranges(
-    wanted: Float[Tensor, "c r n2"],
-    certain: Float[Tensor, "r n2"],
+def _fit(
+    ranges: Float[Tensor, "c r n2"],
+    weights: Float[Tensor, "r n2"],
     domains: Float[Tensor, "c d n2"],
 ) -> Float[Tensor, "c r n2"]:
-    """Ranges as their best domain shows them, by weighted least squares in contrast and brightness.
+    """Approximations of ranges by their best domain, with weighted least squares.
 
-    With weights m, range t and domain d, the error is <t, t> - <t, d>^2 / <d, d>, all three about
-    the means under m; so the search is three matrix products.
+    With inner products under the weights, and range t and domain d about their weighted means, the
+    error is <t, t> - <t, d>^2 / <d, d>; so the search is three matrix products.
     """
     grey = domains.mean(0)
-    result = torch.empty_like(wanted)
-    for part in torch.arange(len(certain)).split(max(1, _AT_ONCE // len(grey))):
-        weight = certain[part] / certain[part].sum(1, keepdim=True)
-        target = wanted[:, part].mean(0)
+    result = torch.empty_like(ranges)
+    for part in torch.arange(len(weights)).split(max(1, _VALUES_AT_ONCE // len(grey))):
+        weight = weights[part] / weights[part].sum(1, keepdim=True)
+        target = ranges[:, part].mean(0)
         target = target - (weight * target).sum(1, keepdim=True)
         mean = weight @ grey.mT
         energy = (weight @ grey.square().mT - mean.square()).clamp_min(0)
         product = (weight * target) @ grey.mT
         best = (product.square() / (energy + 1e-4)).argmax(1)
-        shown = domains[:, best]
-        centre = (shown * weight).sum(2, keepdim=True)
-        level = (wanted[:, part] * weight).sum(2, keepdim=True)
-        fit = (weight * (shown - centre) * (wanted[:, part] - level)).sum(2, keepdim=True)
-        spread = (weight * (shown - centre).square()).sum(2, keepdim=True)
-        contrast = (fit / (spread + 1e-4)).clamp(-_BOUND, _BOUND)
-        result[:, part] = level + contrast * (shown - centre)
+        matched = domains[:, best]
+        centre = (matched * weight).sum(2, keepdim=True)
+        brightness = (ranges[:, part] * weight).sum(2, keepdim=True)
+        product = weight * (matched - centre) * (ranges[:, part] - brightness)
+        variance = (weight * (matched - centre).square()).sum(2, keepdim=True)
+        contrast = (product.sum(2, keepdim=True) / (variance + 1e-4)).clamp(-_BOUND, _BOUND)
+        result[:, part] = brightness + contrast * (matched - centre)
     return result

@@ -1,9 +1,8 @@
 """Fractals and styles by a network: a neural collage that is fitted to a single picture.
 
-As Poli et al. 2022 (arXiv 2204.07673, "fractal art") make theirs: an encoder predicts the
-parameters of a collage operator from the picture, and is trained until the fixed point is the
-picture. Its sources are the whole picture, reduced, or the picture's own domains and the patches of
-a style.
+As in Poli et al. 2022 (arXiv 2204.07673, "fractal art"), an encoder predicts the parameters of a
+collage operator from the picture, and is trained until the fixed point approximates the picture.
+The sources are the whole picture, reduced, or the picture's own domains and the patches of a style.
 """
 
 import math
@@ -20,6 +19,7 @@ from neural_collage.art.colours import read_colours, resized
 from neural_collage.art.fractal import Fractal
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
+from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
 from neural_collage.models.autoencoding.neural_collage import NeuralCollage
@@ -28,16 +28,16 @@ from neural_collage.models.operator.config import OperatorConfig
 
 RANGE = 8
 """Pixels across a range."""
-_PULL = 0.1  # what a contrast below the least one costs, against the squared error
-_WARM_UP = 20
-_KEPT = 4  # domains of a range
-_ROUNDS = 40  # of bringing averages back, at most
+_CONTRAST_PENALTY = 0.1  # weight of squared contrasts below the least one; the squared error has 1
+_WARM_UP = 20  # steps
+_KEPT = 4  # sources of a range
+_MAX_ROUNDS = 40  # of correcting the averages
 
 
 class FitProgress(NamedTuple):
-    """Where a fit is.
+    """The state of a fit.
 
-    step, steps: done, and to do in all. psnr: of the picture against the photo, in dB.
+    step: steps done. steps: steps in all. psnr: of the fixed point against the photo, in dB.
     """
 
     step: int
@@ -55,7 +55,7 @@ def learn_fractal(
 ) -> Fractal:
     """A picture as a collage of copies of itself that a network predicts.
 
-    tiles: across, 2 to 64. contrast: of a copy, which the network is drawn to, 0 to 0.8.
+    tiles: across, 2 to 64. contrast: lower contrasts of copies are penalised, 0 to 0.8.
     steps: of gradient descent. The same arguments give the same picture on the same machine.
 
     Raises:
@@ -86,7 +86,7 @@ def learn_style(
 ) -> Fractal:
     """A picture as a collage of its own domains and of patches of another one.
 
-    ranges: across, 2 to 64. patches: that are cut from the style, 1 to 1024.
+    ranges: across, 2 to 64. patches: number cut from the style, 1 to 1024.
 
     Raises:
         ImageError: a picture cannot be read or used.
@@ -96,9 +96,9 @@ def learn_style(
         raise CollageError(
             f"ranges must be 2 to 64 and patches 1 to 1024, not {ranges} and {patches}"
         )
-    photo, painted = read_colours(content), read_colours(style)
+    photo, style_pixels = read_colours(content), read_colours(style)
     across = math.ceil(math.sqrt(patches))
-    source = resized(painted, across * RANGE, across * RANGE)
+    source = resized(style_pixels, across * RANGE, across * RANGE)
     side = ranges * RANGE
     operator = OperatorConfig(
         image_size=(side, side),
@@ -120,13 +120,18 @@ def _fit(
     seed: int,
     progress: Callable[[FitProgress], None] | None,
 ) -> Collage:
+    """Train a network on the canvas; the collage that it predicts.
+
+    Raises:
+        CollageError: a number of steps out of range.
+    """
     if not 1 <= steps <= 100_000:
         raise CollageError(f"steps must be 1 to 100000, not {steps}")
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         model = NeuralCollage(operator, EncoderConfig(width=64, depth=2), style=style)
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
-    rate = torch.optim.lr_scheduler.LambdaLR(
+    schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
         lambda step: min(1, (step + 1) / _WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2,
     )
@@ -134,39 +139,40 @@ def _fit(
     for step in range(steps):
         code = model.encode(image)
         error = functional.mse_loss(model.decode(code), image)
-        low = functional.relu(contrast - code.weights[..., : operator.n_own])
-        loss = error + _PULL * low.square().mean()
+        shortfall = functional.relu(contrast - code.weights[..., : operator.n_own])
+        loss = error + _CONTRAST_PENALTY * shortfall.square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        rate.step()
+        schedule.step()
         if progress is not None:
-            psnr = -10 * math.log10(max(float(error.detach()), 1e-10))
+            psnr = float(psnr_of(error.detach().double().clamp_min(1e-10)))
             progress(FitProgress(step + 1, steps, psnr))
     with torch.no_grad():
         code = model.encode(image)
         (collage,) = model.operator.collages(code.weights, code.bias, code.patches)
-        return sparse(collage, _KEPT)
+        return prune(collage, _KEPT)
 
 
-def sparse(collage: Collage, kept: int) -> Collage:
-    """The collage with the `kept` strongest domains of each range, and the averages it had.
+def prune(collage: Collage, kept: int) -> Collage:
+    """The collage with the `kept` domains of each range that have the largest contrasts.
 
-    A window costs what the domains of its ranges are.
+    Decoding a window takes time and memory in proportion to the domains of its ranges. The bias is
+    corrected so that the averages of ranges stay.
     """
     if collage.n_sources <= kept:
         return collage
     strongest = collage.weights.abs().amax(0).topk(kept, 1).indices
     averages = pool(collage.decode(), int(collage.partition.blocks[0, 2])).flatten(1)
-    fewer = replace(
+    pruned = replace(
         collage,
         domains=collage.domains.gather(1, strongest[..., None].expand(-1, -1, 2)),
         isometries=collage.isometries.gather(1, strongest),
         weights=collage.weights.gather(2, strongest.expand(len(collage.weights), -1, -1)),
     )
-    for _ in range(_ROUNDS):
-        now = pool(fewer.decode(), int(collage.partition.blocks[0, 2])).flatten(1)
-        if float((averages - now).abs().max()) < 1 / 1024:
+    for _ in range(_MAX_ROUNDS):
+        current = pool(pruned.decode(), int(collage.partition.blocks[0, 2])).flatten(1)
+        if float((averages - current).abs().max()) < 1 / 1024:
             break
-        fewer = replace(fewer, bias=fewer.bias + averages - now)
-    return fewer
+        pruned = replace(pruned, bias=pruned.bias + averages - current)
+    return pruned

@@ -1,7 +1,7 @@
-"""Between two pictures: the fixed points of maps that are mixed, not of pictures that are faded.
+"""Morphing: the fixed point of an interpolation between the maps of two pictures.
 
-A mixture of two contractive maps of one canvas contracts as they do; its fixed point goes from one
-picture to the other as the share does, and on the way the domains of both feed the ranges of both.
+A convex combination of contractive maps of one canvas contracts, too. Its fixed point moves from
+one picture to the other with the weight, and ranges receive domains of both maps on the way.
 """
 
 from collections.abc import Iterator
@@ -26,23 +26,23 @@ _SOLVER = Picard(tolerance=1 / 1024, max_steps=60)
 def fractal_pair(
     first: ImageLike, last: ImageLike, quality: int = 75
 ) -> tuple[CollageImage, CollageImage]:
-    """Two pictures as fractal collages of the size of the first.
+    """Two pictures encoded as fractal collages, both of the size of the first.
 
     Raises:
         ImageError: a picture cannot be read or used.
     """
-    pixels = read_colours(first)
-    other = resized(read_colours(last), *pixels.shape[1:])
-    one, two = (encode(p, codec="fractal", quality=quality) for p in (pixels, other))
+    start = read_colours(first)
+    end = resized(read_colours(last), *start.shape[1:])
+    one, two = (encode(p, codec="fractal", quality=quality) for p in (start, end))
     return one, two
 
 
 def morph(
     first: CollageImage | ImageLike, last: CollageImage | ImageLike, share: float
 ) -> Float[Tensor, "c h w"]:
-    """The picture of the map that is `share` (0 to 1) of the last one's and the rest the first's.
+    """The fixed point of (1 - share) times the first map plus `share` times the last, 0 to 1.
 
-    first, last: two collages, or two pictures, of which `fractal_pair` makes collages.
+    first, last: two collages, or two pictures, which `fractal_pair` encodes.
 
     Raises:
         ImageError: a picture cannot be read or used.
@@ -54,16 +54,16 @@ def morph(
         first, last = fractal_pair(_pixels(first), _pixels(last))
     kinds = [(c.width, c.height, c.channels, c.codec) for c in (first, last)]
     if kinds[0] != kinds[1]:
-        raise CollageError(f"collages of one size and codec can be mixed, not {kinds}")
+        raise CollageError(f"only collages of one size and codec can be morphed, not {kinds}")
     planes = []
     for one, two in zip(first.layers, last.layers, strict=True):
         maps = [ScaledMap.of(x.collage, Fraction(x.reduction)) for x in (one, two)]
 
-        def mixed(z: Tensor, maps: list[ScaledMap] = maps) -> Tensor:
+        def interpolated(z: Tensor, maps: list[ScaledMap] = maps) -> Tensor:
             return torch.lerp(maps[0].step(z), maps[1].step(z), share)
 
         start = torch.lerp(maps[0].offset, maps[1].offset, share)
-        canvas, _ = solve(mixed, start, _SOLVER)
+        canvas, _ = solve(interpolated, start, _SOLVER)
         planes.append(canvas[:, : first.height, : first.width])
     return to_samples(torch.cat(planes), first.header)
 
@@ -75,7 +75,7 @@ def _pixels(image: CollageImage | ImageLike) -> ImageLike:
 def morphing(
     first: CollageImage, last: CollageImage, frames: int
 ) -> Iterator[Float[Tensor, "c h w"]]:
-    """Frames from one picture to the other; raises as `morph` does, and for less than 2 frames."""
+    """Frames from one picture to the other; raises as `morph` does, and for fewer than 2 frames."""
     if frames < 2:
         raise CollageError(f"a morph has at least 2 frames, not {frames}")
     return (morph(first, last, n / (frames - 1)) for n in range(frames))

@@ -1,4 +1,4 @@
-"""Frames to a file that moves: MP4, or the animations that Pillow writes."""
+"""Movie files: MP4 by PyAV, GIF, WebP and APNG by Pillow."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -15,26 +15,26 @@ from neural_collage.extras import needs_extra
 from neural_collage.io.writing import to_pil
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
-"""Formats that Pillow writes, by the endings of files."""
+"""Pillow's formats by file suffix."""
 MOVIES = (".mp4", *ANIMATIONS)
-"""What a movie may end in."""
+"""Suffixes of movie files."""
 _Frame = TypeVar("_Frame")
 
 
 def movie(frames: Iterable[Float[Tensor, "c h w"]], suffix: str, fps: float = 30) -> bytes:
-    """The file of a movie; animations repeat for ever.
+    """The bytes of a movie file; GIF, WebP and APNG loop for ever.
 
-    frames: pictures in [0, 1], all of one size, taken one after the other. MP4 holds no alpha and
-        even sizes only: an odd last row or column is left out.
-    suffix: one of `MOVIES`. fps: frames a second; GIF rounds their time to hundredths.
+    frames: images in [0, 1], all of one size, consumed one at a time. MP4 has no alpha and even
+        sides only: alpha and an odd last row or column are dropped.
+    suffix: one of `MOVIES`. fps: frames per second; GIF rounds durations to hundredths.
 
     Raises:
-        OutputError: another format, no frames, or not a rate between 0 and 240.
+        OutputError: another format, no frames, or a frame rate outside (0, 240].
         MissingExtraError: MP4 without PyAV.
     """
     suffix = suffix.lower()
     if suffix not in MOVIES:
-        raise OutputError(f"movies are {', '.join(MOVIES)} files, not {suffix or 'without ending'}")
+        raise OutputError(f"movies are {', '.join(MOVIES)} files, not {suffix or 'a bare name'}")
     if not 0 < fps <= 240:
         raise OutputError(f"a movie shows more than 0 and up to 240 frames a second, not {fps:g}")
     return _mp4(frames, fps) if suffix == ".mp4" else _animation(frames, ANIMATIONS[suffix], fps)
@@ -43,7 +43,7 @@ def movie(frames: Iterable[Float[Tensor, "c h w"]], suffix: str, fps: float = 30
 def there_and_back(
     frames: Iterable[Float[Tensor, "c h w"]],
 ) -> Iterator[Float[Tensor, "c h w"]]:
-    """Frames forwards and backwards again, so that they can be repeated without a jump."""
+    """Frames forwards, then backwards, so that they loop without a jump."""
     kept = []
     for frame in frames:
         kept.append(frame)
@@ -55,7 +55,7 @@ def _animation(frames: Iterable[Float[Tensor, "c h w"]], kind: str, fps: float) 
     images = (to_pil(frame) for frame in frames)
     file = BytesIO()
     first = _first(images)
-    others = list(images) if kind == "PNG" else images  # which Pillow goes over twice
+    others = list(images) if kind == "PNG" else images  # Pillow iterates over them twice
     first.save(file, kind, save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
     return file.getvalue()
 
@@ -69,11 +69,11 @@ def _mp4(frames: Iterable[Float[Tensor, "c h w"]], fps: float) -> bytes:
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", Fraction(fps).limit_denominator(1000))
         stream.height, stream.width = (max(2, side // 2 * 2) for side in first.shape[1:])
-        stream.pix_fmt = "yuv420p"  # what every player knows
+        stream.pix_fmt = "yuv420p"  # the format that all players support
         stream.options = {"crf": "18", "preset": "veryfast"}
         for pixels in chain([first], frames):
-            shown = pixels[:3, : stream.height, : stream.width].expand(3, -1, -1)
-            rgb = (shown.permute(1, 2, 0) * 255).round().to(torch.uint8).contiguous()
+            cropped = pixels[:3, : stream.height, : stream.width].expand(3, -1, -1)
+            rgb = (cropped.permute(1, 2, 0) * 255).round().to(torch.uint8).contiguous()
             for packet in stream.encode(av.VideoFrame.from_ndarray(rgb.numpy(), format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():

@@ -1,4 +1,4 @@
-"""An endless way into a sample of a generative model: see `art.zoom`."""
+"""A sample of a generative model as a scene for `art.zoom`."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from neural_collage.models.generation.hierarchical_vae import Features, Hierarch
 
 @dataclass(frozen=True)
 class Sample:
-    """The first picture that features render to, as a scene.
+    """The first picture of some features as a scene.
 
     soft: see `samples.pictures`.
     """
@@ -31,23 +31,23 @@ class Sample:
         return int(self.model.picture_shape[1])
 
     def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "c h w"]:
-        """Pixels in [0, 1]; raises ValueError for a scale that the model does not have."""
+        """Pixels in [0, 1]; raises ValueError for a scale that the model does not support."""
         first = tuple(f[:1] for f in self.features)
         return next(pictures(self.model, first, scale, region=region, soft=self.soft))
 
 
 def edge(sample: Sample) -> tuple[float, float]:
-    """Where the picture changes most, near its middle: there is something to see at any scale.
+    """The point of the largest gradient, near the middle: a target for a zoom.
 
-    Parts (x, y) of width and height.
+    As fractions (x, y) of width and height. At an edge, frames keep showing structure at any scale.
     """
-    shown = Sample(sample.model, sample.features, soft=True).decode().mean(0)
-    height, width = shown.shape
-    change = torch.zeros_like(shown)
-    change[1:-1] += (shown[2:] - shown[:-2]).abs()
-    change[:, 1:-1] += (shown[:, 2:] - shown[:, :-2]).abs()
+    grey = Sample(sample.model, sample.features, soft=True).decode().mean(0)
+    height, width = grey.shape
+    gradient = torch.zeros_like(grey)
+    gradient[1:-1] += (grey[2:] - grey[:-2]).abs()
+    gradient[:, 1:-1] += (grey[:, 2:] - grey[:, :-2]).abs()
     rows = torch.linspace(-1, 1, height)[:, None]
     columns = torch.linspace(-1, 1, width)
-    wanted = change - 0.25 * (rows.square() + columns.square())
-    row, column = divmod(int(wanted.argmax()), width)
+    score = gradient - 0.25 * (rows.square() + columns.square())
+    row, column = divmod(int(score.argmax()), width)
     return (column + 0.5) / width, (row + 0.5) / height

@@ -1,4 +1,4 @@
-"""Pictures drawn by generative models, at any scale, one after another so that memory is bounded.
+"""Samples of generative models at any scale, rendered in small batches to bound memory.
 
 A sample of a collage VAE is a collage: its parameters at scale s average down to those at scale 1
 (Poli et al. 2022, arXiv 2204.07673).
@@ -22,18 +22,18 @@ from neural_collage.models.generation.hierarchical_vae import Features, Hierarch
 from neural_collage.models.generation.vdvae import Vdvae
 
 GENERATORS = ("mnist",)
-"""Generative models that come with the package."""
-_VALUES_AT_ONCE = 2**22  # parameters of pixels rendered together
+"""Names of the generative models that are shipped with the package."""
+_VALUES_AT_ONCE = 2**22  # parameters of pixels in a batch
 _WHITE = 255
 
 
 def load_generator(name: str) -> HierarchicalVae:
     """A generative model, in eval mode.
 
-    name: of a model of the package, or what else `codec.weights.find_weights` takes.
+    name: one of `GENERATORS`, or another name or path that `codec.weights.find_weights` accepts.
 
     Raises:
-        CheckpointError: there are no such weights, or they are damaged or of another kind.
+        CheckpointError: the weights are missing, damaged, or not of a generative model.
     """
     weights = find_weights(name, GENERATORS)
     try:
@@ -42,8 +42,8 @@ def load_generator(name: str) -> HierarchicalVae:
         keys = set()
     if "hierarchy" not in keys:
         raise CheckpointError(
-            f"the weights {name!r} are of no generative model: give {' or '.join(GENERATORS)}, or "
-            "what `python -m neural_collage.training.export.generator_weights` wrote"
+            f"the weights {name!r} are not of a generative model: give {' or '.join(GENERATORS)}, "
+            "or a file written by `python -m neural_collage.training.export.generator_weights`"
         )
     return weights.build(CollageVae) if "operator" in keys else weights.build(Vdvae)
 
@@ -52,9 +52,9 @@ def load_generator(name: str) -> HierarchicalVae:
 def draw(
     model: HierarchicalVae, count: int, temperature: float | Sequence[float] = 1.0, seed: int = 0
 ) -> Features:
-    """Features of `count` samples; the same for the same seed.
+    """Features of `count` samples, which depend only on the arguments.
 
-    temperature: as in `HierarchicalVae.sample`, whose errors it raises.
+    temperature: as in `HierarchicalVae.sample`; raises as that does.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
@@ -75,22 +75,23 @@ def pictures(
     region: Region | None = None,
     soft: bool = False,
 ) -> Iterator[Float[Tensor, "c h w"]]:
-    """Samples as pictures in [0, 1], a few rendered at a time.
+    """Samples as pictures in [0, 1], rendered in batches.
 
     scale: output pixels per pixel of the training pictures.
     region: (x, y, width, height) in pixels at that scale.
-    soft: show expected pictures, whose edges grow with the scale; else they stay as steep as they
-        are at scale 1 (see `Likelihood.picture`).
+    soft: return expected pictures, whose edges widen with the scale; otherwise edges are as steep
+        as at scale 1, in pixels (see `Likelihood.picture`).
 
-    Raises ValueError for a scale or a region that the model does not have.
+    Raises:
+        ValueError: a scale or a region that the model does not support.
     """
     values = math.prod(region[2:] if region else picture_size(model, scale))
     at_once = max(1, _VALUES_AT_ONCE // (values * model.planes))
     for parts in zip(*(f.split(at_once) for f in features), strict=True):
         with torch.no_grad():
             parameters = model.render(parts, scale, region)
-            shown = model.likelihood.picture(parameters, 1 if soft else scale)
-        yield from shown
+            batch = model.likelihood.picture(parameters, 1 if soft else scale)
+        yield from batch
 
 
 def grid(
@@ -100,13 +101,13 @@ def grid(
     columns: int | None = None,
     gap: int = 2,
 ) -> Image.Image:
-    """`count` pictures in rows, with white lines of `gap` pixels; each is pasted as it is drawn.
+    """`count` pictures in rows, separated by white lines of `gap` pixels.
 
-    size: height and width of each.
-    columns: how many in a row; None makes the grid about square.
+    samples: consumed one at a time. size: height and width of each.
+    columns: pictures in a row; None makes the grid about square.
 
     Raises:
-        ScaleError: the grid would be larger than Pillow opens; nothing is drawn.
+        ScaleError: the grid would exceed Pillow's limit; checked before a sample is taken.
     """
     columns = min(count, columns or math.ceil(math.sqrt(count)))
     rows = -(-count // columns)

@@ -1,13 +1,11 @@
-"""A photo painted with the patches of another picture.
+"""Style transfer: a photo as a collage of the patches of another picture.
 
 The constant part of the collage is a lapped texture (see `core.lapped`) of patches that are cut
-from the style; they overlap and fade into each other. Which patches a range takes, and how much of
-them, is a sparse fit in closed form (matching pursuit, Mallat & Zhang 1993). Domains of the picture
-itself may take part, so that strokes go on below the pixels of the photo.
+from the style; they overlap and blend. The coefficients of each range are found by matching pursuit
+(Mallat & Zhang 1993). Domains of the photo can be added, which give detail at scales above 1.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +16,8 @@ from torch.nn import functional
 
 from neural_collage.art.colours import luma, read_colours, resized
 from neural_collage.art.fractal import Fractal
-from neural_collage.art.fractalize import most_alike
+from neural_collage.art.fractalize import most_correlated
+from neural_collage.art.progress import Progress
 from neural_collage.core import isometry
 from neural_collage.core.blocks import cut, cut_overlapping, pad_to_multiple, pool, stitch
 from neural_collage.core.collage import Collage
@@ -28,24 +27,25 @@ from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
 
 Colours = Literal["content", "style"]
-_TRIED, _KEPT = 1024, 384  # patches of the style that are looked at, and that are painted with
-_UNSEEN = 0.004  # contrast that no eye sees
-_LARGEST_STYLE = 768  # pixels of the longer side of a style: strokes shall be of a size to see
+_CANDIDATES, _DICTIONARY_SIZE = 1024, 384  # patches of the style that are compared, and kept
+_NOISE = 0.004  # standard deviation, invisible
+_MAX_STYLE_SIDE = 768  # pixels; in a larger picture, patches would show little of its strokes
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a photo is painted.
-
-    Raises CollageError, naming every problem.
+    """Options of `stylize`.
 
     Attributes:
-        size: Pixels of the photo across a range; a patch is twice as wide. 4, 8, 16 or 32.
-        sources: Patches that a range takes at most.
-        strength: How much of its patches a range shows at least, 0 to 1, over their contrast in
-            the style. With 0 they show only where they are like the photo.
-        own: What the picture's own domains are weighed with, 0 (none) to 0.9.
-        colours: Whose colours.
+        size: Pixels across a range: 4, 8, 16 or 32. A patch is twice as wide.
+        sources: The most patches of a range, 1 to 8.
+        strength: The least coefficient of the first patch of a range, 0 to 1; 1 is its contrast in
+            the style. With 0 coefficients minimise the squared error.
+        own: Factor of the contrasts of the photo's own domains, 0 (none) to 0.9.
+        colours: Whether the colours are those of the content or of the style.
+
+    Raises:
+        CollageError: values out of range; the message lists all of them.
     """
 
     size: int = 8
@@ -74,29 +74,32 @@ def stylize(
     content: ImageLike,
     style: ImageLike,
     how: Style = Style(),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Fractal:
-    """The content, rebuilt from patches of the style: a picture at any scale.
+    """The content, approximated by patches of the style: a picture at any scale.
 
-    content, style: paths, Pillow images, arrays or tensors, as `picture.read_picture` takes them.
-    progress: told how many steps of the fit are done, and of how many.
+    content, style: paths, Pillow images, arrays or tensors, as `io.reading.read_picture` takes
+        them.
+    progress: a step is the fit of own domains, of the dictionary, or of a source.
 
     Raises:
         ImageError: a picture cannot be read or used.
         CollageError: the style is smaller than a patch.
     """
-    photo, painted = read_colours(content), read_colours(style)
-    longer = max(painted.shape[1:])
-    if longer > _LARGEST_STYLE:
-        height, width = (max(1, side * _LARGEST_STYLE // longer) for side in painted.shape[1:])
-        painted = resized(painted, height, width)
-    if min(painted.shape[1:]) < 2 * how.size:
+    photo, style_pixels = read_colours(content), read_colours(style)
+    longer = max(style_pixels.shape[1:])
+    if longer > _MAX_STYLE_SIDE:
+        height, width = (
+            max(1, side * _MAX_STYLE_SIDE // longer) for side in style_pixels.shape[1:]
+        )
+        style_pixels = resized(style_pixels, height, width)
+    if min(style_pixels.shape[1:]) < 2 * how.size:
         raise CollageError(
-            f"a style of {painted.shape[2]}x{painted.shape[1]} pixels holds no patch of "
-            f"{2 * how.size}: take a larger one, or smaller ranges"
+            f"a style of {style_pixels.shape[2]}x{style_pixels.shape[1]} pixels is below the "
+            f"{2 * how.size}x{2 * how.size} of a patch: take a larger style, or smaller ranges"
         )
     if how.colours == "style":
-        photo = recoloured(photo, painted)
+        photo = transfer_colours(photo, style_pixels)
     steps = how.sources + 2
 
     def done(number: int) -> None:
@@ -109,113 +112,115 @@ def stylize(
     weights, corners, codes, own = _own_domains(canvas, how)
     done(1)
     window = _window(how.size)
-    # three patches of plain colour carry the averages of the ranges, and fade into each other
+    # three constant patches, red, green and blue, have the averages of ranges as coefficients
     plain = torch.eye(3)[:, :, None, None] * window
     averages = pool(canvas - own, how.size)
-    left = canvas - own - synthesise(averages[None], plain)[0]
-    patches = _dictionary(painted, left, how)
+    residual = canvas - own - synthesise(averages[None], plain)[0]
+    patches = _dictionary(style_pixels, residual, how)
     done(2)
-    light = pool(luma(canvas)[None], how.size).flatten().clamp(0, 1)
-    amounts = []
+    brightness = pool(luma(canvas)[None], how.size).flatten().clamp(0, 1)
+    coefficients = []
     for number in range(how.sources):
-        amounts.append(
-            _pursue(left, light, patches, how, least=how.strength if number == 0 else 0.0)
-        )
-        left = left - synthesise(amounts[-1][None], patches * window)[0]
+        least = how.strength if number == 0 else 0.0
+        coefficients.append(_pursuit_step(residual, brightness, patches, how, least))
+        residual = residual - synthesise(coefficients[-1][None], patches * window)[0]
         done(number + 3)
     texture = LappedTexture(
-        torch.cat([averages, torch.stack(amounts).sum(0)]), torch.cat([plain, patches * window])
+        torch.cat([averages, torch.stack(coefficients).sum(0)]),
+        torch.cat([plain, patches * window]),
     )
     collage = Collage(
         partition,
         corners[:, None],
         codes[:, None],
         weights[None, :, None],
-        -_received(canvas, weights, corners, codes, how.size),
+        -_domain_means(canvas, weights, corners, codes, how.size),
         texture=texture,
     )
     return Fractal(collage, photo)
 
 
-def recoloured(
+def transfer_colours(
     pixels: Float[Tensor, "3 h w"], style: Float[Tensor, "3 _ _"]
 ) -> Float[Tensor, "3 h w"]:
-    """With the mean and the covariance of the style's colours, by the least motion of colours.
+    """The pixels, mapped to the mean and the covariance of the style's colours.
 
-    The linear Monge-Kantorovich map (Pitie & Kokaram 2007).
+    The linear Monge-Kantorovich map (Pitie & Kokaram 2007), which moves colours the least.
     """
-    given, wanted = pixels.flatten(1).double(), style.flatten(1).double()
-    spread, target = (torch.cov(x) + 1e-6 * torch.eye(3) for x in (given, wanted))
-    root = _root(spread)
+    source, target = pixels.flatten(1).double(), style.flatten(1).double()
+    source_cov, target_cov = (torch.cov(x) + 1e-6 * torch.eye(3) for x in (source, target))
+    root = _root(source_cov)
     inverse = torch.linalg.inv(root)
-    matrix = inverse @ _root(root @ target @ root) @ inverse
-    moved = matrix @ (given - given.mean(1, keepdim=True)) + wanted.mean(1, keepdim=True)
-    coloured: Tensor = moved.view_as(pixels).clamp(0, 1).to(pixels.dtype)
-    return coloured
+    matrix = inverse @ _root(root @ target_cov @ root) @ inverse
+    mapped = matrix @ (source - source.mean(1, keepdim=True)) + target.mean(1, keepdim=True)
+    result: Tensor = mapped.view_as(pixels).clamp(0, 1).to(pixels.dtype)
+    return result
 
 
 def _root(matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
+    """The positive semidefinite square root."""
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = vectors @ values.clamp_min(0).sqrt().diag() @ vectors.mT
     return root
 
 
 def _window(size: int) -> Float[Tensor, "m m"]:
-    """A weight for each pixel of a patch; those of overlapping patches sum to 1."""
+    """Squared sines, which sum to 1 over overlapping patches."""
     position = (torch.arange(2 * size) + 0.5) / (2 * size)
     profile = torch.sin(math.pi * position).square()
     return profile[:, None] * profile
 
 
 def _dictionary(
-    painted: Float[Tensor, "3 h w"], left: Float[Tensor, "3 H W"], how: Style
+    style_pixels: Float[Tensor, "3 h w"], residual: Float[Tensor, "3 H W"], how: Style
 ) -> Float[Tensor, "a 3 m m"]:
-    """The patches of the style that the photo asks for most, without their means."""
+    """The zero-mean patches of the style that most ranges correlate with best."""
     m = 2 * how.size
     if how.colours == "content":
-        painted = luma(painted).expand(3, -1, -1)
-    across = torch.stack([cut_overlapping(plane, m, max(2, how.size // 2)) for plane in painted], 1)
-    across = across - across.mean((2, 3), keepdim=True)
-    lively = luma(across).square().mean((1, 2)).argsort(descending=True)
-    pool_of = lively[: max(_TRIED, len(lively) // 2)]
+        style_pixels = luma(style_pixels).expand(3, -1, -1)
+    step = max(2, how.size // 2)
+    patches = torch.stack([cut_overlapping(plane, m, step) for plane in style_pixels], 1)
+    patches = patches - patches.mean((2, 3), keepdim=True)
+    by_energy = luma(patches).square().mean((1, 2)).argsort(descending=True)
+    detailed = by_energy[: max(_CANDIDATES, len(by_energy) // 2)]
     generator = torch.Generator().manual_seed(0)
-    tried = across[pool_of[torch.randperm(len(pool_of), generator=generator)[:_TRIED]]]
-    turned = isometry.all_isometries(tried).flatten(0, 1)
+    sample = torch.randperm(len(detailed), generator=generator)[:_CANDIDATES]
+    candidates = isometry.all_isometries(patches[detailed[sample]]).flatten(0, 1)
     window = _window(how.size)
-    best = most_alike(_around(left, how.size) * window, luma(turned) * window)
-    counts = torch.bincount(best, minlength=len(turned))
-    used = counts.argsort(descending=True, stable=True)[:_KEPT]
-    return turned[used[counts[used] > 0]].contiguous()
+    best = most_correlated(_surroundings(residual, how.size) * window, luma(candidates) * window)
+    counts = torch.bincount(best, minlength=len(candidates))
+    kept = counts.argsort(descending=True, stable=True)[:_DICTIONARY_SIZE]
+    return candidates[kept[counts[kept] > 0]].contiguous()
 
 
-def _pursue(
-    left: Float[Tensor, "3 h w"],
-    light: Float[Tensor, " r"],
+def _pursuit_step(
+    residual: Float[Tensor, "3 h w"],
+    brightness: Float[Tensor, " r"],
     patches: Float[Tensor, "a 3 m m"],
     how: Style,
     least: float,
 ) -> Float[Tensor, "a rows columns"]:
-    """How much of its best patch each range takes, for what is left to paint.
+    """One step of matching pursuit: the coefficient of the best patch of each range.
 
-    At least `least`, if the light of the range leaves room for it.
+    At least `least`, unless that would take the patch out of [0, 1] at the brightness of the range.
     """
     window = _window(how.size)
-    around = _around(left, how.size) * window
-    strokes = luma(patches) * window
-    # where there is nothing to be like, chance decides: equal strokes would make a pattern
-    chance = torch.randn(around.shape, generator=torch.Generator().manual_seed(0))
-    best = most_alike(around + _UNSEEN * chance * window, strokes)
-    chosen = strokes[best].flatten(1)
-    fitted = (around.flatten(1) * chosen).sum(1) / chosen.square().sum(1).clamp_min(1e-6)
-    room = torch.minimum(light, 1 - light) / chosen.abs().amax(1).clamp_min(1e-6)
-    amount = torch.maximum(fitted, room.clamp(0, least)).clamp(0, 1)
-    taken = torch.zeros(len(patches), len(best))
-    taken[best, torch.arange(len(best))] = amount
-    return taken.view(len(patches), left.shape[1] // how.size, -1)
+    target = _surroundings(residual, how.size) * window
+    windowed = luma(patches) * window
+    # noise chooses the patches of plain areas at random: equal ones would make a regular pattern
+    noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
+    best = most_correlated(target + _NOISE * noise * window, windowed)
+    chosen = windowed[best].flatten(1)
+    fitted = (target.flatten(1) * chosen).sum(1) / chosen.square().sum(1).clamp_min(1e-6)
+    room = torch.minimum(brightness, 1 - brightness) / chosen.abs().amax(1).clamp_min(1e-6)
+    limited = torch.maximum(fitted, room.clamp(0, least)).clamp(0, 1)
+    coefficients = torch.zeros(len(patches), len(best))
+    coefficients[best, torch.arange(len(best))] = limited
+    return coefficients.view(len(patches), residual.shape[1] // how.size, -1)
 
 
-def _around(image: Float[Tensor, "3 h w"], size: int) -> Float[Tensor, "r m m"]:
-    """The luma of the square twice the size of each range about it."""
+def _surroundings(image: Float[Tensor, "3 h w"], size: int) -> Float[Tensor, "r m m"]:
+    """Luma of the squares twice as wide as the ranges, centred on them."""
     padded = functional.pad(luma(image)[None, None], (size // 2,) * 4, mode="replicate")[0, 0]
     return cut_overlapping(padded, 2 * size, size)
 
@@ -223,7 +228,7 @@ def _around(image: Float[Tensor, "3 h w"], size: int) -> Float[Tensor, "r m m"]:
 def _own_domains(
     canvas: Float[Tensor, "3 h w"], how: Style
 ) -> tuple[Float[Tensor, " r"], Int64[Tensor, "r 2"], Int64[Tensor, " r"], Float[Tensor, "3 h w"]]:
-    """The domain most like each range: contrast, corner, isometry, and what they show together."""
+    """Contrasts, corners and isometries of the best domain of each range, and their details."""
     ranges = luma(cut(canvas, how.size).movedim(0, 1))
     corners, codes = torch.zeros(len(ranges), 2, dtype=torch.int64), torch.zeros(len(ranges)).long()
     height, width = canvas.shape[1:]
@@ -232,49 +237,50 @@ def _own_domains(
     half = pool(canvas, 2)
     rows, columns = (torch.arange(0, n - how.size + 1, how.size // 2) for n in half.shape[1:])
     domains = cut_overlapping(luma(half), how.size, how.size // 2)
-    turned = isometry.all_isometries(domains).flatten(0, 1)
-    best = most_alike(ranges, turned)
-    chosen = turned[best] - turned[best].mean((1, 2), keepdim=True)
+    candidates = isometry.all_isometries(domains).flatten(0, 1)
+    best = most_correlated(ranges, candidates)
+    chosen = candidates[best] - candidates[best].mean((1, 2), keepdim=True)
     fitted = (chosen * ranges).sum((1, 2)) / chosen.square().sum((1, 2)).clamp_min(1e-6)
     weights = fitted.clamp(0, 1) * how.own
     corners = torch.cartesian_prod(rows, columns)[best % len(domains)] * 2
     codes = best // len(domains)
-    shown = _shown(canvas, weights, corners, codes, how.size)
-    return weights, corners, codes, shown
+    details = _domain_details(canvas, weights, corners, codes, how.size)
+    return weights, corners, codes, details
 
 
-def _shown(
+def _domain_details(
     canvas: Float[Tensor, "3 h w"],
     weights: Float[Tensor, " r"],
     corners: Int64[Tensor, "r 2"],
     codes: Int64[Tensor, " r"],
     size: int,
 ) -> Float[Tensor, "3 h w"]:
-    """The details that domains bring, without their means."""
-    blocks = _read(canvas, corners, codes, size)
+    """Domains without their means, times their contrasts, in the place of the ranges."""
+    blocks = _domain_blocks(canvas, corners, codes, size)
     blocks = (blocks - blocks.mean((2, 3), keepdim=True)) * weights[:, None, None]
     return stitch(blocks, *canvas.shape[1:])
 
 
-def _received(
+def _domain_means(
     canvas: Float[Tensor, "3 h w"],
     weights: Float[Tensor, " r"],
     corners: Int64[Tensor, "r 2"],
     codes: Int64[Tensor, " r"],
     size: int,
 ) -> Float[Tensor, "3 r"]:
-    """The means that domains bring."""
+    """Means of domains times their contrasts, which the bias has to compensate."""
     if not bool(weights.any()):
         return torch.zeros(len(canvas), len(weights))
-    return _read(canvas, corners, codes, size).mean((2, 3)) * weights
+    return _domain_blocks(canvas, corners, codes, size).mean((2, 3)) * weights
 
 
-def _read(
+def _domain_blocks(
     canvas: Float[Tensor, "3 h w"],
     corners: Int64[Tensor, "r 2"],
     codes: Int64[Tensor, " r"],
     n: int,
 ) -> Float[Tensor, "3 r n n"]:
+    """Reduced domains under their isometries."""
     pixel = torch.arange(n)
     row, column = isometry.source_index(codes[:, None, None], n, pixel[:, None], pixel)
     corner = corners // 2

@@ -1,7 +1,7 @@
-"""An endless way into a picture: frames of one size, each a window of the picture, ever deeper.
+"""Zooms: frames of one size that show ever smaller windows of a scene.
 
-A picture that is a collage exists at any scale, and a window of it costs what the window shows, not
-what the picture has (Baharav, Malah & Karnin 1993): frame 150 is as cheap as frame 1.
+A collage can be decoded at any scale, and the cost of a window depends on its own size only
+(Baharav, Malah & Karnin 1993): the last frame of a zoom takes as long as the first.
 """
 
 import math
@@ -18,12 +18,12 @@ from neural_collage.core.scales import Region, output_length, render_cells
 from neural_collage.errors import CollageError
 
 DEEPEST = 2.0**30
-"""The largest magnification of a zoom; beyond, corners of windows are no exact numbers."""
+"""The largest magnification; beyond it, corners of windows are not exact in float64."""
 
 
 @runtime_checkable
 class Scene(Protocol):
-    """What can be looked at: a picture that exists at any scale, window by window."""
+    """A picture that can be decoded at any scale, window by window."""
 
     @property
     def width(self) -> int:
@@ -39,9 +39,9 @@ class Scene(Protocol):
 
 @dataclass(frozen=True)
 class View:
-    """A window of a picture, in its pixels at scale 1, not necessarily whole ones.
+    """A window of a scene, in pixels at scale 1, not necessarily whole ones.
 
-    left, top: its corner. width: how much of the picture it shows.
+    left, top: its corner. width: its width; the height follows from the shape of the frame.
     """
 
     left: float
@@ -50,9 +50,9 @@ class View:
 
 
 def look(scene: Scene, view: View, width: int, height: int) -> Float[Tensor, "c h w"]:
-    """A view of a scene as width x height pixels, averaged from the octave that is as fine.
+    """A view of a scene as width x height pixels, area-averaged from the next finer octave.
 
-    Octaves average down to one another, so views of growing depth change without a jump.
+    Each octave averages down to the one below, so a zoom is continuous across octaves.
     """
     scale = 2.0 ** math.ceil(math.log2(width / view.width) - 1e-9)
     down, across = output_length(scene.height, scale), output_length(scene.width, scale)
@@ -77,14 +77,16 @@ def zoom(
 ) -> Iterator[Float[Tensor, "c h w"]]:
     """Frames from the whole picture to a window about a point, magnified by `factor`.
 
-    centre: the point (x, y), as parts of width and height, that the last window has in its middle,
-        or close to it if an edge is near. If not given, copies of a `Fractal` lie in one another
-        there, and windows come back to what they showed; of other scenes it is the middle.
-        The magnification grows by the same factor from frame to frame.
-    size: width and height of the frames; of the picture as much is seen at first as fits.
+    The magnification grows by the same ratio from frame to frame.
+
+    centre: the middle of the last window as fractions (x, y) of width and height; windows near an
+        edge are moved inside. By default `Fractal.zoom_centre`, where the frames of a `Fractal`
+        repeat, and the middle of other scenes.
+    size: width and height of the frames. The first shows the largest window of that aspect ratio.
 
     Raises:
-        CollageError: a centre outside, a factor below 1 or above `DEEPEST`, no frames, or no size.
+        CollageError: a centre outside [0, 1], a factor below 1 or above `DEEPEST`, no frames, or no
+            size.
     """
     views = path(scene, centre, factor, frames, size)
     return (look(scene, view, *size) for view in views)
@@ -97,17 +99,19 @@ def path(
     frames: int,
     size: tuple[int, int],
 ) -> list[View]:
-    """The views of a zoom; arguments and errors as there."""
-    within = 0.5, 0.5  # where in the last window the point lies
+    """The views of the frames of `zoom`; arguments and errors as there."""
+    within = 0.5, 0.5  # position of the centre in the last window
     if centre is None and isinstance(scene, Fractal):
-        centre = within = scene.nest()
+        centre = within = scene.zoom_centre()
     centre = centre or within
-    if not all(0 <= part <= 1 for part in centre):
+    if not all(0 <= fraction <= 1 for fraction in centre):
         raise CollageError(f"centre {centre[0]:g},{centre[1]:g}: give two parts from 0 to 1")
     if not 1 <= factor <= DEEPEST:
         raise CollageError(f"a zoom magnifies by 1 to {DEEPEST:g}, not by {factor:g}")
     if frames < 1 or min(size) < 1:
-        raise CollageError(f"a zoom has frames ({frames}) and pixels ({size[0]} x {size[1]})")
+        raise CollageError(
+            f"a zoom needs at least 1 frame of 1 x 1 pixels, not {frames} of {size[0]} x {size[1]}"
+        )
     aspect = size[1] / size[0]
     widest = min(float(scene.width), scene.height / aspect)
     narrowest = widest / factor
@@ -120,18 +124,20 @@ def path(
     for number in range(frames):
         progress = number / max(1, frames - 1) if frames > 1 else 1.0
         width = widest / factor**progress
-        # corners move on straight lines, so that every window lies between the first and the last
-        near = 1.0 if factor == 1 else (widest - width) / (widest - narrowest)
+        # corners move on straight lines, so that each window contains the next
+        share = 1.0 if factor == 1 else (widest - width) / (widest - narrowest)
         views.append(
             View(
-                first.left + near * (left - first.left), first.top + near * (top - first.top), width
+                first.left + share * (left - first.left),
+                first.top + share * (top - first.top),
+                width,
             )
         )
     return views
 
 
 def _pixels(start: float, length: float, side: int, pixels: int) -> tuple[Fraction, Fraction]:
-    """A span of a side in pixels of another resolution, inside the picture."""
+    """A span of a side in pixels of another resolution, clipped to the picture."""
     ratio = Fraction(pixels, side)
     low = max(Fraction(start) * ratio, Fraction(0))
     high = min(Fraction(start + length) * ratio, Fraction(pixels))

@@ -1,5 +1,6 @@
-"""Whole collections: every picture of a store through one task, by as many processes as there are.
+"""Batch processing of picture collections: parallel, fault-tolerant and resumable.
 
-What is in a store is said in `stores` and `tables`, what is done to each item in `tasks`, who does
-it in `local` and `cluster`, what became of it in `manifest`; `runner` brings them together.
+`stores` and `tables` hold sources and sinks, `locations` opens them by path or URL. `tasks` defines
+the work on one item, `engines` and `cluster` run it in parallel, `manifest` records the results,
+and `runner` combines them.
 """

@@ -1,4 +1,4 @@
-"""Who works on items: actors of a Ray cluster, one model in each, fed by Ray Data."""
+"""The cluster engine: actors of a Ray cluster, one model in each, fed by Ray Data."""
 
 import logging
 import math
@@ -17,21 +17,21 @@ with needs_extra("ray"):
     import ray
     import ray.data
 
-_ITEMS_AT_ONCE = 8
-"""That an actor is given: what is lost if it dies, and what its outcomes wait for."""
+_BATCH = 8
+"""Batch size of an actor. If it dies, the whole batch is lost; outcomes arrive batch by batch."""
 _BLOCK = 256
-"""Items of a task, which Ray moves from machine to machine."""
+"""Maximum number of items in a block, the unit that Ray schedules and transfers."""
 
 
 class RayEngine:
-    """Actors of a cluster that runs already, or of one that lives as long as this program.
+    """Actors of a running cluster, or of a local one that ends with this program.
 
-    workers: how many actors; None for one for each core (or accelerator) of the cluster.
-    address: of the cluster; if None that in the environment variable RAY_ADDRESS, and without
-        one, this machine alone.
-    device: that workers compute on: each takes an accelerator if it is not "cpu", else a core.
+    workers: number of actors; None for one per core (or accelerator) of the cluster.
+    address: of the cluster; None for the environment variable RAY_ADDRESS, or this machine alone
+        if that is not set.
+    device: on which workers compute; "cpu" reserves a core per worker, others an accelerator.
 
-    Raises CollageError if there is no cluster.
+    Raises CollageError if no cluster can be reached, or if it has fewer cores than `workers`.
     """
 
     def __init__(
@@ -40,43 +40,44 @@ class RayEngine:
         if workers is not None and workers < 1:
             raise CollageError(f"{workers} workers: at least one is needed")
         _connect(address, workers)
-        self._takes = "CPU" if device == "cpu" else "GPU"
-        there = int(_resources().get(self._takes, 0))
-        self.workers = there if workers is None else workers
-        if self.workers > there:
+        self._resource = "CPU" if device == "cpu" else "GPU"
+        available = int(_resources().get(self._resource, 0))
+        self.workers = available if workers is None else workers
+        if self.workers > available:
             raise CollageError(
-                f"{self.workers} workers, but the cluster has {there} {self._takes}s: ask for less"
+                f"{self.workers} workers, but the cluster has {available} {self._resource}s: "
+                "choose fewer"
             )
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Disconnect from the cluster."""
         ray.shutdown()
 
     def run(
-        self, worker: Worker, items: Iterable[Item], *, alone: bool = False
+        self, worker: Worker, items: Iterable[Item], *, isolated: bool = False
     ) -> Iterator[Outcome]:
-        """See `engines.Engine.run`; of items that lie in a store, only the names travel."""
+        """See `engines.Engine.run`. Items in a shared store are sent without their data."""
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        context.max_errored_blocks = -1  # the others go on
+        context.max_errored_blocks = -1  # process all other blocks
         packed = [{"item": pickle.dumps(item)} for item in items]
         if not packed:
             return
-        workers = 1 if alone else min(self.workers, len(packed))
-        at_once = 1 if alone else _ITEMS_AT_ONCE
-        per_block = 1 if alone else min(_BLOCK, math.ceil(len(packed) / (2 * workers)))
-        one: dict[str, Any] = {"num_cpus": 1} if self._takes == "CPU" else {"num_gpus": 1}
+        workers = 1 if isolated else min(self.workers, len(packed))
+        batch_size = 1 if isolated else _BATCH
+        per_block = 1 if isolated else min(_BLOCK, math.ceil(len(packed) / (2 * workers)))
+        reserved: dict[str, Any] = {"num_cpus": 1} if self._resource == "CPU" else {"num_gpus": 1}
         blocks = math.ceil(len(packed) / per_block)
         rows = ray.data.from_items(packed, override_num_blocks=blocks)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # there is no other name yet for a bound on retries
+            warnings.simplefilter("ignore")  # deprecated, but the only way to limit retries
             outcomes = rows.map_batches(
                 _Actor,
                 fn_constructor_args=(worker,),
-                batch_size=at_once,
+                batch_size=batch_size,
                 compute=ray.data.ActorPoolStrategy(size=workers),
-                ray_remote_args_fn=_once_more,
-                **one,
+                ray_remote_args_fn=_retry_options,
+                **reserved,
             )
         try:
             for row in outcomes.iter_rows():
@@ -86,7 +87,7 @@ class RayEngine:
 
 
 class _Actor:
-    """A worker, in a process of the cluster."""
+    """A worker in a process of the cluster."""
 
     def __init__(self, worker: Worker) -> None:
         import torch
@@ -104,8 +105,8 @@ def _resources() -> dict[str, float]:
     return resources
 
 
-def _once_more() -> dict[str, int]:
-    """An actor that dies is begun again, its items once; then they are lost, see `Engine.run`."""
+def _retry_options() -> dict[str, int]:
+    """Restart an actor that died, and retry its items once; after that they have no outcome."""
     return {"max_restarts": -1, "max_task_retries": 1}
 
 
@@ -115,15 +116,15 @@ def _connect(address: str | None, workers: int | None) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    there = bool(address or os.environ.get("RAY_ADDRESS"))
+    remote = bool(address or os.environ.get("RAY_ADDRESS"))
     try:
         ray.init(
             address=address,
-            num_cpus=None if there else max(available_cores(), workers or 1),
-            include_dashboard=None if there else False,
+            num_cpus=None if remote else max(available_cores(), workers or 1),
+            include_dashboard=None if remote else False,
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except Exception as error:  # of many kinds
+    except Exception as error:  # Ray documents no common base class
         place = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise CollageError(f"no Ray cluster at {place}: {first_line(error)}") from error

@@ -1,4 +1,4 @@
-"""Who works on items: the processes of this machine, one model in each."""
+"""Engines run a worker over items in parallel; here in processes of this machine."""
 
 import multiprocessing
 import os
@@ -16,34 +16,34 @@ from neural_collage.batch.tasks import Item, Outcome, Worker
 from neural_collage.errors import CollageError
 from neural_collage.runtime import available_cores
 
-_AHEAD = 2
-"""Items that wait for each process, so that none waits for an item."""
+_QUEUED = 2
+"""Items submitted per process, so that a process never waits for its next one."""
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Lets many work on items."""
+    """Runs a worker over items in parallel."""
 
     def run(
-        self, worker: Worker, items: Iterable[Item], *, alone: bool = False
+        self, worker: Worker, items: Iterable[Item], *, isolated: bool = False
     ) -> Iterator[Outcome]:
-        """What became of items, in any order; of those whose process died, nothing.
+        """Outcomes of items in any order. Items whose process died have none.
 
-        Items are taken as they are needed. Closing the iterator ends the work.
+        Items are consumed lazily. Closing the iterator stops the work.
 
-        alone: one item at a time, so that none suffers from what another does to its process.
+        isolated: run one item at a time, so that one that kills its process affects no other.
 
         Raises:
-            CollageError: nobody can work.
+            CollageError: no worker can be started.
         """
 
 
 class LocalEngine:
-    """A pool of processes.
+    """A pool of processes with one thread each.
 
-    workers: how many; None for one for each core that this process may use.
+    workers: number of processes; None for one per core that this process may use.
 
-    Raises CollageError if that is less than one.
+    Raises CollageError if `workers` is less than one.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -52,16 +52,16 @@ class LocalEngine:
             raise CollageError(f"{workers} workers: at least one is needed")
 
     def run(
-        self, worker: Worker, items: Iterable[Item], *, alone: bool = False
+        self, worker: Worker, items: Iterable[Item], *, isolated: bool = False
     ) -> Iterator[Outcome]:
-        """See `Engine.run`. A process that dies takes with it what the others were at."""
-        waiting = iter(items)
-        ahead = 1 if alone else _AHEAD * self.workers
+        """See `Engine.run`. If a process dies, all items submitted to the pool are lost."""
+        remaining = iter(items)
+        limit = 1 if isolated else _QUEUED * self.workers
         while True:
-            with self._pool(worker, 1 if alone else self.workers) as pool:
+            with self._pool(worker, 1 if isolated else self.workers) as pool:
                 _check_start(pool)
                 try:
-                    yield from _drain(pool, waiting, ahead)
+                    yield from _run_pool(pool, remaining, limit)
                     return
                 except BrokenProcessPool:
                     continue
@@ -69,37 +69,37 @@ class LocalEngine:
                     pool.shutdown(wait=False, cancel_futures=True)
 
     def _pool(self, worker: Worker, workers: int) -> ProcessPoolExecutor:
-        how = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(how)
-        if how == "forkserver":
+        forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
+        if forkserver:
             context.set_forkserver_preload([__name__])
-        return ProcessPoolExecutor(workers, context, _begin, (worker,))
+        return ProcessPoolExecutor(workers, context, _initialise, (worker,))
 
 
 def _check_start(pool: ProcessPoolExecutor) -> None:
-    """Tell processes that cannot begin from those that die of an item."""
+    """Distinguish processes that cannot start from processes that an item kills."""
     try:
         pool.submit(os.getpid).result()
     except BrokenProcessPool as error:
         raise CollageError(
-            "processes for the batch cannot be started: what they said is above; a script that "
+            "processes for the batch cannot be started: their output is above; a script that "
             'starts a batch needs `if __name__ == "__main__":`'
         ) from error
 
 
-def _drain(pool: ProcessPoolExecutor, items: Iterator[Item], ahead: int) -> Iterator[Outcome]:
-    """Outcomes as they come, a bounded number of items being on their way.
+def _run_pool(pool: ProcessPoolExecutor, items: Iterator[Item], limit: int) -> Iterator[Outcome]:
+    """Outcomes as they complete, with at most `limit` items submitted at a time.
 
     Raises:
-        BrokenProcessPool: a process died; of items on their way, those that are not told are lost.
+        BrokenProcessPool: a process died; submitted items without an outcome are lost.
     """
     running: set[Future[Outcome]] = set()
-    left = True
-    while left or running:
-        while left and len(running) < ahead:
+    exhausted = False
+    while running or not exhausted:
+        while not exhausted and len(running) < limit:
             item = next(items, None)
             if item is None:
-                left = False
+                exhausted = True
             else:
                 running.add(pool.submit(_work, item))
         done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -120,17 +120,17 @@ def _drain(pool: ProcessPoolExecutor, items: Iterator[Item], ahead: int) -> Iter
 _worker: Worker | None = None
 
 
-def _begin(worker: Worker) -> None:
-    """What a process does first."""
-    global _worker  # a pool's processes have nothing else to keep things in
+def _initialise(worker: Worker) -> None:
+    """Initialiser of a process of the pool."""
+    global _worker  # the only state that an initialiser can leave for later calls
     _worker = worker
-    torch.set_num_threads(1)  # there are as many processes as cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
+    torch.set_num_threads(1)  # the processes use the other cores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
 def _die_with_parent() -> None:
-    """A process whose parent was killed would wait for items for ever."""
+    """Exit when the parent ends; a worker would otherwise wait for items for ever."""
     parent: Any = multiprocessing.parent_process()
     wait_for([parent.sentinel])
     os._exit(1)

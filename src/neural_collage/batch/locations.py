@@ -1,4 +1,4 @@
-"""From what a user names to sources and sinks: a folder, a URL, or parquet files."""
+"""Opens sources and sinks by path or URL: folders, stores that fsspec supports, parquet files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,29 +13,31 @@ _TABLE = ".parquet"
 MANIFEST = "manifest.jsonl"
 
 
-def open_source(url: str, searched: Sequence[str], destination: str) -> ItemSource:
-    """The collection at a path or URL: files with these endings, or else rows of parquet files.
+def open_source(url: str, suffixes: Sequence[str], destination: str) -> ItemSource:
+    """Open a collection: a folder's files with these suffixes, or rows of parquet files.
 
-    destination: what lies there is left out.
+    A folder without such files is searched for parquet files.
+
+    destination: excluded from the source if it lies inside.
 
     Raises:
-        CollageError: the URL cannot be used, or is the destination of files of the same ending.
+        CollageError: the URL cannot be used, or source and destination are the same folder.
         DataError: there is no such folder.
     """
     if not url.endswith(_TABLE):
         out = Folder(destination)
-        folder = Folder(url, searched, without=out)
+        folder = Folder(url, suffixes, excluded=out)
         if (folder.root, type(folder.files)) == (out.root, type(out.files)):
-            raise CollageError(f"{destination}: is the source as well: choose another destination")
+            raise CollageError(f"{destination} is also the source: choose another destination")
         if next(folder.items(), None) is not None or not _holds_tables(url, out):
             return folder
-    from neural_collage.batch.tables import Table  # with pyarrow, only if needed
+    from neural_collage.batch.tables import Table  # imports pyarrow, an optional dependency
 
     return Table(url)
 
 
 def open_sink(url: str) -> ItemSink:
-    """The collection to write at a path or URL.
+    """Open the collection to write to: a folder, or one parquet file.
 
     Raises:
         CollageError: the URL cannot be used.
@@ -48,19 +50,19 @@ def open_sink(url: str) -> ItemSink:
 
 
 def manifest_of(destination: str) -> str:
-    """Where the manifest of a destination lies, unless a user says otherwise."""
+    """Default path or URL of the manifest of a destination."""
     beside = destination.endswith(_TABLE)
     return f"{destination}.{MANIFEST}" if beside else f"{destination.rstrip('/')}/{MANIFEST}"
 
 
 @contextmanager
 def locked(destination: str) -> Iterator[None]:
-    """Keep other batches away from a destination on this machine's disks.
+    """Lock a destination on a local disk against other batches; remote stores have no lock.
 
-    The lock ends with the process, however that ends. Elsewhere there is none.
+    The lock is released even if the process is killed.
 
     Raises:
-        OutputError: another batch is at work there, or the destination cannot be made.
+        OutputError: another batch writes there, or the destination cannot be created.
     """
     folder = Folder(destination)
     if not folder.local:
@@ -82,5 +84,5 @@ def locked(destination: str) -> Iterator[None]:
         lock.release()
 
 
-def _holds_tables(url: str, without: Folder) -> bool:
-    return next(Folder(url, (_TABLE,), without=without).items(), None) is not None
+def _holds_tables(url: str, excluded: Folder) -> bool:
+    return next(Folder(url, (_TABLE,), excluded=excluded).items(), None) is not None

@@ -1,4 +1,4 @@
-"""What became of every input: JSON lines, appended as work goes on; the last of an input counts."""
+"""The result of every input, as JSON lines; the last line of an input is the valid one."""
 
 import json
 import math
@@ -14,25 +14,25 @@ from neural_collage.errors import CollageError, DataError, OutputError, first_li
 
 _UPLOAD_SECONDS = 30
 _UPLOAD_SHARE = 20
-"""Of the time, at most one part in so many goes into uploads of a manifest that is elsewhere."""
+"""Uploads of a remote manifest take at most 1 / _UPLOAD_SHARE of the time."""
 
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """A line of the manifest.
+    """A line of the manifest: the result of one attempt at an item, kept between runs.
 
     Attributes:
         input: name of the item in the source.
-        output: name of what was made of it; absent if nothing is kept.
-        fingerprint: of the input, see `stores.Source.items`.
-        settings: of the task, see `tasks.Task.key`.
-        attempts: how often it was tried in this run.
+        output: name of the output in the sink; absent if the task keeps none.
+        fingerprint: of the input, see `stores.ItemSource.items`.
+        settings: hash of the task's settings, see `tasks.BatchTask.key`.
+        attempts: number of this attempt in its run, from 1.
         width, height: pixels of the picture.
-        bytes: of the file that was made. bpp: bits per pixel.
-        psnr: dB, if it was asked for; null (infinite) where the pictures are equal.
-        seconds: that it took, reading and writing included.
-        warnings: what was given up on the way.
-        error: why there is no output.
+        bytes: size of the output. bpp: bits per pixel.
+        psnr: dB, if measured; null in JSON stands for infinity (equal pictures).
+        seconds: duration, including reading and writing.
+        warnings: about the picture, such as frames that were ignored.
+        error: why the attempt failed; absent if it succeeded.
     """
 
     input: str
@@ -50,7 +50,7 @@ class ManifestEntry:
     error: str | None = None
 
     def to_json(self) -> str:
-        """One line; what there is nothing to say of is left out."""
+        """The entry as one line, without fields that are None or empty."""
         known = {key: value for key, value in asdict(self).items() if value not in (None, ())}
         if self.psnr == math.inf:
             known["psnr"] = None
@@ -58,7 +58,11 @@ class ManifestEntry:
 
     @classmethod
     def from_json(cls, line: str) -> "ManifestEntry":
-        """Raises ValueError if the line is none of a manifest."""
+        """Parse a line; unknown keys are ignored.
+
+        Raises:
+            ValueError: the line is not an entry of a manifest.
+        """
         known = json.loads(line)
         if not isinstance(known, dict):
             raise ValueError("not a JSON object")
@@ -73,12 +77,12 @@ class ManifestEntry:
 
 
 class Manifest:
-    """A manifest at a path or URL, open to be appended to; a context manager.
+    """A manifest at a path or URL; as a context manager it is open for appending.
 
-    On a store that cannot append, it is written whole, now and then and at the end.
+    On a store that cannot append, the whole file is uploaded at intervals and at the end.
 
-    entries: of each input, the last.
-    damaged: lines that could not be read: what is missing in them will be done again.
+    entries: the last entry of each input, by name.
+    damaged: number of lines that could not be parsed; their inputs are processed again.
 
     Raises:
         DataError: it cannot be read.
@@ -115,12 +119,12 @@ class Manifest:
         return self
 
     def append(self, entry: ManifestEntry) -> None:
-        """Write a line.
+        """Write an entry as a line.
 
         Raises:
             OutputError: it cannot be written.
         """
-        start = b"" if self._ends_in_line else b"\n"  # of a run that was killed as it wrote
+        start = b"" if self._ends_in_line else b"\n"  # after a line cut off when a run was killed
         try:
             self._file.write(start + entry.to_json().encode() + b"\n")
             self._file.flush()

@@ -1,7 +1,7 @@
-"""A batch from beginning to end: what there is to do, who does it, what became of it."""
+"""Runs a batch: selects the items to process, retries failures, and records the results."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -17,13 +17,15 @@ _DIED = "the process that worked on it died: killed, or out of memory"
 
 @dataclass
 class Summary:
-    """Where a batch stands; at the end, what it came to.
+    """Counts and totals of a batch, up to now.
 
     Attributes:
-        total: items of the source. kept: of these, done by an earlier run, and unchanged.
-        done: by this run. failed: for good, by name, with the entry of the last attempt.
-        bytes: of files that this run made. pixels: of their pictures.
-        psnr: sum of the finite ones, of `measured` pictures.
+        total: number of items in the source.
+        kept: items completed by an earlier run and unchanged since.
+        done: items completed by this run.
+        failed: entry of the last attempt at each item that is not retried any more, by name.
+        bytes, pixels: sums over the outputs of this run.
+        psnr: sum over the `measured` pictures with finite PSNR, in dB.
     """
 
     total: int = 0
@@ -37,11 +39,11 @@ class Summary:
 
     @property
     def finished(self) -> int:
-        """Items of which nothing more is to be said."""
+        """Number of items that are not processed any more."""
         return self.kept + self.done + len(self.failed)
 
     def add(self, entry: ManifestEntry) -> None:
-        """Take account of an item that is done."""
+        """Count a completed item."""
         self.done += 1
         self.bytes += entry.bytes or 0
         self.pixels += (entry.width or 0) * (entry.height or 0)
@@ -50,7 +52,7 @@ class Summary:
             self.measured += 1
 
 
-Told = Callable[[Summary, ManifestEntry | None], None]
+ProgressCallback = Callable[[Summary, ManifestEntry | None], None]
 
 
 def run_batch(
@@ -61,49 +63,57 @@ def run_batch(
     manifest: Manifest,
     *,
     retries: int = RETRIES,
-    again: bool = False,
-    told: Told = lambda summary, entry: None,
+    overwrite: bool = False,
+    on_progress: ProgressCallback = lambda summary, entry: None,
 ) -> Summary:
-    """Do what is missing or has changed.
+    """Process the items whose outputs are missing or out of date.
 
-    Items that fail are tried again once all others had a go; those whose process died, one at a
-    time.
+    Failed items are retried after all others; items whose process died are retried one at a time.
 
-    source, sink: nobody else writes to the sink at the same time.
-    manifest: entered; knows what is done, and is told.
-    retries: of each item that fails.
-    again: do also what is done.
-    told: called once it is known what is to be done, and with the entry of every attempt.
+    sink: must not be written to by others meanwhile, see `locations.locked`.
+    manifest: an entered `Manifest`; it determines which items are up to date.
+    retries: maximum number of retries of each failed item.
+    overwrite: process all items, up to date or not.
+    on_progress: called with the entry of every attempt, and before the first one with None.
 
     Raises:
-        DataError: the source cannot be listed, or holds nothing to do.
-        OutputError: no more can be written, as on a full disk. What is done is done: run it again.
-        CollageError: the task or the engine cannot be used here.
+        DataError: the source cannot be listed or has no items.
+        OutputError: outputs cannot be written any more, as on a full disk. Completed items are
+            kept by the next run.
+        CollageError: the task or the engine cannot be used on this machine.
     """
-    run = _Run(Worker(task, task.key(), source, sink), engine, manifest, retries, told)
+    run = _Run(Worker(task, task.key(), source, sink), engine, manifest, retries, on_progress)
     sink.prepare()
     items = list(source.items())
     if not items:
         raise DataError(f"nothing to {task.kind}: no {', '.join(task.searched)} files")
-    there = sink.sizes()
+    sizes = sink.sizes()
     run.summary.total = len(items)
-    for name, fingerprint in run.without_rivals(items):
-        if not again and run.is_done(name, fingerprint, there):
+    for name, fingerprint in run.without_name_clashes(items):
+        if not overwrite and run.is_up_to_date(name, fingerprint, sizes):
             run.summary.kept += 1
         else:
             run.pending[name] = Item(name, fingerprint)
-    told(run.summary, None)
-    run.work_off()
+    on_progress(run.summary, None)
+    run.process_pending()
     outputs = [task.output(name) for name, _ in items if name not in run.summary.failed]
     sink.finish([name for name in outputs if name is not None])
     return run.summary
 
 
 class _Run:
-    """What a run knows while it goes on."""
+    """The state of a run.
+
+    pending: items that are neither completed nor failed, by name.
+    """
 
     def __init__(
-        self, worker: Worker, engine: Engine, manifest: Manifest, retries: int, told: Told
+        self,
+        worker: Worker,
+        engine: Engine,
+        manifest: Manifest,
+        retries: int,
+        on_progress: ProgressCallback,
     ) -> None:
         self.worker = worker
         self.summary = Summary()
@@ -111,70 +121,72 @@ class _Run:
         self._engine = engine
         self._manifest = manifest
         self._attempts = 1 + retries
-        self._told = told
-        self._told_of: set[str] = set()
+        self._on_progress = on_progress
+        self._reported: set[str] = set()
 
-    def without_rivals(self, items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        """Items but those whose output is that of another, which fail."""
-        items = list(items)
+    def without_name_clashes(self, items: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """The items whose output name is unique; the others fail."""
         first: dict[str, str] = {}
-        rivals: dict[str, str] = {}
+        clashes: dict[str, str] = {}
         for name, _ in items:
             output = self.worker.task.output(name)
             if output is not None and (other := first.setdefault(output, name)) != name:
-                rivals[name], rivals[other] = other, name
+                clashes[name], clashes[other] = other, name
         for name, fingerprint in items:
-            if name in rivals:
-                error = f"its output would be that of {rivals[name]} as well: rename one"
+            if name in clashes:
+                error = f"its output has the same name as that of {clashes[name]}: rename one"
                 self._fail(replace(self._entry(Item(name, fingerprint)), error=error))
             else:
                 yield name, fingerprint
 
-    def is_done(self, name: str, fingerprint: str, there: dict[str, int]) -> bool:
-        """Whether an earlier run did this, and neither input nor output has changed."""
+    def is_up_to_date(self, name: str, fingerprint: str, sizes: dict[str, int]) -> bool:
+        """Whether an earlier run completed the item, and input, settings and output are unchanged.
+
+        sizes: of all outputs, in bytes by name.
+        """
         entry = self._manifest.entries.get(name)
         return (
             entry is not None
             and entry.error is None
             and (entry.fingerprint, entry.settings) == (fingerprint, self.worker.key)
-            and (entry.output is None or there.get(entry.output) == entry.bytes)
+            and (entry.output is None or sizes.get(entry.output) == entry.bytes)
         )
 
-    def work_off(self) -> None:
-        """Work until nothing is pending."""
+    def process_pending(self) -> None:
+        """Run the pending items until all are completed or failed."""
         died: set[str] = set()
         for attempt in range(1, self._attempts + 1):
             pending = [replace(item, attempt=attempt) for item in self.pending.values()]
             together = [item for item in pending if item.name not in died]
             one_by_one = [item for item in pending if item.name in died]
-            for chosen, alone in ((together, False), (one_by_one, True)):
-                self._told_of.clear()
+            for chosen, isolated in ((together, False), (one_by_one, True)):
+                self._reported.clear()
                 if chosen:
-                    self._attempt(chosen, alone)
+                    self._attempt(chosen, isolated)
                 for item in chosen:
-                    if item.name in self.pending and item.name not in self._told_of:
+                    if item.name in self.pending and item.name not in self._reported:
                         died.add(item.name)
                         self._record(replace(self._entry(item), error=_DIED))
 
-    def _attempt(self, items: list[Item], alone: bool) -> None:
-        outcomes = self._engine.run(self.worker, map(self._fetched, items), alone=alone)
+    def _attempt(self, items: list[Item], isolated: bool) -> None:
+        outcomes = self._engine.run(self.worker, map(self._with_data, items), isolated=isolated)
         with closing(outcomes):  # type: ignore[type-var] # engines are generators
             for outcome in outcomes:
-                if outcome.hopeless is not None:
-                    self._give_up(outcome)
-                self._record(self._written(outcome))
+                if outcome.fatal is not None:
+                    self._abort(outcome)
+                self._record(self._write_output(outcome))
 
-    def _fetched(self, item: Item) -> Item:
-        """With its bytes, if the worker cannot get at them."""
+    def _with_data(self, item: Item) -> Item:
+        """Add the item's bytes if the worker's process cannot read the source."""
         if self.worker.source.shared:
             return item
         try:
             return replace(item, data=self.worker.source.read(item.name))
         except CollageError:
-            return item  # whoever works on it will find that, too
+            return item  # the worker meets and reports the same error
 
-    def _written(self, outcome: Outcome) -> ManifestEntry:
-        """Write what was left to be written."""
+    def _write_output(self, outcome: Outcome) -> ManifestEntry:
+        """Write the output if the worker's process could not; returns the entry of the item."""
         entry = outcome.entry
         if outcome.data is not None and entry.output is not None:
             try:
@@ -184,15 +196,15 @@ class _Run:
         return entry
 
     def _record(self, entry: ManifestEntry) -> None:
-        self._told_of.add(entry.input)
+        self._reported.add(entry.input)
         if entry.error is None:
             self._manifest.append(entry)
             self.pending.pop(entry.input, None)
             self.summary.add(entry)
-            self._told(self.summary, entry)
+            self._on_progress(self.summary, entry)
         elif entry.attempts < self._attempts:
             self._manifest.append(entry)
-            self._told(self.summary, entry)
+            self._on_progress(self.summary, entry)
         else:
             self.pending.pop(entry.input, None)
             self._fail(entry)
@@ -200,15 +212,15 @@ class _Run:
     def _fail(self, entry: ManifestEntry) -> None:
         self._manifest.append(entry)
         self.summary.failed[entry.input] = entry
-        self._told(self.summary, entry)
+        self._on_progress(self.summary, entry)
 
     def _entry(self, item: Item) -> ManifestEntry:
         output = self.worker.task.output(item.name)
         return ManifestEntry(item.name, output, item.fingerprint, self.worker.key, item.attempt)
 
-    def _give_up(self, outcome: Outcome) -> None:
+    def _abort(self, outcome: Outcome) -> None:
         summary = self.summary
         raise OutputError(
-            f"{outcome.entry.output}: cannot be written: {outcome.hopeless}: mend that and run the "
+            f"{outcome.entry.output}: cannot be written: {outcome.fatal}: fix that and run the "
             f"same again; {summary.kept + summary.done} of {summary.total} are done"
         )

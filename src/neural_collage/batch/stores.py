@@ -1,4 +1,4 @@
-"""Collections as files: a folder, here or at any URL that fsspec knows, used by name."""
+"""Sources and sinks of items, and the folder as both: local, or at any URL that fsspec supports."""
 
 import re
 import shutil
@@ -16,23 +16,24 @@ from neural_collage.errors import CollageError, DataError, ImageError, OutputErr
 from neural_collage.io.files import write_atomically
 
 STAGING = ".staging"
-"""Folder of a local collection in which files are written before they appear."""
-_VERSIONS = ("ETag", "etag", "md5Hash", "checksum", "mtime", "LastModified", "last_modified")
-_CHANGED_AT = (*_VERSIONS, "updated", "created")
-"""What stores call the version of a file, or the time of its last change; the first is used."""
+"""Subfolder of a local folder in which files are written before they are moved into place."""
+_CONTENT_KEYS = ("ETag", "etag", "md5Hash", "checksum")
+_TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
+_VERSION_KEYS = (*_CONTENT_KEYS, *_TIME_KEYS)
+"""Keys under which stores list the version or modification time of a file, by preference."""
 
 
 class ItemSource(ABC):
-    """A collection to read from. Items are known by name; a source can be sent to processes.
+    """A collection to read items from, by name; can be pickled.
 
-    shared: whether other processes can read it; else the one that opened it must.
+    shared: whether other processes can read it; if not, only the one that opened it can.
     """
 
     shared: bool
 
     @abstractmethod
     def items(self) -> Iterator[tuple[str, str]]:
-        """Names and fingerprints of all items; what has changed has another fingerprint.
+        """Names and fingerprints of all items; the fingerprint changes with the content.
 
         Raises:
             DataError: the collection is missing or cannot be listed.
@@ -48,56 +49,57 @@ class ItemSource(ABC):
 
 
 class ItemSink(ABC):
-    """A collection to write to, item by item; each appears whole or not at all.
+    """A collection to write items to; each write is atomic.
 
-    shared: whether other processes can write to it; else the one that opened it must.
+    shared: whether other processes can write to it; if not, only the one that opened it can.
     """
 
     shared: bool
 
     @abstractmethod
     def sizes(self) -> dict[str, int]:
-        """Names of all items that are there, and the bytes they have."""
+        """Sizes in bytes of all items in the collection, by name."""
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
-        """Put an item there, in the place of an old one.
+        """Write an item, replacing an older one.
 
         Raises:
-            OutputError: it cannot be written; its cause is the system's error.
+            OutputError: it cannot be written; its `__cause__` is the system's error.
         """
 
     def prepare(self) -> None:
-        """Clear away what an interrupted run may have left half done; nobody else writes."""
+        """Remove unfinished files of an interrupted run, before any item is written."""
         return
 
     def finish(self, names: Sequence[str]) -> None:
-        """Complete the collection, which shall hold these items."""
+        """Complete the collection after the last write; it consists of the items `names`."""
         return
 
 
 class Folder(ItemSource, ItemSink):
-    """A folder and all below it.
+    """A folder with its subfolders; hidden files and linked folders are ignored.
 
     url: a path, or a URL such as s3://bucket/photos or memory://photos.
-    suffixes: the endings, in small letters, of files that are items; all if empty.
-    without: a folder below this one that does not belong to it.
+    suffixes: lower-case suffixes of files that are items; empty for all files.
+    excluded: a folder inside this one that is not searched.
 
-    Raises CollageError if fsspec does not know the URL or lacks the package that it takes.
+    Raises CollageError if fsspec does not support the URL or lacks a package for it.
     """
 
     def __init__(
-        self, url: str, suffixes: Sequence[str] = (), without: "Folder | None" = None
+        self, url: str, suffixes: Sequence[str] = (), excluded: "Folder | None" = None
     ) -> None:
         self.url = url
         self.files, self.root = open_store(url)
         self.suffixes = tuple(suffixes)
-        self._without = without.root if without and type(without.files) is type(self.files) else ""
+        same_store = excluded is not None and type(excluded.files) is type(self.files)
+        self._excluded = excluded.root if excluded is not None and same_store else ""
         self.local = isinstance(self.files, LocalFileSystem)
         self.shared = not isinstance(self.files, MemoryFileSystem)
 
     def items(self) -> Iterator[tuple[str, str]]:
-        if not self._reached(partial(self.files.isdir, self.root)):
+        if not self._listing(partial(self.files.isdir, self.root)):
             raise DataError(f"{self.url}: no such folder")
         for name, info in self._walk():
             yield name, f"{info.get('size')} {_version(info)}"
@@ -107,12 +109,12 @@ class Folder(ItemSource, ItemSink):
             data: bytes = self.files.cat_file(self._path(name))
         except FileNotFoundError as error:
             raise ImageError(f"{name}: no such file") from error
-        except Exception as error:  # stores fail in ways of their own
+        except Exception as error:  # stores raise errors of their own classes
             raise ImageError(f"{name}: cannot be read: {_reason(error)}") from error
         return data
 
     def sizes(self) -> dict[str, int]:
-        if not self._reached(partial(self.files.isdir, self.root)):
+        if not self._listing(partial(self.files.isdir, self.root)):
             return {}
         return {name: int(info.get("size") or 0) for name, info in self._walk()}
 
@@ -124,7 +126,7 @@ class Folder(ItemSource, ItemSink):
                 staging = Path(self.root, STAGING)
                 staging.mkdir(exist_ok=True)
                 write_atomically(Path(path), data, staging=staging)
-            else:  # of a store of objects, a put is all or nothing
+            else:  # object stores upload atomically
                 self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self.files.pipe_file(path, data)
         except OutputError:
@@ -137,7 +139,7 @@ class Folder(ItemSource, ItemSink):
             try:
                 Path(self.root).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise OutputError(f"{self.url}: cannot be made: {_reason(error)}") from error
+                raise OutputError(f"{self.url}: cannot be created: {_reason(error)}") from error
             shutil.rmtree(Path(self.root, STAGING), ignore_errors=True)
 
     def finish(self, names: Sequence[str]) -> None:
@@ -145,7 +147,7 @@ class Folder(ItemSource, ItemSink):
             shutil.rmtree(Path(self.root, STAGING), ignore_errors=True)
 
     def remove(self) -> None:
-        """Delete the folder and all below it, if it is there."""
+        """Delete the folder with all its files, if it exists."""
         if self.files.exists(self.root):
             self.files.rm(self.root, recursive=True)
 
@@ -153,10 +155,10 @@ class Folder(ItemSource, ItemSink):
         return f"{self.root.rstrip('/')}/{name}"
 
     def _walk(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Names of items, sorted within each folder, and what the store knows of them."""
-        waiting = [self.root]
-        while waiting:
-            listed = self._reached(partial(self.files.ls, waiting.pop(), detail=True))
+        """Names of items, sorted within each folder, with their metadata in the store."""
+        pending = [self.root]
+        while pending:
+            listed = self._listing(partial(self.files.ls, pending.pop(), detail=True))
             folders = []
             for info in sorted(listed, key=lambda info: info["name"]):
                 path = info["name"].rstrip("/")
@@ -164,28 +166,28 @@ class Folder(ItemSource, ItemSink):
                 if not name or name.rpartition("/")[2].startswith("."):
                     continue
                 if info["type"] == "directory":
-                    if path != self._without and not info.get("islink"):
+                    if path != self._excluded and not info.get("islink"):
                         folders.append(path)
                 elif (not self.suffixes or _suffix(name) in self.suffixes) and (
-                    info["type"] == "file" or self._reached(partial(self.files.isfile, path))
-                ):  # a link may lead to a file, but not on to a folder
+                    info["type"] == "file" or self._listing(partial(self.files.isfile, path))
+                ):  # links to files are items
                     yield name, info
-            waiting += reversed(folders)
+            pending += reversed(folders)
 
-    def _reached(self, ask: Callable[[], Any]) -> Any:
+    def _listing(self, query: Callable[[], Any]) -> Any:
         try:
-            return ask()
+            return query()
         except FileNotFoundError as error:
-            raise DataError(f"{self.url}: it vanished while it was listed") from error
+            raise DataError(f"{self.url}: it was removed while it was listed") from error
         except Exception as error:
             raise DataError(f"{self.url}: cannot be listed: {_reason(error)}") from error
 
 
 def open_store(url: str) -> tuple[Any, str]:
-    """The file system of a path or URL, and the path in it.
+    """The fsspec file system of a path or URL, and the path in it.
 
     Raises:
-        CollageError: fsspec does not know the URL, lacks a package for it, or cannot connect.
+        CollageError: fsspec does not support the URL, lacks a package for it, or cannot connect.
     """
     try:
         files, path = fsspec.core.url_to_fs(url)
@@ -197,7 +199,7 @@ def open_store(url: str) -> tuple[Any, str]:
 
 
 def stem(name: str) -> str:
-    """A name without its ending."""
+    """A name without its suffix."""
     return name.removesuffix(_ending(name))
 
 
@@ -211,7 +213,7 @@ def _ending(name: str) -> str:
 
 
 def _version(info: dict[str, Any]) -> str:
-    return next((str(info[key]) for key in _CHANGED_AT if info.get(key) is not None), "")
+    return next((str(info[key]) for key in _VERSION_KEYS if info.get(key) is not None), "")
 
 
 def _reason(error: Exception) -> str:

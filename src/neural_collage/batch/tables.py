@@ -1,4 +1,4 @@
-"""Collections as parquet files: a row per item, its bytes in a column `image`, as on data hubs."""
+"""Sources and sinks in parquet files: a row per item, its bytes in the column `image`."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -15,44 +15,44 @@ with needs_extra("parquet"):
 SUFFIX = ".parquet"
 _COLUMNS = ("image", "img")
 _GROUP_BYTES = 1 << 25
-"""A group of rows is written when its items have so many bytes: what is held in memory."""
+"""Size at which a row group is written; bounds the memory used."""
 
 
 class Table(ItemSource):
-    """Rows of one parquet file, or of all in a folder, with encoded items in `image` or `img`.
+    """Rows of one parquet file, or of all in a folder, with encoded pictures in `image` or `img`.
 
-    Items are called by the number of their row, after the file's name if there may be several. They
-    are as old as their file: where it has changed, all its rows have.
+    An item's name is its row number; in a folder, the file's name comes before it. Its fingerprint
+    is that of its file: if the file changes, all its rows count as changed.
 
-    url: a file or a folder, at any URL.
+    url: path or URL of a file or folder.
 
     Raises CollageError as `Folder` does.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._alone = url.endswith(SUFFIX)
-        self._folder = Folder(url.rpartition("/")[0] or "." if self._alone else url, (SUFFIX,))
+        self._single = url.endswith(SUFFIX)
+        self._folder = Folder(url.rpartition("/")[0] or "." if self._single else url, (SUFFIX,))
         self.shared = self._folder.shared
 
     def items(self) -> Iterator[tuple[str, str]]:
         only = self.url.rpartition("/")[2]
-        files = [x for x in self._folder.items() if not self._alone or x[0] == only]
+        files = [x for x in self._folder.items() if not self._single or x[0] == only]
         if not files:
             raise DataError(f"{self.url}: no such parquet file")
         for name, fingerprint in files:
             try:
                 rows = _starts(self._folder, name)[-1]
-            except Exception as error:  # pyarrow's, or the store's
+            except Exception as error:  # from pyarrow or the store
                 raise DataError(
                     f"{name}: not a readable parquet file: {first_line(error)}"
                 ) from error
             for row in range(rows):
-                yield f"{row:06}" if self._alone else f"{stem(name)}/{row:06}", fingerprint
+                yield f"{row:06}" if self._single else f"{stem(name)}/{row:06}", fingerprint
 
     def read(self, name: str) -> bytes:
         file, _, row = name.rpartition("/")
-        file = self.url.rpartition("/")[2] if self._alone else file + SUFFIX
+        file = self.url.rpartition("/")[2] if self._single else file + SUFFIX
         try:
             starts = _starts(self._folder, file)
             group = max(g for g, start in enumerate(starts[:-1]) if start <= int(row))
@@ -68,11 +68,11 @@ class Table(ItemSource):
 
 
 class TableSink(ItemSink):
-    """A parquet file of columns `name` and `image` (bytes, path), whole or not there at all.
+    """A parquet file with the columns `name`, `bytes` and `image`, written atomically.
 
-    Until it is finished, items lie in a folder beside it, whose name ends in .parts.
+    Until `finish`, items are files in a folder beside it, whose name ends in .parts.
 
-    url: of the file, which ends in .parquet.
+    url: path or URL of the file, ending in .parquet.
 
     Raises CollageError as `Folder` does.
     """
@@ -84,7 +84,7 @@ class TableSink(ItemSink):
         self.shared = self._parts.shared
 
     def sizes(self) -> dict[str, int]:
-        return self._rows_of_before() | self._parts.sizes()
+        return self._written_rows() | self._parts.sizes()
 
     def write(self, name: str, data: bytes) -> None:
         self._parts.write(name, data)
@@ -93,7 +93,7 @@ class TableSink(ItemSink):
         self._parts.prepare()
 
     def finish(self, names: Sequence[str]) -> None:
-        before, parts = list(self._rows_of_before()), self._parts.sizes()
+        before, parts = list(self._written_rows()), self._parts.sizes()
         if parts or before != list(names):
             number = {name: row for row, name in enumerate(before)}
             old = Table(self.url)
@@ -126,7 +126,8 @@ class TableSink(ItemSink):
         _starts.cache_clear()
         _rows.cache_clear()
 
-    def _rows_of_before(self) -> dict[str, int]:
+    def _written_rows(self) -> dict[str, int]:
+        """Sizes in bytes of the items in the file of an earlier run, by name."""
         if not self._files.exists(self._path):
             return {}
         try:
@@ -134,14 +135,14 @@ class TableSink(ItemSink):
                 table = pq.read_table(file, columns=["name", "bytes"])
         except Exception as error:
             raise DataError(
-                f"{self.url}: not a table that a batch has written: {first_line(error)}"
+                f"{self.url}: not a table written by a batch: {first_line(error)}"
             ) from error
         return dict(zip(table["name"].to_pylist(), table["bytes"].to_pylist(), strict=True))
 
 
 @lru_cache(maxsize=256)
 def _starts(folder: Folder, name: str) -> list[int]:
-    """The first row of each group of a file, and the number of all rows."""
+    """The first row of each row group of a file, and at the end the number of rows."""
     with folder.files.open(f"{folder.root.rstrip('/')}/{name}", "rb") as file:
         metadata = pq.ParquetFile(file).metadata
     starts = [0]
@@ -152,7 +153,7 @@ def _starts(folder: Folder, name: str) -> list[int]:
 
 @lru_cache(maxsize=1)
 def _rows(folder: Folder, name: str, group: int) -> Any:
-    """The images of a group of rows: neighbours are asked for one after the other."""
+    """The pictures of a row group. Cached because rows are usually read in order."""
     with folder.files.open(f"{folder.root.rstrip('/')}/{name}", "rb") as file:
         parquet = pq.ParquetFile(file)
         column = next((c for c in _COLUMNS if c in parquet.schema_arrow.names), None)

@@ -1,4 +1,8 @@
-"""What a batch does to an item: bytes in, bytes and figures out; and who does it, item by item."""
+"""The work on one item: a task from bytes to bytes, and the worker that reads, runs and writes.
+
+An engine passes an `Item` to a `Worker`. The worker runs the `BatchTask`, which returns an
+`ItemResult`, and answers with an `Outcome`. Its `ManifestEntry` is what the manifest keeps.
+"""
 
 import errno
 import hashlib
@@ -29,15 +33,18 @@ from neural_collage.runtime import check_device
 
 Kind = Literal["compress", "decompress", "reencode", "evaluate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-"""Errors of a disk that the next output would meet as well."""
+_FATAL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Disk errors that every later output would raise as well."""
 
 
 @dataclass(frozen=True)
 class ItemResult:
-    """What was made of an item: a file if one is kept, its size, and that of its picture.
+    """What a task returns for one item: the output and its figures.
 
-    bytes: of the file, kept or not. psnr: dB, None if it was not asked for.
+    data: the output; None if the task keeps none.
+    bytes: size of the output, kept or not.
+    width, height: pixels of the picture.
+    psnr: dB; None if not measured.
     """
 
     data: bytes | None
@@ -49,17 +56,17 @@ class ItemResult:
 
 @dataclass(frozen=True)
 class BatchTask:
-    """What is done to every item.
+    """The operation applied to every item, with its settings.
 
     Attributes:
         kind: "compress" (pictures to .clg), "decompress" (.clg to pictures), "reencode" (.clg to
-            .clg of other settings), or "evaluate" (compress, decode, measure, keep nothing).
-        codec, quality, effort, model, device: as `codec.api.encode` takes them.
-        scale: of decompressed pictures.
-        suffix: ending, and so format, of decompressed pictures.
-        psnr: whether to decode what was compressed and measure it; "evaluate" always does.
+            .clg with other settings), or "evaluate" (compress, decode and measure; no output).
+        codec, quality, effort, model, device: as for `codec.api.encode`.
+        scale: of decompressed pictures, in output pixels per pixel.
+        suffix: of decompressed pictures; determines their format.
+        psnr: whether to decode each output and measure its PSNR; "evaluate" always does.
 
-    Raises CollageError if these do not go together.
+    Raises CollageError if a setting is invalid or contradicts another.
     """
 
     kind: Kind = "compress"
@@ -86,17 +93,17 @@ class BatchTask:
 
     @property
     def searched(self) -> tuple[str, ...]:
-        """Endings of files that are items."""
+        """Suffixes of input files."""
         return (SUFFIX,) if self.kind in ("decompress", "reencode") else PICTURE_SUFFIXES
 
     def output(self, name: str) -> str | None:
-        """Name of what is made of an item; None if nothing is kept."""
+        """Name of the output of an item; None if the task keeps none."""
         if self.kind == "evaluate":
             return None
         return stem(name) + (self.suffix if self.kind == "decompress" else SUFFIX)
 
     def key(self) -> str:
-        """Hash of all that outputs depend on, apart from their inputs.
+        """Hash of everything but the input that an output depends on.
 
         Raises:
             CollageError: the codec, the model or the device cannot be used here.
@@ -115,10 +122,10 @@ class BatchTask:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def __call__(self, data: bytes, name: str) -> ItemResult:
-        """Do it.
+        """Apply the task to the bytes of an item.
 
         Raises:
-            CollageError: the item cannot be used.
+            CollageError: the item is damaged or cannot be processed with these settings.
         """
         if self.kind == "decompress":
             return self._decompress(data)
@@ -149,16 +156,17 @@ class BatchTask:
         image = to_pil(
             collage.decode(scale=self.scale, device=self.device), collage.header.icc_profile
         )
-        made = image_bytes(image, self.suffix)
-        return ItemResult(made, len(made), image.width, image.height)
+        output = image_bytes(image, self.suffix)
+        return ItemResult(output, len(output), image.width, image.height)
 
 
 @dataclass(frozen=True)
 class Item:
-    """An input to work on.
+    """What an engine passes to a worker: one input to process.
 
-    name, fingerprint: as `stores.ItemSource.items` gives them. attempt: which this is, from 1.
-    data: its bytes, if whoever works on it cannot read the source.
+    name, fingerprint: from `stores.ItemSource.items`.
+    attempt: number of this attempt, from 1.
+    data: the input's bytes, if the worker's process cannot read the source.
     """
 
     name: str
@@ -169,20 +177,20 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item.
+    """What a worker returns for one item: its manifest entry, and what the runner still has to do.
 
-    data: the output, if it is left to others to write it.
-    hopeless: why the run had better end, for the next item would meet the same.
+    data: the output, if the worker's process cannot write to the sink.
+    fatal: reason to abort the batch; None if the other items can still succeed.
     """
 
     entry: ManifestEntry
     data: bytes | None = None
-    hopeless: str | None = None
+    fatal: str | None = None
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Works on items, one at a time; can be sent to a process. key: that of the task."""
+    """Processes items one at a time; can be pickled. key: `task.key()`, computed once."""
 
     task: BatchTask
     key: str
@@ -190,31 +198,31 @@ class Worker:
     sink: ItemSink
 
     def __call__(self, item: Item) -> Outcome:
-        """Read an item, do the task, write the output. Nothing is raised, all is told."""
+        """Read an item, run the task, write the output. Errors are returned, not raised."""
         started = time.perf_counter()
         output = self.task.output(item.name)
         entry = ManifestEntry(item.name, output, item.fingerprint, self.key, item.attempt)
         with _caught_warnings() as caught:
             try:
                 data = self.source.read(item.name) if item.data is None else item.data
-                product = self.task(data, item.name)
-                if output is not None and product.data is not None and self.sink.shared:
-                    self.sink.write(output, product.data)
+                result = self.task(data, item.name)
+                if output is not None and result.data is not None and self.sink.shared:
+                    self.sink.write(output, result.data)
             except Exception as error:
-                told = replace(entry, error=describe(error), seconds=_since(started))
-                return Outcome(told, hopeless=_hopeless(error))
-        pixels = product.width * product.height
+                failed = replace(entry, error=describe(error), seconds=_since(started))
+                return Outcome(failed, fatal=_fatal_reason(error))
+        pixels = result.width * result.height
         done = replace(
             entry,
-            width=product.width,
-            height=product.height,
-            bytes=product.bytes,
-            bpp=round(8 * product.bytes / pixels, 6),
-            psnr=None if product.psnr is None else round(product.psnr, 4),
+            width=result.width,
+            height=result.height,
+            bytes=result.bytes,
+            bpp=round(8 * result.bytes / pixels, 6),
+            psnr=None if result.psnr is None else round(result.psnr, 4),
             warnings=tuple(caught),
             seconds=_since(started),
         )
-        return Outcome(done, None if self.sink.shared else product.data)
+        return Outcome(done, None if self.sink.shared else result.data)
 
 
 def _rgb(image: Image.Image) -> Any:
@@ -225,16 +233,16 @@ def _since(started: float) -> float:
     return round(time.perf_counter() - started, 4)
 
 
-def _hopeless(error: Exception) -> str | None:
-    cause = error.__cause__
-    if isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _HOPELESS:
+def _fatal_reason(error: Exception) -> str | None:
+    cause = error.__cause__ if isinstance(error, OutputError) else None
+    if isinstance(cause, OSError) and cause.errno in _FATAL_ERRORS:
         return str(cause.strerror)
     return None
 
 
 @contextmanager
 def _caught_warnings() -> Iterator[list[str]]:
-    """The texts of warnings about pictures, all there once the block is left."""
+    """Collect the messages of picture warnings; the list is filled when the block ends."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")

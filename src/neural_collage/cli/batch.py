@@ -1,8 +1,9 @@
 """`collage batch`: whole collections, on all cores or on a cluster."""
 
 import sys
+import time
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 
 def batch(
-    ctx: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -33,23 +33,24 @@ def batch(
         ),
     ],
     task: Annotated[
-        str,
+        Literal["compress", "decompress", "reencode", "evaluate"],
         typer.Option(
-            "--task",
-            metavar="compress|decompress|reencode|evaluate",
-            help="evaluate: compress, decode and measure, but keep only the manifest.",
+            "--task", help="evaluate: compress, decode and measure, but keep only the manifest."
         ),
     ] = "compress",
     engine: Annotated[
-        str, typer.Option("--engine", metavar="local|ray", help="Processes here, or a cluster.")
+        Literal["local", "ray"],
+        typer.Option("--engine", help="Processes on this machine, or a Ray cluster."),
     ] = "local",
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="How many work; one for each core if left out."),
+        typer.Option("--workers", min=1, help="Number of processes; one per core if left out."),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", help="Of the Ray cluster; else RAY_ADDRESS, else this machine."),
+        typer.Option(
+            "--address", help="Address of the Ray cluster; else RAY_ADDRESS, else this machine."
+        ),
     ] = None,
     codec: options.Codec = "neural",
     quality: options.Quality = None,
@@ -57,27 +58,28 @@ def batch(
     model: options.Model = None,
     device: options.Device = "cpu",
     scale: Annotated[
-        float, typer.Option("--scale", metavar="S", help="Of decompressed pictures.")
+        float, typer.Option("--scale", metavar="S", help="Scale of decompressed pictures.")
     ] = 1.0,
     ending: Annotated[
-        str, typer.Option("--format", metavar=".png|.jpg|...", help="Of decompressed pictures.")
+        str,
+        typer.Option("--format", metavar=".png|.jpg|...", help="Format of decompressed pictures."),
     ] = ".png",
     psnr: Annotated[
-        bool, typer.Option("--psnr", help="Decode what was compressed, and measure it.")
+        bool, typer.Option("--psnr", help="Decode every output, and measure its PSNR.")
     ] = False,
     retries: Annotated[
-        int, typer.Option("--retries", min=0, help="How often to try again what fails.")
+        int, typer.Option("--retries", min=0, help="Retries of each item that fails.")
     ] = 2,
     manifest: Annotated[
         str | None,
         typer.Option(
             "--manifest",
             metavar="FILE|URL",
-            help="Where to note what became of each input; DST/manifest.jsonl if left out.",
+            help="Where to record the result of each input; DST/manifest.jsonl if left out.",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Do again what is done and unchanged.")
+        bool, typer.Option("--overwrite", help="Process items that are up to date as well.")
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the summary as a JSON object.")
@@ -85,20 +87,17 @@ def batch(
 ) -> None:
     """Compress, decompress, re-encode or evaluate a whole collection.
 
-    Only what is missing or has changed is done: after an interruption, run the same again.
+    Only items that are missing or have changed are processed: after an interruption, run the same
+    command again.
     """
-    if engine not in ("local", "ray"):
-        raise typer.BadParameter(f"unknown engine {engine!r}: choose local or ray")
     if address is not None and engine != "ray":
         raise typer.BadParameter("--address is for --engine ray")
 
-    from neural_collage.batch import locations as collections
+    from neural_collage.batch import locations
     from neural_collage.batch.manifest import Manifest
     from neural_collage.batch.runner import run_batch
-    from neural_collage.batch.tasks import KINDS, BatchTask
+    from neural_collage.batch.tasks import BatchTask
 
-    if task not in KINDS:
-        raise typer.BadParameter(f"unknown task {task!r}: choose from {', '.join(KINDS)}")
     work = BatchTask(
         kind=task,
         codec=codec,
@@ -110,34 +109,38 @@ def batch(
         suffix=ending if ending.startswith(".") else f".{ending}",
         psnr=psnr,
     )
-    work.key()  # what is wrong with the model or the device would be wrong for every item
-    sink = collections.open_sink(destination)
-    items = collections.open_source(source, work.searched, destination)
+    work.key()  # an unusable model or device fails once here, not for every item
+    sink = locations.open_sink(destination)
+    items = locations.open_source(source, work.searched, destination)
     with (
-        collections.locked(destination),
-        Manifest(manifest or collections.manifest_of(destination)) as notes,
-        _Progress(ctx.obj) as progress,
+        locations.locked(destination),
+        Manifest(manifest or locations.manifest_of(destination)) as record,
+        _Progress() as progress,
     ):
-        if notes.damaged:
-            progress.say(f"{notes.url}: {notes.damaged} damaged lines, their inputs are done again")
-        with _engine(engine, workers, address, device) as who:
+        if record.damaged:
+            progress.print(
+                f"{record.url}: {record.damaged} damaged lines, their inputs are processed again"
+            )
+        with _open_engine(engine, workers, address, device) as opened_engine:
             summary = run_batch(
                 items,
                 sink,
                 work,
-                who,
-                notes,
+                opened_engine,
+                record,
                 retries=retries,
-                again=overwrite,
-                told=progress.told,
+                overwrite=overwrite,
+                on_progress=progress.update,
             )
-    _report(summary, notes.url, progress.seconds, json)
+    _report(summary, record.url, progress.seconds, json)
     if summary.failed:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _engine(name: str, workers: int | None, address: str | None, device: str) -> "Iterator[Engine]":
+def _open_engine(
+    name: str, workers: int | None, address: str | None, device: str
+) -> "Iterator[Engine]":
     if name == "local":
         from neural_collage.batch.engines import LocalEngine
 
@@ -145,7 +148,7 @@ def _engine(name: str, workers: int | None, address: str | None, device: str) ->
         return
     from neural_collage.batch.cluster import RayEngine
 
-    with redirect_stdout(sys.stderr):  # Ray prints what happens to its processes
+    with redirect_stdout(sys.stderr):  # Ray prints messages about its processes to stdout
         ray = RayEngine(workers, address, device)
         try:
             yield ray
@@ -154,32 +157,27 @@ def _engine(name: str, workers: int | None, address: str | None, device: str) ->
 
 
 class _Progress:
-    """A bar with rate and time left on a terminal, nothing in a pipe; failures on stderr."""
+    """A progress bar with rate, time left and failures; warnings and errors as lines on stderr.
 
-    def __init__(self, debug: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as TimeLeft
+    seconds: since it was entered.
+    """
 
-        console = Console(stderr=True)
-        self._bar = Progress(
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+        from neural_collage.cli.support.progress import progress_bar
+
+        self._bar = progress_bar(
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
-            TimeLeft(),
+            TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}"),
-            console=console,
-            transient=True,
-            redirect_stdout=False,
-            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("", total=None, rate="", failed="")
 
     def __enter__(self) -> "_Progress":
-        import time
-
-        self._clock = time.perf_counter
-        self._started = self._clock()
+        self._started = time.perf_counter()
         self._bar.start()
         return self
 
@@ -188,20 +186,20 @@ class _Progress:
 
     @property
     def seconds(self) -> float:
-        return self._clock() - self._started
+        return time.perf_counter() - self._started
 
-    def say(self, message: str) -> None:
-        """A line on stderr, above the bar."""
+    def print(self, message: str) -> None:
+        """Print a line on stderr, above the bar."""
         self._bar.console.out(f"collage: {message}", highlight=False)
 
-    def told(self, summary: "Summary", entry: "ManifestEntry | None") -> None:
-        """What `runner.run_batch` tells."""
+    def update(self, summary: "Summary", entry: "ManifestEntry | None") -> None:
+        """The progress callback of `runner.run_batch`."""
         if entry is not None:
             for warning in entry.warnings:
-                self.say(f"warning: {warning}")
+                self.print(f"warning: {warning}")
             if entry.error is not None and entry.input in summary.failed:
                 text = entry.error.removeprefix(f"{entry.input}: ")
-                self.say(f"{entry.input}: {text}")
+                self.print(f"{entry.input}: {text}")
         self._bar.update(
             self._task,
             total=summary.total,

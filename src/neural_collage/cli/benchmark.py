@@ -1,4 +1,4 @@
-"""`collage benchmark`: what the codecs of this library reach, measured beside others."""
+"""`collage benchmark`: rate-distortion curves of this library's codecs and others."""
 
 import shlex
 from collections.abc import Iterable
@@ -30,13 +30,13 @@ def rd(
     qualities: Annotated[
         str | None,
         typer.Option(
-            help="1..100, separated by commas, for our codecs; the others keep their own.",
+            help="1..100, separated by commas, for this library's codecs; others use their own.",
             metavar="LIST",
         ),
     ] = None,
-    effort: Annotated[int, typer.Option(help="Of our codecs.", min=0, max=9)] = 5,
+    effort: Annotated[int, typer.Option(help="Of this library's codecs.", min=0, max=9)] = 5,
     model: options.Model = None,
-    jobs: Annotated[int, typer.Option(help="Pictures measured at a time.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Pictures measured in parallel.", min=1)] = 1,
     anchors: Annotated[
         Path | None,
         typer.Option(
@@ -50,9 +50,9 @@ def rd(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Rate-distortion curves of several codecs: writes rd.json, rd.md, rd.png and rd.svg."""
-    from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 
+    from neural_collage.cli.support.progress import progress_bar
     from neural_collage.evaluation.environment import Environment
     from neural_collage.evaluation.peers import benchmark_codecs
     from neural_collage.evaluation.rate_distortion import (
@@ -73,22 +73,15 @@ def rd(
     chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort, model)
     published = read_anchors(anchors, [codec.name for codec in chosen]) if anchors else {}
     _prepare(output, REPORT_FILES, overwrite=overwrite)
-    console = Console(stderr=True)
-    measured = track(
-        measure(pictures, chosen, jobs),
-        description="",
-        total=len(pictures),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    with progress_bar(BarColumn(), TaskProgressColumn(), TimeRemainingColumn()) as bar:
+        measured = list(bar.track(measure(pictures, chosen, jobs), total=len(pictures)))
     settings = Settings(
         command=_command(images, codecs, qualities, effort, model, jobs, anchors),
         folder=images.resolve().name,
         jobs=jobs,
         codecs={codec.name: codec.options for codec in chosen},
     )
-    result = RateDistortionResult(settings, Environment.current(), list(measured), published)
+    result = RateDistortionResult(settings, Environment.current(), measured, published)
     for name, data in report_files(result).items():
         write_atomically(output / name, data)
     typer.echo(bd_rate_sections(result))
@@ -103,7 +96,7 @@ def _parse_qualities(text: str | None) -> list[int] | None:
 
 
 def _prepare(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
-    """Find out before hours of measuring whether the results can be written."""
+    """Check before hours of measuring that the results can be written."""
     for name in names:
         if (folder / name).exists() and not overwrite:
             raise OutputError(f"{folder / name} exists: pass --overwrite to replace it")
@@ -122,7 +115,7 @@ def _command(
     jobs: int,
     anchors: Path | None,
 ) -> str:
-    """What to type for the same measurement, without the folders of this machine."""
+    """The command that repeats the measurement, without the paths of this machine."""
     words = ["--images", images.resolve().name, "--codecs", codecs]
     if qualities:
         words += ["--qualities", qualities]

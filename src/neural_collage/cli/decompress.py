@@ -13,12 +13,13 @@ def decompress(
     inputs: options.Inputs,
     output: options.Output = None,
     scale: Annotated[
-        float, typer.Option("--scale", metavar="S", help="Size over the original's; any above 0.")
+        float,
+        typer.Option("--scale", metavar="S", help="Output pixels per pixel; any number above 0."),
     ] = 1.0,
     region: Annotated[
         str | None,
         typer.Option(
-            "--region", metavar="X,Y,W,H", help="Decode this window alone, in pixels at that scale."
+            "--region", metavar="X,Y,W,H", help="Decode only this region, in pixels at that scale."
         ),
     ] = None,
     model: options.Model = None,
@@ -26,10 +27,9 @@ def decompress(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Decode .clg files to pictures: PNG, or what the ending of -o FILE says."""
-    window = None if region is None else _window(region)
-    if not 0 < scale < float("inf"):
-        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
+    """Decode .clg files to pictures: PNG, or the format that the suffix of -o FILE names."""
+    rectangle = None if region is None else _parse_region(region)
+    options.check_scale(scale)
 
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
@@ -40,7 +40,7 @@ def decompress(
 
     def work(job: Job) -> OutputFile:
         collage = api.load(job.source)
-        pixels = collage.decode(scale=scale, region=window, device=device)
+        pixels = collage.decode(scale=scale, region=rectangle, device=device)
         image = to_pil(pixels, collage.header.icc_profile)
         return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 
@@ -52,7 +52,7 @@ def decompress(
     run_jobs(plan, work, as_json=json, debug=ctx.obj)
 
 
-def _window(text: str) -> tuple[int, int, int, int]:
+def _parse_region(text: str) -> tuple[int, int, int, int]:
     try:
         x, y, width, height = (int(part) for part in text.split(","))
     except ValueError as error:

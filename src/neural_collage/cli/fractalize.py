@@ -14,25 +14,25 @@ def fractalize(
         int, typer.Option(metavar="N", help="Tiles across, and as many down: 2 to 512.")
     ] = 64,
     domains: Annotated[
-        int, typer.Option(metavar="1|9|49", help="What copies show: the whole, or parts of it.")
+        int, typer.Option(metavar="1|9|49", help="Domains: the whole picture (1), or parts of it.")
     ] = 1,
     isometries: Annotated[
-        bool, typer.Option("--isometries", help="Let copies be turned and mirrored.")
+        bool, typer.Option("--isometries", help="Allow rotated and mirrored copies.")
     ] = False,
     adaptive: Annotated[
-        bool, typer.Option("--adaptive", help="Larger tiles in plain parts, smaller in others.")
+        bool, typer.Option("--adaptive", help="Larger tiles in smooth areas, smaller elsewhere.")
     ] = False,
     contrast: Annotated[
-        float, typer.Option(metavar="C", help="Least contrast of a copy, 0 to 0.9.")
+        float, typer.Option(metavar="C", help="Minimum contrast of a copy, 0 to 0.9.")
     ] = 0.5,
     strength: Annotated[
         float, typer.Option(metavar="S", help="From the photo (0) to the pure fractal (1).")
     ] = 1.0,
     network: Annotated[
         bool,
-        typer.Option("--network", help="Let a network find the collage (at most 64 tiles)."),
+        typer.Option("--network", help="Train a network to find the collage (at most 64 tiles)."),
     ] = False,
-    steps: Annotated[int, typer.Option(metavar="N", help="Of the network's training.")] = 200,
+    steps: Annotated[int, typer.Option(metavar="N", help="Training steps of the network.")] = 200,
     scale: artwork.Scale = 1.0,
     center: artwork.Center = None,
     factor: artwork.Factor = 64,
@@ -41,22 +41,24 @@ def fractalize(
     size: artwork.Size = "512",
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Make a picture of small copies of itself; as a movie, dive into it.
+    """Make a picture of small copies of itself, or a movie that zooms into it.
 
     collage fractalize photo.jpg -o fractal.png
 
     collage fractalize photo.jpg --tiles 48 --factor 2304 -o dive.mp4
     """
-    zoom = artwork.Zoom(center, factor, seconds, fps, size)
+    zoom = artwork.parse_zoom(center, factor, seconds, fps, size)
+    options.check_scale(scale)
     artwork.check_output(output, overwrite)
 
     from dataclasses import replace
 
     from neural_collage.art import fractalize as art
     from neural_collage.art.learned import learn_fractal
+    from neural_collage.cli.support.progress import step_progress
 
     tiling = art.Tiling(tiles, domains, isometries, adaptive, contrast, strength)
-    with artwork.shown("fitting") as progress:
+    with step_progress("fitting") as progress:
         if network:
             scene = learn_fractal(
                 image, tiles, contrast, steps, progress=lambda now: progress(now.step, now.steps)

@@ -1,4 +1,4 @@
-"""`collage info`: what a .clg file says about itself."""
+"""`collage info`: the header of a .clg file."""
 
 import json as json_format
 from pathlib import Path
@@ -13,7 +13,7 @@ def info(
     file: Annotated[Path, typer.Argument(help="A .clg file.", show_default=False)],
     json: options.Json = False,
 ) -> None:
-    """Show what a .clg file holds, after checking that it is whole."""
+    """Show the header of a .clg file, after checking that the file is not damaged."""
     from neural_collage.codec.container import read_collage_file, unpack_file
     from neural_collage.codec.ids import codec_name
     from neural_collage.errors import CollageFormatError

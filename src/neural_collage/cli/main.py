@@ -1,4 +1,4 @@
-"""The `collage` program: its commands, and what every one of them does about errors.
+"""The `collage` program: its commands, and their common handling of errors.
 
 Exit codes: 0 done, 1 a job failed, 2 wrong usage, 130 interrupted.
 """
@@ -12,6 +12,7 @@ import neural_collage
 from neural_collage.cli import benchmark, restore
 from neural_collage.cli.batch import batch
 from neural_collage.cli.compress import compress
+from neural_collage.cli.data import data
 from neural_collage.cli.decompress import decompress
 from neural_collage.cli.fractalize import fractalize
 from neural_collage.cli.info import info
@@ -23,7 +24,7 @@ from neural_collage.cli.zoom import converge, zoom
 
 
 class _Commands(TyperGroup):
-    """Turns an exception that leaves a command into one line and an exit code."""
+    """Turns an exception raised by a command into one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -33,7 +34,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(130) from error
         except Exception as error:
             if isinstance(error, typer.Abort | BrokenPipeError) or hasattr(error, "exit_code"):
-                raise  # typer's own ways of leaving
+                raise  # typer handles these itself
             from neural_collage.cli.support.jobs import one_line, report_error
 
             report_error(one_line(error), error, debug=ctx.params["debug"])
@@ -61,6 +62,7 @@ app.command()(sample)
 app.command()(studio)
 app.command(context_settings=PASS_ON)(train)
 app.command(context_settings=PASS_ON)(evaluate)
+app.command()(data)
 app.add_typer(benchmark.app, name="benchmark")
 
 

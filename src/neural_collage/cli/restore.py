@@ -1,7 +1,7 @@
-"""`collage restore`: what the collage of a picture knows that the picture does not show."""
+"""`collage restore`: inpainting, denoising, morphing and enlarging with collages."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,7 +20,7 @@ def inpaint(
         typer.Option(
             "--mask",
             metavar="FILE",
-            help="A picture of the same size; what is brighter than half is filled.",
+            help="A picture of the same size; pixels brighter than half are filled.",
             show_default=False,
         ),
     ],
@@ -34,8 +34,9 @@ def inpaint(
     artwork.check_output(output, overwrite, moving=False)
 
     from neural_collage.art import restore
+    from neural_collage.cli.support.progress import step_progress
 
-    with artwork.shown("filling") as progress:
+    with step_progress("filling") as progress:
         artwork.write_picture(restore.inpaint(image, mask, progress), output)
 
 
@@ -52,7 +53,7 @@ def denoise(
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Take noise away.
+    """Remove noise.
 
     collage restore denoise photo.jpg --noise 15 -o clean.png
     """
@@ -61,9 +62,10 @@ def denoise(
         raise typer.BadParameter(f"--noise {noise:g}: give 0 to 255")
 
     from neural_collage.art import restore
+    from neural_collage.cli.support.progress import step_progress
 
     sigma = None if noise is None else noise / 255
-    with artwork.shown("cleaning") as progress:
+    with step_progress("cleaning") as progress:
         artwork.write_picture(restore.denoise(image, sigma, progress), output)
 
 
@@ -73,12 +75,13 @@ def morph(
     last: Annotated[Path, typer.Argument(metavar="LAST", show_default=False)],
     output: artwork.Output,
     at: Annotated[
-        float, typer.Option(metavar="T", help="Of a still: from the first (0) to the last (1).")
+        float,
+        typer.Option(metavar="T", help="Position of a still, from first (0) to last (1)."),
     ] = 0.5,
     steps: Annotated[
         int | None,
         typer.Option(
-            metavar="K", help="Instead: K steps of the last picture's map, from the first one."
+            metavar="K", help="Instead: apply the last picture's map K times to the first picture."
         ),
     ] = None,
     seconds: artwork.Seconds = 3,
@@ -92,31 +95,29 @@ def morph(
     collage restore morph cat.jpg dog.jpg --at 0.3 -o between.png
     """
     artwork.check_output(output, overwrite)
-    way = artwork.Zoom("0,0", 1, seconds, fps, "2")
+    frames = artwork.frame_count(seconds, fps)
     moving = output.suffix.lower() in artwork.MOVING
     if steps is not None and steps < 1:
         raise typer.BadParameter(f"--steps {steps}: give 1 or more")
 
     from neural_collage.art import morph as art
     from neural_collage.art.convergence import film, iterates
-    from neural_collage.art.movie import movie
+    from neural_collage.cli.support.progress import step_progress
 
-    with artwork.shown("encoding"):
+    with step_progress("encoding"):
         one, two = art.fractal_pair(first, last)
     if steps is not None:
         pictures = iterates(two, one.decode(), steps)
         if not moving:
             artwork.write_picture(pictures[-1], output)
             return
-        each = max(1, way.frames // (steps + 2))
-        artwork.write(output, movie(film(pictures, each), output.suffix, fps))
-        return
-    if not moving:
+        each = max(1, frames // (steps + 2))
+        count = (len(pictures) + 1) * each
+        artwork.write_movie(film(pictures, each), count, output, fps, "morphing")
+    elif moving:
+        artwork.write_movie(art.morphing(one, two, frames), frames, output, fps, "morphing")
+    else:
         artwork.write_picture(art.morph(one, two, at), output)
-        return
-    with artwork.shown("morphing") as progress:
-        frames = artwork.counted(art.morphing(one, two, way.frames), way.frames, progress)
-        artwork.write(output, movie(frames, output.suffix, fps))
 
 
 @app.command()
@@ -125,7 +126,7 @@ def enlarge(
     output: Output,
     scale: artwork.Scale = 2.0,
     codec: Annotated[
-        str, typer.Option(metavar="neural|fractal", help="Which collage of the picture.")
+        Literal["neural", "fractal"], typer.Option(help="Codec that encodes the picture.")
     ] = "neural",
     quality: Annotated[int, typer.Option("--quality", "-q", metavar="1..100")] = 95,
     overwrite: options.Overwrite = False,
@@ -136,10 +137,11 @@ def enlarge(
     """
     artwork.check_output(output, overwrite, moving=False)
 
-    from neural_collage.art import restore
+    options.check_scale(scale)
 
-    if not 0 < scale < float("inf"):
-        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
-    with artwork.shown("enlarging"):
+    from neural_collage.art import restore
+    from neural_collage.cli.support.progress import step_progress
+
+    with step_progress("enlarging"):
         larger = restore.enlarge(image, scale, codec=codec, quality=quality)
     artwork.write_picture(larger, output)

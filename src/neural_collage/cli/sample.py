@@ -1,18 +1,17 @@
-"""`collage sample`: pictures drawn by a generative model, at any size."""
+"""`collage sample`: samples of a generative model, at any size."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from neural_collage.cli.support import options
+from neural_collage.cli.support import artwork, options
 
-_SECONDS = 4  # into a sample, and as many back
-_SIDE = 280  # pixels of a frame
+_ZOOM_SECONDS = 4  # in one direction
+_ZOOM_WIDTH = 280  # pixels
 
 
 def sample(
-    ctx: typer.Context,
     output: Annotated[
         Path,
         typer.Option(
@@ -38,19 +37,19 @@ def sample(
         float | None,
         typer.Option(
             metavar="S",
-            help="Size over that of the training pictures, 1 by default; at the end of a zoom 160.",
+            help="Scale of the training pictures, 1 by default; 160 at the end of a zoom.",
         ),
     ] = None,
     temperature: Annotated[
         str,
         typer.Option(
             metavar="T|T,T,...",
-            help="Below 1 for more typical samples; one for all stages, or one for each.",
+            help="Below 1 for more typical samples; one for all stages, or one per stage.",
         ),
     ] = "1",
-    seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     soft: Annotated[
-        bool, typer.Option("--soft", help="Let edges grow with the scale: show probabilities.")
+        bool, typer.Option("--soft", help="Show probabilities, so that edges widen with the scale.")
     ] = False,
     frames: Annotated[int, typer.Option(metavar="N", help="Frames of a zoom.")] = 60,
     overwrite: options.Overwrite = False,
@@ -61,48 +60,44 @@ def sample(
 
     collage sample --seed 3 -o zoom.webp
     """
-    moves = output.suffix.lower() in (".mp4", ".gif", ".webp", ".apng")
-    if scale is not None and not 0 < scale < float("inf"):
-        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
-    if count is not None and (count < 1 or (moves and count > 1)):
+    moving = output.suffix.lower() in artwork.MOVING
+    options.check_scale(scale)
+    if count is not None and (count < 1 or (moving and count > 1)):
         raise typer.BadParameter(f"--count {count}: give 1 or more, and 1 for a zoom")
-    temperatures = _temperatures(temperature)
-    if output.exists() and not overwrite:
-        typer.echo(f"collage: {output}: exists already: --overwrite replaces it", err=True)
-        raise typer.Exit(1)
+    temperatures = _parse_temperatures(temperature)
+    artwork.check_output(output, overwrite)
 
     from neural_collage.art.movie import movie, there_and_back
     from neural_collage.art.sample_zoom import Sample, edge
     from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
     from neural_collage.art.zoom import zoom
     from neural_collage.errors import CollageError
-    from neural_collage.io.files import write_atomically
     from neural_collage.io.writing import image_bytes
 
     generator = load_generator(model)
-    count = 1 if moves else (count or 64)
+    count = 1 if moving else (count or 64)
     try:
         features = draw(generator, count, temperatures, seed)
-        if moves:
+        if moving:
             shown = Sample(generator, features, soft)
-            size = (_SIDE, _SIDE * shown.height // shown.width)
-            factor = (scale or 160) * shown.width / _SIDE
+            size = (_ZOOM_WIDTH, _ZOOM_WIDTH * shown.height // shown.width)
+            factor = (scale or 160) * shown.width / _ZOOM_WIDTH
             if factor < 1:
                 raise typer.BadParameter(
-                    f"--scale {scale:g}: a zoom begins at {_SIDE / shown.width:g}: give more"
+                    f"--scale {scale:g}: a zoom begins at {_ZOOM_WIDTH / shown.width:g}: give more"
                 )
-            way = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
-            data = movie(there_and_back(way), output.suffix, fps=frames / _SECONDS)
+            path = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
+            data = movie(there_and_back(path), output.suffix, fps=frames / _ZOOM_SECONDS)
         else:
             samples = pictures(generator, features, scale or 1, soft=soft)
             image = grid(samples, count, picture_size(generator, scale or 1))
             data = image_bytes(image, output.suffix)
-    except ValueError as error:  # what the model cannot do: its scales, its stages
+    except ValueError as error:  # a scale or number of temperatures that the model does not have
         raise CollageError(f"{model}: {error}") from error
-    write_atomically(output, data)
+    artwork.write(output, data)
 
 
-def _temperatures(text: str) -> float | list[float]:
+def _parse_temperatures(text: str) -> float | list[float]:
     try:
         several = [float(part) for part in text.split(",")]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`collage studio`: the library in a browser, on this machine."""
+"""`collage studio`: the library in a browser, served from this machine."""
 
 from typing import Annotated
 
@@ -6,10 +6,10 @@ import typer
 
 
 def studio(
-    host: Annotated[str, typer.Option(metavar="H", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="P", help="Port to listen at.")] = 7860,
+    host: Annotated[str, typer.Option(metavar="H", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="P", help="Port to listen on.")] = 7860,
 ) -> None:
-    """Open the studio: compress, zoom, fractalize, stylize, restore and sample in a browser."""
+    """Serve the studio: compress, zoom, fractalize, stylize, restore and sample in a browser."""
     if not 1 <= port <= 65535:
         raise typer.BadParameter(f"--port {port}: give 1 to 65535")
 
@@ -25,12 +25,12 @@ def studio(
             probe.bind((host, port))
         except OSError as error:
             raise CollageError(
-                f"{host}:{port} cannot be listened at ({error.strerror}): choose another --port"
+                f"{host}:{port} cannot be listened on ({error.strerror}): choose another --port"
             ) from error
     if host not in ("127.0.0.1", "localhost", "::1"):
         typer.echo(
-            f"collage: warning: everybody who reaches {host} can use this machine: there are no "
-            "passwords",
+            f"collage: warning: anybody who can connect to {host} can use this machine: there are "
+            "no passwords",
             err=True,
         )
     shown = f"[{host}]" if ":" in host else host

@@ -1,7 +1,7 @@
-"""`collage stylize`: a picture painted with the patches of another one."""
+"""`collage stylize`: a picture composed of patches of another one."""
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,9 +14,12 @@ def stylize(
     output: artwork.Output,
     patch: Annotated[
         int,
-        typer.Option(metavar="4|8|16|32", help="Pixels across a range; patches are twice that."),
+        typer.Option(
+            metavar="4|8|16|32",
+            help="Side of a range in pixels; patches are twice as large.",
+        ),
     ] = 8,
-    sources: Annotated[int, typer.Option(metavar="N", help="Patches of a range, 1 to 8.")] = 2,
+    sources: Annotated[int, typer.Option(metavar="N", help="Patches per range, 1 to 8.")] = 2,
     strength: Annotated[
         float, typer.Option(metavar="S", help="From the photo's own detail (0) to the style's (1).")
     ] = 0.5,
@@ -24,12 +27,13 @@ def stylize(
         float, typer.Option(metavar="W", help="Weight of the picture's own domains, 0 to 0.9.")
     ] = 0.0,
     colours: Annotated[
-        str, typer.Option("--colors", "--colours", metavar="content|style", help="Whose colours.")
+        Literal["content", "style"],
+        typer.Option("--colors", "--colours", help="Picture whose colours are used."),
     ] = "content",
     network: Annotated[
-        bool, typer.Option("--network", help="Let a network find the collage.")
+        bool, typer.Option("--network", help="Train a network to find the collage.")
     ] = False,
-    steps: Annotated[int, typer.Option(metavar="N", help="Of the network's training.")] = 200,
+    steps: Annotated[int, typer.Option(metavar="N", help="Training steps of the network.")] = 200,
     scale: artwork.Scale = 1.0,
     center: artwork.Center = None,
     factor: artwork.Factor = 16,
@@ -42,18 +46,20 @@ def stylize(
 
     collage stylize photo.jpg painting.jpg -o painted.png
     """
-    zoom = artwork.Zoom(center, factor, seconds, fps, size)
+    zoom = artwork.parse_zoom(center, factor, seconds, fps, size)
+    options.check_scale(scale)
     artwork.check_output(output, overwrite)
 
     from neural_collage.art import stylize as art
     from neural_collage.art.learned import learn_style
+    from neural_collage.cli.support.progress import step_progress
 
-    how = art.Style(patch, sources, strength, own, cast("art.Colours", colours))
-    with artwork.shown("painting") as progress:
+    settings = art.Style(patch, sources, strength, own, colours)
+    with step_progress("painting") as progress:
         if network:
             scene = learn_style(
                 image, style, steps=steps, progress=lambda now: progress(now.step, now.steps)
             )
         else:
-            scene = art.stylize(image, style, how, progress)
+            scene = art.stylize(image, style, settings, progress)
     artwork.write_scene(scene, output, scale, zoom)

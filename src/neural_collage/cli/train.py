@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""Context of a command that takes every key of a config as an option."""
+"""Context settings of a command that accepts every key of a config as an option."""
 
 Config = Annotated[
     list[Path],
     typer.Option(
         "--config",
         metavar="FILE",
-        help="A YAML file that describes the experiment; of several, the later ones win.",
+        help="A YAML file that describes the experiment; later files override earlier ones.",
         show_default=False,
     ),
 ]
@@ -25,12 +25,12 @@ Config = Annotated[
 
 def train(
     ctx: typer.Context,
-    config: Config = [],  # noqa: B006 - typer makes a list of its own
+    config: Config = [],  # noqa: B006 - typer copies the list
     ckpt: Annotated[
         str | None,
         typer.Option(
             metavar="last|PATH",
-            help="Resume from the last checkpoint in the run folder, or from this one.",
+            help="Resume from the last checkpoint in the run folder, or from a checkpoint's path.",
         ),
     ] = None,
     overwrite: Annotated[
@@ -40,26 +40,26 @@ def train(
         bool, typer.Option("--help-config", help="List the keys of a config and exit.")
     ] = False,
 ) -> None:
-    """Train what a config describes.
+    """Train the model that a config describes.
 
-    Every key of the config may be given as an option too, and then counts more than the file:
+    Every key of the config is also an option, which overrides the file:
 
     collage train --config configs/autoencoding/mlp.yaml --trainer.max_steps 500
 
-    The run folder, runs/NAME for NAME.yaml unless trainer.default_root_dir says otherwise, gets
-    checkpoints, metrics.csv, TensorBoard's files, pictures, and the whole config. SIGTERM or Ctrl-C
-    stops after the step at hand and saves; --ckpt last goes on from there, or starts if there is
-    nothing yet. --trainer.fast_dev_run true tries one batch of everything and writes nothing.
+    Checkpoints, metrics.csv, TensorBoard's files, pictures and the complete config are written to
+    the run folder: trainer.default_root_dir, by default runs/NAME for NAME.yaml. SIGTERM or Ctrl-C
+    stops after the current step and saves; --ckpt last resumes from there, or starts if there is no
+    checkpoint. --trainer.fast_dev_run true runs one batch of each stage and writes nothing.
     """
     arguments = [] if help_config else _arguments(ctx, config)
     with _training_extra():
-        from neural_collage.training.run.experiment import config_help, training
+        from neural_collage.training.run.experiment import config_help, training_experiment
 
     if help_config:
         typer.echo(config_help())
         return
     with _one_line_errors(ctx), _warnings_as_lines():
-        experiment = training(arguments, ckpt, overwrite=overwrite)
+        experiment = training_experiment(arguments, ckpt, overwrite=overwrite)
         for line in experiment.introduction(ckpt):
             _status(line)
         experiment.fit()
@@ -72,7 +72,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="last|best|PATH",
-            help="A checkpoint of the run folder, or this one.",
+            help="A checkpoint of the run folder, or a checkpoint's path.",
             show_default=False,
         ),
     ],
@@ -81,15 +81,15 @@ def evaluate(
 ) -> None:
     """Measure a trained model on the validation and test pictures of its config.
 
-    The averaged weights of the checkpoint are used. Every key of the config may be given as an
-    option too, as in `collage train`.
+    The averaged weights of the checkpoint are used. Every key of the config is also an option, as
+    in `collage train`.
     """
     arguments = _arguments(ctx, config)
     with _training_extra():
-        from neural_collage.training.run.experiment import evaluation
+        from neural_collage.training.run.experiment import evaluation_experiment
 
     with _one_line_errors(ctx), _warnings_as_lines():
-        experiment = evaluation(arguments, ckpt)
+        experiment = evaluation_experiment(arguments, ckpt)
         metrics = experiment.evaluate()
     if json:
         facts = {"checkpoint": str(experiment.checkpoint), "step": experiment.step}
@@ -101,7 +101,7 @@ def evaluate(
 
 
 def _arguments(ctx: typer.Context, config: list[Path]) -> list[str]:
-    """What the config's parser gets; finds the commonest mistakes before the slow imports."""
+    """Arguments for the config's parser; checks the config files before the slow imports."""
     if not config:
         raise typer.BadParameter("--config FILE is missing", ctx)
     for file in config:
@@ -121,9 +121,10 @@ def _training_extra() -> Iterator[None]:
 
 @contextmanager
 def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
-    """Exit codes: 2 for a wrong config, 128 and the number of the signal for a stopped training.
+    """Report errors of a training as one line, and exit.
 
-    An error that stops all processes of a training is reported by the first of them.
+    The code is 2 for a wrong config, 128 plus the signal's number for a stopped training, else 1.
+    Only the first of several processes reports.
     """
     from neural_collage.cli.support.jobs import one_line, report_error
     from neural_collage.errors import (
@@ -141,14 +142,14 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
         if is_first_process():
             report_error(one_line(error), error, debug=bool(ctx.obj))
         if isinstance(error, TrainingStoppedError):
-            # A launcher would kill the first process, which may still be saving, if another failed.
+            # If another process failed, a launcher would kill the first one while it saves.
             raise typer.Exit(128 + error.signal if is_first_process() else 0) from error
         raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
 
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Show each warning once, as one line, at once: a training may take days."""
+    """Print each warning as one line as it is raised, from the first process only."""
     from neural_collage.training.processes import is_first_process
     from neural_collage.training.run.quiet import quiet_lightning
 

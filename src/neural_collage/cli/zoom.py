@@ -1,7 +1,7 @@
-"""`collage zoom`: an endless way into a picture, and `collage converge`: how it draws itself."""
+"""`collage zoom`: a zoom into a picture; `collage converge`: the iterates of its map."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from neural_collage.codec.image import CollageImage
 
 Codec = Annotated[
-    str,
+    Literal["tiles", "fractal", "neural"],
     typer.Option(
-        metavar="NAME",
-        help="What a picture that is no .clg file becomes: copies of itself (tiles), fractal or "
-        "neural.",
+        help="How to encode a picture that is no .clg file: as copies of itself (tiles), or with "
+        "the fractal or neural codec.",
     ),
 ]
 
@@ -27,7 +26,7 @@ def zoom(
     ],
     output: artwork.Output,
     codec: Codec = "tiles",
-    tiles: Annotated[int, typer.Option(metavar="N", help="Tiles across, of copies.")] = 64,
+    tiles: Annotated[int, typer.Option(metavar="N", help="Tiles across, for --codec tiles.")] = 64,
     center: artwork.Center = None,
     factor: artwork.Factor = 4096,
     seconds: artwork.Seconds = 5,
@@ -35,27 +34,25 @@ def zoom(
     size: artwork.Size = "512",
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Zoom into a picture: a movie of the way, or a still of where it ends.
+    """Zoom into a picture: a movie, or a still of its last frame.
 
-    Every frame is decoded for itself, so that depth costs nothing. A photo is first made of copies
-    of itself; what a .clg file holds is shown as it is.
+    Every frame is decoded separately, so the cost does not grow with depth. A photo is first made
+    of copies of itself; a .clg file is decoded as it is.
 
     collage zoom photo.jpg --center 0.45,0.3 -o zoom.mp4
 
     collage zoom photo.clg --factor 8 --size 1024x768 -o part.png
     """
-    way = artwork.Zoom(center, factor, seconds, fps, size)
+    path = artwork.parse_zoom(center, factor, seconds, fps, size)
     artwork.check_output(output, overwrite)
-    if codec not in ("tiles", "fractal", "neural"):
-        raise typer.BadParameter(f"--codec {codec}: give tiles, fractal or neural")
     scene = _scene(image, codec, tiles)
     if output.suffix.lower() in artwork.MOVING:
-        artwork.write_scene(scene, output, 1, way)
+        artwork.write_scene(scene, output, 1, path)
         return
 
-    from neural_collage.art.zoom import zoom as path
+    from neural_collage.art.zoom import zoom as zoom_frames
 
-    (still,) = path(scene, centre=way.centre, factor=factor, frames=1, size=way.pixels)
+    (still,) = zoom_frames(scene, centre=path.centre, factor=factor, frames=1, size=path.size)
     artwork.write_picture(still, output)
 
 
@@ -65,23 +62,23 @@ def converge(
     ],
     output: artwork.Output,
     start: Annotated[
-        str, typer.Option(metavar="black|noise|FILE", help="What the first iterate is.")
+        str, typer.Option(metavar="black|noise|FILE", help="The first iterate.")
     ] = "black",
     steps: Annotated[int, typer.Option(metavar="N", help="Applications of the map.")] = 10,
     fps: artwork.Fps = 24,
     seconds: Annotated[
-        float, typer.Option(metavar="T", help="From one iterate to the next.")
+        float, typer.Option(metavar="T", help="Time from one iterate to the next.")
     ] = 0.5,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Show the iterates of a picture's map from anything to the picture.
+    """Show how the iterates of a picture's map converge to the picture from any start.
 
     A photo is encoded with the fractal codec first.
 
     collage converge photo.jpg --start noise -o converge.mp4
     """
     artwork.check_output(output, overwrite)
-    way = artwork.Zoom("0,0", 1, seconds, fps, "2")
+    frames = artwork.frame_count(seconds, fps)
     if output.suffix.lower() not in artwork.MOVING:
         raise typer.BadParameter(f"--output {output}: end it in {', '.join(artwork.MOVING)}")
 
@@ -89,7 +86,6 @@ def converge(
 
     from neural_collage.art.colours import read_colours, resized
     from neural_collage.art.convergence import film, iterates
-    from neural_collage.art.movie import movie
 
     collage = _collage(image, "fractal")
     shape = (collage.channels, collage.height, collage.width)
@@ -104,10 +100,8 @@ def converge(
             first = torch.cat([other.mean(0, keepdim=True), other.new_ones(1, *shape[1:])])
             first = first[: shape[0]]
     pictures = iterates(collage, first, steps)
-    count = (len(pictures) + 1) * way.frames
-    with artwork.shown("drawing") as progress:
-        frames = artwork.counted(film(pictures, way.frames), count, progress)
-        artwork.write(output, movie(frames, output.suffix, fps))
+    count = (len(pictures) + 1) * frames
+    artwork.write_movie(film(pictures, frames), count, output, fps, "drawing")
 
 
 def _collage(image: Path, codec: str) -> "CollageImage":
@@ -116,7 +110,10 @@ def _collage(image: Path, codec: str) -> "CollageImage":
 
     if image.suffix.lower() == SUFFIX:
         return api.load(image)
-    with artwork.shown("encoding"):
+
+    from neural_collage.cli.support.progress import step_progress
+
+    with step_progress("encoding"):
         return api.encode(image, codec=codec, quality=75)
 
 
@@ -127,6 +124,7 @@ def _scene(image: Path, codec: str, tiles: int) -> "Scene":
         return _collage(image, codec)
 
     from neural_collage.art.fractalize import Tiling, fractalize
+    from neural_collage.cli.support.progress import step_progress
 
-    with artwork.shown("fitting") as progress:
+    with step_progress("fitting") as progress:
         return fractalize(image, Tiling(tiles), progress)

@@ -1,4 +1,4 @@
-"""The library's front door: pictures to collages, collages to files, and back."""
+"""The public functions for pictures and files: encode, decode, load and save."""
 
 import operator
 from os import PathLike

@@ -7,7 +7,7 @@
     1  colour space             4  CRC-32 of all the bytes before, little-endian
     1  quality
 
-Flags: bits 0-1 are the mode (L, LA, RGB, RGBA), bit 2 says that a model follows, bit 3 that a
+Flags: bits 0-1 are the mode (L, LA, RGB, RGBA), bit 2 is set if a model follows, bit 3 if a
 profile does, the others are 0. A varint is LEB128 in its shortest form, at most 9 bytes.
 
 These bytes are an API. A change of layout bumps `VERSION`, and older versions keep decoding.
@@ -63,7 +63,7 @@ class ModelId:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about its picture.
+    """The description of a picture in its file.
 
     codec: number in the registry; width, height: pixels, at least 1; quality: 1..100.
     icc_profile: as it stood in the source, at most `MAX_PROFILE_BYTES`.
@@ -150,7 +150,7 @@ def unpack_file(
         profile = reader.take(reader.varint())
     payload = reader.take(payload_length)
     reader.finish()
-    # Only now that the checksum vouches for them do the fields' values mean anything.
+    # the values of fields are checked after the checksum, which damaged files fail
     if zlib.crc32(reader.data) != int.from_bytes(data[-_CRC_BYTES:], "little"):
         raise CollageFormatError("the file is damaged: its checksum does not match")
     if flags & ~_KNOWN_FLAGS:
@@ -172,7 +172,7 @@ def unpack_file(
             icc_profile=None if profile is None else _inflate(profile),
         )
     except (ValueError, zlib.error) as error:
-        raise CollageFormatError(f"the header makes no sense: {error}") from error
+        raise CollageFormatError(f"the header is invalid: {error}") from error
     return header, payload
 
 
@@ -194,7 +194,7 @@ def _check_kind(data: bytes) -> None:
 
 
 def _varint(value: int) -> bytes:
-    """LEB128: 7 bits per byte, low ones first, the high bit says that more follow."""
+    """LEB128: 7 bits per byte, low ones first; the high bit marks that more follow."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
@@ -214,7 +214,7 @@ def _inflate(profile: bytes) -> bytes:
 
 @dataclass
 class _Reader:
-    """Takes bytes off the front and says so when there are too few."""
+    """Reads bytes from the front; raises CollageFormatError if there are too few."""
 
     data: bytes
     position: int

@@ -1,8 +1,8 @@
 """Entropy coding: symbols with adaptive or fixed tables over constriction's range coder.
 
-Probabilities are integer counts handed over as whole numbers in float32; constriction turns them
-into fixed-point tables by basic arithmetic alone (`perfect=False`), so every machine gets the same
-tables. Range coding: Martin 1979.
+Probabilities are integer counts, passed as integers in float32; constriction converts them to
+fixed-point tables by basic arithmetic alone (`perfect=False`), the same on all machines.
+Range coding: Martin 1979.
 """
 
 from collections.abc import Iterator
@@ -26,12 +26,13 @@ def _probabilities(counts: IntArray, contexts: IntArray) -> npt.NDArray[np.float
 
 
 class FixedTables:
-    """Tables that do not adapt: whole numbers from -limit to limit, and an escape for the others.
+    """Static tables of the integers from -limit to limit, and an escape for all others.
 
-    counts: (tables, 2 limit + 2), of each number and then of escapes, which must not be zero.
-        Numbers beyond the first and the last with a count are escaped; zeros between count as one.
+    counts: (tables, 2 limit + 2), of each integer and last of escapes, which must not be zero.
+        Integers outside the first and the last with a count are escaped; zeros in between count
+        as one.
 
-    Raises ValueError if they have another form.
+    Raises ValueError for counts of another form.
     """
 
     def __init__(self, counts: IntArray) -> None:
@@ -65,29 +66,29 @@ class FixedTables:
         return len(self._models)
 
     def bits(self, tables: Tensor, values: Tensor) -> Tensor:
-        """What whole numbers cost, each with its own table; escapes a little too cheap."""
+        """The rate of integers, each with its own table; that of escapes is underestimated."""
         column = values.long().clamp(-self.limit, self.limit) + self.limit
         return self._bits[tables, column]
 
     def model(self, table: int) -> object:
-        """What constriction codes the symbols of a table with."""
+        """The model of a table for constriction's coders."""
         return self._models[table]
 
     def symbols(self, table: int, values: IntArray) -> IntArray:
-        """Numbers as symbols of a table."""
+        """Integers as symbols of a table."""
         symbols = values - self._starts[table]
         outside = (symbols < 0) | (symbols >= self._escapes[table])
         return np.where(outside, self._escapes[table], symbols)
 
     def values(self, table: int, symbols: IntArray) -> tuple[IntArray, BoolArray]:
-        """Symbols of a table as numbers, and which of them are escapes."""
+        """Symbols of a table as integers, and which of them are escapes."""
         return symbols + self._starts[table], symbols == self._escapes[table]
 
 
 def by_table(tables: IntArray) -> Iterator[tuple[int, IntArray]]:
-    """The tables that occur, in rising order, and the positions at which each does."""
+    """The tables that occur, in rising order, and the positions of each."""
     small = tables.astype(np.uint8) if tables.max(initial=0) < 256 else tables
-    order = np.argsort(small, kind="stable")  # which is much faster for bytes
+    order = np.argsort(small, kind="stable")  # much faster for bytes
     counts = np.bincount(tables)
     starts = np.cumsum(counts) - counts
     for table in np.flatnonzero(counts):
@@ -95,7 +96,7 @@ def by_table(tables: IntArray) -> Iterator[tuple[int, IntArray]]:
 
 
 _LONGEST = 24
-"""Bits of the longest escaped number, times two."""
+"""Twice the number of bits of the longest escaped integer."""
 
 
 def _zigzag(values: IntArray) -> IntArray:
@@ -120,7 +121,7 @@ class SymbolWriter:
         return values.copy()
 
     def uniform(self, sizes: IntArray, values: IntArray | None) -> IntArray:
-        """Write equally likely symbols."""
+        """Write equiprobable symbols."""
         assert values is not None
         real = sizes > 1
         if real.any():
@@ -130,9 +131,9 @@ class SymbolWriter:
         return values.copy()
 
     def fixed(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
-        """Write whole numbers, each with its own table; all of one table together.
+        """Write integers, each with its own table; those of one table together.
 
-        Raises ValueError for numbers that are too large to be escaped.
+        Raises ValueError for integers too large to be escaped.
         """
         escaped = []
         for table, positions in by_table(which):
@@ -175,7 +176,7 @@ class SymbolReader:
         return result
 
     def uniform(self, sizes: IntArray, values: IntArray | None = None) -> IntArray:
-        """Read equally likely symbols."""
+        """Read equiprobable symbols."""
         result = np.zeros(len(sizes), np.int64)
         real = sizes > 1
         if real.any():
@@ -183,7 +184,7 @@ class SymbolReader:
         return result
 
     def fixed(self, tables: FixedTables, which: IntArray) -> IntArray:
-        """Read whole numbers, each with its own table."""
+        """Read integers, each with its own table."""
         result = np.empty(len(which), np.int64)
         escaped = []
         for table, positions in by_table(which):
@@ -197,10 +198,10 @@ class SymbolReader:
         return result
 
     def finish(self) -> None:
-        """Check that nothing follows what was read.
+        """Check that all data has been read.
 
         Raises:
-            CollageFormatError: there is more.
+            CollageFormatError: it has not.
         """
         if not self._decoder.maybe_exhausted():
             raise CollageFormatError("the entropy-coded data is damaged: it is too long")

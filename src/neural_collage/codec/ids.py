@@ -9,7 +9,7 @@ def codec_name(number: int) -> str:
     """The name of the codec with this number.
 
     Raises:
-        CollageFormatError: this program knows no such codec.
+        CollageFormatError: the number is not registered.
     """
     if number not in _NAMES:
         raise CollageFormatError(f"codec number {number} is unknown to this program: upgrade it")

@@ -72,11 +72,11 @@ _codecs: dict[str, CodecEntry] = {
     ),
 }
 CODECS: Mapping[str, CodecEntry] = MappingProxyType(_codecs)
-"""All codecs that this process knows."""
+"""All registered codecs by name; a read-only view."""
 
 
 def register_codec(name: str, number: int, entry: CodecEntry) -> None:
-    """Add a codec, which `encode`, files and the command line then know by its name.
+    """Register a codec, so that `encode`, files and the command line accept it.
 
     number: what stands for it in files, 1..255; files with it can be read only by programs that
         have registered it as well.

@@ -1,4 +1,4 @@
-"""Weights of codecs: one safetensors file per model, which knows its config.
+"""Weights of codecs: one safetensors file per model, with its config in the metadata.
 
 A .clg file names its model and the hash of these bytes, so that it is never decoded with others.
 Some weights come with the package; others are named by the path or the hub's name they are at.
@@ -35,7 +35,7 @@ M = TypeVar("M", bound=Pretrained)
 SHIPPED = ("natural", "aerial")
 """Models of the neural codec that come with the package."""
 KEPT = 8
-"""Files of weights that a process keeps, of those that are not shipped; the oldest give way."""
+"""Files of weights that are not shipped that a process keeps; the oldest are evicted."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Weights:
 
     @cached_property
     def model(self) -> ModelId:
-        """What files that need these weights carry."""
+        """The identity of these weights in files."""
         return ModelId(self.name, hashlib.sha256(self.data).digest()[:8])
 
     def build(self, cls: type[M]) -> M:
@@ -73,7 +73,7 @@ class Weights:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the model is made of.
+        """The arguments of the model's `__init__`.
 
         Raises ValueError or LookupError for a file without it.
         """
@@ -81,7 +81,7 @@ class Weights:
 
 
 class _Kept:
-    """Weights that files of this process may need again, by hash; the oldest give way."""
+    """A cache of weights by hash, bounded; the oldest are evicted."""
 
     def __init__(self) -> None:
         self._weights: OrderedDict[bytes, Weights] = OrderedDict()
@@ -107,7 +107,7 @@ _kept = _Kept()
 
 
 def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
-    """The weights that a user names, known to `weights_of` from now on.
+    """The weights that a user names; kept for `weights_of`.
 
     name: one of `shipped`, models of the package; a safetensors file, or a folder with
         model.safetensors in it, as `save_pretrained` writes; or "owner/name" on the Hugging Face

@@ -1,8 +1,8 @@
-"""One application of a collage's map at one scale, as a gather, a multiply and an add per pixel.
+"""A collage's map at one scale, applied as a gather, a multiply and an add per pixel.
 
-With the image at scale s / pooling as the source, a range at scale s reads whole pixels of it: no
-pooling is left to do. `step` pools the image at scale s first, and is the map whose fixed point is
-the image at that scale.
+The source of the image at scale s is the image at scale s / pooling: ranges read it pixel by pixel,
+without pooling. `ScaledMap.step` first pools an image at scale s, and is the map whose fixed point
+is the image at that scale.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from neural_collage.core.resample import resize_patches
 
 
 def whole(value: Fraction) -> int:
-    """A fraction that is a whole number, as an int; ValueError otherwise."""
+    """Convert an integral fraction to int; raises ValueError if it is not integral."""
     if value.denominator != 1:
         raise ValueError(f"{value} is not a whole number of pixels")
     return value.numerator
@@ -28,14 +28,15 @@ def whole(value: Fraction) -> int:
 
 @dataclass(frozen=True, eq=False)
 class ScaledMap:
-    """A collage's map on the pixels of one scale; make it with `ScaledMap.of`.
+    """A collage's map on the pixels of one scale; constructed by `ScaledMap.of`.
 
-    Pixels are viewed as (rows, m, columns, m): a grid of cells, the smallest blocks, of m x m
-    pixels each.
+    Pixels are viewed as (rows, m, columns, m): a grid of cells of m x m pixels, the size of the
+    smallest block.
 
-    index: (k, H * W) where in the flattened source each pixel reads.
+    index: (k, H * W) position in the flattened source that each pixel reads.
     weight: (c or 1, k, rows, 1, columns, 1) contrast of each cell.
-    offset: (c, H, W) bias and auxiliary patches.
+    offset: (c, H, W) constant part, see `offset_at`.
+    source_height, source_width: size of the image at scale / pooling.
     """
 
     index: Int32[Tensor, "k n"] | Int64[Tensor, "k n"]
@@ -52,9 +53,12 @@ class ScaledMap:
         scale: Fraction,
         offset: Float[Tensor, "c H W"] | None = None,
     ) -> "ScaledMap":
-        """The map at a scale that is a multiple of 1 / collage.lattice (else ValueError).
+        """The map of a collage at one scale.
 
-        offset: `offset_at` that scale, if it is known.
+        scale: a multiple of 1 / collage.lattice. offset: `offset_at` that scale if already
+        computed.
+
+        Raises ValueError at any other scale.
         """
         whole(scale * collage.lattice)
         if offset is None:
@@ -74,31 +78,31 @@ class ScaledMap:
     def apply(self, source: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
         """The image at this scale from the image at scale / pooling.
 
-        Raises ValueError if the source is not of the size that the map reads.
+        Raises ValueError if the source has another shape.
         """
         expected = (len(self.offset), self.source_height, self.source_width)
         if source.shape != expected:
-            raise ValueError(f"the map reads an image of {expected}, not {tuple(source.shape)}")
-        if not source.numel():  # smaller than a domain: nothing has weight
+            raise ValueError(f"expected a source of shape {expected}, not {tuple(source.shape)}")
+        if not source.numel():  # smaller than any domain: all weights are 0
             return self.offset
         rows, columns = self.weight.shape[2], self.weight.shape[4]
         height, width = self.offset.shape[1:]
-        in_cells = (-1, rows, height // rows, columns, width // columns)
-        flat, result = source.flatten(1), self.offset.view(in_cells)
+        cell_shape = (-1, rows, height // rows, columns, width // columns)
+        flat, result = source.flatten(1), self.offset.view(cell_shape)
         for index, weight in zip(self.index, self.weight.unbind(1), strict=True):
-            # two roundings, not a fused one: the same pixels on every machine
-            result = result + weight * flat.index_select(1, index).view(in_cells)
+            # multiply and add round separately, not fused, for equal pixels on every machine
+            result = result + weight * flat.index_select(1, index).view(cell_shape)
         return result.view(self.offset.shape)
 
     def step(self, z: Float[Tensor, "c H W"]) -> Float[Tensor, "c H W"]:
-        """The map itself: pool the image at this scale, then `apply`."""
+        """Apply the map to an image at this scale: pool it, then `apply`."""
         return self.apply(pool(z, self.pooling))
 
 
 def _source_index(
     collage: CollageParameters, scale: Fraction, height: int, width: int
 ) -> Int32[Tensor, "k n"] | Int64[Tensor, "k n"]:
-    """Where each pixel reads: an affine function of its row and column on every range."""
+    """Position that each pixel reads: on every range affine in the pixel's row and column."""
     partition = collage.partition
     corner_row, corner_column, size = scaled(partition.blocks, scale).unbind(1)
     domain = scaled(collage.domains, scale / collage.pooling)
@@ -107,8 +111,8 @@ def _source_index(
     start = start + domain[..., 0] * pitch + domain[..., 1]
     start = start - per_row * corner_row[:, None] - per_column * corner_column[:, None]
     dtype = torch.int32 if height * width < 1 << 31 else torch.int64
-    forms = torch.where(collage.has_room[:, None], torch.stack([start, per_row, per_column]), 0)
-    start, per_row, per_column = forms.to(dtype)[:, partition.index_map].movedim(-1, 1)
+    terms = torch.where(collage.has_room[:, None], torch.stack([start, per_row, per_column]), 0)
+    start, per_row, per_column = terms.to(dtype)[:, partition.index_map].movedim(-1, 1)
     rows, columns = partition.index_map.shape
     row = torch.arange(height, dtype=dtype, device=start.device).view(rows, -1, 1)
     column = torch.arange(width, dtype=dtype, device=start.device).view(columns, -1)
@@ -117,19 +121,19 @@ def _source_index(
 
 
 def scaled(lengths: Int64[Tensor, "*n"], scale: Fraction) -> Int64[Tensor, "*n"]:
-    """Lengths in pixels at another scale, where they are whole numbers of pixels."""
+    """Lengths in pixels at another scale, at which they must be whole numbers."""
     return lengths * scale.numerator // scale.denominator
 
 
 def offset_at(collage: CollageParameters, scale: Fraction) -> Float[Tensor, "c H W"]:
     """The constant part of the map on the canvas at an exact scale: bias, patches, texture."""
-    offset = _offset_of_ranges(collage, scale)
+    offset = _range_offset(collage, scale)
     if collage.texture is None:
         return offset
     return offset + collage.texture.canvas(scale).to(offset.dtype)
 
 
-def _offset_of_ranges(collage: CollageParameters, scale: Fraction) -> Float[Tensor, "c H W"]:
+def _range_offset(collage: CollageParameters, scale: Fraction) -> Float[Tensor, "c H W"]:
     """Bias and patches on the canvas at an exact scale."""
     partition = collage.partition
     height = whole(partition.canvas_height * scale)
@@ -148,12 +152,12 @@ def _offset_of_ranges(collage: CollageParameters, scale: Fraction) -> Float[Tens
 def _write_patches(
     canvas: Float[Tensor, "c H W"], collage: CollageParameters, group: Group, size: int
 ) -> None:
-    """Write the patches of the ranges of one group that have any, at size x size pixels each."""
+    """Write the summed patches of the ranges of one group, at size x size pixels each."""
     assert collage.patches is not None
     assert collage.patch_weights is not None
     patched = collage.uses_patches[group.ranges].nonzero()[:, 0]
-    # Matrix products add in an order that depends on threads and machine. In double precision that
-    # is lost in rounding, so that pixels do not depend on it.
+    # The summation order of matrix products depends on threads and machine. In double precision
+    # the differences vanish when the result is rounded to single precision.
     weights = collage.patch_weights[:, group.ranges][:, patched].double()
     p = collage.patches.shape[-1]
     patches = collage.patches.double().transpose(0, 1).flatten(2)

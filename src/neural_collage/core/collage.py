@@ -1,6 +1,6 @@
 """`Collage`: an image as the fixed point of an affine map, decoded at any scale.
 
-The parameters, their meaning and their checks are those of `parameters.CollageParameters`.
+The parameters and their checks are documented in `parameters.CollageParameters`.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from neural_collage.core.scales import Region
 @final
 @dataclass(frozen=True, eq=False)
 class Collage(CollageParameters):
-    """An image as the parameters of a contractive map, whose only fixed point it is.
+    """An image as the parameters of a contractive map whose unique fixed point it is.
 
-    Takes the arguments of `CollageParameters`, and raises as it does.
+    Arguments and errors are those of `CollageParameters`.
     """
 
     def step(self, z: Float[Tensor, "c H W"], scale: int | Fraction = 1) -> Float[Tensor, "c H W"]:
@@ -41,15 +41,15 @@ class Collage(CollageParameters):
         solver: Solver | None = None,
         gradient: Gradient = "implicit",
     ) -> Float[Tensor, "c h w"]:
-        """The image at any scale, or a window of it: the fixed point, by the exact pyramid.
+        """Decode the image, or a region of it, at any scale; see `pyramid`.
 
-        scale: output pixels per pixel of the image. Scales that keep blocks on whole pixels are
-            exact, as far as they reduce to at most the image's size by whole octaves; any other
+        scale: output pixels per pixel of the image. A scale is exact if blocks are whole pixels
+            there and whole octaves lead from it down to about the image's size or less; any other
             scale is area-averaged from the next octave above it.
-        region: (x, y, width, height) in pixels of the image at that scale; the cost follows the
-            window.
-        certify: refuse maps whose contraction bound is not below 1.
-        solver, gradient: as of `fixed_point.fixed_point`, for the coarsest scale.
+        region: (x, y, width, height) in pixels of the image at that scale; the cost depends on
+            the size of the region, not of the image.
+        certify: require a contraction bound below 1.
+        solver, gradient: see `fixed_point.fixed_point`; used at the coarsest scale.
 
         Differentiable in weights, bias, patches and patch_weights. Raises NotContractiveError,
         NotConvergedError, or ScaleError for a scale or region that has no pixels.

@@ -29,15 +29,15 @@ def cosines(order: int, position: Float[Tensor, "*n"]) -> Float[Tensor, "*n orde
 
 
 def cosine_amplitudes(order: int, width: Float[Tensor, "*n"]) -> Float[Tensor, "*n order"]:
-    """What averaging over cells of some widths leaves of phi_k, for k below `order`."""
+    """Averages of phi_k over cells of given widths, per unit of cos(pi k t) at their centres."""
     k = torch.arange(order, dtype=width.dtype, device=width.device)
-    # the square root is rounded to single precision, on which the pixels of files depend
+    # sqrt(2) is rounded to single precision, on which the decoded pixels of files depend
     norm = torch.where(k == 0, 1, k.new_full((), math.sqrt(2), dtype=torch.float32))
     return torch.sinc(k / 2 * width[..., None]) * norm
 
 
 def cosine_coefficients(n_cells: int) -> Float[Tensor, "n n"]:
-    """The matrix that takes n cell averages to their n cosine coefficients (float64)."""
+    """The matrix from n cell averages to n cosine coefficients (float64)."""
     cells = cosine_cells(n_cells, n_cells)
     return cells.mT / cells.square().sum(0)[:, None]
 
@@ -49,8 +49,14 @@ def cosine_series(patches: Float[Tensor, "*a p p"]) -> Float[Tensor, "*a p p"]:
 
 
 def orthonormal_cosines(size: int, offset: float = 0) -> Float[Tensor, "n n"]:
-    """The cosine transform of type II (offset 0) or IV (1/2), a row for each wave (float64)."""
+    """Orthonormal DCT-II (offset 0) or DCT-IV (offset 1/2), one row per frequency (float64)."""
     position = torch.arange(size, dtype=torch.float64) + 0.5
     waves = torch.cos(math.pi / size * (torch.arange(size)[:, None] + offset) * position)
     normed: Tensor = waves / waves.norm(dim=1, keepdim=True)
     return normed
+
+
+def opponent_colours() -> Float[Tensor, "3 3"]:
+    """Orthonormal opponent colours: grey, red - blue and red - 2 green + blue, a row each."""
+    rows = torch.tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
+    return rows / torch.tensor([3, 2, 6], dtype=torch.float32).sqrt()[:, None]

@@ -22,13 +22,13 @@ Gradient = Literal["implicit", "unrolled"]
 
 @dataclass(frozen=True)
 class Solver(ABC):
-    """An iteration for z = f(z): which point to try next. Subclass it to add one.
+    """An iterative method for z = f(z); subclass it to add one.
 
-    tolerance: of the largest change from z to f(z), absolute for |z| up to 1 and relative to the
-        largest |z| beyond; None takes eight units of rounding of the dtype.
+    tolerance: bound on max |f(z) - z|, absolute for |z| up to 1 and relative to max |z| beyond;
+        None means eight machine epsilons of the dtype.
     max_steps: the step limit.
-    can_unroll: whether its iterates may be differentiated step by step. They may if derivatives
-        converge with the values, as those of plain iteration do.
+    can_unroll: whether the iterations may be differentiated step by step, which requires that
+        derivatives converge with the values, as in plain iteration.
 
     Raises ValueError for a limit out of range.
     """
@@ -50,7 +50,7 @@ class Solver(ABC):
     @property
     @abstractmethod
     def memory(self) -> int:
-        """How many pairs (z, f(z)) `next` looks at, at least 1."""
+        """Number of pairs (z, f(z)) that `next` uses, at least 1."""
 
     @abstractmethod
     def next(self, history: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -60,7 +60,7 @@ class Solver(ABC):
 @final
 @dataclass(frozen=True)
 class Picard(Solver):
-    """Plain iteration z <- f(z), which looks at the latest pair alone."""
+    """Plain iteration z <- f(z)."""
 
     can_unroll: ClassVar[bool] = True
 
@@ -77,8 +77,8 @@ class Picard(Solver):
 class Anderson(Solver):
     """Anderson acceleration (Walker & Ni 2011): the mix of past values with the least residual.
 
-    memory: past values mixed, at least 2. Takes fewer steps than `Picard` where the map contracts
-    slowly, each a little dearer.
+    memory: number of past values mixed, at least 2. Needs fewer steps than `Picard` if the map
+    contracts slowly; each step costs slightly more.
     """
 
     memory: int = 6
@@ -96,7 +96,7 @@ class Anderson(Solver):
         residuals = values - torch.stack([z.flatten().double() for z, _ in history], 1)
         steps, changes = values.diff(dim=1), residuals.diff(dim=1)
         gram = changes.mT @ changes
-        # residuals of past values span many orders of magnitude: scale them, then regularise
+        # differences of residuals span many orders of magnitude: normalise, then regularise
         size = gram.diagonal().sqrt().clamp_min(torch.finfo(gram.dtype).tiny)
         ridge = 1e-14 * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         gram = gram / (size * size[:, None]) + ridge
@@ -107,7 +107,7 @@ class Anderson(Solver):
 
 @dataclass(frozen=True)
 class SolverResult:
-    """How a solve ended: steps taken, last largest change of z, and whether that met the goal."""
+    """Outcome of a solve: steps taken, last max |f(z) - z|, and whether it met the tolerance."""
 
     steps: int
     residual: float
@@ -117,7 +117,7 @@ class SolverResult:
 def solve(
     function: Callable[[Tensor], Tensor], initial: Tensor, solver: Solver
 ) -> tuple[Tensor, SolverResult]:
-    """Find z = function(z) from `initial`; never raises. Records gradients if they are enabled."""
+    """Iterate towards z = function(z) from `initial`; never raises. Differentiable by unrolling."""
     tolerance = solver.tolerance or 8 * torch.finfo(initial.dtype).eps
     z, steps, residual, goal = initial, 0, math.inf, tolerance
     history: deque[tuple[Tensor, Tensor]] = deque(maxlen=solver.memory)
@@ -138,16 +138,16 @@ def fixed_point(
     gradient: Gradient = "implicit",
     throw: bool = True,
 ) -> tuple[Tensor, SolverResult]:
-    """The fixed point of a contractive map, differentiable in whatever the map depends on.
+    """The fixed point of a contractive map, differentiable in all tensors the map depends on.
 
     function: maps tensors of the shape of `initial` to that shape.
     gradient: "implicit" solves the adjoint equation in the backward pass (memory independent of
         the number of steps); "unrolled" differentiates the iterations of a solver that allows it.
 
-    Raises NotConvergedError when the step limit comes first or values stop being finite, unless
-    `throw` is false; in the backward pass always. Raises ValueError for a solver that cannot be
-    unrolled: what Anderson acceleration mixes converges, its derivatives need not. Second
-    derivatives need "unrolled": through "implicit" they raise RuntimeError.
+    Raises NotConvergedError if the step limit is reached or values become non-finite, unless
+    `throw` is false (the backward pass always raises). Raises ValueError if `gradient` is
+    "unrolled" and the solver cannot be unrolled: the iterates of Anderson acceleration converge,
+    their derivatives need not. Second derivatives raise RuntimeError unless "unrolled".
     """
     solver = solver or Picard()
     unrolled = gradient == "unrolled"
@@ -165,9 +165,9 @@ def fixed_point(
 def attach_implicit_gradient(
     function: Callable[[Tensor], Tensor], solution: Tensor, solver: Solver
 ) -> Tensor:
-    """A fixed point, however it was found, made differentiable in what the map depends on.
+    """Make a fixed point, however computed, differentiable in what the map depends on.
 
-    One more application of the map, whose incoming gradient is replaced by the adjoint's.
+    Applies the map once more and replaces the incoming gradient by the adjoint solution.
     """
     base = solution.detach().requires_grad_()
     image = function(base)  # the graph in which J^T is a vector-Jacobian product
@@ -177,10 +177,10 @@ def attach_implicit_gradient(
     attached = attached.view_as(attached)  # the hook must not sit on a tensor that `image` shares
 
     def solve_adjoint(incoming: Tensor) -> Tensor:
-        if torch.is_grad_enabled():  # as it is in a backward pass with create_graph
+        if torch.is_grad_enabled():  # in a backward pass with create_graph
             raise RuntimeError('second derivatives of a fixed point need gradient="unrolled"')
 
-        # The equation is linear: at unit size the tolerance means the same for any loss.
+        # The equation is linear: normalised so that the tolerance is relative to the gradient.
         size = incoming.abs().max().clamp_min(torch.finfo(incoming.dtype).tiny)
         unit = incoming / size
 
@@ -199,7 +199,7 @@ def attach_implicit_gradient(
 
 
 def require_converged(report: SolverResult, solver: Solver) -> None:
-    """Raise NotConvergedError unless the solve ended well."""
+    """Raise NotConvergedError unless the solve converged."""
     if not report.converged:
         raise NotConvergedError(
             f"no fixed point after {report.steps} steps (last change {report.residual:.2g}): "

@@ -1,8 +1,8 @@
-"""Average interpolation: enlarging an image so that averaging gives it back exactly.
+"""Average interpolation: enlarging an image such that averaging restores it exactly.
 
 Donoho 1993, "Smooth wavelet decompositions with blocky coefficient kernels": a pixel is the average
 of a local polynomial over its cell, and the averages of that polynomial over the halves of the cell
-are the finer pixels. Five pixels determine a polynomial of the fourth degree: the reach is two.
+are the finer pixels. Five pixels determine a polynomial of degree four: the reach is two.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from torch.nn import functional
 from neural_collage.core.blocks import Window
 
 REACH = 2
-"""Pixels to either side that a fine pixel depends on."""
+"""Pixels on either side of its own cell that a fine pixel depends on."""
 
 
 @dataclass(frozen=True)
 class _Span:
-    """Pixels of an octave below, and how many of its margins lie beyond the canvas."""
+    """An interval of source pixels, and how many pixels of its margins lie outside the canvas."""
 
     start: int
     length: int
@@ -40,7 +40,8 @@ def enlarged_window(
 ) -> Float[Tensor, "c h w"]:
     """A window of the average interpolation of an image to twice the resolution.
 
-    read: a window of the image. size: its height and width; beyond, its edge is repeated.
+    read: returns a window of the image. size: height and width of the image, beyond which its
+    edge is repeated.
     """
     rows = _source_span(window.top, window.height, size[0])
     columns = _source_span(window.left, window.width, size[1])
@@ -54,8 +55,8 @@ def enlarged_window(
 def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
     """Average interpolation to twice the resolution, without a margin of two pixels each side.
 
-    H = 2 (h - 4). Each pixel's four parts average to the pixel; polynomials up to the fourth
-    degree are continued exactly.
+    H = 2 (h - 4). The four parts of each pixel average to the pixel; polynomials up to degree
+    four are reproduced exactly.
     """
     enlarged: Tensor = _enlarge_last(_enlarge_last(image).mT).mT
     return enlarged
@@ -64,6 +65,6 @@ def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
 def _enlarge_last(image: Tensor) -> Tensor:
     n = image.shape[-1] - 2 * REACH
     far, near = image[..., :n] - image[..., 4:], image[..., 1 : n + 1] - image[..., 3 : n + 3]
-    lean = near * (22 / 128) - far * (3 / 128)
+    slope = near * (22 / 128) - far * (3 / 128)
     middle = image[..., REACH : n + REACH]
-    return torch.stack([middle + lean, middle - lean], -1).flatten(-2)
+    return torch.stack([middle + slope, middle - slope], -1).flatten(-2)

@@ -49,14 +49,14 @@ def inverse(isometry: int) -> int:
 
 
 def _exchanged(flips: int, inner: int) -> int:
-    """The flips of the outer isometry, as seen before the transpose of the inner one."""
+    """The outer flips, with rows and columns exchanged if the inner isometry transposes."""
     return ((flips & 1) << 1) | (flips >> 1) if inner & 4 else flips
 
 
 def source_index(
     isometry: Int64[Tensor, " *r"], size: int | Tensor, row: Tensor, column: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Row and column of a size x size block that land on (row, column) under each isometry.
+    """Row and column of a size x size block that each isometry moves to (row, column).
 
     All arguments broadcast together; this is `apply` as arithmetic on indices.
     """
@@ -69,9 +69,9 @@ def source_index(
 
 
 def source_window(isometry: int, size: int, part: Window) -> Window:
-    """The part of a size x size block that lands on a part of its transform.
+    """The part of a size x size block that an isometry moves to `part` of its transform.
 
-    `apply` to that part gives the part of the transform.
+    `apply` to that part gives `part` of the transform.
     """
     top, left, height, width = part
     if isometry & 4:

@@ -1,10 +1,9 @@
-"""Textures of overlapping patches: a constant part of a collage without edges between ranges.
+"""Lapped textures: sums of overlapping patches, a constant part of collages without block edges.
 
 Each range of n pixels has a coefficient for every patch of 2n pixels, centred on the range; the
-patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989), and what reaches
-beyond the edge is folded back, as if the picture went on as its mirror image. A texture exists at
-the scales that are powers of two: below 1 by averaging, above 1 by average interpolation (see
-`interpolation`).
+patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989). Parts outside the
+image are folded back, as in its mirrored extension. A texture is defined at scales that are powers
+of two: below 1 by averaging, above 1 by average interpolation (see `interpolation`).
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from neural_collage.core.blocks import Window, pool
 from neural_collage.core.interpolation import enlarged_window
 
 _RANGES_AT_ONCE = 8192  # bounds the memory of a synthesis
-_TILE = 128  # single pixels are read from tiles of this size
+_TILE = 128  # single pixels are read from square tiles of this side
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +27,8 @@ class LappedTexture:
 
     coefficients: (a, rows, columns) of each patch and range.
     patches: (a, c, 2n, 2n) as cell averages at scale 1, for ranges of n pixels.
-    unit: what both are counted in. Whole numbers are summed exactly, so that the texture does not
-        depend on the machine.
+    unit: pixel value of a product of 1. Products of integers are summed exactly, so that the
+        texture is the same on every machine.
 
     Raises ValueError if coefficients and patches do not fit each other.
     """
@@ -65,10 +64,10 @@ class LappedTexture:
         return int(rows * pixels), int(columns * pixels)
 
     def is_exact(self, scale: Fraction) -> bool:
-        """Whether the texture exists at a scale: powers of two that leave ranges whole pixels."""
+        """Whether a scale is a power of two at which ranges are whole pixels."""
         up, down = scale.numerator, scale.denominator
-        powers = up & (up - 1) == 0 and down & (down - 1) == 0
-        return powers and (self.range_size * scale).denominator == 1
+        power_of_two = up & (up - 1) == 0 and down & (down - 1) == 0
+        return power_of_two and (self.range_size * scale).denominator == 1
 
     def to(self, device: torch.device | str) -> "LappedTexture":
         """The same texture on another device."""
@@ -82,7 +81,8 @@ class LappedTexture:
         """A window of the canvas at an exact scale, float32; ValueError at any other scale."""
         if not self.is_exact(scale):
             raise ValueError(
-                f"a texture exists at powers of two that leave ranges whole pixels, not at {scale}"
+                "the scale of a texture must be a power of two at which ranges are whole pixels, "
+                f"not {scale}"
             )
         if scale < 1:
             factor = scale.denominator
@@ -94,28 +94,30 @@ class LappedTexture:
     ) -> Float[Tensor, "c n"]:
         """Single pixels of the canvas at an exact scale."""
         height, width = self.size(scale)
-        across = -(-width // _TILE)
-        tiles, of = ((rows // _TILE) * across + columns // _TILE).unique(return_inverse=True)
+        per_row = -(-width // _TILE)
+        tile_of_pixel = (rows // _TILE) * per_row + columns // _TILE
+        tiles, rank = tile_of_pixel.unique(return_inverse=True)
         values = torch.empty(self.channels, len(rows), dtype=torch.float32, device=rows.device)
         for number, tile in enumerate(tiles.tolist()):
-            top, left = tile // across * _TILE, tile % across * _TILE
-            inside = Window(top, left, min(_TILE, height - top), min(_TILE, width - left))
-            here = (of == number).nonzero()[:, 0]
-            values[:, here] = self.window(scale, inside)[:, rows[here] - top, columns[here] - left]
+            top, left = tile // per_row * _TILE, tile % per_row * _TILE
+            window = Window(top, left, min(_TILE, height - top), min(_TILE, width - left))
+            pixels = (rank == number).nonzero()[:, 0]
+            row, column = rows[pixels] - top, columns[pixels] - left
+            values[:, pixels] = self.window(scale, window)[:, row, column]
         return values
 
     def _synthesised(self, window: Window) -> Tensor:
-        """Strips of rows of the window at scale 1."""
-        n, edge = self.range_size, self.range_size // 2
+        """A window at scale 1, in strips of rows to bound memory."""
+        n, reach = self.range_size, self.range_size // 2
         rows, columns = self.coefficients.shape[1:]
-        first = max(0, (window.left - edge) // n)
-        last = min(columns, -(-(window.left + window.width + edge) // n))
+        first = max(0, (window.left - reach) // n)
+        last = min(columns, -(-(window.left + window.width + reach) // n))
         height = n * max(1, _RANGES_AT_ONCE // (last - first))
         patches = self.patches.double()
         strips = []
         for top in range(window.top, window.top + window.height, height):
             bottom = min(top + height, window.top + window.height)
-            above, below = max(0, (top - edge) // n), min(rows, -(-(bottom + edge) // n))
+            above, below = max(0, (top - reach) // n), min(rows, -(-(bottom + reach) // n))
             part = self.coefficients[:, above:below, first:last].double()[None]
             image = synthesise(part, patches)[0]
             strip = image[
@@ -127,37 +129,39 @@ class LappedTexture:
         return torch.cat(strips, 1)
 
     def _interpolated(self, scale: Fraction, window: Window) -> Tensor:
-        """From the octave below, of which the edge pixels are repeated."""
+        """A window above scale 1, from the octave below with its edge pixels repeated."""
         return enlarged_window(
-            lambda inside: self.window(scale / 2, inside), self.size(scale / 2), window
+            lambda source: self.window(scale / 2, source), self.size(scale / 2), window
         )
 
 
 def synthesise(
     coefficients: Float[Tensor, "b a rows columns"], patches: Float[Tensor, "a c m m"]
 ) -> Float[Tensor, "b c h w"]:
-    """The sum of all patches times their coefficients; h and w are ranges of m / 2 pixels.
+    """The sum of all patches times their coefficients; h = rows * m / 2, w = columns * m / 2.
 
-    What reaches beyond the edge is mirrored into the picture, so that nothing fades there. A patch
-    is four quarters of the size of a range; quarters meet on a grid that lies half a range off the
-    ranges.
+    Parts outside the image are mirrored into it, so that it does not fade at its edges. Each patch
+    is cut into four quarters of the size of a range; the quarters of neighbours overlap on a grid
+    that is shifted by half a range.
     """
     b, a, rows, columns = coefficients.shape
     c, n = patches.shape[1], patches.shape[-1] // 2
-    by_range = coefficients.permute(0, 2, 3, 1).reshape(-1, a)
+    by_range = coefficients.permute(0, 2, 3, 1).reshape(-1, a)  # (b * rows * columns, a)
+    # (vertical half, horizontal half, a, c * n * n)
     quarters = patches.view(a, c, 2, n, 2, n).permute(2, 4, 0, 1, 3, 5).reshape(2, 2, a, -1)
-    met = torch.zeros((), dtype=coefficients.dtype, device=coefficients.device)
-    for v, along in enumerate(quarters.unbind(0)):
-        for h, quarter in enumerate(along.unbind(0)):
+    overlap_grid = torch.zeros((), dtype=coefficients.dtype, device=coefficients.device)
+    for v, half in enumerate(quarters.unbind(0)):
+        for h, quarter in enumerate(half.unbind(0)):
             part = (by_range @ quarter).view(b, rows, columns, -1)
-            met = met + functional.pad(part, (0, 0, h, 1 - h, v, 1 - v))
-    met = met.unflatten(-1, (c, n, n)).permute(0, 3, 1, 4, 2, 5)
-    image: Tensor = met.reshape(b, c, (rows + 1) * n, (columns + 1) * n)
+            overlap_grid = overlap_grid + functional.pad(part, (0, 0, h, 1 - h, v, 1 - v))
+    # (b, rows + 1, columns + 1, c * n * n) -> (b, c, rows + 1, n, columns + 1, n)
+    overlap_grid = overlap_grid.unflatten(-1, (c, n, n)).permute(0, 3, 1, 4, 2, 5)
+    image: Tensor = overlap_grid.reshape(b, c, (rows + 1) * n, (columns + 1) * n)
     return _folded(_folded(image.mT, n // 2).mT, n // 2)
 
 
 def _folded(image: Float[Tensor, "b c h w"], margin: int) -> Float[Tensor, "b c h _"]:
-    """Without the columns of its margins, which are mirrored into it."""
+    """Remove the margin columns at both sides, adding their mirror image to the columns inside."""
     inside = image[..., margin:-margin]
     gap = inside.shape[-1] - 2 * margin
     before, after = image[..., :margin].flip(-1), image[..., -margin:].flip(-1)

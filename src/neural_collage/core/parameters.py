@@ -1,14 +1,13 @@
-"""The parameters of a collage: an affine map of an image to itself, checked, not yet solved.
+"""The parameters of a collage: an affine map of an image to itself, validated but not solved.
 
 Each range r (a block of the partition) is a sum of reduced domains, auxiliary patches and a bias,
 
     z[r] = sum_k weights[r, k] * g[r, k](pool(z)[domain[r, k]])
          + sum_a patch_weights[r, a] * patches[a] + texture[r] + bias[r],
 
-where the texture (see `lapped`) is what patches that overlap their neighbours sum to, pool averages
-`pooling` x `pooling` pixels and g is one of the eight isometries (Jacquin 1992; Poli et al. 2022,
-arXiv 2204.07673). `affine` applies this map at any scale, `pyramid` solves it, and `collage` joins
-the three.
+where texture (see `lapped`) is a sum of overlapping patches, pool averages `pooling` x `pooling`
+pixels and g is one of the eight isometries (Jacquin 1992; Poli et al. 2022, arXiv 2204.07673).
+`affine` applies this map at any scale, `pyramid` solves it, and `collage` offers both.
 """
 
 import math
@@ -31,20 +30,20 @@ P = TypeVar("P", bound="CollageParameters")
 
 @dataclass(frozen=True, eq=False)
 class CollageParameters:
-    """The parameters of one collage operator; immutable. Base of `collage.Collage`, which decodes.
+    """The parameters of one collage, immutable; base class of `collage.Collage`, which decodes.
 
     partition: the ranges.
     domains: (r, k, 2) top left corners (y, x) in pixels of the k domains of each range; a domain
-        of a range of n pixels is pooling * n pixels wide and lies inside the canvas. Ranges for
-        which the canvas has no room (see `has_room`) keep weights of zero.
+        of a range of n pixels is pooling * n pixels wide and lies inside the canvas. Ranges whose
+        domains would not fit the canvas (see `has_room`) must have weights of zero.
     isometries: (r, k) codes 0..7, see `isometry`.
-    weights: (c or 1, r, k) contrast of each domain; one row is shared by all channels. All
-        weights, biases and patches have one dtype and device.
-    bias: (c, r) brightness of each range; pixel values are meant to lie in 0..1.
+    weights: (c or 1, r, k) contrast of each domain; 1 shares it among all channels. All weights,
+        biases and patches have one dtype and device.
+    bias: (c, r) brightness of each range, for pixel values in 0..1.
     patches: (a, c or 1, p, p) auxiliary patches as cell averages, stretched over a whole range.
     patch_weights: (c or 1, r, a), given together with patches.
-    pooling: the reduction from domain to range, a whole number of at least 2.
-    texture: overlapping patches, on the whole canvas; not differentiated.
+    pooling: the reduction from domain to range, an integer of at least 2.
+    texture: sum of overlapping patches on the whole canvas; a constant in differentiation.
 
     Raises ValueError if the parts do not fit each other.
     """
@@ -95,7 +94,9 @@ class CollageParameters:
             if self.pooling & (self.pooling - 1):
                 problems.append(f"a texture needs a pooling of a power of two, not {self.pooling}")
             if self.texture.channels != self.channels:
-                problems.append(f"the texture has {self.texture.channels} channels")
+                problems.append(
+                    f"the texture has {self.texture.channels} channels, not {self.channels}"
+                )
         if not problems and self.domains.numel():
             extent = self.partition.blocks[:, 2] * self.pooling
             end = self.domains + extent[:, None, None]
@@ -131,15 +132,15 @@ class CollageParameters:
 
     @cached_property
     def has_room(self) -> Bool[Tensor, " r"]:
-        """Which ranges are small enough for a domain of theirs to lie inside the canvas."""
+        """Whether each range is small enough for its domains to fit inside the canvas."""
         canvas = min(self.partition.canvas_height, self.partition.canvas_width)
         return self.partition.blocks[:, 2] * self.pooling <= canvas
 
     @cached_property
     def uses_patches(self) -> Bool[Tensor, " r"]:
-        """Which ranges give auxiliary patches any weight; all of them while gradients are recorded.
+        """Whether each range has a non-zero weight of an auxiliary patch.
 
-        The texture, which covers all ranges, is not considered.
+        True for all ranges if `patch_weights` requires gradients, which weights of zero have, too.
         """
         if self.patch_weights is None:
             return torch.zeros_like(self.has_room)
@@ -148,9 +149,9 @@ class CollageParameters:
 
     @cached_property
     def lattice(self) -> Fraction:
-        """The greatest length of which all block edges and pooled domain corners are multiples.
+        """The greatest common divisor of all block edges and pooled domain corners, in pixels.
 
-        At the scales that are multiples of 1 / lattice the map is exact on whole pixels.
+        The map acts exactly on whole pixels at the scales that are multiples of 1 / lattice.
         """
         edges = math.gcd(*self.partition.blocks.flatten().unique().tolist())
         corners = math.gcd(*self.domains.flatten().unique().tolist())
@@ -159,7 +160,7 @@ class CollageParameters:
     def contraction(self) -> float:
         """A bound on the sup norm of the linear part: below 1, the map is a contraction.
 
-        After n steps the error of any start is at most contraction() ** n times what it was.
+        n steps multiply the error of any initial image by at most contraction() ** n.
         """
         return float(self.weights.detach().abs().sum(-1).max()) if self.weights.numel() else 0.0
 

@@ -19,7 +19,11 @@ from neural_collage.core.blocks import round_up
 
 @dataclass(frozen=True)
 class Group:
-    """The blocks of one size: a slice of the table and its rows and columns in a grid of `size`."""
+    """The blocks of one size.
+
+    ranges: their slice of the block table. grid_rows, grid_columns: their positions in the grid of
+    blocks of this size, i.e. corners divided by `size`.
+    """
 
     size: int
     ranges: slice
@@ -80,26 +84,28 @@ class Partition:
         """The leaves of a quadtree.
 
         sizes: block sizes from the root down, each half of the one before.
-        splits: for each size but the last, which blocks of the full grid of that size are split;
+        splits: for each size but the last, split flags of the full grid of blocks of that size;
             entries below an unsplit block are ignored.
 
         Raises ValueError if the sizes do not halve or a grid is missing or of another shape.
         """
         if min(sizes, default=0) < 1 or any(a != 2 * b for a, b in pairwise(sizes)):
-            raise ValueError(f"block sizes must halve from one level to the next, not {sizes}")
+            raise ValueError(f"block sizes must halve from one depth to the next, not {sizes}")
         if len(splits) != len(sizes) - 1:
-            raise ValueError(f"{len(sizes)} block sizes need one grid less of splits")
+            raise ValueError(
+                f"{len(sizes)} block sizes need {len(sizes) - 1} grids of splits, not {len(splits)}"
+            )
         rows, columns = (round_up(n, sizes[0]) // sizes[0] for n in (height, width))
-        alive = torch.ones(rows, columns, dtype=torch.bool)
+        active = torch.ones(rows, columns, dtype=torch.bool)
         tables = []
-        for level, size in enumerate(sizes):
-            split = splits[level] if level < len(splits) else torch.zeros_like(alive)
-            if split.shape != alive.shape:
-                raise ValueError(f"splits of {size}-pixel blocks must be {tuple(alive.shape)}")
-            split = split & alive
-            corners = (alive & ~split).nonzero() * size
+        for depth, size in enumerate(sizes):
+            split = splits[depth] if depth < len(splits) else torch.zeros_like(active)
+            if split.shape != active.shape:
+                raise ValueError(f"splits of {size}-pixel blocks must be {tuple(active.shape)}")
+            split = split & active
+            corners = (active & ~split).nonzero() * size
             tables.append(torch.cat([corners, torch.full_like(corners[:, :1], size)], 1))
-            alive = split.repeat_interleave(2, 0).repeat_interleave(2, 1)
+            active = split.repeat_interleave(2, 0).repeat_interleave(2, 1)
         return cls(height, width, torch.cat(tables))
 
     def __len__(self) -> int:
@@ -129,7 +135,7 @@ class Partition:
 
     @cached_property
     def index_map(self) -> Int64[Tensor, "rows columns"]:
-        """Which block covers each cell of a grid of the smallest block size (-1: none)."""
+        """Index of the block that covers each cell of the smallest block size (-1: none)."""
         cell = int(self.blocks[-1, 2])
         covered = self.blocks.new_full((self.canvas_height // cell, self.canvas_width // cell), -1)
         for group in self.groups:

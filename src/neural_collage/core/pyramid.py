@@ -1,9 +1,9 @@
 """Exact decoding by resolution: a small fixed point, then one application of the map per octave.
 
 With `pooling` k, averaging the fixed point at scale s over k x k pixels gives the fixed point at
-scale s / k (Baharav, Malah & Karnin 1993). So the image at any scale is one application, without
-pooling, of the map to the image at scale s / k; only the coarsest scale on which every block is a
-whole number of pixels has to be solved by iteration. The same step continues above scale 1.
+scale s / k (Baharav, Malah & Karnin 1993). So the image at scale s is the map applied once, without
+pooling, to the image at scale s / k; only the coarsest scale at which every block is a whole number
+of pixels has to be solved by iteration. The same step continues above scale 1.
 """
 
 from fractions import Fraction
@@ -26,18 +26,19 @@ from neural_collage.core.region import (
 )
 from neural_collage.core.scales import ScaleGrid, render_at_scale
 
-_KEPT_PIXELS = 1 << 22  # of canvases that later windows may need again
+_CACHED_PIXELS = 1 << 22  # of canvases, which later windows may use again
 
-# A canvas pixel costs a gather; a single pixel of a window costs the arithmetic of `region`, one of
-# a large block next to nothing more.
-_CANVAS_BARGAIN, _BLOCK_BARGAIN = 8, 1.5
+# Cost of one pixel of a window relative to one of a canvas, which is a single gather: by the index
+# arithmetic of `region` for each pixel, or for whole rectangles of large blocks.
+_PIXEL_COST_RATIO, _BLOCK_COST_RATIO = 8, 1.5
 
 
 class PyramidDecoder:
-    """Decodes one collage, keeping the solved coarse image for the next call.
+    """Decodes one collage; caches the solved coarsest image between calls.
 
-    Raises NotContractiveError when made for a collage without a contraction certificate, unless
-    `certify` is false.
+    report: outcome of the latest solve.
+
+    Raises NotContractiveError unless the contraction bound is below 1 or `certify` is false.
     """
 
     def __init__(
@@ -54,8 +55,8 @@ class PyramidDecoder:
         self._solver = solver or Picard()
         self._gradient = gradient
         self._solved: dict[Fraction, Tensor] = {}
-        self._seen: dict[Fraction, Tensor] = {}
-        self.report: SolverResult | None = None  # of the latest solve
+        self._canvases: dict[Fraction, Tensor] = {}
+        self.report: SolverResult | None = None
 
     def decode(
         self, scale: float = 1, region: tuple[int, int, int, int] | None = None
@@ -76,9 +77,9 @@ class PyramidDecoder:
         """A window of the canvas at an exact scale."""
         pixels = window.height * window.width
         by_block = None
-        if not self._canvas_pays(scale, pixels, _BLOCK_BARGAIN):
+        if not self._canvas_is_cheaper(scale, pixels, _BLOCK_COST_RATIO):
             by_block = block_reads(self.collage, scale, window)
-        if by_block is None and self._canvas_pays(scale, pixels, _CANVAS_BARGAIN):
+        if by_block is None and self._canvas_is_cheaper(scale, pixels, _PIXEL_COST_RATIO):
             canvas = self.canvas(scale)
             return canvas[
                 :,
@@ -98,39 +99,39 @@ class PyramidDecoder:
     ) -> Float[Tensor, "c H W"]:
         """The whole canvas at an exact scale, a multiple of 1 / lattice.
 
-        offset: `offset_at` that scale, if it is known.
+        offset: `offset_at` that scale if already computed.
         """
         if scale in self._solved:
             return self._solved[scale]
         if offset is None:
-            if scale in self._seen:
-                return self._seen[scale]
+            if scale in self._canvases:
+                return self._canvases[scale]
             canvas = self.canvas(scale, offset_at(self.collage, scale))
-            self._keep(scale, canvas)
+            self._cache(scale, canvas)
             return canvas
         if not self.collage.n_sources:
             return offset
         source = self._source(scale, offset)
         if source is not None:
             return ScaledMap.of(self.collage, scale, offset).apply(source)
-        # what is kept for other scales must not depend on the scale that was asked for first
+        # the cached solution must not depend on which scale was requested first
         mapping = ScaledMap.of(self.collage, scale)
         self._solved[scale], self.report = fixed_point(
             mapping.step, mapping.offset, self._solver, self._gradient
         )
         return self._solved[scale]
 
-    def _keep(self, scale: Fraction, canvas: Float[Tensor, "c H W"]) -> None:
-        """Keep a canvas for further windows, and earlier ones as far as memory allows."""
-        self._seen[scale] = canvas
+    def _cache(self, scale: Fraction, canvas: Float[Tensor, "c H W"]) -> None:
+        """Cache a canvas, dropping the oldest ones beyond `_CACHED_PIXELS`."""
+        self._canvases[scale] = canvas
         pixels = 0
-        for seen, kept in reversed(list(self._seen.items())):
-            pixels += kept[0].numel()
-            if pixels > _KEPT_PIXELS:
-                del self._seen[seen]
+        for cached_scale, cached in reversed(list(self._canvases.items())):
+            pixels += cached[0].numel()
+            if pixels > _CACHED_PIXELS:
+                del self._canvases[cached_scale]
 
     def _source(self, scale: Fraction, offset: Tensor | None = None) -> Tensor | None:
-        """The canvas at scale / pooling, from the coarsest scale that has it; None if none has.
+        """The canvas at scale / pooling, pooled from the coarsest exact scale; None without one.
 
         The offset at a coarser scale is the average of the one at `scale`.
         """
@@ -146,7 +147,7 @@ class PyramidDecoder:
         """Values (c, n) of single pixels of the canvas at an exact scale."""
         if not len(rows):
             return self.collage.bias.new_empty(self.collage.channels, 0)
-        if self._canvas_pays(scale, len(rows), _CANVAS_BARGAIN):
+        if self._canvas_is_cheaper(scale, len(rows), _PIXEL_COST_RATIO):
             return _read(self.canvas(scale), rows, columns)
         offset = offset_at_pixels(self.collage, scale, rows, columns)
         return self._add_sources(offset, scale, rows, columns)
@@ -158,12 +159,12 @@ class PyramidDecoder:
         source_scale = scale / self.collage.pooling
         mapped = pixel_map(self.collage, scale, rows, columns)
         reads = mapped.reads
-        rows, columns = mapped.rows[reads], mapped.columns[reads]  # of all sources at once
+        rows, columns = mapped.rows[reads], mapped.columns[reads]  # of all sources together
         if self.is_exact(source_scale):
             values = self._pixels(source_scale, rows, columns)
         else:
             source = self._source(scale)
-            assert source is not None  # a scale without source is solved: canvas pays
+            assert source is not None  # solved scales, which have no source, are read from a canvas
             values = _read(source, rows, columns)
         reader = reads.nonzero()[:, 1]
         return offset.index_add(1, reader, mapped.weight[:, reads] * values)
@@ -171,36 +172,36 @@ class PyramidDecoder:
     def _add_blocks(
         self, offset: Float[Tensor, "c h w"], scale: Fraction, reads: list[BlockRead]
     ) -> Float[Tensor, "c h w"]:
-        """The values of a window, given the constant part of the map there and what it reads."""
+        """The values of a window, given the constant part of the map there and its reads."""
         source_scale = scale / self.collage.pooling
-        whole = None if self.is_exact(source_scale) else self._source(scale)
+        canvas = None if self.is_exact(source_scale) else self._source(scale)
         result = offset.clone()
         for rows, columns, source, code, weight in reads:
             top, left, height, width = source
-            if whole is None:
+            if canvas is None:
                 read = self.window(source_scale, source)
             else:
-                read = whole[:, top : top + height, left : left + width]
+                read = canvas[:, top : top + height, left : left + width]
             part = weight[:, None, None] * isometry.apply(read, code)
             result[:, rows, columns] = result[:, rows, columns] + part
         return result
 
-    def _canvas_pays(self, scale: Fraction, pixels: int, bargain: float) -> bool:
-        """Whether to take the whole canvas at a scale for so many pixels of it.
+    def _canvas_is_cheaper(self, scale: Fraction, pixels: int, cost_ratio: float) -> bool:
+        """Whether computing the whole canvas costs less than computing single pixels of it.
 
-        bargain: what one of them costs by itself, in pixels of a canvas.
+        pixels: how many are needed. cost_ratio: cost of one of them relative to a canvas pixel.
         """
-        if scale in self._seen or all(
+        if scale in self._canvases or all(
             not self.is_exact(scale * factor / self.collage.pooling)
             for factor in _divisors(self.collage.pooling)
         ):
             return True
         partition = self.collage.partition
         area = partition.canvas_height * partition.canvas_width * scale**2
-        return area <= bargain * pixels
+        return area <= cost_ratio * pixels
 
     def is_exact(self, scale: Fraction) -> bool:
-        """Whether all blocks and domain corners are whole pixels at a scale."""
+        """Whether blocks and domain corners are whole pixels and the texture is defined there."""
         texture = self.collage.texture
         whole_pixels = (scale * self.collage.lattice).denominator == 1
         return whole_pixels and (texture is None or texture.is_exact(scale))

@@ -1,9 +1,8 @@
-"""The collage's map on windows and single pixels: what a look at any depth needs, and nothing else.
+"""The collage's map on windows and single pixels, at a cost independent of the image's size.
 
 A pixel of range r at scale s reads one pixel of each domain of r at scale s / pooling. Following
-these reads down octave by octave costs the window's pixels per octave, whatever the image's size.
-Deep windows lie in a few ranges, whose rectangles read rectangles; others are followed pixel by
-pixel.
+these reads down octave by octave costs the pixels of the window in each octave. A window that
+covers few ranges reads one rectangle per range and domain; other windows are read pixel by pixel.
 """
 
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from neural_collage.core.parameters import CollageParameters
 class PixelMap(NamedTuple):
     """The linear part of the map at n pixels: sum_k weight[:, k] * source[rows[k], columns[k]].
 
-    reads: where the source is read at all; elsewhere rows and columns mean nothing.
+    reads: where the source is read; elsewhere rows and columns are undefined.
     """
 
     weight: Float[Tensor, "cw k n"]
@@ -34,10 +33,10 @@ class PixelMap(NamedTuple):
 
 
 class BlockRead(NamedTuple):
-    """The part of a range in a window, and the rectangle of a domain that it shows.
+    """The part of a range inside a window, and the rectangle of a domain that it reads.
 
-    rows, columns: of the window. source: of the canvas at scale / pooling, before the isometry.
-    weight: (c or 1,).
+    rows, columns: the part, relative to the window. source: the rectangle of the canvas at
+    scale / pooling, before the isometry. weight: (c or 1,).
     """
 
     rows: slice
@@ -47,9 +46,9 @@ class BlockRead(NamedTuple):
     weight: Float[Tensor, " cw"]
 
 
-# A block of a window costs three small matrix products, as much as so many single pixels.
+# Number of single pixels that cost as much as a block of a window (three small matrix products).
 _PIXELS_PER_BLOCK = 1024
-_GRID_BARGAIN = 4  # a position of a grid costs about a fourth of one by itself, at the least
+_GRID_COST_RATIO = 4  # cost of a single pixel relative to one of a grid, at the least
 _PIXELS_AT_ONCE = 1 << 14  # bounds the memory for the series of single pixels
 
 
@@ -59,9 +58,9 @@ def pixel_map(
     rows: Int64[Tensor, " n"],
     columns: Int64[Tensor, " n"],
 ) -> PixelMap:
-    """Where pixels (rows, columns) of the canvas at an exact scale read, and with what weight.
+    """The linear part of the map at pixels (rows, columns) of the canvas at an exact scale.
 
-    The source is the image at scale / collage.pooling.
+    Its source is the canvas at scale / collage.pooling.
     """
     block, row, column = _locate(collage, scale, rows, columns)
     size = scaled(collage.partition.blocks[:, 2], scale)[block]
@@ -82,22 +81,22 @@ def pixel_map(
 def block_reads(
     collage: CollageParameters, scale: Fraction, window: Window
 ) -> list[BlockRead] | None:
-    """What the ranges of a window of the canvas read; None if they are too many for it to pay."""
-    touched = _touched(collage, scale, window)
-    if len(touched) * _PIXELS_PER_BLOCK > window.height * window.width:
+    """The rectangles that a window of the canvas reads; None if single pixels are cheaper."""
+    ranges = _ranges_in_window(collage, scale, window)
+    if len(ranges) * _PIXELS_PER_BLOCK > window.height * window.width:
         return None
     reads = []
-    blocks = scaled(collage.partition.blocks[touched], scale).tolist()
-    domains = scaled(collage.domains[touched], scale / collage.pooling).tolist()
-    codes = collage.isometries[touched].tolist()
-    read = (collage.weights.ne(0).any(0) | collage.weights.requires_grad)[touched].tolist()
-    for number, (y, x, size), corners, isometries, wanted in zip(
-        touched.tolist(), blocks, domains, codes, read, strict=True
+    blocks = scaled(collage.partition.blocks[ranges], scale).tolist()
+    domains = scaled(collage.domains[ranges], scale / collage.pooling).tolist()
+    codes = collage.isometries[ranges].tolist()
+    used = (collage.weights.ne(0).any(0) | collage.weights.requires_grad)[ranges].tolist()
+    for r, (y, x, size), corners, isometries, is_used in zip(
+        ranges.tolist(), blocks, domains, codes, used, strict=True
     ):
         rows = _overlap(y, size, window.top, window.height)
         columns = _overlap(x, size, window.left, window.width)
         for k, ((row, column), code) in enumerate(zip(corners, isometries, strict=True)):
-            if wanted[k] and bool(collage.has_room[number]):
+            if is_used[k] and bool(collage.has_room[r]):
                 part = Window(
                     window.top + rows.start - y,
                     window.left + columns.start - x,
@@ -106,25 +105,27 @@ def block_reads(
                 )
                 source = isometry.source_window(code, size, part)
                 source = source._replace(top=source.top + row, left=source.left + column)
-                reads.append(BlockRead(rows, columns, source, code, collage.weights[:, number, k]))
+                reads.append(BlockRead(rows, columns, source, code, collage.weights[:, r, k]))
     return reads
 
 
 def _overlap(start: int, size: int, first: int, length: int) -> slice:
-    """Where start..start + size lies in a window, counted from its `first`."""
+    """The part of start..start + size inside first..first + length, relative to `first`."""
     return slice(max(start - first, 0), min(start + size - first, length))
 
 
-def _touched(collage: CollageParameters, scale: Fraction, window: Window) -> Int64[Tensor, " t"]:
-    """The ranges that a window of the canvas shows."""
+def _ranges_in_window(
+    collage: CollageParameters, scale: Fraction, window: Window
+) -> Int64[Tensor, " t"]:
+    """The ranges that a window of the canvas overlaps."""
     cell = whole(int(collage.partition.blocks[-1, 2]) * scale)
     top, left, height, width = window
-    part: Tensor = collage.partition.index_map[
+    cells: Tensor = collage.partition.index_map[
         top // cell : (top + height - 1) // cell + 1,
         left // cell : (left + width - 1) // cell + 1,
     ]
-    touched: Tensor = torch.unique(part)
-    return touched
+    ranges: Tensor = torch.unique(cells)
+    return ranges
 
 
 def _locate(
@@ -141,13 +142,13 @@ def offset_in_window(
     collage: CollageParameters, scale: Fraction, window: Window
 ) -> Float[Tensor, "c h w"]:
     """The constant part of the map, bias, patches and texture, on a window of the canvas."""
-    offset = _ranges_in_window(collage, scale, window)
+    offset = _range_offset_in_window(collage, scale, window)
     if collage.texture is None:
         return offset
     return offset + collage.texture.window(scale, window).to(offset.dtype)
 
 
-def _ranges_in_window(
+def _range_offset_in_window(
     collage: CollageParameters, scale: Fraction, window: Window
 ) -> Float[Tensor, "c h w"]:
     """Bias and patches on a window of the canvas."""
@@ -159,20 +160,20 @@ def _ranges_in_window(
     if collage.patches is None:
         by_row = collage.partition.index_map[rows // cell]
         return collage.bias[:, by_row[:, columns // cell]]
-    touched = _touched(collage, scale, window)
-    if len(touched) * _PIXELS_PER_BLOCK > height * width:
+    ranges = _ranges_in_window(collage, scale, window)
+    if len(ranges) * _PIXELS_PER_BLOCK > height * width:
         grid = torch.meshgrid(rows, columns, indexing="ij")
-        flat = _ranges_at_pixels(collage, scale, grid[0].flatten(), grid[1].flatten())
+        flat = _range_offset_at_pixels(collage, scale, grid[0].flatten(), grid[1].flatten())
         return flat.view(-1, height, width)
-    series = _block_series(collage, scale, touched)
+    series = _block_series(collage, scale, ranges)
     p = series.shape[-1]
     result = series.new_empty(collage.channels, height, width)
-    blocks = scaled(collage.partition.blocks[touched], scale).tolist()
+    blocks = scaled(collage.partition.blocks[ranges], scale).tolist()
     for (y, x, size), terms in zip(blocks, series.unbind(1), strict=True):
-        here, there = _overlap(y, size, top, height), _overlap(x, size, left, width)
-        basis_row = cosines(p, (rows[here] - y + 0.5).to(series) / size)
-        basis_column = cosines(p, (columns[there] - x + 0.5).to(series) / size)
-        result[:, here, there] = basis_row @ terms @ basis_column.T
+        in_rows, in_columns = _overlap(y, size, top, height), _overlap(x, size, left, width)
+        basis_row = cosines(p, (rows[in_rows] - y + 0.5).to(series) / size)
+        basis_column = cosines(p, (columns[in_columns] - x + 0.5).to(series) / size)
+        result[:, in_rows, in_columns] = basis_row @ terms @ basis_column.T
     return result
 
 
@@ -183,13 +184,13 @@ def offset_at_pixels(
     columns: Int64[Tensor, " n"],
 ) -> Float[Tensor, "c n"]:
     """The constant part of the map, bias, patches and texture, at single pixels of the canvas."""
-    offset = _ranges_at_pixels(collage, scale, rows, columns)
+    offset = _range_offset_at_pixels(collage, scale, rows, columns)
     if collage.texture is None:
         return offset
     return offset + collage.texture.pixels(scale, rows, columns).to(offset.dtype)
 
 
-def _ranges_at_pixels(
+def _range_offset_at_pixels(
     collage: CollageParameters,
     scale: Fraction,
     rows: Int64[Tensor, " n"],
@@ -197,21 +198,21 @@ def _ranges_at_pixels(
 ) -> Float[Tensor, "c n"]:
     """Bias and patches at single pixels of the canvas.
 
-    Where many pixels of a block are wanted, they are taken from a grid of its rows and columns.
-    The others are treated together with those of blocks whose series end at about the same order,
-    so that smooth blocks cost little.
+    Many pixels of one block are taken from a grid of its rows and columns. The remaining pixels are
+    evaluated together with those of blocks whose series end at about the same order, so that
+    smooth blocks cost little.
     """
     block, row, column = _locate(collage, scale, rows, columns)
-    touched = torch.zeros(len(collage.partition), dtype=torch.bool, device=block.device)
-    touched[block] = True
-    rank = touched.cumsum(0)[block] - 1
-    series = _block_series(collage, scale, touched.nonzero()[:, 0])
-    width = 1 / scaled(collage.partition.blocks[touched, 2], scale).to(series)
+    is_read = torch.zeros(len(collage.partition), dtype=torch.bool, device=block.device)
+    is_read[block] = True
+    rank = is_read.cumsum(0)[block] - 1  # of each pixel's block among those that are read
+    series = _block_series(collage, scale, is_read.nonzero()[:, 0])
+    width = 1 / scaled(collage.partition.blocks[is_read, 2], scale).to(series)
     row_position, column_position = ((n + 0.5) * width[rank] for n in (row, column))
-    found: list[tuple[Tensor, Tensor]] = []  # numbers of pixels, and their values
+    found: list[tuple[Tensor, Tensor]] = []  # indices of pixels, and their values
     rest = torch.ones_like(rank, dtype=torch.bool)
-    for of, pixels in _crowds(rank):
-        grid = _on_grid(series[:, of], row_position[pixels], column_position[pixels])
+    for k, pixels in _densely_sampled_blocks(rank):
+        grid = _on_grid(series[:, k], row_position[pixels], column_position[pixels])
         if grid is not None:
             found.append((pixels, grid))
             rest[pixels] = False
@@ -234,26 +235,28 @@ def _ranges_at_pixels(
     )
 
 
-def _crowds(rank: Int64[Tensor, " n"]) -> Iterator[tuple[int, Int64[Tensor, " m"]]]:
-    """The blocks of which many pixels are wanted, and which pixels those are."""
+def _densely_sampled_blocks(
+    rank: Int64[Tensor, " n"],
+) -> Iterator[tuple[int, Int64[Tensor, " m"]]]:
+    """Yields blocks with many of the pixels, and the indices of these pixels."""
     counts = torch.bincount(rank)
     if not bool((counts >= _PIXELS_PER_BLOCK).any()):
         return
     by_block = rank.argsort().split(counts.tolist())
-    for of in (counts >= _PIXELS_PER_BLOCK).nonzero()[:, 0].tolist():
-        yield of, by_block[of]
+    for k in (counts >= _PIXELS_PER_BLOCK).nonzero()[:, 0].tolist():
+        yield k, by_block[k]
 
 
 def _on_grid(
     terms: Float[Tensor, "c p p"], rows: Float[Tensor, " m"], columns: Float[Tensor, " m"]
 ) -> Float[Tensor, "c m"] | None:
-    """A series at m positions, from all of their rows times all of their columns.
+    """A series at m positions, taken from the grid of all their rows and columns.
 
-    None if they are too scattered for that to pay.
+    None if the positions are so scattered that the grid would cost more.
     """
     unique_rows, row = rows.unique(return_inverse=True)
     unique_columns, column = columns.unique(return_inverse=True)
-    if len(unique_rows) * len(unique_columns) > _GRID_BARGAIN * len(rows):
+    if len(unique_rows) * len(unique_columns) > _GRID_COST_RATIO * len(rows):
         return None
     p = terms.shape[-1]
     grid = cosines(p, unique_rows) @ terms @ cosines(p, unique_columns).T
@@ -263,9 +266,9 @@ def _on_grid(
 def _block_series(
     collage: CollageParameters, scale: Fraction, blocks: Int64[Tensor, " t"]
 ) -> Float[Tensor, "c t p p"]:
-    """Bias and patches of some blocks as coefficients of cos(pi u y) cos(pi v x) on their pixels.
+    """Bias and patches of some blocks as coefficients of cos(pi u y) cos(pi v x) at pixel centres.
 
-    The averaging over the pixels of this scale is part of the coefficients.
+    The coefficients include the averaging over pixels of this scale.
     """
     bias = collage.bias[:, blocks, None, None]
     if collage.patches is None or collage.patch_weights is None:
@@ -282,7 +285,7 @@ def _block_series(
 
 
 def _order(series: Float[Tensor, "c r p p"]) -> Int64[Tensor, " r"]:
-    """How many cosines a direction each series needs; all while gradients are recorded."""
+    """Number of cosines per direction that each series needs; all if it requires gradients."""
     p = series.shape[-1]
     if series.requires_grad:
         return torch.full(series.shape[1:2], p, device=series.device)

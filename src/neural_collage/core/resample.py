@@ -3,7 +3,7 @@
 Pixels are averages over cells. Reducing an image to any size averages over the new cells. A patch,
 which must exist at every resolution, is read as the unique cosine series (see `cosines`) whose cell
 averages are the patch. Its cell averages on any other grid are the patch at that resolution, so
-averaging an enlarged patch gives the patch back exactly.
+averaging an enlarged patch restores the patch exactly.
 """
 
 import math
@@ -40,7 +40,7 @@ def area_resample(
 def _average_last(
     image: Tensor, n_out: int, start: Fraction | int, stop: Fraction | int, strip: int = 64
 ) -> Tensor:
-    """Area averages along the last axis, in strips of cells that bound the banded matrices."""
+    """Area averages along the last axis, in strips of cells to bound the size of the matrices."""
     if n_out < 1 or not 0 <= start < stop <= image.shape[-1]:
         raise ValueError(
             f"cannot average {start}..{stop} of {image.shape[-1]} pixels over {n_out} cells"
@@ -59,7 +59,7 @@ def _average_last(
         )
         matrix = overlap.clamp_min(0)
         matrix = matrix / matrix.sum(1, keepdim=True)
-        # in double precision, so that the order of additions does not show
+        # in double precision, so that pixels do not depend on the summation order
         parts.append((image[..., first:last].double() @ matrix.mT.to(image.device)).to(image.dtype))
     return torch.cat(parts, -1)
 
@@ -74,6 +74,6 @@ def resize_patches(patches: Float[Tensor, "*a p p"], size: int) -> Float[Tensor,
 
 
 @lru_cache(maxsize=256)
-@torch.inference_mode(False)  # what is kept shall serve training, too
+@torch.inference_mode(False)  # cached inference tensors could not be used in training
 def _resize_matrix(n_in: int, n_out: int) -> Float[Tensor, "n_out n_in"]:
     return cosine_cells(n_in, n_out) @ cosine_coefficients(n_in)

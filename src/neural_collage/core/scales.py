@@ -1,7 +1,7 @@
-"""Any scale and any region of it, from the scales at which something renders exactly.
+"""Rendering at any scale and in any region, given the scales at which a renderer is exact.
 
-Between exact scales an image is area-averaged from the next one above. Sides of images are rounded
-to whole pixels, in exact arithmetic, so that all that renders agrees on sizes.
+Between exact scales an image is area-averaged from the next exact one above. Image sides are
+rounded to whole pixels in exact arithmetic, so that all renderers agree on sizes.
 """
 
 import math
@@ -26,13 +26,13 @@ def output_length(length: int, scale: float | Fraction) -> int:
 
 
 def exact_fraction(scale: float | Fraction) -> Fraction:
-    """A scale as the simple fraction that was meant (0.1 is one tenth).
+    """A scale as the nearest fraction of denominator at most 65536 (0.1 is one tenth).
 
     Raises:
-        ScaleError: it is no positive number.
+        ScaleError: it is not a positive number, or rounds to zero.
     """
     try:
-        exact = scale if isinstance(scale, Fraction) else float(scale)  # numpy's numbers, too
+        exact = scale if isinstance(scale, Fraction) else float(scale)  # accepts numpy scalars
         positive = math.isfinite(exact) and exact > 0
     except (TypeError, ValueError):
         positive = False
@@ -44,7 +44,7 @@ def exact_fraction(scale: float | Fraction) -> Fraction:
     return fraction
 
 
-# Pixel coordinates, times the small denominators of scales, are 64-bit integers.
+# Leaves room for pixel coordinates times the denominators of scales in 64-bit integers.
 _LONGEST_SIDE = 1 << 48
 
 
@@ -52,7 +52,7 @@ def window_of(region: Region | None, height: int, width: int) -> Window:
     """The window of (x, y, width, height) within an image.
 
     Raises:
-        ScaleError: it has no pixels, or does not lie inside.
+        ScaleError: the region has no pixels, or does not lie inside the image.
     """
     if region is None:
         return Window(0, 0, height, width)
@@ -68,10 +68,10 @@ def window_of(region: Region | None, height: int, width: int) -> Window:
 
 
 class ScaleGrid(NamedTuple):
-    """The scales at which something renders exactly.
+    """The scales at which a renderer is exact.
 
-    coarsest: where to begin looking; ratio: from one octave to the next. A large enough power of
-    the ratio must be exact.
+    coarsest: the first octave, below which no scale is exact; ratio: factor between octaves. A
+    sufficiently large power of the ratio must be exact.
     """
 
     coarsest: Fraction
@@ -79,16 +79,16 @@ class ScaleGrid(NamedTuple):
     is_exact: Callable[[Fraction], bool]
 
     def at_least(self, scale: Fraction, height: int, width: int) -> Fraction:
-        """The scale itself if it can be rendered exactly for little, else the next octave above.
+        """The scale itself if it is exact at low cost, else the next octave above.
 
-        Little means that whole octaves lead down to where iteration starts at a scale of at most
-        1, or of at most 2 and a quarter of this one. Octaves are `coarsest` or 1 times powers of
-        the ratio. Either way the sides of the image are whole numbers of pixels.
+        The cost is low if whole octaves lead down from the scale to one of at most 1, or of at
+        most 2 and a quarter of this scale, at which iteration starts. Octaves are `coarsest` or 1
+        times powers of the ratio. At the result the sides of the image are whole pixels.
         """
 
         def fits(candidate: Fraction) -> bool:
-            whole = (height * candidate).denominator == (width * candidate).denominator == 1
-            return whole and self.is_exact(candidate)
+            whole_sides = (height * candidate).denominator == (width * candidate).denominator == 1
+            return whole_sides and self.is_exact(candidate)
 
         if fits(scale) and self._start(scale) <= max(Fraction(1), min(Fraction(2), scale / 4)):
             return scale
@@ -113,7 +113,7 @@ def output_window(image_size: tuple[int, int], scale: float, region: Region | No
     image_size: height and width at scale 1.
 
     Raises:
-        ScaleError: there are none, or the region does not lie inside.
+        ScaleError: the region has no pixels, or does not lie inside the image.
     """
     height, width = (output_length(side, scale) for side in image_size)
     return window_of(region, height, width)
@@ -128,20 +128,20 @@ def render_at_scale(
 ) -> Float[Tensor, "*c h w"]:
     """An image, or the region (x, y, width, height) of it, at any scale, from exact renderings.
 
-    image_size: height and width at scale 1. render: the pixels of a window at an exact scale. A
-    scale that is not exact is area-averaged from the next octave.
+    image_size: height and width at scale 1. render: returns a window at an exact scale. A scale
+    that is not exact is area-averaged from the next octave.
 
     Raises:
-        ScaleError: a scale or region without pixels, or with more than can be counted.
+        ScaleError: a scale or region without pixels, or an image of more than 2**48 a side.
     """
     height, width = image_size
-    wanted = exact_fraction(scale)
-    out_height, out_width = output_length(height, wanted), output_length(width, wanted)
+    requested = exact_fraction(scale)
+    out_height, out_width = output_length(height, requested), output_length(width, requested)
     out = window_of(region, out_height, out_width)
-    exact = grid.at_least(wanted, height, width)
+    exact = grid.at_least(requested, height, width)
     if max(height, width) * exact > _LONGEST_SIDE:
-        raise ScaleError(f"scale {scale} makes more pixels than can be counted")
-    if exact == wanted:
+        raise ScaleError(f"scale {scale} gives more pixels than can be counted")
+    if exact == requested:
         return render(exact, out)
     row_ratio, column_ratio = height * exact / out_height, width * exact / out_width
     return render_cells(
@@ -158,10 +158,10 @@ def render_cells(
     rows: Interval,
     columns: Interval,
 ) -> Float[Tensor, "*c h w"]:
-    """A part of an image, given in fractions of its pixels, averaged over equal cells.
+    """A part of an image, with fractional bounds in pixels, averaged over a grid of equal cells.
 
-    render: the pixels of a window of the image. size: rows and columns of cells.
-    rows, columns: where the part starts and stops.
+    render: returns a window of the image. size: rows and columns of cells.
+    rows, columns: start and stop of the part.
     """
     top, left = math.floor(rows[0]), math.floor(columns[0])
     window = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)

@@ -1,6 +1,6 @@
-"""Which crops an epoch consists of, in which order: a pure function of the seed and the epoch.
+"""The crops of an epoch and their order: a pure function of the seed and the epoch.
 
-Nothing here depends on the number of processes or threads, so neither does what a network sees.
+It does not depend on the number of processes or threads, so neither do the batches.
 """
 
 from dataclasses import dataclass, fields
@@ -12,12 +12,12 @@ from numpy import ndarray
 
 @dataclass(frozen=True)
 class CropPlan:
-    """Crops in order: of which image, where, turned how.
+    """Crops in order.
 
     image: number of the image.
-    top, left: corner of the window in it, in pixels.
-    isometry: code of `core.isometry` that the window goes through.
-    noise: seed of whatever is random in the pixels.
+    top, left: corner of the crop in the image, in pixels.
+    isometry: code of `core.isometry` that is applied to the crop.
+    noise: seed of random changes to the pixels (binarisation).
     """
 
     image: Int64[ndarray, " t"]
@@ -47,14 +47,14 @@ def random_crops(
     """The crops of one epoch of training: `per_image` of each image, in full batches.
 
     Images are shuffled and taken in groups of `batch`. A group lasts for `per_image` batches, each
-    with one crop of every image in it: a batch has as many images as it can, and yet each image
-    is needed during one stretch only and need not be decoded again (echoing before augmentation:
-    Choi et al. 2019, arXiv 1907.05550). The images of the last group, fewer than `batch`, go round
-    until a batch is full, so that some of them give up to `batch` crops more.
+    with one crop of every image in it: the images of a batch are all different, and each image is
+    used in consecutive batches only and is decoded once (echoing before augmentation: Choi et al.
+    2019, arXiv 1907.05550). The images of the last group, fewer than `batch`, are repeated until a
+    batch is full, so that they contribute up to `batch` crops more in total.
 
     sizes: heights and widths of the images, none smaller than the crop.
-    isometries: crops go through the codes of `core.isometry` below this: 1 leaves them, 2 mirrors
-        them, 4 flips them both ways, 8 rotates them as well (only if they are square).
+    isometries: codes of `core.isometry` below this are drawn: 1 is the identity alone, 2 adds the
+        mirror image, 4 both flips, 8 rotations as well (square crops only).
     """
     rng = np.random.default_rng((seed, epoch))
     order = rng.permutation(len(sizes))
@@ -66,8 +66,8 @@ def random_crops(
             np.resize(rest, -(-len(rest) * per_image // batch) * batch),
         ]
     )
-    room = sizes[image] - crop + 1
-    corner = (rng.random((len(image), 2)) * room).astype(np.int64)
+    positions = sizes[image] - crop + 1
+    corner = (rng.random((len(image), 2)) * positions).astype(np.int64)
     return CropPlan(
         image=image,
         top=corner[:, 0],
@@ -78,15 +78,15 @@ def random_crops(
 
 
 def centre_crops(sizes: Int64[ndarray, "n 2"], crop: tuple[int, int]) -> CropPlan:
-    """The middle of each image."""
+    """The centre of each image."""
     corner = (sizes - crop) // 2
     return _fixed(np.arange(len(sizes)), corner[:, 0], corner[:, 1])
 
 
 def tiles(sizes: Int64[ndarray, "n 2"], crop: tuple[int, int]) -> CropPlan:
-    """Every image cut into tiles that cover all of its pixels, in raster order.
+    """Tiles that cover every image, in raster order.
 
-    Where a side is no multiple of the tile's, the last tile is moved back to end at the edge and
+    Where a side is not a multiple of the tile's, the last tile ends at the edge of the image and
     overlaps the one before.
     """
     corners = [

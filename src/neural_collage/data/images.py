@@ -1,34 +1,37 @@
-"""Reading single images of a set: their sizes from the headers, their pixels as bytes."""
+"""Single images of a set: sizes from the headers, pixels as bytes."""
 
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Literal
 
-import datasets
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import ExifTags, Image
 
 from neural_collage.errors import ImageError
+from neural_collage.extras import needs_extra
 from neural_collage.io.reading import open_picture, read_samples
 
-_ROTATED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
+with needs_extra("train"):
+    import datasets
+    import pyarrow as pa
+
+_TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 
 
 class Images:
-    """Images by number; `images[i]` decodes one each time it is called.
+    """Images by number; `images[i]` decodes image i each time it is called.
 
     Images are upright (EXIF), 8-bit, of 1 or 3 channels, and `resize` pixels on the shorter side
-    if that is given. Safe to use from several threads.
+    if that is given. Thread-safe.
 
     Args:
         rows: a column `image` of encoded bytes or paths, as `datasets.Image(decode=False)`.
-        origin: where they come from, for messages.
+        origin: the path or name of the set, for messages.
         channels: 1 or 3.
-        resize: length of the shorter side.
+        resize: length of the shorter side, in pixels.
     """
 
     def __init__(
@@ -50,14 +53,14 @@ class Images:
         """The pixels of one image.
 
         Raises:
-            ImageError: it is missing, damaged, or of a kind that cannot be read.
+            ImageError: it is missing, damaged, or of an unsupported format.
         """
         file, name = self._file(index)
         with open_picture(file, name) as image:
             return _planes(read_samples(image, name), self.channels, self.resize)
 
     def name(self, index: int) -> str:
-        """The path of one image, or the set and the row it is in."""
+        """The path of one image, or its set and row."""
         return self._file(index)[1]
 
     def size(self, index: int) -> tuple[int, int]:
@@ -69,14 +72,14 @@ class Images:
         file, name = self._file(index)
         with open_picture(file, name) as image:
             height, width = image.height, image.width
-            if _orientation(image) in _ROTATED:
+            if _orientation(image) in _TRANSPOSED:
                 height, width = width, height
         if height == 0 or width == 0:
             raise ImageError(f"{name}: empty, {width} x {height} pixels")
         return _resized(height, width, self.resize)
 
     def first(self, count: int) -> "Images":
-        """Only the first `count` of the images, or all if there are fewer."""
+        """The first `count` images, or all if there are fewer."""
         rows = self._rows.select(range(min(count, len(self))))
         return Images(rows, self.origin, self.channels, self.resize)
 
@@ -86,7 +89,7 @@ class Images:
 
     def _file(self, index: int) -> tuple[Path | BufferedReader, str]:
         row = self._rows[index]["image"].chunk(0)[0]
-        if row["bytes"].is_valid:  # read where it lies: only pages that are needed are loaded
+        if row["bytes"].is_valid:  # not copied: only the memory pages that are read are loaded
             name = f"{self.origin}, row {index}"
             return BufferedReader(_Bytes(row["bytes"].as_buffer())), name
         path = Path(row["path"].as_py())
@@ -94,7 +97,7 @@ class Images:
 
 
 class _Bytes(pa.BufferReader):  # type: ignore[misc] # pyarrow has no types
-    """A buffer as a file in which one may seek beyond the end, as Pillow does in damaged ones."""
+    """A buffer as a file with seeks beyond the end, which Pillow does in damaged files."""
 
     def seek(self, position: int, whence: int = 0) -> int:
         start = (0, self.tell(), self.size())[whence]
@@ -103,9 +106,9 @@ class _Bytes(pa.BufferReader):  # type: ignore[misc] # pyarrow has no types
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow says the size of the upright image
+        return 1  # Pillow gives the size of the upright image
     if image.format == "PNG" and "exif" not in image.info:
-        return 1  # getexif() would decode the image to look behind it
+        return 1  # getexif() would decode the whole image to search behind it
     return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
@@ -119,7 +122,7 @@ def _resized(height: int, width: int, short: int | None) -> tuple[int, int]:
 def _planes(
     samples: npt.NDArray[Any], channels: int, resize: int | None
 ) -> UInt8[ndarray, "c h w"]:
-    if samples.dtype != np.uint8:  # deep grey
+    if samples.dtype != np.uint8:  # grey of more than 8 bits
         samples = np.clip(np.rint(samples * 255), 0, 255).astype(np.uint8)
     if samples.ndim == 3:
         samples = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]

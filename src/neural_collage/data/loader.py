@@ -1,7 +1,7 @@
-"""Batches of crops, in an order that the number of processes and threads does not change.
+"""Batches of crops, in an order that does not depend on the number of processes and threads.
 
-A loader can stop and go on in the middle of an epoch. Its workers are threads, because Pillow
-decodes without holding Python's lock: they share the decoded images, and crops need no copy
+A loader can be resumed in the middle of an epoch. Its workers are threads, because Pillow releases
+the interpreter lock while it decodes: they share the decoded images, and crops are not copied
 between processes.
 """
 
@@ -24,36 +24,39 @@ from neural_collage.data.store import ImageStore
 from neural_collage.errors import CheckpointError
 
 Pixels = UInt8[ndarray, "s c h w"]
-_AHEAD = 2  # blocks that workers prepare while one is used
+_AHEAD = 2  # blocks that workers prepare while another is used
 
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of each batch this process loads: items `rank`, `rank` + `world`, ... of it."""
+    """The part of each batch that this process loads: items `rank`, `rank` + `world`, ...
+
+    world: number of processes.
+    """
 
     rank: int = 0
     world: int = 1
 
 
 class CropLoader:
-    """Iterating gives the batches of the current epoch, float32 (b, c, h, w) in [0, 1].
+    """Iterable over the batches of the current epoch, float32 (b, c, h, w) in [0, 1].
 
-    Batch t of all processes together are the crops t * b * world to (t + 1) * b * world of the
-    epoch's plan. If the last batch cannot be shared equally, its first crops are repeated, at most
-    one for each process.
+    Batch t of all processes together consists of the crops t * b * world to (t + 1) * b * world - 1
+    of the epoch's plan. If the last batch is not divisible by the number of processes, its first
+    crops are repeated, at most one for each process.
 
-    Lightning finds `sampler.set_epoch`, `state_dict` and `load_state_dict` by their names (and
-    misses `batch_sampler`): it says which epoch it is in, and keeps the position in checkpoints.
+    Lightning calls `sampler.set_epoch`, `state_dict` and `load_state_dict` (and requires
+    `batch_sampler`): it sets the epoch, and stores the position in checkpoints.
 
     Args:
         store: the images.
-        plan: the crops of an epoch, the same number in each.
-        crop: height and width.
+        plan: returns the crops of an epoch, the same number for each epoch.
+        crop: height and width, in pixels.
         batch_size: items of a batch in this process.
-        rounds: batches in a row that are cut at once, because they are made of the same images.
+        rounds: consecutive batches that are cut together, because they use the same images.
         share: the part of this process.
-        num_workers: threads that work ahead; with 0 the caller waits for each batch.
-        bits: of the levels, see `levels.to_float`.
+        num_workers: threads that prepare batches ahead; with 0 the caller waits for each batch.
+        bits: number of bits of the samples, see `pixels.to_float`.
         binary: draw black-and-white samples of the crops.
     """
 
@@ -94,33 +97,33 @@ class CropLoader:
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch that the next iteration goes through."""
+        """Set the epoch of the next iteration."""
         self._epoch = epoch
 
     def state_dict(self) -> dict[str, int]:
-        """Where the last iteration stands."""
+        """The position of the last iteration."""
         epoch, batch = self._position
         return {"epoch": epoch, "batch": batch, "of": self._length, "size": self._global_batch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Let the next iteration go on from there, if it goes through the same epoch.
+        """Continue from this position in the next iteration, if that is of the same epoch.
 
         Raises:
-            CheckpointError: the state is in the middle of an epoch that had other batches.
+            CheckpointError: the position is in the middle of an epoch with other batches.
         """
-        theirs, ours = (state["of"], state["size"]), (self._length, self._global_batch)
-        if theirs != ours and 0 < state["batch"] < state["of"]:
+        stored, own = (state["of"], state["size"]), (self._length, self._global_batch)
+        if stored != own and 0 < state["batch"] < state["of"]:
             raise CheckpointError(
-                f"the checkpoint is in an epoch of {theirs[0]} batches of {theirs[1]} images, and "
-                f"the data now gives {ours[0]} of {ours[1]}: resume with the same data, batch_size "
+                f"the checkpoint is in an epoch of {stored[0]} batches of {stored[1]} images, and "
+                f"the data now gives {own[0]} of {own[1]}: resume with the same data, batch_size "
                 "(times processes) and crops_per_image"
             )
         self._resume_at = self._position = (state["epoch"], state["batch"])
         self._epoch = state["epoch"] + (state["batch"] == state["of"])
 
     def __iter__(self) -> Iterator[Float[Tensor, "b c h w"]]:
-        # Runs up to the first batch only when that is asked for: Lightning makes the iterator of
-        # a resumed training before it says which epoch it is.
+        # A generator, so that nothing runs before the first batch is requested: Lightning creates
+        # the iterator of a resumed training before it sets the epoch.
         epoch, (resume_epoch, batch) = self._epoch, self._resume_at
         first = batch if epoch == resume_epoch else 0
         self._resume_at = (0, 0)
@@ -141,7 +144,7 @@ class CropLoader:
                 yield pixels[start : start + b], block.noise[start : start + b]
 
     def _items(self, plan: CropPlan, start: int, stop: int) -> CropPlan:
-        """What this process loads of the batches from start to stop - 1."""
+        """The crops of the batches start to stop - 1 that this process loads."""
         size, (rank, world) = self._global_batch, (self._share.rank, self._share.world)
         index = np.arange(start * size, min(stop * size, len(plan)))
         if missing := -len(index) % world:
@@ -149,10 +152,10 @@ class CropLoader:
         return plan.take(index[rank::world])
 
     def _cut_all(self, blocks: Iterator[CropPlan]) -> Iterator[tuple[CropPlan, Pixels]]:
-        """Cut block after block, some ahead if there are workers."""
+        """Cut the blocks in order, some of them ahead if there are workers."""
         if not self._num_workers:
             for block in blocks:
-                pixels = self._room(block)
+                pixels = self._empty(block)
                 self._cut(block, pixels, 0, 1)
                 yield block, pixels
             return
@@ -171,27 +174,27 @@ class CropLoader:
     def _submit(
         self, pool: ThreadPoolExecutor, block: CropPlan
     ) -> tuple[CropPlan, Pixels, list[Future[None]]]:
-        pixels, parts = self._room(block), self._num_workers
+        pixels, parts = self._empty(block), self._num_workers
         jobs = [pool.submit(self._cut, block, pixels, part, parts) for part in range(parts)]
         return block, pixels, jobs
 
-    def _room(self, block: CropPlan) -> Pixels:
+    def _empty(self, block: CropPlan) -> Pixels:
         return np.empty((len(block), self._store.channels, *self._crop), np.uint8)
 
     def _cut(self, block: CropPlan, out: Pixels, part: int, parts: int) -> None:
-        """Fill in the crops of every `parts`-th image of a block, getting each image once."""
+        """Fill in the crops of every `parts`-th image of a block; each image is read once."""
         _, rank = np.unique(block.image, return_inverse=True)
         by_image = np.argsort(block.image, kind="stable")
-        mine = by_image[rank[by_image] % parts == part]
+        own = by_image[rank[by_image] % parts == part]
         images, tops, lefts = block.image.tolist(), block.top.tolist(), block.left.tolist()
         height, width = self._crop
-        for image, positions in groupby(mine.tolist(), key=images.__getitem__):
+        for image, positions in groupby(own.tolist(), key=images.__getitem__):
             pixels = self._store[image]
             for i in positions:
                 out[i] = pixels[:, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]
-        for code in set(block.isometry[mine].tolist()) - {isometry.IDENTITY}:
-            turned = mine[block.isometry[mine] == code]
-            out[turned] = isometry.apply(torch.from_numpy(out[turned]), code).numpy()
+        for code in set(block.isometry[own].tolist()) - {isometry.IDENTITY}:
+            chosen = own[block.isometry[own] == code]
+            out[chosen] = isometry.apply(torch.from_numpy(out[chosen]), code).numpy()
 
 
 def _finished(block: CropPlan, pixels: Pixels, jobs: list[Future[None]]) -> tuple[CropPlan, Pixels]:

@@ -1,4 +1,4 @@
-"""From bytes to what networks see: floats, fewer bits, or black and white."""
+"""Conversion of bytes to the input of networks: floats, fewer bits, or black and white."""
 
 import numpy as np
 import torch
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 def to_float(levels: UInt8[Tensor, "*shape"], bits: int = 8) -> Float[Tensor, "*shape"]:
-    """Bytes to [0, 1], by way of their `bits` highest bits.
+    """Bytes to [0, 1], of which the `bits` most significant bits are kept.
 
-    With 5 bits (Kingma & Dhariwal 2018, Glow) there are 32 values, i / 31.
+    5 bits (Kingma & Dhariwal 2018, Glow) give 32 values, i / 31.
     """
     kept = levels if bits == 8 else levels >> (8 - bits)
     return kept.float().div_(2**bits - 1)
@@ -19,10 +19,10 @@ def to_float(levels: UInt8[Tensor, "*shape"], bits: int = 8) -> Float[Tensor, "*
 def binarise(
     levels: UInt8[ndarray, "n c h w"], seeds: Int64[ndarray, " n"]
 ) -> UInt8[ndarray, "n c h w"]:
-    """A sample in which a pixel is 255 with the probability level / 255, else 0.
+    """A Bernoulli sample: a pixel is 255 with probability level / 255, else 0.
 
-    Salakhutdinov & Murray 2008 fixed such samples once (static); Burda et al. 2015 draw them anew
-    each time (dynamic). Which it is depends on the seeds, one for each image.
+    Static binarisation (Salakhutdinov & Murray 2008) draws each image once, dynamic binarisation
+    (Burda et al. 2015) for each use; the caller chooses by its seeds, one for each image.
     """
     generator, black_below = torch.Generator(), torch.empty(levels.shape, dtype=torch.uint8)
     for row, seed in zip(black_below, seeds.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Where images come from: folders, parquet files and the Hugging Face hub, all as one `Images`."""
+"""Opens folders, parquet files and data sets of the Hugging Face hub, all as `Images`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import datasets
-import huggingface_hub
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined] # not in __all__
-
+from neural_collage.data import catalogue
 from neural_collage.data.images import Images
 from neural_collage.errors import DataError
+from neural_collage.extras import needs_extra
 from neural_collage.io.reading import PICTURE_SUFFIXES
+
+with needs_extra("train"):
+    import datasets
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined] # no __all__
 
 KNOWN_NAMES = {
     "mnist": "ylecun/mnist",  # 28x28 digits; splits train, test
@@ -35,10 +38,10 @@ class ImageSource:
     Attributes:
         path: a folder of images, searched recursively; a parquet file, or a folder of them, with
             encoded images in a column `image` or `img`; mnist, cifar10, ffhq or dota; or the name
-            of a data set on the Hugging Face hub, such as `ylecun/mnist`.
-        split: which split of it; of a folder of images, which subfolder, or several as in
-            "train+test". By default the one that suits the use (train, val or test), and the whole
-            of a folder of images.
+            of a data set on the Hugging Face hub, such as `ylecun/mnist`. What begins with `data/`
+            is looked up in the folder that NEURAL_COLLAGE_DATA names, if that is set.
+        split: the split; of a folder of images a subfolder, or several as in "train+test". By
+            default the split of the use (train, val or test), or the whole folder of images.
         start: the first image to use, in the order of rows or of the names of files.
         stop: the image to stop before, by default the end.
     """
@@ -64,26 +67,28 @@ def open_images(
 ) -> Images:
     """Open a set of images without decoding any.
 
-    use: names the split where the source does not.
-    channels: 1 makes colour images grey, 3 makes grey images RGB; alpha is dropped.
-    resize: length of the shorter side that images are brought to.
+    use: selects the split if the source names none.
+    channels: 1 converts colour to grey, 3 grey to RGB; alpha is dropped.
+    resize: length of the shorter side after resizing, in pixels.
 
     Raises:
-        DataError: there is no such set, no such split, no image in it, or no way to the hub. The
-            last is found out within seconds, and data sets that were downloaded before still open.
+        DataError: there is no such set, no such split, no image in it, or the hub cannot be
+            reached. The last takes a few seconds; data sets downloaded earlier still open.
     """
     source = ImageSource(source) if isinstance(source, str) else source
-    path = Path(source.path).expanduser()
+    path = catalogue.resolve(source.path)
     if path.is_dir():
         files = sorted(path.rglob("*.parquet"))
         rows = _parquet_rows(files, source, use) if files else _folder_rows(path, source)
     elif path.is_file():
         rows = _parquet_rows([path], source, use)
+    elif known := catalogue.find(source.path):
+        raise DataError(f"{path}: no such folder: {catalogue.how_to_get(known)}")
     elif source.path in KNOWN_NAMES or _may_be_on_hub(source.path):
         rows = _hub_rows(KNOWN_NAMES.get(source.path, source.path), source, use)
     else:
         raise DataError(
-            f"{source.path}: no such folder or file: give a folder of images, a parquet file, "
+            f"{path}: no such folder or file: give a folder of images, a parquet file, "
             f"a name on the hub such as ylecun/mnist, or one of {', '.join(KNOWN_NAMES)}"
         )
     stop = len(rows) if source.stop is None else min(source.stop, len(rows))
@@ -115,7 +120,7 @@ def _folder_rows(folder: Path, source: ImageSource) -> datasets.Dataset:
 
 
 def _parquet_rows(files: Sequence[Path], source: ImageSource, use: str) -> datasets.Dataset:
-    """A file that stands alone is taken whole; of several, those of the split."""
+    """All rows of a single file; of several files, the rows of those of the split."""
     if len(files) > 1:
         names = {file: file.stem.split("-")[0] for file in files}  # train-00000-of-00002.parquet
         split = _choose_split(sorted(set(names.values())), source, use)
@@ -125,7 +130,7 @@ def _parquet_rows(files: Sequence[Path], source: ImageSource, use: str) -> datas
     with _quiet():
         try:
             rows = datasets.Dataset.from_parquet([str(file) for file in files])
-        except Exception as error:  # pyarrow and datasets wrap damage in many kinds of errors
+        except Exception as error:  # damaged files raise many types of pyarrow and datasets
             cause = str(error.__cause__ or error).splitlines()[0]
             raise DataError(f"{files[0]}: not a readable parquet file: {cause}") from error
     return _image_column(rows, source)
@@ -140,7 +145,7 @@ def _hub_rows(name: str, source: ImageSource, use: str) -> datasets.Dataset:
     try:
         with _offline(not reachable):
             splits = datasets.load_dataset(name)
-    except Exception as error:  # network, disk, format: nothing in common but the name
+    except Exception as error:  # network, disk or format: the types have no common base
         cause = "cannot be loaded" if reachable else "the hub cannot be reached"
         detail = str(error).splitlines()[0] if reachable and str(error) else ""
         raise DataError(
@@ -151,9 +156,9 @@ def _hub_rows(name: str, source: ImageSource, use: str) -> datasets.Dataset:
 
 
 def _hub_has(name: str) -> bool:
-    """Whether the hub holds a data set; False if nobody answers within seconds.
+    """Whether the hub holds a data set; False if it does not answer within seconds.
 
-    `datasets` itself would go on trying for half a minute.
+    Asked first because `datasets` itself retries for half a minute.
     """
     try:
         huggingface_hub.HfApi().dataset_info(name, timeout=_PROBE_SECONDS)
@@ -162,7 +167,7 @@ def _hub_has(name: str) -> bool:
             f"{name}: neither a local folder or file nor a data set on the hub (a private one "
             f"needs `hf auth login`); short names are {', '.join(KNOWN_NAMES)}"
         ) from error
-    except Exception:  # whichever HTTP client the hub's library uses
+    except Exception:  # the types depend on the HTTP client of huggingface_hub
         return False
     return True
 
@@ -176,18 +181,18 @@ def _may_be_on_hub(path: str) -> bool:
 
 
 def _choose_split(available: Sequence[str], source: ImageSource, use: str) -> str:
-    wanted = (source.split,) if source.split is not None else _SPLIT_NAMES.get(use, (use,))
-    for split in wanted:
+    accepted = (source.split,) if source.split is not None else _SPLIT_NAMES.get(use, (use,))
+    for split in accepted:
         if split in available:
             return split
     raise DataError(
-        f"{source.path}: no split {wanted[0]!r}, only {', '.join(available)}: name one of these "
+        f"{source.path}: no split {accepted[0]!r}, only {', '.join(available)}: name one of these "
         "as `split`, and hold out a part of it with `start` and `stop` if need be"
     )
 
 
 def _image_column(rows: datasets.Dataset, source: ImageSource) -> datasets.Dataset:
-    """Only the images, not decoded, as a column `image`."""
+    """The images alone, not decoded, as a column `image`."""
     column = next((name for name in _COLUMNS if name in rows.column_names), None)
     if column is None:
         raise DataError(
@@ -199,19 +204,19 @@ def _image_column(rows: datasets.Dataset, source: ImageSource) -> datasets.Datas
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the progress bars of `datasets`, which come up even for a second of work."""
-    shown = not datasets.utils.are_progress_bars_disabled()
+    """Disable the progress bars of `datasets`, which appear even for a second of work."""
+    enabled = not datasets.utils.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if shown:
+        if enabled:
             datasets.enable_progress_bars()
 
 
 @contextmanager
 def _offline(offline: bool) -> Iterator[None]:
-    """With `datasets` looking only at what was downloaded before, if `offline`."""
+    """Restrict `datasets` to earlier downloads, if `offline`."""
     flags = (datasets.config, huggingface_hub.constants)
     before = [module.HF_HUB_OFFLINE for module in flags]
     for module, flag in zip(flags, before, strict=True):

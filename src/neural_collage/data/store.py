@@ -1,4 +1,4 @@
-"""Decoded images in memory, as many as a budget allows."""
+"""Cache of decoded images, within a memory budget."""
 
 from threading import Lock
 
@@ -13,14 +13,14 @@ from neural_collage.errors import DataError, ImageError
 
 
 class MemoryBudget:
-    """Bytes that several stores share."""
+    """Bytes of memory that several stores share."""
 
     def __init__(self, n_bytes: int) -> None:
         self.free = n_bytes
         self._lock = Lock()
 
     def claim(self, n_bytes: int) -> bool:
-        """Take so many bytes if they are left."""
+        """Reserve bytes if as many are free; returns whether they were."""
         with self._lock:
             fits = n_bytes <= self.free
             self.free -= n_bytes if fits else 0
@@ -28,16 +28,17 @@ class MemoryBudget:
 
 
 class ImageStore:
-    """The images that are at least as large as the crops, decoded once while there is memory.
+    """The images that are at least as large as the crops, kept decoded within a memory budget.
 
-    Safe to use from several threads, which share what is decoded.
+    Thread-safe: threads share the decoded images. Two threads that need an image at the same time
+    may both decode it, and then both return the one that is kept.
 
     Args:
         images: all images.
-        crop: height and width that are to be cut from each.
-        skip_small: leave out smaller images rather than refuse them.
+        crop: height and width of the crops, in pixels.
+        skip_small: leave out smaller images instead of raising.
         budget: memory for decoded images.
-        binary_seed: turn each image into one fixed black-and-white sample (`levels.binarise`).
+        binary_seed: replace each image by one fixed black-and-white sample (`pixels.binarise`).
 
     Raises:
         ImageError: an image is missing, is not an image, or is smaller than the crop.
@@ -67,6 +68,7 @@ class ImageStore:
         self._images = images
         self._budget = budget
         self._kept: dict[int, UInt8[ndarray, "c h w"]] = {}
+        self._lock = Lock()  # of _kept
         self._noise = None
         if binary_seed is not None:
             self._noise = np.random.default_rng(binary_seed).integers(2**63 - 1, size=len(images))
@@ -79,7 +81,7 @@ class ImageStore:
         return len(self.sizes)
 
     def __getitem__(self, index: int) -> UInt8[ndarray, "c h w"]:
-        """One image, not to be written to.
+        """One image; read-only for callers, who share it.
 
         Raises:
             ImageError: it is damaged.
@@ -96,9 +98,10 @@ class ImageStore:
             )
         if self._noise is not None:
             pixels = binarise(pixels[None], self._noise[number : number + 1])[0]
-        if self._budget.claim(pixels.nbytes):
-            self._kept[index] = pixels
-        return pixels
+        with self._lock:  # another thread may have kept the image since the look-up above
+            if index not in self._kept and self._budget.claim(pixels.nbytes):
+                self._kept[index] = pixels
+            return self._kept.get(index, pixels)
 
 
 def _too_small(

@@ -1,1 +1,1 @@
-"""Measuring: picture metrics, rate-distortion curves against the codecs in use, and their plots."""
+"""Evaluation: picture metrics, rate-distortion curves of our and other codecs, and their plots."""

@@ -1,6 +1,7 @@
-"""How far apart two rate-distortion curves are: the BD-rate of Bjontegaard (VCEG-M33, 2001).
+"""The BD-rate: the average difference of two rate-distortion curves (Bjontegaard, VCEG-M33, 2001).
 
-With monotone piecewise-cubic interpolation (PCHIP) in place of his polynomial, which overshoots.
+Curves are interpolated by monotone piecewise cubics (PCHIP) instead of the original polynomial,
+which overshoots.
 """
 
 import math
@@ -27,15 +28,15 @@ class Curve(NamedTuple):
 
 
 def bd_rate(reference: Curve, test: Curve, rate_range: tuple[float, float] | None = None) -> float:
-    """Average difference in rate at equal PSNR, in percent: -20 means that `test` saves a fifth.
+    """Average difference in rate at equal PSNR, in percent: -20 if `test` needs a fifth less.
 
     Each curve becomes log rate as a function of PSNR. The mean difference of the two functions
     over an interval of PSNR, turned back into a ratio of rates, is the result. The interval is
     the overlap of the PSNRs that the curves span; with `rate_range` = (low, high) in bits per
     pixel, of the PSNRs that each curve spans while its own rate is inside that range.
 
-    Points that a cheaper point matches or beats are left out, and so are lossless ones, whose
-    PSNR is infinite.
+    Points are ignored if a point of lower rate has an equal or higher PSNR, and if their PSNR is
+    infinite (lossless coding).
 
     Raises:
         CollageError: a curve has fewer than two points left, or the interval is empty.
@@ -66,7 +67,7 @@ def _log_rate_over_psnr(curve: Curve) -> PchipInterpolator:
 def _psnr_span(
     curve: PchipInterpolator, rate_range: tuple[float, float] | None
 ) -> tuple[float, float]:
-    """The PSNRs of a curve while its rate is inside the range; of no width if it never is."""
+    """Lowest and highest PSNR of a curve at rates inside the range; equal if it has none there."""
     first, last = float(curve.x[0]), float(curve.x[-1])
     if rate_range is None:
         return first, last

@@ -1,4 +1,4 @@
-"""What a measurement ran on: processor, threads and versions, to be stored beside its numbers."""
+"""The environment of a measurement: processor, threads and versions, stored with its results."""
 
 import platform
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from neural_collage.runtime import available_cores
 
 @dataclass(frozen=True)
 class Environment:
-    """The machine and the libraries of one process."""
+    """Machine and library versions of one process."""
 
     cpu: str
     cores: int

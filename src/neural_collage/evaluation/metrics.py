@@ -1,24 +1,24 @@
-"""How alike two pictures are, compared as 8-bit RGB: what a viewer gets to see."""
+"""Quality metrics on 8-bit RGB, the samples that are displayed."""
 
-import math
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from neural_collage.core.metrics import psnr_of
 from neural_collage.extras import needs_extra
 
 Rgb: TypeAlias = UInt8[np.ndarray, "h w 3"]
 
 MS_SSIM_MIN_SIDE = 11 * 2**4
-"""Below this many pixels the window of 11 x 11 does not fit into the coarsest of five scales."""
+"""Smallest side in pixels at which the 11 x 11 window fits into the coarsest of five scales."""
 
 
 def psnr(reference: Rgb, test: Rgb) -> float:
     """Peak signal-to-noise ratio in dB over all pixels and channels; infinite if they are equal."""
     mse = np.mean((reference.astype(np.float64) - test) ** 2)
-    return 10 * math.log10(255**2 / mse) if mse else math.inf
+    return float(psnr_of(torch.tensor(mse), peak=255))
 
 
 def ms_ssim(reference: Rgb, test: Rgb) -> float | None:

@@ -1,7 +1,7 @@
-"""The codecs of the benchmark behind one interface: ours, and its peers from Pillow.
+"""The codecs of the benchmark behind one interface: ours, and those of Pillow to compare with.
 
-A higher quality always means a larger and better file; each list of qualities spans about 0.05 to
-2 bits per pixel on photos, as far down as the codec goes.
+Rate and PSNR rise with quality; each list of qualities spans about 0.05 to 2 bits per pixel on
+photos, or starts at the lowest rate of the codec.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from neural_collage.io.writing import to_pil
 
 @runtime_checkable
 class BenchmarkCodec(Protocol):
-    """What the benchmark asks of a codec; picklable, so that worker processes can use it."""
+    """A codec that the benchmark can measure; picklable, for use in worker processes."""
 
     @property
     def name(self) -> str: ...
@@ -32,7 +32,7 @@ class BenchmarkCodec(Protocol):
 
     @property
     def options(self) -> Mapping[str, object]:
-        """The fixed settings, for the record."""
+        """The fixed settings, which are stored with the results."""
 
     def encode(self, picture: Image.Image, quality: float) -> bytes:
         """The complete file of an RGB picture."""
@@ -60,7 +60,7 @@ class PillowCodec:
             return np.asarray(picture.convert("RGB"))
 
     def _rate(self, quality: float) -> dict[str, object]:
-        if self.format == "JPEG2000":  # steered by the compression ratio of 24-bit pixels
+        if self.format == "JPEG2000":  # given as compression ratio of 24-bit pixels
             return {"quality_mode": "rates", "quality_layers": [24 / quality]}
         return {"quality": int(quality)}
 
@@ -109,7 +109,8 @@ PEERS: Mapping[str, PillowCodec] = {
             qualities=(0, 1, 3, 6, 12, 20, 35, 50, 65, 78, 85, 90),
             options={"method": 6},
         ),
-        # Bits per pixel. Pillow's default codes R, G and B apart, which costs some 3 dB.
+        # Qualities in bits per pixel. Without `mct`, R, G and B are coded separately, about 3 dB
+        # worse at equal rate.
         PillowCodec(
             "jpeg2000",
             "JPEG2000",
@@ -127,9 +128,12 @@ def benchmark_codecs(
     effort: int = 5,
     model: str | None = None,
 ) -> list[BenchmarkCodec]:
-    """The codecs of these names; the other arguments are for ours, the peers keep their own.
+    """The codecs of these names, each once.
 
-    model: of those codecs that have models.
+    The other arguments apply to our codecs; those of Pillow have fixed qualities and options.
+
+    qualities: 1..100, by default those of `CollageCodec`. effort: 0..9.
+    model: of the codecs that have models.
 
     Raises:
         CollageError: no codec has that name, or this build of Pillow lacks the format.

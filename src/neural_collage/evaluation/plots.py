@@ -1,4 +1,4 @@
-"""The rate-distortion figure: our codecs in front of measured peers and of published curves."""
+"""The rate-distortion figure: our codecs, other measured codecs and published curves."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -13,21 +13,21 @@ with needs_extra("bench"):
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-# From the palettes of Okabe & Ito and of Tol, which colour-blind readers tell apart, those dark
-# enough for text on white. The warm ones are ours.
+# Colours that are dark enough for text on white, from the palettes of Okabe & Ito and of Tol, which
+# are safe for colour-blind readers. Warm colours are for our codecs.
 _OUR_COLOURS = ("#D55E00", "#7A2E00", "#E69F00")
 _PEER_COLOURS = ("#0072B2", "#009E73", "#AA3377", "#332288", "#999933")
 _INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 
 _RATES = (0.04, 2.5)
-"""Bits per pixel: points outside, such as an anchor's near-lossless ones, are not shown."""
+"""Lowest and highest rate in bits per pixel; points outside are not shown."""
 _RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 class Savings(NamedTuple):
-    """The BD-rates of one codec against others, as the figure states them.
+    """BD-rates of one codec against other curves, for the legend of the figure.
 
-    rate_range: in bits per pixel. percent: by the name of the other curve; negative saves.
+    rate_range: in bits per pixel. percent: BD-rate by name of the other curve; negative is better.
     """
 
     codec: str
@@ -52,9 +52,9 @@ def rate_distortion_figure(
 ) -> Figure:
     """PSNR over bits per pixel, each curve labelled at its right end.
 
-    curves: measured, by name; those named in `ours` are emphasised.
+    curves: measured curves by name; those named in `ours` are emphasised.
     anchors: published curves, drawn thin and grey behind the others.
-    savings: listed in the corner that rising curves leave free.
+    savings: BD-rates to list in the upper left corner, which rising curves leave free.
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -71,7 +71,7 @@ def rate_distortion_figure(
             markersize=2.2 * style.width,
             zorder=style.layer,
         )
-    _dress(axes, title)
+    _format_axes(axes, title)
     _label_ends(axes, shown, styles)
     if savings and savings.codec in styles:
         _list_savings(axes, savings, styles[savings.codec].colour)
@@ -79,7 +79,7 @@ def rate_distortion_figure(
 
 
 def rendered(figure: Figure, kind: str) -> bytes:
-    """The figure as a file, of the size of a README: kind is "png" or "svg"."""
+    """The figure as a file; `kind` is "png" or "svg"."""
     file = BytesIO()
     figure.savefig(file, format=kind, dpi=200, facecolor="white")
     return file.getvalue()
@@ -109,7 +109,7 @@ def _styles(
     return styles
 
 
-def _dress(axes: Axes, title: str) -> None:
+def _format_axes(axes: Axes, title: str) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(_RATE_TICKS))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -126,7 +126,7 @@ def _dress(axes: Axes, title: str) -> None:
 
 
 def _label_ends(axes: Axes, curves: Mapping[str, Curve], styles: Mapping[str, _Style]) -> None:
-    """Write each name right of the plot, level with its curve's end but clear of the others."""
+    """Write each name right of the plot, at the height of its curve's end, without overlaps."""
     bottom, top = axes.get_ylim()
     spacing = 0.046 * (top - bottom)
     names = sorted(curves, key=lambda name: curves[name].psnrs[-1])
@@ -154,10 +154,10 @@ def _label_ends(axes: Axes, curves: Mapping[str, Curve], styles: Mapping[str, _S
 
 
 def _list_savings(axes: Axes, savings: Savings, colour: str) -> None:
-    """BD-rates in the upper left corner, the largest saving first."""
+    """List BD-rates in the upper left corner, the largest saving first."""
     low, high = savings.rate_range
     rows = sorted(savings.percent.items(), key=lambda row: row[1])
-    # digits, and the space that is as wide as one, align the numbers
+    # Numbers are aligned with the figure space U+2007, which is as wide as a digit.
     figures = [f"{percent:+.0f}".replace("-", "\N{MINUS SIGN}") for _, percent in rows]
     width = max(map(len, figures))
     lines = [
@@ -179,12 +179,15 @@ def _list_savings(axes: Axes, savings: Savings, colour: str) -> None:
             fontweight=weight,
             linespacing=1.35,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-            zorder=1,  # over the grid, under the curves
+            zorder=1,  # above the grid, below the curves
         )
 
 
 def _spread(values: Sequence[float], spacing: float) -> list[float]:
-    """Rising values moved as little as pushing apart needs: groups that touch share their mean."""
+    """Move rising values apart to at least `spacing`.
+
+    Values that are too close form a group, which is spaced evenly around its mean.
+    """
     groups: list[list[float]] = []
     for value in values:
         groups.append([value])

@@ -1,8 +1,8 @@
 """Rate-distortion curves of several codecs over a folder of pictures.
 
-Every codec meets a picture in the same process. Bits per pixel are 8 x the bytes of the complete
-file over the pixels of the picture; a curve averages bits per pixel, PSNR and MS-SSIM over the
-pictures at each quality.
+All codecs code a picture in the same process. Bits per pixel are 8 x the bytes of the complete file
+over the pixels of the picture; a curve averages bits per pixel, PSNR and MS-SSIM over the pictures
+at each quality.
 """
 
 import time
@@ -24,24 +24,23 @@ from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr
 from neural_collage.evaluation.peers import BenchmarkCodec
-from neural_collage.io.reading import read_picture
+from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
 from neural_collage.io.writing import to_pil
 
 REFERENCE = "jpeg"
 """The codec that BD-rates are relative to."""
 LOW_RATES, USUAL_RATES = (0.1, 0.6), (0.1, 1.0)
-"""Bits per pixel between which the first two of the three BD-rates are taken."""
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+"""Ranges in bits per pixel of the first two of the three BD-rates."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What one codec made of a picture at one quality, or the average over several pictures."""
+    """Rate, distortion and times of a codec at one quality, for one picture or on average."""
 
     quality: float
     bpp: float
     psnr: float
-    """dB; infinite when the picture came back unchanged."""
+    """dB; infinite if the decoded picture equals the original."""
     ms_ssim: float | None
     """None for pictures too small for it."""
     encode_seconds: float
@@ -50,7 +49,7 @@ class Point:
 
 @dataclass(frozen=True)
 class PictureResult:
-    """One picture through all codecs: a point for each of their qualities."""
+    """The points of all codecs at all their qualities for one picture."""
 
     picture: str
     points: dict[str, list[Point]]
@@ -69,7 +68,7 @@ class BdRates:
 
     @classmethod
     def between(cls, reference: Curve, test: Curve) -> "BdRates":
-        """Of `test`; negative if it needs less than the reference."""
+        """BD-rates of `test`; negative if it needs less rate than `reference`."""
         return cls(
             low_rates=_bd_rate_or_none(reference, test, LOW_RATES),
             usual_rates=_bd_rate_or_none(reference, test, USUAL_RATES),
@@ -79,7 +78,7 @@ class BdRates:
 
 @dataclass(frozen=True)
 class Settings:
-    """What was measured, and how to measure it again."""
+    """Settings of a benchmark, and the command that repeats it."""
 
     command: str
     folder: str
@@ -104,7 +103,7 @@ class RateDistortionResult:
 
     @property
     def curves(self) -> dict[str, list[Point]]:
-        """Per codec, the points averaged over the pictures."""
+        """The points of each codec, averaged over the pictures."""
         return {
             codec: [
                 _average(points)
@@ -115,7 +114,7 @@ class RateDistortionResult:
 
     @property
     def bd_rates(self) -> dict[str, BdRates]:
-        """Against `REFERENCE`, per other codec; empty when the reference was not measured."""
+        """BD-rates of all other codecs against `REFERENCE`; empty if that was not measured."""
         curves = {codec: curve_of(points) for codec, points in self.curves.items()}
         if REFERENCE not in curves:
             return {}
@@ -124,7 +123,10 @@ class RateDistortionResult:
 
     @property
     def bd_rates_against_others(self) -> dict[str, dict[str, BdRates]]:
-        """Per codec of ours with a curve: against every measured peer and every published curve."""
+        """BD-rates of each of our codecs with two or more points against all other curves.
+
+        Those are the curves of Pillow's codecs and the published ones.
+        """
         curves = {codec: curve_of(points) for codec, points in self.curves.items()}
         others = {codec: curve for codec, curve in curves.items() if codec not in CODECS}
         others |= self.anchors
@@ -136,18 +138,18 @@ class RateDistortionResult:
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """The pictures that lie in a folder, sorted by name.
+    """The pictures in a folder, sorted by name.
 
     Raises:
         CollageError: there is no such folder, or no picture in it.
     """
     if not folder.is_dir():
         raise CollageError(f"{folder} is not a folder: give one that holds pictures")
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     if not pictures:
         raise CollageError(
             f"no pictures in {folder}: put some there, for example the 24 PNG files of the "
-            "Kodak lossless true color image suite"
+            "Kodak lossless true color image suite (`collage data` lists data sets)"
         )
     return pictures
 
@@ -155,10 +157,10 @@ def find_pictures(folder: Path) -> list[Path]:
 def measure(
     pictures: Sequence[Path], codecs: Sequence[BenchmarkCodec], jobs: int = 1
 ) -> Iterator[PictureResult]:
-    """Put each picture through each codec at each of its qualities, in the order given.
+    """Measure each picture with each codec at each of its qualities, in the order given.
 
-    With several `jobs` the pictures are spread over as many processes, which share out the torch
-    threads of this one; encode and decode seconds then tell of that crowd.
+    jobs: number of processes. Several divide the pictures and the torch threads of this one
+        between them; timings then include contention.
 
     Raises:
         ImageError: a picture cannot be read.
@@ -177,7 +179,7 @@ def measure(
 
 
 def measure_picture(path: Path, codecs: Sequence[BenchmarkCodec]) -> PictureResult:
-    """Put one picture, as RGB without alpha, through each codec at each of its qualities."""
+    """Measure one picture, as RGB without alpha, with each codec at each of its qualities."""
     picture = to_pil(read_picture(path).pixels).convert("RGB")
     return PictureResult(
         path.name,
@@ -189,7 +191,7 @@ def measure_picture(path: Path, codecs: Sequence[BenchmarkCodec]) -> PictureResu
 
 
 def curve_of(points: Sequence[Point]) -> Curve:
-    """The points as rates and PSNRs."""
+    """The rates and PSNRs of points."""
     return Curve([point.bpp for point in points], [point.psnr for point in points])
 
 

@@ -1,4 +1,4 @@
-"""A finished rate-distortion benchmark as files: numbers, tables and a figure."""
+"""The report of a rate-distortion benchmark: numbers, tables and a figure."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from neural_collage.evaluation.rate_distortion import (
 )
 
 REPORT_FILES = ("rd.json", "rd.md", "rd.png", "rd.svg")
-"""What `report_files` makes."""
+"""Names of the files that `report_files` returns."""
 
 
 def report_files(result: RateDistortionResult) -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def report_files(result: RateDistortionResult) -> dict[str, bytes]:
 
 
 def to_json(result: RateDistortionResult) -> str:
-    """Everything that was measured; the infinite PSNR of an unchanged picture becomes null."""
+    """All results as JSON; the infinite PSNR of an unchanged picture becomes null."""
     return json.dumps(
         {
             "settings": asdict(result.settings),
@@ -71,7 +71,7 @@ def to_json(result: RateDistortionResult) -> str:
 
 
 def to_markdown(result: RateDistortionResult) -> str:
-    """The BD-rates and the mean curves as tables, with the settings they were measured with."""
+    """The settings, and the BD-rates and mean curves as tables."""
     settings = result.settings
     codecs = "; ".join(
         f"{codec} ({', '.join(f'{name}={value}' for name, value in options.items())})"
@@ -96,9 +96,9 @@ Machine: {result.environment}. Pictures measured at a time: {settings.jobs}.
 
 
 def bd_rate_sections(result: RateDistortionResult) -> str:
-    """All codecs against the reference, then ours one by one against all others.
+    """BD-rates of all codecs against the reference, then of each of ours against all others.
 
-    Negative is better: the share of the other's bits that is saved at equal PSNR.
+    Negative is better: the share of the other codec's bits that is saved at equal PSNR.
     """
     against_reference = (
         bd_rate_table("codec", result.bd_rates)
@@ -116,17 +116,17 @@ def bd_rate_sections(result: RateDistortionResult) -> str:
     return "\n\n".join(sections)
 
 
-def bd_rate_table(of: str, rates: Mapping[str, BdRates]) -> str:
-    """One row for each; `of` says what they are."""
+def bd_rate_table(title: str, rates: Mapping[str, BdRates]) -> str:
+    """One row for each entry of `rates`; `title` is the header of the first column."""
     ranges = [f"{low:g} to {high:g} bpp" for low, high in (LOW_RATES, USUAL_RATES)]
     return markdown_table(
-        [of, *ranges, "full overlap"],
+        [title, *ranges, "full overlap"],
         [[name, *map(_percent, astuple(row))] for name, row in rates.items()],
     )
 
 
 def best_savings(result: RateDistortionResult) -> Savings | None:
-    """What the best of our codecs saves at `USUAL_RATES`, if they meet another curve there."""
+    """BD-rates at `USUAL_RATES` of the best of our codecs; None if none can be computed."""
     found = {
         codec: {
             other: rates.usual_rates
@@ -167,12 +167,12 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def read_anchors(path: Path, taken: Collection[str] = ()) -> dict[str, Curve]:
-    """Published curves: JSON of name -> {"bpp": [...], "psnr": [...]}, other entries ignored.
+    """Published curves from JSON of name -> {"bpp": [...], "psnr": [...]}; other keys are ignored.
 
-    taken: names that they must not have.
+    taken: names that are already in use.
 
     Raises:
-        CollageError: the file cannot be read, has another form, or a name that is taken.
+        CollageError: the file cannot be read, has another form, or uses a name of `taken`.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))

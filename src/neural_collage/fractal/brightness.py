@@ -1,9 +1,9 @@
 """Brightness: the tree of block means, its prediction, and biases that realise given means.
 
-The mean of a block of n pixels is carried as its orthonormal coefficient, n times the mean. A
-split block hands it to its four quarters through the Haar transform: one sum and three details.
-The horizontal and vertical details are predicted from the means of the neighbouring blocks, on all
-sides, as for a smooth surface.
+The mean of a block of n pixels is represented by its orthonormal coefficient, n times the mean. The
+Haar transform relates a split block to its four quarters: one sum and three details. Horizontal
+and vertical details are predicted from the means of the neighbouring blocks, as of a smooth
+surface.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ SMOOTHNESS = 1 / 8  # Haar detail of a ramp per difference of its neighbours' co
 
 
 def haar(children: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coefficients of a grid of blocks -> sums (rows/2, columns/2) and details (..., 3)."""
+    """Split coefficients of a grid of blocks into sums (rows/2, columns/2) and details (..., 3)."""
     a, b = children[0::2, 0::2], children[0::2, 1::2]
     c, d = children[1::2, 0::2], children[1::2, 1::2]
     details = np.stack([a - b + c - d, a + b - c - d, a - b - c + d], -1) / 2
@@ -44,7 +44,7 @@ def inverse_haar(sums: FloatArray, details: FloatArray) -> FloatArray:
 
 
 def predict_details(sums: FloatArray) -> FloatArray:
-    """Details (rows, columns, 3) of a smooth surface through the given block coefficients."""
+    """Details (rows, columns, 3) of a smooth surface with the given block coefficients."""
     padded = np.pad(sums, 1, mode="edge")
     horizontal = (padded[1:-1, :-2] - padded[1:-1, 2:]) * SMOOTHNESS
     vertical = (padded[:-2, 1:-1] - padded[2:, 1:-1]) * SMOOTHNESS
@@ -63,47 +63,48 @@ def leaf_means(
 ) -> Float[Tensor, " r"]:
     """Means of the leaves of the quadtree, in partition order, for a quantiser step."""
     grid = roots.astype(np.float64) * step
-    alive = np.ones(roots.shape, bool)
+    active = np.ones(roots.shape, bool)
     means = []
-    for level, size in enumerate(SIZES):
-        split = splits[level] if level < len(splits) else np.zeros_like(alive)
-        means.append(grid[alive & ~split] / size)
-        if level < len(splits):
-            grid = descend(grid, split, details[level], step)
-            alive = split.repeat(2, 0).repeat(2, 1)
+    for depth, size in enumerate(SIZES):
+        split = splits[depth] if depth < len(splits) else np.zeros_like(active)
+        means.append(grid[active & ~split] / size)
+        if depth < len(splits):
+            grid = descend(grid, split, details[depth], step)
+            active = split.repeat(2, 0).repeat(2, 1)
     return torch.from_numpy(np.concatenate(means)).float()
 
 
 def calibrate(collage: Collage, means: Float[Tensor, "c r"]) -> Collage:
-    """The collage with the biases that give its ranges the given means, for each channel.
+    """The collage with biases such that the ranges of its fixed point have the given means.
 
-    The means of the domains belong to the solution, so they are found with it: at the coarsest
-    exact scale, each application of the map is followed by setting the mean of every range.
+    Biases depend on the means of the domains and thus on the fixed point. They are solved for
+    together with it: at the coarsest exact scale, each application of the map is followed by
+    setting the mean of every range.
 
-    Raises NotConvergedError if that iteration does not settle.
+    Raises NotConvergedError if this iteration does not converge.
     """
     if not collage.n_sources:
         return replace(collage, bias=means)
     scale = 1 / collage.lattice
     mapping = ScaledMap.of(collage, scale)
-    owner = _range_of_pixel(collage, scale)
-    pixels = owner.flatten().bincount(minlength=means.shape[1])
+    range_map = _range_map(collage, scale)
+    pixels = range_map.flatten().bincount(minlength=means.shape[1])
 
     def range_means(image: Tensor) -> Tensor:
-        return torch.zeros_like(means).index_add(1, owner.flatten(), image.flatten(1)) / pixels
+        return torch.zeros_like(means).index_add(1, range_map.flatten(), image.flatten(1)) / pixels
 
     def centred(z: Tensor) -> Tensor:
         image = mapping.apply(pool(z, collage.pooling))
-        return image + (means - range_means(image))[:, owner]
+        return image + (means - range_means(image))[:, range_map]
 
     with torch.no_grad():
-        solution, _ = fixed_point(centred, means[:, owner])
+        solution, _ = fixed_point(centred, means[:, range_map])
         unbiased = range_means(mapping.apply(pool(solution, collage.pooling)))
     return replace(collage, bias=collage.bias + (means - unbiased))
 
 
-def _range_of_pixel(collage: Collage, scale: Fraction) -> Int64[Tensor, "h w"]:
-    """Which range covers each pixel of the canvas at a scale of at most one pixel a block."""
+def _range_map(collage: Collage, scale: Fraction) -> Int64[Tensor, "h w"]:
+    """The range that covers each pixel of the canvas at an exact scale."""
     repeat = int(int(collage.partition.blocks[-1, 2]) * scale)
     index = collage.partition.index_map
     return index.repeat_interleave(repeat, 0).repeat_interleave(repeat, 1)

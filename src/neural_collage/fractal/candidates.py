@@ -1,4 +1,4 @@
-"""What the encoder knows about every block of one size before it decides anything."""
+"""Candidates of the rate-distortion decision: spectra and domain matches of all blocks."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from neural_collage.core.blocks import cut, pool
 from neural_collage.fractal.coefficients import Spectrum, spectrum
 from neural_collage.fractal.effort import Effort
 from neural_collage.fractal.geometry import (
-    CONTRAST_LEVELS,
+    MAX_CONTRAST,
     POOLING,
     FloatArray,
     IntArray,
@@ -22,43 +22,43 @@ from neural_collage.fractal.matching import Matches, domain_blocks, match
 
 @dataclass(frozen=True, eq=False)
 class DomainMatch:
-    """The k-th domain of every block: where it is, its contrast, and what it leaves to code."""
+    """The k-th domain of every block, its contrast in eighths, and the spectrum of the residual."""
 
-    matches: Matches
+    domains: Matches
     contrast: Int64[Tensor, " r"]
-    remainder: Spectrum
+    residual: Spectrum
 
 
 @dataclass(frozen=True, eq=False)
 class BlockCandidates:
     """All blocks of one size, in raster order.
 
-    blocks: the pixels, in units of 1/255. means: orthonormal coefficients of their means, as a
-    grid. plain: what a block without domain leaves to code. links: domains, each fitted to what
-    the ones before leave.
+    blocks: pixels in units of 1/255. means: orthonormal coefficients of their means, as a grid.
+    plain: spectrum of a block without domain. matches: domains, each fitted to the residual of the
+    ones before.
     """
 
     size: int
     blocks: Float[Tensor, "r n n"]
     means: FloatArray
     plain: Spectrum
-    links: tuple[DomainMatch, ...]
+    matches: tuple[DomainMatch, ...]
 
 
 def analyse(
     canvas: Float[Tensor, "1 H W"], geometry: PlaneGeometry, size: int, effort: Effort
 ) -> BlockCandidates:
-    """Cut a canvas into blocks of one size, and find domains for them."""
+    """Cut a canvas into blocks of one size, and search domains for them."""
     blocks = cut(canvas[0], size)
     coefficients = blocks.double().mean((1, 2)) * size
     means = coefficients.view(geometry.grid(size)).cpu().numpy()
-    links: tuple[DomainMatch, ...] = ()
+    matches: tuple[DomainMatch, ...] = ()
     if size in effort.match_sizes:
-        links = _find_links(canvas, geometry, size, blocks, effort.n_sources)
-    return BlockCandidates(size, blocks, means, spectrum(blocks), links)
+        matches = _find_matches(canvas, geometry, size, blocks, effort.n_sources)
+    return BlockCandidates(size, blocks, means, spectrum(blocks), matches)
 
 
-def _find_links(
+def _find_matches(
     canvas: Float[Tensor, "1 H W"],
     geometry: PlaneGeometry,
     size: int,
@@ -68,21 +68,21 @@ def _find_links(
     rows, columns = geometry.grid(size)
     y, x = np.indices((rows, columns)).reshape(2, -1) * size
     if geometry.pools(size, y, x)[2].min() < 1 or geometry.pools(size, y, x)[3].min() < 1:
-        return ()  # the canvas has no room for a domain of this size
+        return ()  # domains of this size do not fit the canvas
     half = pool(canvas, POOLING)[0]
     residual = blocks
     spent = torch.zeros(len(blocks), dtype=torch.int64, device=blocks.device)
-    links = []
+    matches = []
     for _ in range(n_sources):
-        matches = match(half, residual, y, x, geometry, size)
-        corners = corner_tensor(geometry, size, y, x, matches.address)
-        domains = domain_blocks(half, corners, matches.isometry, size)
+        best = match(half, residual, y, x, geometry, size)
+        corners = corner_tensor(geometry, size, y, x, best.address)
+        domains = domain_blocks(half, corners, best.isometry, size)
         contrast = fit_contrast(residual, domains, spent)
-        contrast = torch.where(matches.product == 0, 0, contrast)
+        contrast = torch.where(best.product == 0, 0, contrast)
         spent = spent + contrast.abs()
         residual = residual - domains * (contrast / 8)[:, None, None]
-        links.append(DomainMatch(matches, contrast, spectrum(residual)))
-    return tuple(links)
+        matches.append(DomainMatch(best, contrast, spectrum(residual)))
+    return tuple(matches)
 
 
 def corner_tensor(
@@ -96,11 +96,11 @@ def corner_tensor(
 def fit_contrast(
     blocks: Float[Tensor, "r n n"], domains: Float[Tensor, "r n n"], spent: Int64[Tensor, " r"]
 ) -> Int64[Tensor, " r"]:
-    """Least-squares contrasts in eighths, such that those of a range sum below 1 in magnitude.
+    """Least-squares contrasts in eighths, clipped such that those of a range sum below 1.
 
-    domains: zero-mean. spent: eighths that the range's other domains have taken.
+    domains: zero-mean. spent: sum of the magnitudes of the range's other contrasts, in eighths.
     """
     energy = domains.square().sum((1, 2)).clamp_min(1e-6)
     eighths = (8 * (blocks * domains).sum((1, 2)) / energy).round().long()
-    room = CONTRAST_LEVELS - spent
-    return torch.maximum(torch.minimum(eighths, room), -room)
+    limit = MAX_CONTRAST - spent
+    return torch.maximum(torch.minimum(eighths, limit), -limit)

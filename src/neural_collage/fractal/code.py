@@ -1,8 +1,8 @@
-"""The fractal code of one plane: the integers that a file holds, and the collage that they mean.
+"""The fractal code of one plane: the integers of a file, and the collage that they represent.
 
 Brightness is coded as a tree of means (Haar details below each split block), contrast and domain
-as indices, texture as quantised cosine coefficients. Domains enter with their mean removed (Oien &
-Lepsoy 1994), so that means, contrasts and coefficients do not disturb each other.
+as indices, the residual as quantised cosine coefficients. Domains enter with their mean removed
+(Oien & Lepsoy 1994), so that means, contrasts and coefficients are independent of each other.
 """
 
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ from neural_collage.fractal.geometry import (
 class PlaneCode:
     """The integers of one plane; per-range arrays follow the order of `partition`.
 
-    splits: for sizes 32, 16, 8 the full grids of split flags.
+    splits: full grids of split flags of sizes 32, 16, 8.
     roots: (rows, columns) quantised means of the 32-pixel blocks.
-    details: for sizes 32, 16, 8: (n, 3) quantised Haar details of the split blocks.
+    details: (n, 3) quantised Haar details of the split blocks of sizes 32, 16, 8.
     last: (r,) highest coded diagonal of cosine coefficients, 0 for none.
     coefficients: (r, 8, 8) quantised cosine coefficients; [0, 0] is unused.
     contrasts: (r, k) eighths, -7..7; 0 means no domain.
-    addresses, isometries: (r, k) domain in the pool of the range, and its isometry.
+    addresses, isometries: (r, k) index of the domain in the range's pool, and its isometry.
     """
 
     geometry: PlaneGeometry
@@ -62,8 +62,8 @@ class PlaneCode:
 
         step: the quantiser step in units of 1/255.
 
-        Raises NotContractiveError or NotConvergedError if the contrasts of a range sum to 1 or
-        more or the means do not settle, as in a forged code.
+        Raises NotContractiveError if the contrasts of a range sum to 1 or more, and
+        NotConvergedError if the biases cannot be solved for; both are possible in damaged files.
         """
         partition = self.partition()
         blocks = partition.blocks.numpy()

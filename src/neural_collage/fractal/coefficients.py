@@ -1,4 +1,4 @@
-"""Texture: cosine coefficients of the ranges, quantised for the least rate-distortion cost."""
+"""Cosine coefficients of the ranges, and their rate-distortion optimised quantisation (RDOQ)."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from neural_collage.fractal.geometry import DIAGONAL, cosine_transform, last_dia
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
 
 _CHUNK = 1 << 14  # ranges at a time, which bounds the memory of the temporaries
-_SURVIVAL = 0.35  # for contexts, a magnitude of n + 0.65 and more counts as n + 1
+_CONTEXT_ROUNDING = 0.35  # of contexts; below one half because quantisation lowers magnitudes
 
 
 class Spectrum(NamedTuple):
-    """Blocks as their low-order cosine coefficients and the energy that these leave out.
+    """Low-order cosine coefficients of blocks, and the energy of higher orders.
 
-    The coefficient of the mean is zero: brightness is coded elsewhere.
+    The coefficient of the mean is zero, as brightness is coded separately.
     """
 
     coefficients: Float[Tensor, "r q q"]
@@ -24,7 +24,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(blocks: Float[Tensor, "r n n"]) -> Spectrum:
-    """Analyse square blocks."""
+    """The spectrum of square blocks."""
     transform = cosine_transform(blocks.shape[-1]).to(blocks)
     coefficients = transform @ blocks @ transform.T
     remainder = blocks.square().sum((1, 2)) - coefficients.square().sum((1, 2))
@@ -33,7 +33,7 @@ def spectrum(blocks: Float[Tensor, "r n n"]) -> Spectrum:
 
 
 class Quantised(NamedTuple):
-    """Quantised coefficients, last coded diagonal and rate-distortion cost of each range."""
+    """Quantised coefficients, last coded diagonal and cost of each range."""
 
     values: Int32[Tensor, "r q q"]
     last: Int64[Tensor, " r"]
@@ -41,15 +41,15 @@ class Quantised(NamedTuple):
 
 
 def quantise(
-    spectrum: Spectrum, size: int, step: float, lagrangian: float, rates: Rates
+    spectrum: Spectrum, size: int, step: float, error_per_bit: float, rates: Rates
 ) -> Quantised:
-    """Choose values and last diagonal of every range by squared error + lagrangian * bits.
+    """Choose values and last diagonal of every range by squared error + error_per_bit * bits.
 
-    Each coefficient may be rounded or moved one step towards zero, then each range is cut after
-    the diagonal where that is cheapest.
+    Each coefficient is rounded, or moved one step further towards zero; then each range is
+    truncated after the diagonal of least cost.
     """
     parts = [
-        _quantise(Spectrum(coefficients, remainder), size, step, lagrangian, rates)
+        _quantise(Spectrum(coefficients, remainder), size, step, error_per_bit, rates)
         for coefficients, remainder in zip(
             spectrum.coefficients.split(_CHUNK), spectrum.remainder.split(_CHUNK), strict=True
         )
@@ -58,38 +58,37 @@ def quantise(
 
 
 def _quantise(
-    spectrum: Spectrum, size: int, step: float, lagrangian: float, rates: Rates
+    spectrum: Spectrum, size: int, step: float, error_per_bit: float, rates: Rates
 ) -> Quantised:
     scaled = (spectrum.coefficients / step).abs()
     q = scaled.shape[-1]
     rounded = torch.floor(scaled + 0.5)
-    prices = rates.coefficient[size].to(scaled)
-    n_magnitudes = prices.shape[-1]
-    context = own_class(torch.floor(scaled + _SURVIVAL)) * prices.shape[1] + band(q).to(
-        scaled.device
-    )
+    code_lengths = rates.coefficient[size].to(scaled)
+    n_magnitudes = code_lengths.shape[-1]
+    own = own_class(torch.floor(scaled + _CONTEXT_ROUNDING))
+    context = own * code_lengths.shape[1] + band(q).to(scaled.device)
     row = context * n_magnitudes
-    prices = prices.flatten()
+    code_lengths = code_lengths.flatten()
 
     def cost_of(magnitude: Tensor) -> Tensor:
-        bits = prices[row + magnitude.clamp_max(LARGEST).long()]
-        return (scaled - magnitude).square() * step**2 + lagrangian * bits
+        bits = code_lengths[row + magnitude.clamp_max(LARGEST).long()]
+        return (scaled - magnitude).square() * step**2 + error_per_bit * bits
 
     lower = (rounded - 1).clamp_min(0)
     cost, cost_lower = cost_of(rounded), cost_of(lower)
     reduce = cost_lower < cost
     magnitude = torch.where(reduce, lower, rounded)
-    gain = torch.minimum(cost, cost_lower) - scaled.square() * step**2
+    relative_cost = torch.minimum(cost, cost_lower) - scaled.square() * step**2
     diagonals = torch.from_numpy(DIAGONAL[:q, :q]).to(scaled.device).flatten()
     n_diagonals = last_diagonal(size) + 1
     per_diagonal = scaled.new_zeros(len(scaled), n_diagonals)
-    per_diagonal.index_add_(1, diagonals, gain.flatten(1))
+    per_diagonal.index_add_(1, diagonals, relative_cost.flatten(1))
     per_diagonal[:, 0] = 0
-    ends = per_diagonal.cumsum(1) + lagrangian * rates.last[size].to(scaled)
-    last = ends.argmin(1)
+    total_cost = per_diagonal.cumsum(1) + error_per_bit * rates.last[size].to(scaled)
+    last = total_cost.argmin(1)
     magnitude = magnitude * (diagonals.view(q, q) <= last[:, None, None])
     magnitude[:, 0, 0] = 0
     last = (magnitude.ne(0) * diagonals.view(q, q)).amax((1, 2))  # drop an all-zero tail
     values = (magnitude * spectrum.coefficients.sign()).int()
     energy = spectrum.coefficients.square().sum((1, 2)) + spectrum.remainder
-    return Quantised(values, last, energy + ends.min(1).values)
+    return Quantised(values, last, energy + total_cost.min(1).values)

@@ -1,4 +1,4 @@
-"""How hard the fractal encoder searches, from 0 (at once) to 9 (everything)."""
+"""Effort of the fractal encoder, from 0 (fastest) to 9 (smallest files)."""
 
 from dataclasses import dataclass, replace
 
@@ -9,11 +9,11 @@ _ALL, _COARSE = (32, 16, 8), (32, 16)
 class Effort:
     """The settings of one effort.
 
-    match_sizes: the ranges for which domains are searched.
+    match_sizes: sizes of the ranges for which domains are searched.
     lattice: step between domain corners in pixels.
-    passes: rounds of decisions, each priced with the statistics of the one before.
-    refits: rounds of fitting against the decoded image.
-    n_sources: domains a range may have.
+    passes: rounds of decisions, each with rates from the statistics of the one before.
+    refits: rounds of fitting contrasts and coefficients to the domains of the decoded image.
+    n_sources: maximum number of domains per range.
     """
 
     match_sizes: tuple[int, ...]
@@ -23,7 +23,7 @@ class Effort:
     n_sources: int = 1
 
     def without_matching(self) -> "Effort":
-        """The same for a plane that has no use for domains."""
+        """The same effort without domains."""
         return replace(self, match_sizes=(), refits=0)
 
 

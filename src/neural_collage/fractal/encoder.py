@@ -1,4 +1,4 @@
-"""The fractal encoder of one plane: search, decide, and settle on what the decoder will see."""
+"""The fractal encoder of one plane: domain search, decision, and fitting to decoded domains."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,25 +33,28 @@ from neural_collage.fractal.syntax import code_plane
 
 
 def encode_plane(
-    image: Float[Tensor, "h w"], step: float, lagrangian: float, prior: Counts, effort: Effort
+    image: Float[Tensor, "h w"], step: float, error_per_bit: float, prior: Counts, effort: Effort
 ) -> PlaneCode:
     """Encode one plane.
 
-    image: in units of 1/255. step: the quantiser step in the same units. lagrangian: the squared
-    error that one bit is worth. prior: the statistics that the entropy coder starts from.
+    image: in units of 1/255. step: the quantiser step in the same units. error_per_bit: lambda of
+    J = D + lambda R, the squared error worth one bit. prior: initial statistics of the entropy
+    coder.
 
-    The code's collage always contracts: contrasts of a range sum below 1, and should its
-    brightness not settle all the same, the plane is coded without domains.
+    The code's collage always contracts, since the contrasts of a range sum below 1. If its biases
+    cannot be solved for nevertheless, the plane is coded without domains.
     """
     geometry = PlaneGeometry(image.shape[0], image.shape[1], effort.lattice)
     canvas = pad_to_multiple(image[None], SIZES[0])
-    levels = [analyse(canvas, geometry, size, effort) for size in SIZES]
+    candidates = [analyse(canvas, geometry, size, effort) for size in SIZES]
     original = pool(canvas, POOLING)[0]
     rates = Rates.of(prior)
     for remaining in reversed(range(effort.passes)):
-        decision = decide(levels, geometry, step, lagrangian, rates)
-        code = _structure(levels, geometry, decision, step, effort.n_sources)
-        code = _settle(code, levels, original, step, lagrangian, rates, refit=False)
+        decision = decide(candidates, geometry, step, error_per_bit, rates)
+        code = _structure(candidates, geometry, decision, step, effort.n_sources)
+        code = _fit_coefficients(
+            code, candidates, original, step, error_per_bit, rates, refit=False
+        )
         if remaining:
             rates = Rates.of(_count(code, prior))
     if not code.contrasts.any():
@@ -60,10 +63,10 @@ def encode_plane(
         for _ in range(effort.refits):
             decoded = PyramidDecoder(code.to_collage(step)).canvas(Fraction(1)).to(canvas) * 255
             half = pool(decoded, POOLING)[0]
-            code = _settle(code, levels, half, step, lagrangian, rates, refit=True)
-        code.to_collage(step)  # a code that does not settle is never handed out
+            code = _fit_coefficients(code, candidates, half, step, error_per_bit, rates, refit=True)
+        code.to_collage(step)  # raises if the decoder could not solve for the biases
     except NotConvergedError:
-        return encode_plane(image, step, lagrangian, prior, effort.without_matching())
+        return encode_plane(image, step, error_per_bit, prior, effort.without_matching())
     return code
 
 
@@ -75,31 +78,31 @@ def _count(code: PlaneCode, prior: Counts) -> Counts:
 
 
 def _structure(
-    levels: Sequence[BlockCandidates],
+    candidates: Sequence[BlockCandidates],
     geometry: PlaneGeometry,
     decision: Decision,
     step: float,
     n_sources: int,
 ) -> PlaneCode:
-    """A code with the decided quadtree, means and domains, and no texture yet."""
-    alive = np.ones(geometry.grid(SIZES[0]), bool)
+    """A code with the decided quadtree, means and domains, but without coefficients."""
+    active = np.ones(geometry.grid(SIZES[0]), bool)
     splits: list[BoolArray] = []
-    links = []
-    for index, (level, n_links) in enumerate(zip(levels, decision.n_links, strict=True)):
-        last_level = index == len(decision.splits)
-        split = np.zeros_like(alive) if last_level else decision.splits[index] & alive
-        leaf = np.flatnonzero(alive & ~split)
+    domains = []
+    for depth, (blocks, n_domains) in enumerate(zip(candidates, decision.n_domains, strict=True)):
+        finest = depth == len(decision.splits)
+        split = np.zeros_like(active) if finest else decision.splits[depth] & active
+        leaf = np.flatnonzero(active & ~split)
         chosen = np.zeros((3, len(leaf), n_sources), np.int64)
-        for k, link in enumerate(level.links):
-            fields = (link.contrast, link.matches.address, link.matches.isometry)
-            used = n_links[leaf] > k
+        for k, match in enumerate(blocks.matches):
+            fields = (match.contrast, match.domains.address, match.domains.isometry)
+            used = n_domains[leaf] > k
             chosen[:, :, k] = [np.where(used, field.cpu().numpy()[leaf], 0) for field in fields]
-        links.append(chosen)
-        if not last_level:
+        domains.append(chosen)
+        if not finest:
             splits.append(split)
-            alive = split.repeat(2, 0).repeat(2, 1)
-    roots, details = _quantise_means(levels, splits, step)
-    contrasts, addresses, isometries = np.concatenate(links, axis=1)
+            active = split.repeat(2, 0).repeat(2, 1)
+    roots, details = _quantise_means(candidates, splits, step)
+    contrasts, addresses, isometries = np.concatenate(domains, axis=1)
     return PlaneCode(
         geometry,
         tuple(splits),
@@ -114,15 +117,15 @@ def _structure(
 
 
 def _quantise_means(
-    levels: Sequence[BlockCandidates], splits: Sequence[BoolArray], step: float
+    candidates: Sequence[BlockCandidates], splits: Sequence[BoolArray], step: float
 ) -> tuple[IntArray, tuple[IntArray, ...]]:
-    """The tree of means, each level predicted from the quantised one above."""
-    roots = np.rint(levels[0].means / step).astype(np.int64)
+    """The tree of means, with each depth predicted from the quantised means of the one before."""
+    roots = np.rint(candidates[0].means / step).astype(np.int64)
     grid = roots.astype(np.float64) * step
     details = []
-    for level, split in zip(levels[1:], splits, strict=True):
-        _, wanted = haar(level.means)
-        scaled = ((wanted - predict_details(grid)) / step)[split]
+    for finer, split in zip(candidates[1:], splits, strict=True):
+        _, exact = haar(finer.means)
+        scaled = ((exact - predict_details(grid)) / step)[split]
         magnitude = np.floor(np.abs(scaled) + DETAIL_ROUNDING)
         detail = (np.sign(scaled) * magnitude).astype(np.int64)
         grid = descend(grid, split, detail, step)
@@ -130,29 +133,29 @@ def _quantise_means(
     return roots, tuple(details)
 
 
-def _settle(
+def _fit_coefficients(
     code: PlaneCode,
-    levels: Sequence[BlockCandidates],
+    candidates: Sequence[BlockCandidates],
     half: Float[Tensor, "H W"],
     step: float,
-    lagrangian: float,
+    error_per_bit: float,
     rates: Rates,
     *,
     refit: bool,
 ) -> PlaneCode:
-    """Code the texture of all leaves, given their domains.
+    """Quantise the coefficients of all leaves, given their domains.
 
     half: the pooled canvas that the domains are read from. refit: fit the contrasts to it as
-    well; a domain is never dropped, since its bits are a decision already made.
+    well, except where the result is 0: the numbers of domains are already decided.
     """
     partition = code.partition()
     contrasts, last = code.contrasts.copy(), code.last.copy()
     coefficients = np.zeros_like(code.coefficients)
-    level_of = {level.size: level for level in levels}
+    candidates_of = {blocks.size: blocks for blocks in candidates}
     for group in partition.groups:
-        part, level = group.ranges, level_of[group.size]
+        part, blocks = group.ranges, candidates_of[group.size].blocks
         columns = code.geometry.grid(group.size)[1]
-        residual = level.blocks[(group.grid_rows * columns + group.grid_columns).to(half.device)]
+        residual = blocks[(group.grid_rows * columns + group.grid_columns).to(half.device)]
         for k in range(contrasts.shape[1]):
             ranges = part.start + np.flatnonzero(contrasts[part, k])
             rows = torch.from_numpy(ranges - part.start).to(half.device)
@@ -166,7 +169,7 @@ def _settle(
                 contrast = torch.where(fitted == 0, contrast, fitted)
                 contrasts[ranges, k] = contrast.cpu().numpy()
             residual[rows] -= domains * (contrast / 8)[:, None, None]
-        coded = quantise(spectrum(residual), group.size, step, lagrangian, rates)
+        coded = quantise(spectrum(residual), group.size, step, error_per_bit, rates)
         q = coded.values.shape[-1]
         last[part] = coded.last.cpu().numpy()
         coefficients[part, :q, :q] = coded.values.cpu().numpy()
@@ -181,7 +184,7 @@ def _domains(
     half: Float[Tensor, "H W"],
     size: int,
 ) -> Float[Tensor, "n s s"]:
-    """The k-th domains of some ranges of one size, zero-mean, as read from a pooled canvas."""
+    """The zero-mean k-th domains of some ranges of one size, read from a pooled canvas."""
     y, x, _ = blocks.numpy().T
     address = torch.from_numpy(code.addresses[ranges, k])
     corners = corner_tensor(code.geometry, size, y, x, address).to(half.device)

@@ -1,10 +1,10 @@
-"""What encoder and decoder agree on without a bit: block sizes, cosine patches, domain pools.
+"""Conventions of encoder and decoder: block sizes, cosine patches, domain pools.
 
 A plane is coded on a quadtree of ranges of 32 down to 4 pixels. The auxiliary patches are the 64
 cosines of order 0..7 in each direction. The domains of a range start on a lattice of `lattice`
 pixels inside the pool of the range: the square tile of `TILE` pixels that holds the range, shifted
 inwards where a domain would leave the canvas. Pools keep search and domain addresses local, so
-that cost per pixel does not grow with the image.
+that the cost per pixel is independent of the image size.
 """
 
 import math
@@ -24,7 +24,7 @@ SIZES = (32, 16, 8, 4)
 POOLING = 2
 ORDER = 8
 DIAGONAL = np.add.outer(np.arange(ORDER), np.arange(ORDER))  # u + v, the scan order
-CONTRAST_LEVELS = 7  # contrasts are -7..7 eighths, so that every collage contracts
+MAX_CONTRAST = 7  # in eighths; below 8, so that every collage contracts
 TILE = 256
 
 IntArray = npt.NDArray[np.int64]
@@ -53,19 +53,9 @@ def patch_bank() -> Float[Tensor, "64 1 8 8"]:
 
 @lru_cache(maxsize=16)
 def patch_amplitudes(size: int) -> Float[Tensor, "q q"]:
-    """Patch weights per unit of each orthonormal coefficient of a range of `size` pixels."""
+    """Patch weight of a unit orthonormal coefficient of each order, for ranges of `size` pixels."""
     norm = cosine_cells(min(ORDER, size), size).square().sum(0).sqrt()
     return (1 / (norm[:, None] * norm)).float()
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The domains open to the ranges of one size in one tile: a grid of lattice positions."""
-
-    top: int
-    left: int
-    rows: int
-    columns: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ class PlaneGeometry:
     def pools(self, size: int, y: IntArray, x: IntArray) -> tuple[IntArray, ...]:
         """Top, left, rows and columns of the pool of each range with corner (y, x).
 
-        Rows or columns are 0 where the canvas has no room for a domain.
+        Rows or columns are 0 if a domain does not fit the canvas.
         """
         top, rows = self._axis(self.canvas_height, size, y // TILE)
         left, columns = self._axis(self.canvas_width, size, x // TILE)

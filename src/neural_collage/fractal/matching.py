@@ -1,8 +1,8 @@
 """Exhaustive search for domains, as matrix products.
 
 With zero-mean, unit-norm pooled domains as columns, the domain and isometry that leave the least
-error of a zero-mean range are those of the largest |inner product|: the error is
-||range||^2 - <range, domain>^2. Chunks bound the memory; the device is the image's.
+error of a zero-mean range have the largest |inner product|: the error is
+||range||^2 - <range, domain>^2. Chunks bound the memory.
 """
 
 from typing import NamedTuple
@@ -16,15 +16,15 @@ from neural_collage.core import isometry
 from neural_collage.core.blocks import cut_overlapping
 from neural_collage.fractal.geometry import POOLING, TILE, IntArray, PlaneGeometry
 
-_PRODUCTS = 1 << 23  # inner products held at a time
-_FLAT = 1.0  # per pixel deviation, in 1/255, below which a domain has nothing to give
+_PRODUCTS = 1 << 23  # inner products computed at a time
+_MIN_DEVIATION = 1.0  # standard deviation, in 1/255, below which a domain counts as flat
 
 
 class Matches(NamedTuple):
     """The best domain of each range.
 
-    address: in the pool of the range; product: |<range, domain>| / ||domain||, 0 where no domain
-    is open to the range.
+    address: index in the pool of the range. product: |<range, domain>| / ||domain||, 0 if the range
+    has no domain.
     """
 
     address: Int64[Tensor, " r"]
@@ -42,8 +42,8 @@ def match(
 ) -> Matches:
     """The best domain of every range among all positions of its pool and all isometries.
 
-    half: the pooled canvas, in units of 1/255. ranges: what to match (blocks of the image, or
-    residuals), means are ignored; (y, x) are their corners.
+    half: the pooled canvas, in units of 1/255. ranges: blocks of the image or residuals, whose
+    means are ignored; (y, x) are their corners.
     """
     found = Matches(
         torch.zeros(len(ranges), dtype=torch.int64, device=half.device),
@@ -65,9 +65,9 @@ def match(
         candidates = _unit_domains(domains)
         members = torch.from_numpy(np.flatnonzero(inside)).to(half.device)
         for part in members.split(max(1, _PRODUCTS // candidates.shape[1])):
-            wanted = ranges[part].flatten(1)
-            wanted = wanted - wanted.mean(1, keepdim=True)
-            best = (wanted @ candidates).abs_().max(1)
+            centred = ranges[part].flatten(1)
+            centred = centred - centred.mean(1, keepdim=True)
+            best = (centred @ candidates).abs_().max(1)
             found.product[part] = best.values
             found.isometry[part] = best.indices // len(domains)
             found.address[part] = best.indices % len(domains)
@@ -78,15 +78,15 @@ def _unit_domains(domains: Float[Tensor, "d n n"]) -> Float[Tensor, "n2 m"]:
     """Zero-mean domains of norm 1 (0 if flat) in all isometries, as columns; m = 8 d."""
     centred = domains - domains.mean((1, 2), keepdim=True)
     norm = centred.flatten(1).norm(dim=1)
-    textured = norm > _FLAT * domains.shape[-1]
-    scale = torch.where(textured, 1 / norm.clamp_min(1e-9), 0)
+    usable = norm > _MIN_DEVIATION * domains.shape[-1]
+    scale = torch.where(usable, 1 / norm.clamp_min(1e-9), 0)
     return isometry.all_isometries(centred * scale[:, None, None]).flatten(2).flatten(0, 1).T
 
 
 def domain_blocks(
     half: Float[Tensor, "H W"], corners: Int64[Tensor, "r 2"], codes: Int64[Tensor, " r"], size: int
 ) -> Float[Tensor, "r n n"]:
-    """The zero-mean pooled domains with top left `corners` (full-size pixels), transformed."""
+    """Zero-mean pooled domains after isometries; `corners` are top left, in full-size pixels."""
     pixel = torch.arange(size, device=half.device)
     row, column = isometry.source_index(codes[:, None, None], size, pixel[:, None], pixel)
     corner = corners // POOLING

@@ -1,4 +1,4 @@
-"""What a decision costs in bits, from the counts that drive the entropy coder."""
+"""Rates of the encoder's decisions in bits, estimated from the counts of the entropy coder."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from neural_collage.fractal.contexts import N_BAND, N_NEAR, N_OWN, N_ROUGH, OWN_EDGES, band_of
 from neural_collage.fractal.geometry import (
-    CONTRAST_LEVELS,
     DIAGONAL,
+    MAX_CONTRAST,
     ORDER,
     SIZES,
     IntArray,
@@ -19,8 +19,8 @@ from neural_collage.fractal.geometry import (
 from neural_collage.fractal.statistics import Counts
 from neural_collage.fractal.symbols import ESCAPE
 
-_SIGN = 1.0
-LARGEST = 64  # magnitudes beyond are priced as this one
+_SIGN_BITS = 1.0
+LARGEST = 64  # larger magnitudes are assigned the rate of this one
 
 
 def _bits(counts: IntArray) -> Float[Tensor, "..."]:
@@ -30,27 +30,27 @@ def _bits(counts: IntArray) -> Float[Tensor, "..."]:
 
 
 def _with_escape(bits: Float[Tensor, "*c 16"]) -> Float[Tensor, "*c 65"]:
-    """Prices of signed magnitudes 0..LARGEST: sign and Exp-Golomb continuation included."""
+    """Code lengths of signed magnitudes 0..LARGEST, with sign and Exp-Golomb continuation."""
     excess = torch.arange(LARGEST - ESCAPE + 1)
     continuation = 2 * torch.floor(torch.log2((excess + 1).float())) + 1
     large = bits[..., ESCAPE:] + continuation
-    priced = torch.cat([bits[..., :ESCAPE], large], -1)
-    return priced + torch.cat([priced.new_zeros(1), priced.new_full((LARGEST,), _SIGN)])
+    unsigned = torch.cat([bits[..., :ESCAPE], large], -1)
+    return unsigned + torch.cat([unsigned.new_zeros(1), unsigned.new_full((LARGEST,), _SIGN_BITS)])
 
 
 @dataclass(frozen=True, eq=False)
 class Rates:
     """Code lengths in bits for one kind of plane.
 
-    coefficient: by size, (own class, band, magnitude); the context of the surroundings averaged.
-    last: by size, (last diagonal,). links: by size, (number of domains,).
-    contrast: by size, (level + 7,). split: by size, (roughness class, flag).
+    coefficient: by size, (own class, band, magnitude), averaged over other parts of the context.
+    last: by size, (last diagonal,). n_domains: by size, (number of domains,).
+    contrast: by size, (contrast + 7,). split: by size, (roughness class, flag).
     detail: (context of the syntax, magnitude).
     """
 
     coefficient: dict[int, Float[Tensor, "o b m"]]
     last: dict[int, Float[Tensor, " d"]]
-    links: dict[int, Float[Tensor, " k"]]
+    n_domains: dict[int, Float[Tensor, " k"]]
     contrast: dict[int, Float[Tensor, " c"]]
     split: dict[int, Float[Tensor, "r 2"]]
     detail: Float[Tensor, "x m"]
@@ -58,24 +58,22 @@ class Rates:
 
     @classmethod
     def of(cls, counts: Counts) -> "Rates":
-        """Prices under given counts."""
+        """Code lengths for given counts."""
         shape = (len(SIZES), N_OWN, N_NEAR, 2, N_BAND, ESCAPE + 1)
         coefficient = _with_escape(_bits(counts["magnitude"].reshape(shape).sum((2, 3))))
         last = counts["last"].reshape(len(SIZES), -1, 2 * ORDER - 1).sum(1)
-        links = counts["links"].reshape(len(SIZES), -1, 4).sum(1)
+        n_domains = counts["links"].reshape(len(SIZES), -1, 4).sum(1)
         split = counts["split"].reshape(len(SIZES) - 1, 5, N_ROUGH, 2).sum(1)
         contrast = _bits(counts["contrast"])
         unused = contrast.new_zeros(len(SIZES), 1)
         return cls(
             dict(zip(SIZES, coefficient, strict=True)),
             {s: _bits(c[: last_diagonal(s) + 1]) for s, c in zip(SIZES, last, strict=True)},
-            dict(zip(SIZES, _bits(links), strict=True)),
+            dict(zip(SIZES, _bits(n_domains), strict=True)),
             dict(
                 zip(
                     SIZES,
-                    torch.cat(
-                        [contrast[:, :CONTRAST_LEVELS], unused, contrast[:, CONTRAST_LEVELS:]], 1
-                    ),
+                    torch.cat([contrast[:, :MAX_CONTRAST], unused, contrast[:, MAX_CONTRAST:]], 1),
                     strict=True,
                 )
             ),
@@ -85,7 +83,7 @@ class Rates:
 
 
 def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
-    """The class of the own-block context of every coefficient, as in the syntax."""
+    """Class of the magnitudes next to every coefficient in its block, as in the syntax."""
     padded = torch.nn.functional.pad(magnitude, (2, 0, 2, 0))
     q = magnitude.shape[-1]
     own = (
@@ -99,5 +97,5 @@ def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
 
 
 def band(order: int) -> Tensor:
-    """The band of every coefficient, as in the syntax; that of the unused mean is 0."""
+    """Frequency band of every coefficient, as in the syntax; 0 for the unused mean."""
     return torch.from_numpy(band_of(np.maximum(DIAGONAL[:order, :order], 1)))

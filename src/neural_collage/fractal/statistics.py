@@ -1,7 +1,7 @@
 """Adaptive symbol statistics: integer counts per table and context, starting from shipped priors.
 
-The same counts drive the entropy coder and price the encoder's decisions. Counts are integers and
-only added to, so encoder and decoder hold the same tables on every machine.
+The same counts determine the entropy coder's probabilities and the encoder's rate estimates. They
+are updated by integer addition only, so that encoder and decoder agree on every machine.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from neural_collage.fractal.contexts import TABLES
 from neural_collage.fractal.geometry import IntArray
 
-INCREMENT = 32  # what one symbol adds; prior counts have the same unit
+INCREMENT = 32  # added per observed symbol; prior counts have the same unit
 FIRST_CHUNK, LARGEST_CHUNK = 128, 4096
 
 Counts = dict[str, IntArray]
@@ -36,7 +36,7 @@ def prior_counts(kind: str) -> Counts:
 
 
 def flat_counts() -> Counts:
-    """Counts that know nothing but that small symbols are likelier, to learn priors from."""
+    """Uninformed counts, halving from symbol to symbol, from which priors are trained."""
     falling = {
         name: np.maximum(INCREMENT * 2.0 ** -np.arange(size), 1).astype(np.int64)
         for name, (_, size) in TABLES.items()
@@ -45,7 +45,7 @@ def flat_counts() -> Counts:
 
 
 def chunks(count: int) -> Iterator[slice]:
-    """Cut a run of symbols into the pieces after each of which the tables are updated."""
+    """Cut a run of symbols into pieces; tables are updated after each piece."""
     start, length = 0, FIRST_CHUNK
     while start < count:
         yield slice(start, min(count, start + length))
@@ -59,14 +59,14 @@ def update(counts: IntArray, contexts: IntArray, symbols: IntArray) -> None:
 
 
 class Counter:
-    """A `SymbolCoder` that writes nothing: it counts, and sums the bits a coder would spend."""
+    """A `SymbolCoder` without output: counts symbols and sums their ideal code lengths in bits."""
 
     def __init__(self, counts: Counts) -> None:
         self.counts = counts
         self.bits = dict.fromkeys((*TABLES, "uniform"), 0.0)
 
     def symbols(self, table: str, contexts: IntArray, values: IntArray | None) -> IntArray:
-        """Count the symbols and price them with the counts before them."""
+        """Count symbols and add their code lengths under the counts of earlier pieces."""
         assert values is not None  # a counter cannot read
         counts = self.counts[table]
         for piece in chunks(len(values)):
@@ -77,7 +77,7 @@ class Counter:
         return values.copy()
 
     def uniform(self, sizes: IntArray, values: IntArray | None) -> IntArray:
-        """Price equally likely symbols."""
+        """Add the code lengths of equally likely symbols."""
         assert values is not None
         self.bits["uniform"] += float(np.log2(sizes).sum())
         return values.copy()

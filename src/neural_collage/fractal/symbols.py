@@ -1,4 +1,4 @@
-"""Numbers as symbols: what an entropy coder must offer, and integers of any size on top of it."""
+"""Integers as symbols: the interface of entropy coders, and codes of unbounded integers."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -7,7 +7,7 @@ import numpy as np
 
 from neural_collage.fractal.geometry import IntArray
 
-ESCAPE = 15  # magnitudes from here on are continued in Exp-Golomb bits
+ESCAPE = 15  # symbol of all magnitudes >= 15, which are followed by an Exp-Golomb code
 
 
 @runtime_checkable
@@ -15,31 +15,31 @@ class SymbolCoder(Protocol):
     """Writes, reads or counts symbols; `values` is None when reading."""
 
     def symbols(self, table: str, contexts: IntArray, values: IntArray | None) -> IntArray:
-        """Symbols 0..alphabet-1 of an adaptive table of `TABLES`, one context each."""
+        """Code symbols 0..alphabet-1 of an adaptive table of `TABLES`, with one context each."""
 
     def uniform(self, sizes: IntArray, values: IntArray | None) -> IntArray:
-        """Symbols 0..size-1, all equally likely; each size in 1..2**23."""
+        """Code equally likely symbols 0..size-1; each size in 1..2**23."""
 
 
 @dataclass(frozen=True)
 class IntegerCoder:
-    """Codes numbers of any size and sign over a `SymbolCoder`; None stands for values to read."""
+    """Codes integers of any size and sign by a `SymbolCoder`; `values` is None when reading."""
 
     coder: SymbolCoder
 
     def bits(self, lengths: IntArray, values: IntArray | None) -> IntArray:
-        """Numbers below 2**length, as plain bits."""
+        """Code integers below 2**length as plain bits."""
         return self.coder.uniform(1 << lengths, values)
 
     def unbounded(self, table: str, count: int, values: IntArray | None) -> IntArray:
-        """Numbers >= 0: the bit length of n + 1 in a table, then its bits below the first."""
+        """Code integers n >= 0: bit length of n + 1 in a table, then its bits below the first."""
         length = None if values is None else np.frexp(values + 1)[1].astype(np.int64) - 1
         length = self.coder.symbols(table, np.zeros(count, np.int64), length)
         rest = None if values is None else values + 1 - (1 << length)
         return (1 << length) - 1 + self.bits(length, rest)
 
     def signs(self, magnitude: IntArray, values: IntArray | None) -> IntArray:
-        """Give the non-zero magnitudes their signs."""
+        """Code the signs of non-zero magnitudes; returns the signed integers."""
         nonzero = magnitude != 0
         negative = None if values is None else (values[nonzero] < 0).astype(np.int64)
         signed = magnitude.copy()
@@ -47,7 +47,7 @@ class IntegerCoder:
         return signed
 
     def signed(self, table: str, contexts: IntArray, values: IntArray | None) -> IntArray:
-        """Signed numbers: magnitude in a table, escape for large ones, then the sign."""
+        """Code signed integers: magnitude in a table, escape for large ones, then the sign."""
         magnitude = None if values is None else np.abs(values)
         clipped = None if magnitude is None else np.minimum(magnitude, ESCAPE)
         coded = self.coder.symbols(table, contexts, clipped)

@@ -1,9 +1,8 @@
 """The order in which the integers of a plane are coded, and the context of each.
 
-One function, `code_plane`, walks a plane for every purpose: a coder that writes, one that reads and
-one that counts all see the same sequence of calls. Each call hands over many symbols at once, with
-contexts made only of symbols that came before, so that all of them are coded in one vector
-operation.
+One function, `code_plane`, serves writing, reading and counting: all coders receive the same
+sequence of calls. Each call codes many symbols in one vector operation, with contexts computed only
+from symbols of earlier calls.
 """
 
 import numpy as np
@@ -18,15 +17,15 @@ from neural_collage.fractal.contexts import (
     coefficient_context,
     detail_context,
     last_context,
-    links_context,
     median_edge,
+    n_domains_context,
     rough_class,
     split_context,
     split_neighbours,
 )
 from neural_collage.fractal.geometry import (
-    CONTRAST_LEVELS,
     DIAGONAL,
+    MAX_CONTRAST,
     ORDER,
     SIZES,
     IntArray,
@@ -39,7 +38,7 @@ from neural_collage.fractal.symbols import IntegerCoder, SymbolCoder
 def code_plane(
     coder: SymbolCoder, geometry: PlaneGeometry, n_sources: int, code: PlaneCode | None
 ) -> PlaneCode:
-    """Hand all integers of a plane to the coder, and return the plane it answers with.
+    """Pass all integers of a plane to the coder; returns the plane that was coded or read.
 
     code: the plane to write or count; None to read.
     """
@@ -48,7 +47,7 @@ def code_plane(
     tree = _tree(numbers, roots, code)
     leaves = Leaves.of(geometry, tree)
     last = _last(numbers, leaves, None if code is None else code.last)
-    contrasts, addresses, isometries = _links(numbers, leaves, last, n_sources, code)
+    contrasts, addresses, isometries = _domains(numbers, leaves, last, n_sources, code)
     coefficients = _coefficients(numbers, leaves, last, None if code is None else code.coefficients)
     return PlaneCode(
         geometry,
@@ -64,7 +63,7 @@ def code_plane(
 
 
 def _roots(numbers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | None) -> IntArray:
-    """Means of the roots, each predicted from the ones to the left, above and between."""
+    """Means of the roots, each predicted from its left, upper and upper left neighbours."""
     rows, columns = geometry.grid(SIZES[0])
     given = None
     if values is not None:
@@ -73,7 +72,7 @@ def _roots(numbers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | No
     magnitude = numbers.unbounded("root", rows * columns, None if given is None else np.abs(given))
     residual = numbers.signs(magnitude, given).reshape(rows, columns)
     roots = np.zeros((rows, columns), np.int64)
-    for diagonal in range(rows + columns - 1):  # what lies to the left and above is known
+    for diagonal in range(rows + columns - 1):  # left and upper neighbours lie on earlier diagonals
         y = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
         x = diagonal - y
         roots[y, x] = residual[y, x] + median_edge(roots, y, x)
@@ -83,83 +82,83 @@ def _roots(numbers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | No
 def _tree(numbers: IntegerCoder, roots: IntArray, code: PlaneCode | None) -> Tree:
     """Split flags and details, size by size."""
     tree = Tree([], [], [], [])
-    alive = np.ones(roots.shape, bool)
+    active = np.ones(roots.shape, bool)
     rough = np.zeros(roots.shape, np.int64)
     nearby = np.zeros(roots.shape, np.int64)
-    for level in range(len(SIZES) - 1):
-        contexts = split_context(level, nearby[alive], rough[alive])
-        flags = None if code is None else code.splits[level][alive].astype(np.int64)
-        split = np.zeros(alive.shape, bool)
-        split[alive] = numbers.coder.symbols("split", contexts, flags) != 0
-        contexts = detail_context(level, rough[split]).reshape(-1)
-        given = None if code is None else code.details[level].reshape(-1)
+    for depth in range(len(SIZES) - 1):
+        contexts = split_context(depth, nearby[active], rough[active])
+        flags = None if code is None else code.splits[depth][active].astype(np.int64)
+        split = np.zeros(active.shape, bool)
+        split[active] = numbers.coder.symbols("split", contexts, flags) != 0
+        contexts = detail_context(depth, rough[split]).reshape(-1)
+        given = None if code is None else code.details[depth].reshape(-1)
         detail = numbers.signed("detail", contexts, given).reshape(-1, 3)
         tree.splits.append(split)
         tree.details.append(detail)
-        tree.leaves.append(alive & ~split)
+        tree.leaves.append(active & ~split)
         tree.roughness.append(rough)
         nearby = split_neighbours(split).repeat(2, 0).repeat(2, 1)
-        total = np.zeros(alive.shape, np.int64)
+        total = np.zeros(active.shape, np.int64)
         total[split] = np.abs(detail).sum(1)
         rough = rough_class(total).repeat(2, 0).repeat(2, 1)
-        alive = split.repeat(2, 0).repeat(2, 1)
-    tree.leaves.append(alive)
+        active = split.repeat(2, 0).repeat(2, 1)
+    tree.leaves.append(active)
     tree.roughness.append(rough)
     return tree
 
 
 def _last(numbers: IntegerCoder, leaves: Leaves, values: IntArray | None) -> IntArray:
-    """The last diagonal of each leaf, by those of larger leaves around, and roughness."""
-    known = np.zeros(leaves.owner.shape, np.int64)
+    """The last diagonal of each leaf, with contexts of larger leaves nearby, and roughness."""
+    coded = np.zeros(leaves.leaf_map.shape, np.int64)  # last diagonals plus one, cell by cell
     last = np.zeros(len(leaves), np.int64)
-    for level, size in enumerate(SIZES):
-        part = np.flatnonzero(leaves.level == level)
+    for depth, size in enumerate(SIZES):
+        part = np.flatnonzero(leaves.depth == depth)
         span = size // SIZES[-1]
         rows, columns = leaves.geometry.grid(size)
-        around = box_maximum(known).reshape(rows, span, columns, span).max((1, 3))
-        near = around[leaves.top[part] // span, leaves.left[part] // span]
-        contexts = last_context(level, near, leaves.rough[part])
+        nearby = box_maximum(coded).reshape(rows, span, columns, span).max((1, 3))
+        near = nearby[leaves.top[part] // span, leaves.left[part] // span]
+        contexts = last_context(depth, near, leaves.rough[part])
         symbols = numbers.coder.symbols("last", contexts, None if values is None else values[part])
         last[part] = np.minimum(symbols, last_diagonal(size))
-        known = np.where(leaves.level[leaves.owner] <= level, last[leaves.owner] + 1, 0)
+        coded = np.where(leaves.depth[leaves.leaf_map] <= depth, last[leaves.leaf_map] + 1, 0)
     return last
 
 
-def _links(
+def _domains(
     numbers: IntegerCoder, leaves: Leaves, last: IntArray, n_sources: int, code: PlaneCode | None
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Number of domains of each leaf; then contrast, isometry and address of each domain."""
     contrasts, addresses, isometries = np.zeros((3, len(leaves), n_sources), np.int64)
-    choices = np.zeros(len(leaves), np.int64)
-    for level, size in enumerate(SIZES):
-        part = np.flatnonzero(leaves.level == level)
+    pool_sizes = np.zeros(len(leaves), np.int64)
+    for depth, size in enumerate(SIZES):
+        part = np.flatnonzero(leaves.depth == depth)
         _, _, rows, columns = leaves.geometry.pools(size, *leaves.corners(part))
-        choices[part] = rows * columns
-    able = np.flatnonzero(choices)
-    contexts = links_context(leaves.level[able], last[able])
-    given = None if code is None else (code.contrasts[able] != 0).sum(1)
+        pool_sizes[part] = rows * columns
+    matchable = np.flatnonzero(pool_sizes)
+    contexts = n_domains_context(leaves.depth[matchable], last[matchable])
+    given = None if code is None else (code.contrasts[matchable] != 0).sum(1)
     count = np.zeros(len(leaves), np.int64)
-    count[able] = numbers.coder.symbols("links", contexts, given)
+    count[matchable] = numbers.coder.symbols("links", contexts, given)
     for k in range(n_sources):
         used = np.flatnonzero(count > k)
         value = None if code is None else code.contrasts[used, k]
-        symbol = None if value is None else value + CONTRAST_LEVELS - (value > 0)
-        symbol = numbers.coder.symbols("contrast", leaves.level[used], symbol)
-        contrasts[used, k] = symbol - CONTRAST_LEVELS + (symbol >= CONTRAST_LEVELS)
+        symbol = None if value is None else value + MAX_CONTRAST - (value > 0)
+        symbol = numbers.coder.symbols("contrast", leaves.depth[used], symbol)
+        contrasts[used, k] = symbol - MAX_CONTRAST + (symbol >= MAX_CONTRAST)
         given = None if code is None else code.isometries[used, k]
         isometries[used, k] = numbers.coder.symbols("isometry", np.zeros_like(used), given)
         given = None if code is None else code.addresses[used, k]
-        addresses[used, k] = numbers.coder.uniform(choices[used], given)
+        addresses[used, k] = numbers.coder.uniform(pool_sizes[used], given)
     return contrasts, addresses, isometries
 
 
 def _coefficients(
     numbers: IntegerCoder, leaves: Leaves, last: IntArray, values: IntArray | None
 ) -> IntArray:
-    """Cosine coefficients, diagonal by diagonal for all leaves, by what is known around."""
+    """Cosine coefficients, diagonal by diagonal for all leaves, with contexts of earlier ones."""
     result = np.zeros((len(leaves), ORDER + 2, ORDER + 2), np.int64)  # two zero rows in front
-    order = np.minimum(np.array(SIZES), ORDER)[leaves.level]
-    energy = np.zeros(leaves.owner.shape, np.int64)  # CELL_UNIT per unit of magnitude and cell
+    order = np.minimum(np.array(SIZES), ORDER)[leaves.depth]
+    energy = np.zeros(leaves.leaf_map.shape, np.int64)  # CELL_UNIT per unit of magnitude and cell
     for diagonal in range(1, int(last.max()) + 1):
         coded = np.flatnonzero(last >= diagonal)
         near = leaves.means(box_sum(energy))[coded]
@@ -172,7 +171,7 @@ def _coefficients(
             + own[:, u + 2, v]
         )
         contexts = coefficient_context(
-            leaves.level[coded], magnitude, near, last[coded] == diagonal, diagonal
+            leaves.depth[coded], magnitude, near, last[coded] == diagonal, diagonal
         )
         exists = np.maximum(u, v) < order[coded, None]
         given = None if values is None else values[coded[:, None], u, v][exists]
@@ -181,5 +180,5 @@ def _coefficients(
         result[coded[:, None], u + 2, v + 2] = symbols
         density = np.zeros(len(leaves), np.int64)
         density[coded] = np.abs(symbols).sum(1) * (CELL_UNIT // leaves.span[coded] ** 2)
-        energy += density[leaves.owner]
+        energy += density[leaves.leaf_map]
     return result[:, 2:, 2:]

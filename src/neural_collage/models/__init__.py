@@ -1,1 +1,1 @@
-"""Networks: the collage operator as a layer, and the models that drive it."""
+"""Networks: the collage operator as a layer, and the models that predict its parameters."""

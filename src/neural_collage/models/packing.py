@@ -1,7 +1,7 @@
-"""Weights as they are shipped: half precision, and bytes where those are enough.
+"""Weights as they are shipped: in half precision, or as int8 with a scale per row.
 
-A matrix in bytes is `name` (int8) and `name.scale` (half precision, one per row); their product is
-exact in single precision, so unpacked weights are the same on every machine.
+A matrix in int8 is stored as `name` and `name.scale` (half precision); their product is exact in
+single precision, so unpacked weights are the same on every machine.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ _LARGEST = 127
 _IN_BYTES = ("compressor.analysis.", "compressor.entropy.side_analysis.")
 _IN_HALVES = ("compressor.analysis.linear.",)
 _PATCHES = "compressor.patches"
-_PRECISE_PATCHES = 64  # coefficients of the first ones are large, and so is what rounding does
+_PRECISE_PATCHES = 64  # large coefficients amplify the rounding errors of the first patches
 
 
 def pack_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors to write for a state of a `CodecModel`.
+    """The tensors to write for a state_dict of a model.
 
     Raises ValueError for numbers beyond half precision.
     """
@@ -37,7 +37,7 @@ def pack_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack_state(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state that `pack_state` was given, as rounded there; other files stay as they are."""
+    """The state_dict that was packed, rounded; tensors that are not packed stay as they are."""
     state: dict[str, Tensor] = {}
     for name, value in packed.items():
         if name.endswith(SCALE):

@@ -1,16 +1,17 @@
-"""The image compressor of Neural Collages: tiles of 40 pixels to rounded collages, in one pass.
+"""The image compressor of Neural Collages: tiles of 40 x 40 pixels to quantised collages.
 
-Poli et al. 2022, arXiv 2204.07673, compress aerial pictures tile by tile. A network that mixes
-pixels and patches predicts, for the four ranges of a tile, the weights of the tile itself and of
-ten patches that it learned, and a bias, each channel its own; they are rounded to two decimals.
+Poli et al. 2022, arXiv 2204.07673, compress aerial images tile by tile. For each of the four ranges
+of a tile and each channel, a network predicts the weight of the one domain (the whole tile), the
+weights of ten learned patches, and a bias, which are rounded to two decimals.
 
-As published: tiles of 40, ranges of 20, the one domain of 40, ten patches, 40 features (ten per
-range) through four residual mixing blocks, a head as large as a range for each range, weights and
-biases in tanh, two decimals. Different: the published map has a bias per source and counts them
-all, of which only their sum shows, so here a range has one; it multiplies its weights by a softmax
-over the ranges, which only narrows them; the weight of the domain stays below 0.9, so that the map
-contracts whatever the network says; rounding takes part in training (straight-through), which was
-rounded at the test only; patches are enlarged as `core.resample` does, not as squares.
+As published: tiles of 40, ranges of 20, ten patches, 40 features (ten per range), four residual
+mixing blocks, a separate linear head for each range, tanh of weights and biases, two decimals.
+
+Deviations: (1) one bias per range; the published map has one per source and encodes them all,
+although only their sum has an effect. (2) No softmax over the ranges as a factor of the weights,
+which only limits their magnitude. (3) The weight of the domain is below 0.9, so that every map
+contracts. (4) Training includes rounding (straight-through); the original rounds in testing only.
+(5) Patches are enlarged as in `core.resample`, not by replicating pixels.
 """
 
 import math
@@ -31,17 +32,17 @@ from neural_collage.models.pretrained import Pretrained
 
 @dataclass(frozen=True)
 class TileCompressorConfig:
-    """Size of the compressor; the defaults are the paper's.
+    """Configuration of `TileCompressor`; the defaults are the paper's.
 
-    Raises ValueError, naming every problem.
+    Raises ValueError, listing every problem, if a field is out of range.
 
     Attributes:
-        range_size: Side of the ranges in pixels; a tile has 2 x 2 of them.
-        n_patches: Learned patches.
-        embedding: Features per range.
-        depth: Residual blocks.
-        decimals: To which parameters are rounded.
-        bound: What the weight of the domain may be in magnitude, below 1.
+        range_size: side of the ranges in pixels; a tile has 2 x 2 of them.
+        n_patches: number of learned patches.
+        embedding: features per range and pixel.
+        depth: number of residual blocks.
+        decimals: decimals to which parameters are rounded; the quantiser step is 10^-decimals.
+        bound: greatest magnitude of the weight of the domain, in (0, 1).
     """
 
     range_size: int = 20
@@ -75,17 +76,17 @@ class TileCompressorConfig:
 
     @property
     def levels(self) -> int:
-        """Steps per unit: a parameter is a whole number from -levels to levels, over levels."""
+        """Quantiser steps per unit: parameters are n / levels for integers |n| <= levels."""
         return int(10**self.decimals)
 
     @property
     def n_parameters(self) -> int:
-        """Parameters of a range and channel: the domain's weight, the patches', the bias."""
+        """Parameters of a range and channel: weight of the domain, weights of the patches, bias."""
         return 1 + self.n_patches + 1
 
     @cached_property
     def operator(self) -> OperatorConfig:
-        """The map of one tile."""
+        """The configuration of the map of one tile."""
         return OperatorConfig(
             image_size=(self.tile, self.tile),
             channels=CHANNELS,
@@ -103,22 +104,32 @@ DEFAULT_CONFIG = TileCompressorConfig()
 
 
 class TileCode(NamedTuple):
-    """The collages of a batch of tiles, before rounding.
+    """The parameters of the collages of a batch of tiles, before rounding, in [-1, 1].
 
-    weights: (b, 3, 4, 1 + patches) of the domain and of the patches.
-    bias: (b, 3, 4).
+    weights: (b, 3, 4, 1 + patches) of the domain and of the patches, by channel and range.
+    bias: (b, 3, 4), in units of pixel values.
     """
 
     weights: Float[Tensor, "b 3 4 s"]
     bias: Float[Tensor, "b 3 4"]
 
     def parameters(self) -> Float[Tensor, "b 3 4 p"]:
-        """Weights and bias of each range side by side."""
+        """Weights and bias of each channel and range, concatenated."""
         return torch.cat([self.weights, self.bias[..., None]], -1)
 
 
 class TileCompressor(Pretrained):
-    """Tiles to collages to tiles.
+    """An autoencoder of tiles whose code is a quantised collage.
+
+        tiles --> 4 ranges as channels --> stem --> mixing blocks --> a head per range
+                                                                            |
+                                                        tanh, domain weight * bound
+                                                                            v
+        symbols <----- round(code / step) <------ code: weights and bias of each range
+           |
+           +--> entropy coder, initialised with counts --> file
+           v
+        symbols * step --> operator --> tiles at any scale
 
         >>> model = TileCompressor()
         >>> image, code = model(torch.rand(5, 3, 40, 40))
@@ -127,9 +138,9 @@ class TileCompressor(Pretrained):
 
     Attributes:
         operator: the map, with the learned patches.
-        counts: (3 x parameters, 2 x levels + 1) how often each channel's parameter of a range
-            takes each value: the tables of the entropy coder, a part of the weights. All ones
-            until they are counted (see `training.export.poli2022_weights`).
+        counts: (3 n_parameters, 2 levels + 1) initial symbol counts of each channel and parameter
+            for the adaptive probability tables of the entropy coder; stored with the weights. All
+            ones until `training.export.poli2022_weights` sets them.
     """
 
     counts: Tensor
@@ -143,7 +154,7 @@ class TileCompressor(Pretrained):
         self.register_buffer("counts", torch.ones(alphabet, dtype=torch.int32))
 
     def forward(self, tiles: Float[Tensor, "b 3 t t"]) -> tuple[Float[Tensor, "b 3 t t"], TileCode]:
-        """What tiles decode to, and their collages; values of about [0, 1].
+        """The reconstruction of tiles with values of about [0, 1], and their code.
 
         Raises ValueError for tiles of another size.
         """
@@ -151,48 +162,48 @@ class TileCompressor(Pretrained):
         return self.decode(code), code
 
     def encode(self, tiles: Float[Tensor, "b 3 t t"]) -> TileCode:
-        """The collages of tiles; raises as `forward` does."""
+        """The code of tiles; raises as `forward` does."""
         if tiles.shape[2] != self.config.tile:
             raise ValueError(
                 f"tiles must be {self.config.tile} pixels a side, not {tiles.shape[2]}: cut the "
-                "picture with codec.poli2022_stream"
+                "image into tiles first"
             )
         raw = torch.tanh(self.encoder(tiles))
         domain, patches, bias = raw.split([1, self.config.n_patches, 1], -1)
         return TileCode(torch.cat([self.config.bound * domain, patches], -1), bias[..., 0])
 
     def decode(self, code: TileCode, scale: float = 1) -> Float[Tensor, "b 3 T T"]:
-        """The tiles of collages, which the operator rounds."""
+        """The tiles of a code, which the operator rounds; scale as in `CollageOperator`."""
         image: Tensor = self.operator(*code, scale=scale)
         return image
 
     def symbols(self, code: TileCode) -> Int64[Tensor, "b 3 4 p"]:
-        """The rounded parameters as whole numbers from -levels to levels."""
-        # divided by the step, as the operator does: times `levels` could round to another side
+        """The quantised parameters, integers from -levels to levels."""
+        # divided by the step, as in the operator: multiplied by `levels` may round differently
         return torch.round(code.parameters() / (1 / self.config.levels)).long()
 
 
 def estimated_bits(symbols: Int64[Tensor, "n 3 4 p"]) -> float:
-    """What the published script says that the tiles of a picture cost, by its formula.
+    """The rate of the n tiles of an image in bits, as estimated by the published script.
 
-    All weights cost as much as the largest, ceil(log2 |q|) + 2 bits, and all biases as much as the
-    largest bias; positions cost log2(n) + 28 bits. (The script takes the largest of 90 tiles at a
-    time, divides by the number of samples, three per pixel, and where channels have their own
-    parameters divides the running total by three again after each 90 tiles.) No file is written:
-    how many bits each group takes, say, would have to be stored, too.
+    All weights are assigned the bits of the largest, ceil(log2 |q|) + 2, and all biases those of
+    the largest bias; positions take log2(n) + 28 bits. (The script applies this to 90 tiles at a
+    time, divides by the number of samples, three per pixel, and for separate channels divides the
+    running total by three again after every 90 tiles.) This is not the size of a file, which would
+    also have to store, for example, the number of bits of each group.
     """
     groups = symbols[..., :-1], symbols[..., -1]
     largest = [int(group.abs().max()) for group in groups]
-    each = [(peak - 1).bit_length() + 2 if peak else 0 for peak in largest]
-    packed = sum(bits * group.numel() for bits, group in zip(each, groups, strict=True))
-    return packed + math.log2(len(symbols)) + 28
+    widths = [(peak - 1).bit_length() + 2 if peak else 0 for peak in largest]
+    total = sum(bits * group.numel() for bits, group in zip(widths, groups, strict=True))
+    return total + math.log2(len(symbols)) + 28
 
 
 class TileEncoder(nn.Module):
     """Tiles to the raw parameters of their ranges.
 
-    The ranges of a tile are stacked as channels, so that blocks mix pixels of a range with their
-    neighbours and with the pixels at the same place of the other ranges.
+    The four ranges of a tile are stacked as channels, so that convolutions mix neighbouring pixels
+    of a range and pixels at the same position of all ranges.
     """
 
     def __init__(self, config: TileCompressorConfig) -> None:
@@ -205,24 +216,24 @@ class TileEncoder(nn.Module):
         outputs = CHANNELS * config.n_parameters
         self.head = nn.Parameter(torch.randn(RANGES, inputs, outputs) * 0.1 / inputs**0.5)
         self.head_bias = nn.Parameter(torch.zeros(RANGES, outputs))
-        with torch.no_grad():  # mid-grey at first
+        with torch.no_grad():  # initial output is mid-grey
             self.head_bias.unflatten(1, (CHANNELS, -1))[..., -1] = 0.5493  # artanh 0.5
 
     def forward(self, tiles: Float[Tensor, "b 3 t t"]) -> Float[Tensor, "b 3 4 p"]:
         """The parameters before tanh."""
-        stacked = cut(tiles - 0.5, self.config.range_size).transpose(1, 2).flatten(1, 2)
+        ranges = cut(tiles - 0.5, self.config.range_size)  # (b, 3, 4, s, s)
+        stacked = ranges.transpose(1, 2).flatten(1, 2)  # (b, 4 * 3, s, s)
         features = self.blocks(self.stem(stacked.contiguous(memory_format=torch.channels_last)))
-        by_range = features.unflatten(1, (RANGES, -1)).flatten(2).transpose(0, 1)
-        raw = torch.baddbmm(self.head_bias[:, None], by_range, self.head)
+        by_range = features.unflatten(1, (RANGES, -1)).flatten(2).transpose(0, 1)  # (4, b, f s s)
+        raw = torch.baddbmm(self.head_bias[:, None], by_range, self.head)  # (4, b, 3 p)
         by_channel: Tensor = raw.transpose(0, 1).unflatten(2, (CHANNELS, -1)).transpose(1, 2)
         return by_channel
 
 
 class _MixingBlock(nn.Module):
-    """Mixes channels at each pixel, then pixels in each channel, both residual.
+    """A pointwise, then a depthwise convolution, both residual.
 
-    The order of ConvMixer (Trockman & Kolter 2022, arXiv 2201.09792) the other way round, without
-    its normalisation.
+    ConvMixer (Trockman & Kolter 2022, arXiv 2201.09792) in reverse order, without normalisation.
     """
 
     def __init__(self, width: int) -> None:
@@ -232,5 +243,5 @@ class _MixingBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         features = features + self.pointwise(functional.gelu(features))
-        mixed: Tensor = features + self.spatial(functional.gelu(features))
-        return mixed
+        output: Tensor = features + self.spatial(functional.gelu(features))
+        return output

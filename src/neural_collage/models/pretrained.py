@@ -1,8 +1,8 @@
 """Saving and loading models: model.safetensors and config.json, in a folder or on the hub.
 
-A part of `huggingface_hub`'s mixin is replaced. That one would unpickle weights where it finds no
-safetensors, load what happens to fit, and ignore keys of a config that it does not know; this one
-refuses, and says what is wrong.
+`Pretrained` overrides loading and saving of `huggingface_hub.PyTorchModelHubMixin`, which unpickles
+weights if there is no safetensors file, loads the tensors that happen to match, and ignores unknown
+keys of the config. All of these are errors here.
 """
 
 import json
@@ -32,7 +32,7 @@ from neural_collage.models.weights_file import (
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _MODULE = "module"
-"""The only key of what stands for a module in a config: the name of its class."""
+"""The only key of the object that represents a module in a config: the name of its class."""
 
 M = TypeVar("M", bound="Pretrained")
 
@@ -47,8 +47,9 @@ class Pretrained(
 ):
     """Base of models with `save_pretrained`, `from_pretrained` and `push_to_hub`.
 
-    settings: the arguments of the subclass's `__init__` that describe the model: numbers, text,
-        dataclasses of such, and modules. A module is not described: whoever loads passes its like.
+    settings: the arguments of the subclass's `__init__` that define the model: numbers, strings,
+        dataclasses of these, and modules. Of a module only the class name is saved; loading takes
+        a module of the same architecture.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -57,7 +58,7 @@ class Pretrained(
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What config.json says: the arguments of `__init__`, as JSON has them."""
+        """The content of config.json: the arguments of `__init__` as JSON values."""
         assert isinstance(self._hub_mixin_config, dict)
         return self._hub_mixin_config
 
@@ -71,9 +72,9 @@ class Pretrained(
     ) -> str | None:
         """Write config.json, model.safetensors and a model card into a folder.
 
-        Files appear when all of them are written; an existing card is kept. With `push_to_hub`
-        they are also uploaded as `repo_id` (the folder's name if None), whose address is returned.
-        options: others of `huggingface_hub.ModelHubMixin`.
+        Files are moved into the folder once all are written; an existing card is kept. With
+        `push_to_hub` they are also uploaded to `repo_id` (the folder's name if None), and its URL
+        is returned. options: further ones of `huggingface_hub.ModelHubMixin.save_pretrained`.
 
         Raises:
             CheckpointError: the folder cannot be written to, or its disk is full.
@@ -85,17 +86,17 @@ class Pretrained(
                 super().save_pretrained(staging, **options)
                 for file in Path(staging).iterdir():
                     if file.name != "README.md" or not (target / file.name).exists():
-                        os.replace(file, target / file.name)  # noqa: PTH105 - says "atomic"
+                        os.replace(file, target / file.name)  # noqa: PTH105 - atomic
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{target}: the model cannot be saved: {error}") from error
         return self.push_to_hub(repo_id or target.name) if push_to_hub else None
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        # The weights carry their config, so that files of two models are not taken for one.
+        # The config in the metadata detects weights and config.json of different models.
         config = canonical_json(self.settings)
         weights_file = save_directory / WEIGHTS_FILE
         save_model(self, str(weights_file), metadata={"config": config})
-        weights_file.chmod(0o644)  # safetensors leaves it to its owner alone
+        weights_file.chmod(0o644)  # safetensors makes it readable by the owner only
 
     @classmethod
     def from_pretrained(
@@ -110,13 +111,14 @@ class Pretrained(
         map_location: str | torch.device = "cpu",
         **arguments: Any,
     ) -> M:
-        """The model saved in a folder, or under a name "owner/name" on the hub, in eval mode.
+        """Load a model from a folder, or from "owner/name" on the hub, in eval mode.
 
-        arguments: of `__init__`, instead of those saved; the modules that a config cannot describe.
-        The others are those of `huggingface_hub.hf_hub_download`, and where the weights go.
+        map_location: device of the model.
+        arguments: of `__init__`, in place of the saved ones; required for custom modules.
+        Others are those of `huggingface_hub.hf_hub_download`.
 
         Raises:
-            CheckpointError: files are missing, damaged, or not of this model or of one another.
+            CheckpointError: files are missing, damaged, of another model, or do not match.
         """
         name = str(pretrained_model_name_or_path)
 
@@ -137,7 +139,7 @@ class Pretrained(
                 )
             except (HfHubHTTPError, HFValidationError, OSError) as error:
                 raise CheckpointError(
-                    f"{name}: there is no such folder, and no {file} of that name on the hub: "
+                    f"{name}: there is no such folder, and no {file} under that name on the hub: "
                     f"{first_line(error)}"
                 ) from error
 
@@ -154,9 +156,9 @@ class Pretrained(
 
     @classmethod
     def arguments_of(cls, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of `__init__` that a config.json describes.
+        """The arguments of `__init__` from the values of a config.json.
 
-        Raises ValueError or TypeError for keys or values that it does not have.
+        Raises ValueError or TypeError for unknown keys or invalid values.
         """
         hints = get_type_hints(cls.__init__)
         unknown = sorted(set(config) - set(hints))
@@ -170,13 +172,13 @@ def _build(cls: type[M], file: Path, config: Mapping[str, Any], arguments: Mappi
     for name, value in described.items():
         if isinstance(value, dict) and set(value) == {_MODULE}:
             raise CheckpointError(
-                f"{file}: {name} was a {value[_MODULE]}, which no config describes: pass a module "
-                f"like it, from_pretrained(..., {name}=...)"
+                f"{file}: {name} was a {value[_MODULE]}, which config.json does not describe: pass "
+                f"a module of the same architecture, from_pretrained(..., {name}=...)"
             )
     try:
         return cls(**{**cls.arguments_of(described), **arguments})
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{file}: no config of a {cls.__name__}: {error}") from error
+        raise CheckpointError(f"{file}: invalid config of a {cls.__name__}: {error}") from error
 
 
 def _read_config(file: Path) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def _read_config(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file}: cannot be read as JSON: {error}") from error
     if not isinstance(config, dict):
-        raise CheckpointError(f"{file}: no config, which is an object of names and values")
+        raise CheckpointError(f"{file}: must contain a JSON object, not {type(config).__name__}")
     return config
 
 
@@ -201,8 +203,8 @@ def _load_weights(model: nn.Module, file: Path, config: Mapping[str, Any]) -> No
         saved = None  # written by another program
     if saved not in (None, config):
         raise CheckpointError(
-            f"{file}: weights of another config than {CONFIG_FILE} beside them: "
-            "take both files from the same save"
+            f"{file}: saved with another config than the one in {CONFIG_FILE}: take both files "
+            "from the same model"
         )
     try:
         load_state(model, state)
@@ -219,7 +221,7 @@ def _to_json(value: Any) -> Any:
 
 
 def _from_json(hint: Any, value: Any) -> Any:
-    """A value of the type that a hint names: dataclasses from objects, tuples from arrays."""
+    """A JSON value converted to the type of a hint: objects to dataclasses, arrays to tuples."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     for option in options:
         if is_dataclass(option) and isinstance(option, type) and isinstance(value, dict):

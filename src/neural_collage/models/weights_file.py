@@ -1,4 +1,4 @@
-"""Models as safetensors files that carry their config: made, looked into, and loaded with care.
+"""Models as safetensors files with their config in the metadata: writing, reading, loading.
 
 The weights of the package, those that users export and those of `save_pretrained` are such files.
 """
@@ -18,7 +18,7 @@ _LENGTH_BYTES = 8  # of the JSON header that follows
 def weights_to_bytes(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> bytes:
     """The complete file.
 
-    config: what the model is made of, as JSON has it.
+    config: the arguments of the model's `__init__`, as JSON values.
     """
     return save(dict(tensors), metadata={_CONFIG: canonical_json(config)})
 
@@ -29,7 +29,7 @@ def canonical_json(config: Mapping[str, Any]) -> str:
 
 
 def read_config(data: bytes) -> dict[str, Any]:
-    """The config in the header of a file, without a look at its tensors.
+    """The config in the header of a file; its tensors are not read.
 
     Raises:
         ValueError, LookupError: it has none, or is no such file.

@@ -1,4 +1,4 @@
-"""Fitting what ships with the library to data."""
+"""Training of models, and export of the weights and tables that the package ships."""
 
 from neural_collage.extras import needs_extra
 

@@ -1,7 +1,7 @@
-"""Reading and writing checkpoints, so that a file is whole or not there, and never trusted blindly.
+"""Atomic writing of checkpoints, and reading that checks them first.
 
-A checkpoint is Lightning's, read without running any code that it might hold, plus the `config`
-of the experiment it belongs to.
+A checkpoint is Lightning's with the `config` of its experiment. It is loaded with `weights_only`,
+so that pickled code in it is not run.
 """
 
 import io
@@ -25,9 +25,9 @@ CONFIG = "config"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """How a trainer writes checkpoints, so that a full disk leaves the one before, and reads them.
+    """Checkpoint files of a trainer, written atomically: a full disk leaves the earlier file.
 
-    Both raise CheckpointError.
+    Reading and writing raise CheckpointError.
     """
 
     def save_checkpoint(
@@ -53,10 +53,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU.
 
     Raises:
-        CheckpointError: missing, damaged, or no checkpoint; the message names another one.
+        CheckpointError: missing, damaged, or no checkpoint; the message names another one to use.
     """
     try:
-        with zipfile.ZipFile(path) as file:  # torch checks no sums
+        with zipfile.ZipFile(path) as file:  # torch does not verify checksums
             if file.testzip():
                 raise zipfile.BadZipFile
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -65,7 +65,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as error:
         reason = error.strerror or error
         raise CheckpointError(f"{path}: cannot be read: {reason}{_alternative(path)}") from error
-    except Exception as error:  # what damaged bytes may lead to is not documented
+    except Exception as error:  # the errors of torch.load for damaged bytes are not documented
         raise CheckpointError(f"{path}: is damaged or no checkpoint{_alternative(path)}") from error
     if not isinstance(checkpoint, dict) or not {"state_dict", "global_step"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: is not a checkpoint of a training{_alternative(path)}")
@@ -73,10 +73,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Load the averaged weights of the network that a checkpoint's task holds.
+    """Load the averaged weights of the model in a checkpoint's task.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or belongs to another network.
+        CheckpointError: the checkpoint cannot be read, or is of another network.
     """
     state = read_checkpoint(path)["state_dict"]
     prefix = "model."
@@ -92,20 +92,20 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
 
 def trained_model(path: Path, *kinds: type[M]) -> M:
-    """The network of a training, as its config describes it, with averaged weights, in eval mode.
+    """The network of a training, built from its config, with averaged weights, in eval mode.
 
-    kinds: the classes that it may be of.
+    kinds: the accepted classes.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or is of another training.
     """
     task = read_checkpoint(path).get(CONFIG, {}).get("model", {}).get("init_args", {})
-    described = task.get("model", {})
+    spec = task.get("model", {})
     names = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in kinds}
-    if not isinstance(described, dict) or described.get("class_path") not in names:
+    if not isinstance(spec, dict) or spec.get("class_path") not in names:
         raise CheckpointError(f"{path}: holds no network that is one of {', '.join(names)}")
-    kind = names[described["class_path"]]
-    model = kind(**kind.arguments_of(described.get("init_args", {})))
+    kind = names[spec["class_path"]]
+    model = kind(**kind.arguments_of(spec.get("init_args", {})))
     load_weights(path, model)
     return model.eval()
 
@@ -116,22 +116,23 @@ def require_same_model(
     config: Mapping[str, Any],
     apart_from: Collection[str] = (),
 ) -> None:
-    """Check that a checkpoint was made with the `model` part of this config.
+    """Check that a checkpoint was written with the `model` part of this config.
 
-    apart_from: keys of the task that may differ.
+    apart_from: keys of the task that may differ, with all keys below them.
 
     Raises:
         CheckpointError: it was not; the message names the keys that differ.
     """
     if CONFIG not in checkpoint:
         raise CheckpointError(f"{path}: was not made by `collage train`: it holds no config")
-    theirs = dict(_leaves(checkpoint[CONFIG]["model"], "model"))
-    ours = dict(_leaves(config["model"], "model"))
+    stored = dict(_leaves(checkpoint[CONFIG]["model"], "model"))
+    given = dict(_leaves(config["model"], "model"))
+    ignored = [f"model.init_args.{name}" for name in apart_from]
     different = [
-        f"{key} ({theirs.get(key, 'absent')} there, {ours.get(key, 'absent')} here)"
-        for key in dict.fromkeys([*theirs, *ours])
-        if (key not in theirs or key not in ours or theirs[key] != ours[key])
-        and not any(key.startswith(f"model.init_args.{name}") for name in apart_from)
+        f"{key} ({stored.get(key, 'absent')} there, {given.get(key, 'absent')} here)"
+        for key in dict.fromkeys([*stored, *given])
+        if (key not in stored or key not in given or stored[key] != given[key])
+        and not any(key == name or key.startswith(f"{name}.") for name in ignored)
     ]
     if different:
         raise CheckpointError(
@@ -150,7 +151,7 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
 
 
 def _alternative(path: Path) -> str:
-    """What to use instead of a checkpoint that cannot be used: the newest other one beside it."""
+    """The end of an error message: a suggestion to use the newest other checkpoint beside it."""
     others = [p for p in path.parent.glob("*.ckpt") if p != path] if path.parent.is_dir() else []
     if not others:
         return ": start a new run"

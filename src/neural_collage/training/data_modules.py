@@ -1,4 +1,4 @@
-"""Images for Lightning: crops of photographs or whole small images, for training and testing."""
+"""Lightning data module: crops of images, or whole small images, for training and testing."""
 
 import math
 from functools import cached_property
@@ -14,7 +14,7 @@ from neural_collage.data.store import ImageStore, MemoryBudget
 from neural_collage.errors import ConfigError, DataError
 
 Use = Literal["train", "val", "test"]
-_BLOCK_BYTES = 2**26  # crops cut at once; an image whose crops need more may be decoded again
+_BLOCK_BYTES = 2**26  # of crops cut together; an image with more crops may be decoded again
 _USES: dict[str, tuple[Use, ...]] = {
     "fit": ("train", "val"),
     "validate": ("val",),
@@ -25,37 +25,37 @@ _USES: dict[str, tuple[Use, ...]] = {
 class ImageData(LightningDataModule):
     """Batches of crops, float32 (b, c, h, w) in [0, 1].
 
-    Training takes random crops, turned at random, in an order that depends on the seed and the
+    Training uses random crops under random isometries, in an order that depends on the seed and the
     epoch alone: not on the number of workers or of processes that share a batch, nor on whether
-    training was interrupted. Validation and testing take the same crops each time, not turned.
+    training was interrupted. Validation and testing use the same crops each time, upright.
 
     Args:
         train: images to train on: a folder (searched recursively), a parquet file or a folder of
-            them, mnist, cifar10, ffhq, dota, a name on the Hugging Face hub, or an `ImageSource`
-            for a certain split or part of these.
+            them, mnist, cifar10, ffhq, dota, a name on the Hugging Face hub, or an `ImageSource`,
+            which selects a split or a part of these.
         val: images to validate on, likewise.
         test: images to test on, likewise.
-        crop: height and width of the crops, one number if they are equal. Whole images are crops
-            of the images' size.
+        crop: height and width of the crops, one number if they are equal. For whole images, the
+            size of the images.
         batch_size: crops in a batch, of all processes together, which share it equally.
-        crops_per_image: random crops that an epoch takes of each image.
-        augment: how training crops are turned: not at all, mirrored left to right, or by all flips
-            and rotations that keep the crop's shape.
-        val_crops: what of an image is validated and tested on: the centre, or tiles that cover it.
+        crops_per_image: random crops of each image in an epoch.
+        augment: isometries of training crops: none, left-right mirror images, or all flips and
+            rotations that keep the crop's shape.
+        val_crops: crops to validate and test on: the centre of an image, or tiles that cover it.
         channels: 1 for grey, 3 for RGB.
-        resize: bring the shorter side of every image to this length first.
-        undersized: what to do with images smaller than the crop: refuse them, or leave them out.
-        binarise: turn levels into black and white at random: once for each image (static), or anew
-            for each crop (dynamic; validation is static all the same).
-        bits: keep so many bits of each level; 5 gives 32 levels, still from 0 to 1.
-        limit: use only so many images of each set.
+        resize: length to which the shorter side of every image is resized first, in pixels.
+        undersized: whether images smaller than the crop are an error or are skipped.
+        binarise: random binarisation: once for each image (static), or for each crop (dynamic;
+            validation is static all the same).
+        bits: most significant bits of each sample to keep; 5 gives 32 values from 0 to 1.
+        limit: largest number of images to use of each set.
         memory: bytes of decoded images to keep, in each process. Images beyond it are decoded once
-            in every epoch (unless their crops fill more than 64 MiB at a time).
-        num_workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
-        seed: of shuffling, crops, turns and binarisation.
+            in every epoch (more often if their crops fill more than 64 MiB at a time).
+        num_workers: threads that prepare batches ahead; 0 prepares each on request.
+        seed: seed of shuffling, crops, isometries and binarisation.
 
     Raises:
-        ValueError: arguments that make no sense, all of them in one message.
+        ValueError: invalid arguments, all of them in one message.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class ImageData(LightningDataModule):
         self._resume_at: dict[str, int] | None = None
 
     def setup(self, stage: str) -> None:
-        """Open the images of a stage, so that what is wrong with them shows before it begins.
+        """Open the images of a stage, so that errors in them are found before it begins.
 
         Raises:
             DataError, ImageError: see `open_images` and `ImageStore`.
-            ConfigError: the processes cannot share a batch equally.
+            ConfigError: the batch size is not divisible by the number of processes.
         """
         self._share()
         without_val = stage == "fit" and self.sources["val"] is None
@@ -162,13 +162,13 @@ class ImageData(LightningDataModule):
     def state_dict(self) -> dict[str, int]:
         """The position in the training images.
 
-        Lightning would keep it with the loader, but does not restore it there if a learning rate
-        schedule asked for the number of steps before.
+        Kept here because Lightning does not restore the state of a loader if a learning rate
+        schedule has requested the number of steps before.
         """
         return {} if self._train_loader is None else self._train_loader.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from there; raises what `CropLoader.load_state_dict` raises."""
+        """Continue from this position; raises what `CropLoader.load_state_dict` raises."""
         if self.trainer is not None and self.trainer.state.fn != "fit":
             return
         if self._train_loader is None:
@@ -177,7 +177,7 @@ class ImageData(LightningDataModule):
             self._train_loader.load_state_dict(state)
 
     @cached_property
-    def _budget(self) -> MemoryBudget:  # made late: it cannot be sent to another process
+    def _budget(self) -> MemoryBudget:  # created late: locks cannot be pickled
         return MemoryBudget(self.memory)
 
     def _fixed_loader(self, use: Use) -> CropLoader:
@@ -201,7 +201,7 @@ class ImageData(LightningDataModule):
             return self._stores[use]
         source = self.sources[use]
         if source is None:
-            raise DataError(f"no images for this: set `{use}` of the data")
+            raise DataError(f"no images for {use}: set `{use}` of the data")
         images = open_images(source, use=use, channels=self.channels, resize=self.resize)
         fixed = self.binarise == "static" or (self.binarise == "dynamic" and use != "train")
         self._stores[use] = ImageStore(

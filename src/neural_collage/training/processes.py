@@ -1,4 +1,4 @@
-"""The processes of a training: which of them is the first, and whether all do the same."""
+"""The processes of a training: the rank of this one, and checks that all of them agree."""
 
 import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -8,23 +8,25 @@ from neural_collage.errors import CheckpointError, TrainingError
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes files and speaks to the user.
+    """Whether this process has rank 0, which writes files and prints messages.
 
-    Lightning, torchrun and SLURM tell each process its number before it starts.
+    Lightning, torchrun and SLURM set the rank of each process before it starts.
     """
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def is_lost_connection(error: RuntimeError) -> bool:
     """Whether an error of a training means that another of its processes has ended."""
-    # The backend of GPUs has errors of its own, that of CPUs only names itself.
+    # NCCL raises a type of its own; gloo, the CPU backend, is recognised by its message alone.
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 class Agreement(Callback):
-    """Refuses a training whose processes would do different things, or wait for each other.
+    """Raises before training if processes differ in their start step or number of batches.
 
-    step: where this process goes on, 0 if it starts anew.
+    They would train on different things, or wait for each other forever.
+
+    step: number of optimiser steps done in this process's checkpoint, 0 without one.
     """
 
     def __init__(self, step: int) -> None:
@@ -34,8 +36,8 @@ class Agreement(Callback):
         first = trainer.strategy.broadcast(self.step)
         if _anywhere(trainer, first != self.step):
             raise CheckpointError(
-                f"the first process goes on after step {first} and others do not: all machines "
-                f"must see the same {trainer.default_root_dir} and checkpoint"
+                f"the first process resumes after step {first} and others do not: all machines "
+                f"must have the same {trainer.default_root_dir} and checkpoint"
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -43,11 +45,11 @@ class Agreement(Callback):
         first = trainer.strategy.broadcast(batches)
         if _anywhere(trainer, first != batches):
             raise TrainingError(
-                f"the first process has {first} batches to train on and others have not: all "
-                "machines must see the same images"
+                f"the first process has {first} batches to train on and others do not: all "
+                "machines must have the same images"
             )
 
 
 def _anywhere(trainer: Trainer, problem: bool) -> bool:
-    """Whether any process has the problem."""
+    """Whether `problem` is true in any process."""
     return trainer.strategy.reduce_boolean_decision(problem, all=False)

@@ -1,7 +1,6 @@
 """Pages on which pictures become small files, and are looked into."""
 
 import io
-import math
 from pathlib import Path
 
 import gradio
@@ -11,6 +10,7 @@ from neural_collage.art.fractalize import Tiling, fractalize
 from neural_collage.art.zoom import Scene
 from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
+from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CollageError
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import image_bytes, to_pil
@@ -140,5 +140,4 @@ def _jpeg_within(image: Image.Image, size: int) -> tuple[bytes | None, int]:
 def _psnr(first: Image.Image, second: Image.Image) -> float:
     """Of 8-bit colours, in dB."""
     one, two = (read_picture(image.convert("RGB")).pixels for image in (first, second))
-    error = float((one - two).square().mean())
-    return math.inf if error == 0 else -10 * math.log10(error)
+    return float(psnr_of((one - two).square().mean().double()))

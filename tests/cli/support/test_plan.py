@@ -32,7 +32,7 @@ def failures(planned: Plan) -> dict[str, str]:
     return {str(failure.source): str(failure.error) for failure in planned.failures}
 
 
-def test_without_an_output_each_lies_beside_its_input() -> None:
+def test_by_default_outputs_lie_beside_their_inputs() -> None:
     assert pairs(plan("a.jpg", "in")) == [
         ("a.jpg", "a.clg"),
         ("in/d.JPG", "in/d.clg"),
@@ -41,18 +41,18 @@ def test_without_an_output_each_lies_beside_its_input() -> None:
 
 
 @pytest.mark.parametrize("output", ["in", "new/"])
-def test_a_folder_that_exists_or_ends_in_a_slash_takes_one_file(output: str) -> None:
+def test_a_folder_that_exists_or_ends_in_a_slash_is_a_folder_for_one_file_too(output: str) -> None:
     assert pairs(plan("a.jpg", output=output)) == [("a.jpg", f"{output.strip('/')}/a.clg")]
 
 
-def test_several_inputs_mean_a_folder() -> None:
+def test_the_output_for_several_inputs_is_a_folder() -> None:
     assert pairs(plan("a.jpg", "b.png", output="new")) == [
         ("a.jpg", "new/a.clg"),
         ("b.png", "new/b.clg"),
     ]
 
 
-def test_a_folder_keeps_its_relative_paths() -> None:
+def test_relative_paths_of_an_input_folder_are_kept() -> None:
     assert pairs(plan("in", output="new")) == [
         ("in/d.JPG", "new/d.clg"),
         ("in/deep/e.png", "new/deep/e.clg"),
@@ -60,12 +60,12 @@ def test_a_folder_keeps_its_relative_paths() -> None:
 
 
 @pytest.mark.parametrize("output", ["x.clg", "x.CLGX"])
-def test_one_input_and_a_known_ending_mean_a_file(output: str) -> None:
+def test_the_output_for_one_input_is_a_file_if_its_suffix_is_known(output: str) -> None:
     assert pairs(plan("a.jpg", output=output)) == [("a.jpg", output)]
 
 
 @pytest.mark.parametrize("output", ["x", "x.jpg"])
-def test_any_other_ending_is_a_usage_error(output: str) -> None:
+def test_any_other_suffix_is_a_usage_error(output: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"end a file in \.clg or \.clgx.* folder in /"):
         plan("a.jpg", output=output)
 
@@ -81,38 +81,36 @@ def test_dots_in_a_name_are_kept(folder: Path) -> None:
     assert pairs(plan("a.v2.jpg")) == [("a.v2.jpg", "a.v2.clg")]
 
 
-def test_hidden_files_are_left_out_unless_named(folder: Path) -> None:
+def test_hidden_files_are_skipped_unless_named(folder: Path) -> None:
     (folder / "in/deep/._e.png").touch()
     assert len(plan("in").jobs) == 2
     assert len(plan("in/deep/._e.png").jobs) == 1
 
 
-def test_an_input_given_twice_is_done_once(folder: Path) -> None:
+def test_an_input_given_twice_is_one_job(folder: Path) -> None:
     named = plan("a.jpg", "a.jpg", str(folder / "a.jpg"), "in", "in/d.JPG", output=None)
     assert len(pairs(named)) == 3
 
 
-def test_two_inputs_with_one_output_both_fail_and_others_go_on(folder: Path) -> None:
+def test_inputs_with_the_same_output_fail_and_others_are_kept(folder: Path) -> None:
     (folder / "in/d.png").touch()
     planned = plan("in", output="new")
     assert [str(job.source) for job in planned.jobs] == ["in/deep/e.png"]
     assert failures(planned) == {
-        "in/d.JPG": "new/d.clg would be written for in/d.png as well: rename one",
-        "in/d.png": "new/d.clg would be written for in/d.JPG as well: rename one",
+        "in/d.JPG": "new/d.clg is also the output of in/d.png: rename one",
+        "in/d.png": "new/d.clg is also the output of in/d.JPG: rename one",
     }
 
 
 def test_an_input_is_never_an_output(folder: Path) -> None:
-    assert "is itself an input" in failures(plan("c.clg", overwrite=True))["c.clg"]
+    assert "is also an input" in failures(plan("c.clg", overwrite=True))["c.clg"]
     (folder / "elsewhere").mkdir()
     (folder / "elsewhere/c.jpg").touch()
     overlapping = plan("c.clg", "elsewhere/c.jpg", output=".", overwrite=True)
     assert not overlapping.jobs
     link = folder / "link.clg"
     link.symlink_to("a.jpg")
-    assert (
-        "is itself an input" in failures(plan("a.jpg", output="link.clg", overwrite=True))["a.jpg"]
-    )
+    assert "is also an input" in failures(plan("a.jpg", output="link.clg", overwrite=True))["a.jpg"]
 
 
 def test_an_existing_output_needs_overwrite(folder: Path) -> None:
@@ -121,7 +119,7 @@ def test_an_existing_output_needs_overwrite(folder: Path) -> None:
     assert len(plan("a.jpg", overwrite=True).jobs) == 1
 
 
-def test_a_folder_in_the_place_of_an_output_is_never_replaced(folder: Path) -> None:
+def test_an_output_that_is_a_folder_is_never_replaced(folder: Path) -> None:
     (folder / "a.clg").mkdir()
     assert "a.clg is not a regular file" in failures(plan("a.jpg", overwrite=True))["a.jpg"]
 

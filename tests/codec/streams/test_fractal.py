@@ -84,7 +84,7 @@ def test_alpha_is_coded_by_itself() -> None:
     assert psnr(with_alpha[3:], picture[3:]) > 35
 
 
-def test_quality_buys_fidelity_with_bytes() -> None:
+def test_rate_and_psnr_rise_with_quality() -> None:
     image = photo_crop(96)
     sizes, fidelities = [], []
     for quality in (1, 30, 69, 70, 100):
@@ -247,7 +247,7 @@ def test_the_golden_file_decodes_as_it_always_did(scale: int) -> None:
     assert difference.mean() < 0.001
 
 
-def test_the_lagrangian_matches_the_slope_of_the_quantiser() -> None:
+def test_error_per_bit_matches_the_slope_of_the_quantiser() -> None:
     """A finer step is worth its bits at about the rate that bits are priced at."""
     image = photo_crop(128)[:1]
     costs = []

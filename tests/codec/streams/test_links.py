@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.codec.streams.links import (
-    LEVELS,
+    DENOMINATOR,
     OFFSETS,
     Links,
     code_links,
@@ -70,7 +70,7 @@ def squared_error(a: Tensor, b: Tensor) -> float:
 def test_a_domain_is_at_most_a_range_and_a_half_away() -> None:
     """Which domain an index stands for is part of the format."""
     assert list(OFFSETS) == [(y, x) for y in (-24, -8, 8) for x in (-24, -8, 8)]
-    assert LEVELS == 8
+    assert DENOMINATOR == 8
 
 
 @pytest.mark.parametrize("turn", range(N_ISOMETRIES))
@@ -88,7 +88,7 @@ def test_a_reduced_copy_of_the_surroundings_is_found(turn: int) -> None:
         copy = contrast / 8 * (block - block.mean((1, 2), keepdim=True))
         picture = plain.clone()
         picture[:, 2 * SIZE : 3 * SIZE, 2 * SIZE : 3 * SIZE] += copy
-        links = find_links(picture, texture, CENTRE, worth=100.0)
+        links = find_links(picture, texture, CENTRE, bits_per_error=100.0)
         expected = Links.none(rows, columns)
         expected.contrast[2, 2] = contrast
         expected.domain[2, 2], expected.isometry[2, 2] = domain, turn
@@ -110,36 +110,36 @@ def test_many_copies_are_found_at_once(rng: np.random.Generator) -> None:
     height, width = rows * SIZE, columns * SIZE
     picture = linked_collage(texture, links, height, width, CENTRE).decode()
     plain = texture.canvas(Fraction(1)) + CENTRE
-    found = find_links(picture, texture, CENTRE, worth=100.0)
+    found = find_links(picture, texture, CENTRE, bits_per_error=100.0)
     assert bool((found.contrast != 0)[bare & (links.contrast.abs() > 2)].all())
     again = linked_collage(texture, found, height, width, CENTRE).decode()
     assert squared_error(again, picture) < 0.3 * squared_error(plain, picture)
 
 
-def test_what_is_not_worth_its_bits_is_not_linked(rng: np.random.Generator) -> None:
+def test_links_that_cost_more_than_they_save_are_left_out(rng: np.random.Generator) -> None:
     texture = texture_of(4, 6)
     plain = texture.canvas(Fraction(1)) + CENTRE
-    assert not find_links(plain, texture, CENTRE, worth=1e4)  # nothing is missing
+    assert not find_links(plain, texture, CENTRE, bits_per_error=1e4)  # nothing is missing
     picture = plain + 0.05 * torch.randn_like(plain)
     counts = [
-        int((find_links(picture, texture, CENTRE, worth).contrast != 0).sum())
-        for worth in (0.0, 10.0, 1e3, 1e6)
+        int((find_links(picture, texture, CENTRE, bits_per_error).contrast != 0).sum())
+        for bits_per_error in (0.0, 10.0, 1e3, 1e6)
     ]
     assert counts == sorted(counts)
     assert counts[0] == 0
     assert counts[-1] > 0
 
 
-def test_a_flat_surrounding_gives_nothing() -> None:
+def test_flat_surroundings_have_no_links() -> None:
     texture = LappedTexture(
         torch.zeros(1, 4, 4, dtype=torch.int16),
         torch.ones(1, 3, 2 * SIZE, 2 * SIZE, dtype=torch.int16),
         UNIT,
     )
     picture = CENTRE + 1e-3 * torch.randn(3, 4 * SIZE, 4 * SIZE)
-    assert not find_links(picture, texture, CENTRE, worth=1.0)
+    assert not find_links(picture, texture, CENTRE, bits_per_error=1.0)
     noise = torch.rand(3, 4 * SIZE, 4 * SIZE)
-    found = find_links(noise, texture, CENTRE, worth=1e6)
+    found = find_links(noise, texture, CENTRE, bits_per_error=1e6)
     again = linked_collage(texture, found, 4 * SIZE, 4 * SIZE, CENTRE).decode()
     assert bool(again.isfinite().all())
 
@@ -148,7 +148,9 @@ def test_a_flat_surrounding_gives_nothing() -> None:
 def test_a_picture_smaller_than_a_domain_has_no_links(grid: tuple[int, int]) -> None:
     texture = texture_of(*grid)
     assert not has_room(*grid)
-    links = find_links(torch.rand(3, *texture.size(Fraction(1))), texture, CENTRE, worth=1e9)
+    links = find_links(
+        torch.rand(3, *texture.size(Fraction(1))), texture, CENTRE, bits_per_error=1e9
+    )
     assert not links
     assert links.contrast.shape == grid
     assert has_room(2, 2)
@@ -171,14 +173,14 @@ def test_links_come_back_from_their_symbols(
     reader.finish()
 
 
-def test_no_links_take_next_to_no_bytes() -> None:
+def test_no_links_take_almost_no_bytes() -> None:
     writer = SymbolWriter()
     writer.counts = initial_counts()
     code_links(writer, 40, 50, Links.none(40, 50))
     assert len(writer.finish()) < 60
 
 
-def test_symbols_cannot_say_a_link_that_does_not_exist(rng: np.random.Generator) -> None:
+def test_all_symbols_of_links_are_valid(rng: np.random.Generator) -> None:
     outcomes = set()
     for _ in range(60):
         reader = SymbolReader(rng.bytes(int(rng.integers(0, 80))))
@@ -190,7 +192,7 @@ def test_symbols_cannot_say_a_link_that_does_not_exist(rng: np.random.Generator)
             continue
         outcomes.add("read")
         linked = links.contrast != 0
-        assert int(links.contrast.abs().max()) < LEVELS
+        assert int(links.contrast.abs().max()) < DENOMINATOR
         for part, count in ((links.domain, len(OFFSETS)), (links.isometry, N_ISOMETRIES)):
             assert bool(((part >= 0) & (part < count)).all())
             assert bool((part[~linked] == 0).all())
@@ -208,7 +210,7 @@ def test_ranges_keep_the_brightness_of_their_texture(
     collage = linked_collage(texture, links, *size, CENTRE)
     assert (collage.height, collage.width) == size
     assert collage.n_sources == 1
-    assert 0 < collage.contraction() <= (LEVELS - 1) / LEVELS
+    assert 0 < collage.contraction() <= (DENOMINATOR - 1) / DENOMINATOR
     whole = size[0] // SIZE * SIZE, size[1] // SIZE * SIZE
     for scale in (1, 2):
         decoded = collage.decode(scale)[:, : scale * whole[0], : scale * whole[1]]
@@ -264,7 +266,7 @@ def test_forged_links_make_a_picture_or_are_refused(strength: int) -> None:
         texture = LappedTexture(texture.coefficients, texture.patches, UNIT * strength)
         links = random_links(rows, columns, rng, share=1.0)
         signs = links.contrast.sign()
-        links = Links(signs * (LEVELS - 1), links.domain, links.isometry)
+        links = Links(signs * (DENOMINATOR - 1), links.domain, links.isometry)
         try:
             collage = linked_collage(texture, links, rows * SIZE, columns * SIZE - 3, CENTRE)
         except (NotConvergedError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Whole pictures through the neural codec: fidelity, sizes, regions, effort, and models."""
 
 import io
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,10 @@ from neural_collage.codec.streams import neural as neural_stream
 from neural_collage.codec.streams.links import Links, find_links
 from neural_collage.codec.weights import shipped_weights
 from neural_collage.core.blocks import pool
+from neural_collage.io.picture import Picture
 from neural_collage.io.writing import to_pil
-from neural_collage.models.compression.compressor import lagrangian
-from neural_collage.models.compression.ladder import level_of
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.compression.compressor import bits_per_squared_error
 from tests.codec.streams.neural import LUMA, MODES, SIZES, encode, with_links
 from tests.codec.streams.test_fractal import forged, psnr
 from tests.pictures import photo_crop, texture
@@ -40,7 +42,7 @@ def test_every_mode_and_size_comes_back(size: tuple[int, int]) -> None:
             assert psnr(decoded, picture) > 15
         elif channels < 3:
             assert psnr(decoded, picture) > 28
-        else:  # nothing in a photo is like planes that know nothing of each other
+        else:  # planes of independent noise are unlike photos
             luma = ((p[:3] * LUMA).sum(0) for p in (decoded, picture))
             assert psnr(*luma) > 26
 
@@ -86,7 +88,7 @@ def test_alpha_is_coded_by_itself() -> None:
     assert psnr(with_alpha[3:], picture[3:]) > 22
 
 
-def test_quality_buys_fidelity_with_bytes() -> None:
+def test_rate_and_psnr_rise_with_quality() -> None:
     image = photo_crop(144, 60, 140)
     sizes, fidelities = [], []
     for quality in (1, 10, 25, 50, 75, 100):
@@ -164,12 +166,11 @@ def cost(picture: Tensor, collage: nc.CollageImage, quality: int) -> float:
     """Bits and errors, as the encoder weighs them."""
     (layer,) = collage.layers
     error = float((layer.collage.decode() - picture).double().square().sum())
-    worth = float(lagrangian(torch.tensor(level_of(quality)))) * 255**2 / 3
-    return 8 * len(collage.payload) + worth * error
+    return 8 * len(collage.payload) + bits_per_squared_error(quality) * error
 
 
 @pytest.mark.parametrize("quality", [30, 95])
-def test_effort_pays(quality: int) -> None:
+def test_effort_lowers_the_cost(quality: int) -> None:
     picture = photo_crop(80)
     costs = {e: cost(picture, encode(picture, quality, e), quality) for e in (0, 5, 7, 9)}
     assert costs[0] == costs[5]
@@ -249,3 +250,30 @@ def test_shipped_models_differ() -> None:
 def test_it_is_the_default() -> None:
     picture = texture(16, 20, 3)
     assert nc.compress(picture) == encode(picture).to_bytes()
+
+
+def test_the_network_is_copied_to_a_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = []
+
+    def counted(network: CodecModel) -> CodecModel:
+        copies.append(network)
+        return deepcopy(network)
+
+    monkeypatch.setattr(neural_stream, "deepcopy", counted)
+    streams = neural_stream.NeuralStreams(shipped_weights("natural"))
+    picture = Picture(texture(16, 20, 4), "RGBA")
+    payloads = {
+        streams.encode(picture, quality=50, effort=5, device=device)
+        for device in ("cpu", "cpu:0", "cpu:0")
+    }
+    assert (len(payloads), len(copies)) == (1, 1)
+
+
+def test_the_integer_entropy_model_leaves_the_network_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = shipped_weights("aerial").build(CodecModel)
+    monkeypatch.setattr(type(network.compressor.entropy), "cpu", None)
+    before = {name: value.data_ptr() for name, value in network.state_dict().items()}
+    assert network.entropy.groups == network.config.groups
+    assert {name: value.data_ptr() for name, value in network.state_dict().items()} == before

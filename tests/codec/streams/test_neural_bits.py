@@ -15,7 +15,7 @@ import neural_collage as nc
 from neural_collage.codec.entropy import FixedTables, SymbolWriter
 from neural_collage.codec.streams import neural as neural_stream
 from neural_collage.codec.streams import tiles
-from neural_collage.codec.streams.neural_symbols import Writing
+from neural_collage.codec.streams.neural_symbols import EncodedSymbols
 from neural_collage.fractal.geometry import IntArray
 from neural_collage.models.compression.codec_model import LARGEST_SYMBOL, logistic_counts
 from neural_collage.models.compression.compressor import CENTRE
@@ -114,15 +114,15 @@ def test_a_file_takes_what_its_tables_say(quality: int, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("quality", [20, 50, 80])
-def test_bytes_are_what_the_network_that_learned_expects(quality: int) -> None:
+def test_the_file_size_is_that_estimated_by_the_float_model(quality: int) -> None:
     """With logistic tables, as the float model has them."""
     model, picture = network(), photo_crop(160, 60, 140)
     writer = SymbolWriter()
     tables = FixedTables(logistic_counts().numpy().astype(np.int64))
     with torch.inference_mode():
         values = model.values(picture[None], quality)[0]
-        expected = model.compressor(picture[None], torch.tensor([level_of(quality)]), decide=True)
-    source = Writing(writer, tables, model, values, quality)
+        expected = model.compressor(picture[None], torch.tensor([level_of(quality)]), "rdoq")
+    source = EncodedSymbols(writer, tables, model, values, quality)
     quantised = model.entropy.run(source, quality, 10, 10)
     image = model.texture(model.amplitudes(quantised, quality)).canvas(Fraction(1)) + CENTRE
     bits = float(expected.bits + expected.side_bits)

@@ -67,7 +67,7 @@ def test_random_payloads_are_refused_or_decode(rng: np.random.Generator) -> None
     assert reasons <= {"the neural stream is damaged", "the entropy-coded data is damaged"}
 
 
-def test_invented_links_are_refused_or_decode(rng: np.random.Generator) -> None:
+def test_random_links_are_refused_or_decode(rng: np.random.Generator) -> None:
     outcomes = set()
     for size in ((10, 20), (40, 16), (20, 20), (33, 50)):
         for channels, share in ((1, 1.0), (4, 0.2)):

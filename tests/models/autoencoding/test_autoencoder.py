@@ -19,7 +19,7 @@ BIAS_ONLY = OperatorConfig(image_size=(13, 18), range_size=4, domain_sizes=(), n
 
 
 def _model(operator: OperatorConfig = OPERATOR, size: float = 0.1) -> CollageAutoencoder:
-    """As if it were trained."""
+    """A model with random heads."""
     model = CollageAutoencoder(operator, ENCODER)
     for name, parameter in model.named_parameters():
         if ".heads." in name:
@@ -27,7 +27,7 @@ def _model(operator: OperatorConfig = OPERATOR, size: float = 0.1) -> CollageAut
     return model
 
 
-def test_at_first_an_image_becomes_its_averages() -> None:
+def test_an_untrained_model_returns_the_averages_of_ranges() -> None:
     image = torch.rand(2, 3, 13, 18)
     blocks = range_averages(image, OPERATOR).repeat_interleave(4, -1).repeat_interleave(4, -2)
     torch.testing.assert_close(CollageAutoencoder(OPERATOR, ENCODER)(image), blocks[..., :13, :18])
@@ -47,7 +47,7 @@ def test_codes_decode_at_any_scale_and_region_and_average_down(operator: Operato
     )
 
 
-def test_scales_that_cut_pixels_are_averaged_from_finer_ones() -> None:
+def test_scales_with_fractional_shifts_are_averaged_from_finer_ones() -> None:
     model = _model(OperatorConfig(image_size=(16, 16), range_size=4, domain_sizes=(8,)))
     codes = model.encode(torch.rand(1, 3, 16, 16))
     quarter = model.decode(codes, 0.25)  # the shift of half a range is half a pixel
@@ -55,7 +55,7 @@ def test_scales_that_cut_pixels_are_averaged_from_finer_ones() -> None:
     assert model.decode(codes, 1.3).shape == (1, 3, 21, 21)
 
 
-def test_edges_of_ranges_are_where_two_layers_do_not_both_have_them() -> None:
+def test_every_second_grid_is_shifted_by_half_a_range() -> None:
     first, second, third = (layer.shift for layer in _model()._layers())
     assert (first, second, third) == (0, 2, 0)
 
@@ -78,7 +78,7 @@ def test_gradients_reach_every_parameter(operator: OperatorConfig) -> None:
     assert untouched == []
 
 
-def test_what_is_saved_comes_back_and_nothing_else_is_taken_for_it(tmp_path: Path) -> None:
+def test_a_saved_model_is_loaded_and_another_config_refused(tmp_path: Path) -> None:
     model, image = _model().eval(), torch.rand(1, 3, 13, 18)
     model.save_pretrained(tmp_path)
     assert torch.equal(CollageAutoencoder.from_pretrained(tmp_path)(image), model(image))
@@ -88,8 +88,8 @@ def test_what_is_saved_comes_back_and_nothing_else_is_taken_for_it(tmp_path: Pat
         CollageAutoencoder.from_pretrained(tmp_path)
 
 
-def test_stacks_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match="one layer or more, not 0"):
+def test_invalid_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="layers must be at least 1, not 0"):
         CollageAutoencoder(OPERATOR, ENCODER, layers=0)
     style = OperatorConfig(patches="style", n_patches=2)
     with pytest.raises(ValueError, match="not 'style'"):

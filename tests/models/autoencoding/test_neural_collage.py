@@ -18,7 +18,7 @@ OPERATOR = OperatorConfig(image_size=(21, 34), range_size=4, domain_sizes=(8, 16
 
 
 class Pooling(nn.Module):
-    """An encoder of the user's."""
+    """A custom encoder."""
 
     def __init__(self, size: int = 4) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Pooling(nn.Module):
 
 
 def _model(operator: OperatorConfig = OPERATOR, encoder: nn.Module | None = None) -> NeuralCollage:
-    """As if it were trained."""
+    """A model with random heads."""
     style = torch.rand(operator.channels, 16, 16) if operator.patches == "style" else None
     model = NeuralCollage(operator, encoder or ENCODER, style=style)
     for parameter in model.heads.parameters():
@@ -40,7 +40,7 @@ def _model(operator: OperatorConfig = OPERATOR, encoder: nn.Module | None = None
     return model.eval()
 
 
-def test_at_first_an_image_becomes_its_averages() -> None:
+def test_an_untrained_model_returns_the_averages_of_ranges() -> None:
     image = torch.rand(2, 3, 21, 34)
     config = OPERATOR
     blocks = range_averages(image, config).repeat_interleave(4, -1).repeat_interleave(4, -2)
@@ -77,12 +77,12 @@ def test_it_learns_an_image() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 21, 33), (1, 1, 21, 34)])
-def test_images_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="must be 34x21 with 3 channels"):
         _model()(torch.rand(shape))
 
 
-def test_pixels_that_are_no_numbers_are_refused() -> None:
+def test_nan_pixels_are_refused() -> None:
     with pytest.raises(ValueError, match="must be finite"):
         _model()(torch.full((1, 3, 21, 34), torch.nan))
 
@@ -97,7 +97,7 @@ def test_half_precision_of_the_encoder_does_not_reach_the_averages() -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_any_module_that_gives_a_vector_per_range_may_encode() -> None:
+def test_any_module_with_a_vector_per_range_can_be_the_encoder() -> None:
     model = _model(encoder=Pooling())
     assert model(torch.rand(1, 3, 21, 34)).shape == (1, 3, 21, 34)
     assert model.heads.brightness.in_features == 5
@@ -108,7 +108,7 @@ def test_any_module_that_gives_a_vector_per_range_may_encode() -> None:
     ("encoder", "got"),
     [(Pooling(8), r"\(1, 5, 3, 5\)"), (nn.Flatten(), r"\(1, 2142\)"), (nn.LSTM(34, 2), "tuple")],
 )
-def test_an_encoder_whose_features_do_not_fit_is_refused(encoder: nn.Module, got: str) -> None:
+def test_an_encoder_with_another_output_shape_is_refused(encoder: nn.Module, got: str) -> None:
     if isinstance(encoder, nn.LSTM):
         encoder = nn.Sequential(nn.Flatten(1, 2), encoder)
     with pytest.raises(ValueError, match=rf"features \(1, f, 6, 9\), .* not to {got}"):
@@ -140,7 +140,7 @@ for folder in sys.argv[1:]:
     subprocess.run([sys.executable, "-c", script, *folders], check=True)
 
 
-def test_a_module_of_the_users_is_passed_again(tmp_path: Path) -> None:
+def test_a_custom_encoder_must_be_passed_to_load(tmp_path: Path) -> None:
     model, image = _model(encoder=Pooling()), torch.rand(1, 3, 21, 34)
     model.save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match=r"encoder was a .*Pooling.* encoder=\.\.\."):

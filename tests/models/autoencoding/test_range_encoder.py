@@ -8,12 +8,12 @@ SMALL = EncoderConfig(width=8, depth=1, kernel=3, stem=2)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (1, 1), (17, 30), (8, 31)])
-def test_every_range_of_any_image_gets_a_feature_vector(height: int, width: int) -> None:
+def test_every_range_has_a_feature_vector_at_any_image_size(height: int, width: int) -> None:
     features = RangeEncoder(3, 8, SMALL)(torch.rand(2, 3, height, width))
     assert features.shape == (2, 8, round_up(height, 8) // 8, round_up(width, 8) // 8)
 
 
-def test_all_parameters_are_used_and_every_pixel_is_seen_by_every_range() -> None:
+def test_all_parameters_are_used_and_every_range_depends_on_every_pixel() -> None:
     encoder = RangeEncoder(1, 4, SMALL)
     image = torch.rand(1, 1, 24, 24, requires_grad=True)
     features = encoder(image)
@@ -35,6 +35,6 @@ def test_a_stem_that_does_not_divide_the_range_is_refused() -> None:
         RangeEncoder(3, 6, EncoderConfig(stem=4))
 
 
-def test_all_problems_of_a_config_are_named() -> None:
+def test_a_config_reports_all_problems() -> None:
     with pytest.raises(ValueError, match=r"width .* not 0; stem .* not 0; kernel .* not 4"):
         EncoderConfig(width=0, stem=0, kernel=4)

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional
 
 from neural_collage.models.compression.checkerboard import (
-    ACROSS,
-    ALONG,
     BLACK,
+    OTHER_COLOUR,
+    SAME_COLOUR,
     WHITE,
     Board,
     checkerboard,
@@ -24,7 +24,7 @@ def test_neighbours_of_both_colours_are_those_of_a_window(rows: int, columns: in
     parts = board.split(values)
     for here in (BLACK, WHITE):
         expected = windows.unflatten(0, (3, 9))[..., board.sites[here]]
-        for there, taps in ((here, ALONG), (1 - here, ACROSS)):
+        for there, taps in ((here, SAME_COLOUR), (1 - here, OTHER_COLOUR)):
             found = board.neighbours(parts[there], there, here).unflatten(0, (3, len(taps)))
             assert torch.equal(found, expected[:, list(taps)])
 

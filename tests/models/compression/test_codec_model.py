@@ -144,7 +144,7 @@ def test_amplitudes_are_rounded_to_nearest_exactly(model: CodecModel, quality: i
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
-def test_the_texture_is_what_the_float_model_draws(model: CodecModel, quality: int) -> None:
+def test_the_texture_is_that_of_the_float_model(model: CodecModel, quality: int) -> None:
     """Within what rounding patches, steps and amplitudes may add up to."""
     coefficients = quantised(model, photo_crop(64)[:, :48], quality)
     amplitudes = model.amplitudes(coefficients, quality)
@@ -188,8 +188,8 @@ def test_values_are_in_steps(model: CodecModel) -> None:
         torch.testing.assert_close(got, expected, atol=1e-2, rtol=1e-3)
 
 
-def test_what_a_step_of_error_is_worth_does_not_depend_on_the_quality() -> None:
-    """For orthonormal patches: steps are chosen so. Twice the patches, four times the worth."""
+def test_bits_per_squared_step_do_not_depend_on_the_quality() -> None:
+    """For orthonormal patches, by the choice of steps; patches twice as large give four times."""
     compressor = lively_compressor()
     compressor.start_from(orthonormal_blocks(16), torch.ones(16))
     with torch.no_grad():
@@ -199,7 +199,9 @@ def test_what_a_step_of_error_is_worth_does_not_depend_on_the_quality() -> None:
     expected = torch.full((16,), 6 / math.log(2))
     expected[3] *= 4
     for quality in QUALITIES:
-        torch.testing.assert_close(model.worth(quality), expected, atol=0, rtol=0.01)
+        torch.testing.assert_close(
+            model.bits_per_squared_step(quality), expected, atol=0, rtol=0.01
+        )
 
 
 def test_it_is_saved_with_its_tables(model: CodecModel, tmp_path: Path) -> None:

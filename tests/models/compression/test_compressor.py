@@ -11,12 +11,12 @@ from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.compressor import (
     CENTRE,
     DEFAULT_CONFIG,
-    HIGHEST,
-    LOWEST,
+    HIGHEST_LAMBDA,
+    LOWEST_LAMBDA,
     Compressor,
     CompressorConfig,
     base_step,
-    lagrangian,
+    lambda_at,
 )
 from neural_collage.models.compression.initial_patches import cosine_blocks
 from tests.models.compression.codecs import SMALL, lively_compressor, orthonormal_blocks
@@ -98,20 +98,20 @@ def test_the_first_scales_are_those_of_the_spreads() -> None:
     assert float(inside.double().mean()) > 0.6
 
 
-def test_a_squared_error_is_worth_more_at_better_qualities_in_equal_ratios() -> None:
-    worth = lagrangian(torch.linspace(0, 1, 11, dtype=torch.float64))
-    assert float(worth[0]) == pytest.approx(LOWEST)
-    assert float(worth[-1]) == pytest.approx(HIGHEST)
-    ratios = worth[1:] / worth[:-1]
+def test_lambda_rises_geometrically_with_quality() -> None:
+    value = lambda_at(torch.linspace(0, 1, 11, dtype=torch.float64))
+    assert float(value[0]) == pytest.approx(LOWEST_LAMBDA)
+    assert float(value[-1]) == pytest.approx(HIGHEST_LAMBDA)
+    ratios = value[1:] / value[:-1]
     torch.testing.assert_close(ratios, ratios[:1].expand(10))
 
 
-def test_at_its_step_the_next_bit_buys_what_the_lagrangian_says() -> None:
+def test_the_slope_of_rate_and_distortion_at_the_base_step_is_lambda() -> None:
     """The error of a coefficient, step^2 / 12, falls to a quarter with every bit."""
     level = LEVELS.double()
     error = base_step(level) ** 2 / 12
     change_per_bit = 2 * math.log(2) * error
-    bits_per_error = lagrangian(level) * 255**2 / 3  # of samples in 0..1, summed; 3 a pixel
+    bits_per_error = lambda_at(level) * 255**2 / 3  # of samples in 0..1, summed; 3 a pixel
     torch.testing.assert_close(change_per_bit * bits_per_error, torch.ones_like(level))
 
 
@@ -140,7 +140,7 @@ def test_any_number_of_ranges(rows: int, columns: int) -> None:
     assert bool(image.isfinite().all())
 
 
-def test_better_qualities_cost_more_and_err_less() -> None:
+def test_rate_rises_and_distortion_falls_with_quality() -> None:
     compressor = Compressor(SMALL).eval()
     picture = photo_crop(64)
     compressor.start_from(orthonormal_blocks(16), torch.ones(16))
@@ -154,7 +154,7 @@ def test_better_qualities_cost_more_and_err_less() -> None:
 def test_the_gradient_reaches_all_parameters() -> None:
     compressor = lively_compressor().train()
     images = torch.rand(3, 3, 48, 32)
-    image, bits, side_bits = compressor(images, torch.tensor([0.0, 0.5, 1.0]))
+    image, bits, side_bits = compressor(images, torch.tensor([0.0, 0.5, 1.0]), "noise")
     ((image - images).square().sum() + bits.sum() + side_bits.sum()).backward()
     for name, parameter in compressor.named_parameters():
         assert parameter.grad is not None, name

@@ -7,17 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.models.compression import entropy_model
+from neural_collage.models.compression import quantisers
 from neural_collage.models.compression.checkerboard import checkerboard
-from neural_collage.models.compression.entropy_model import (
+from neural_collage.models.compression.entropy_model import PASSES, EntropyModel
+from neural_collage.models.compression.logistic import (
     LARGEST_SCALE,
-    PASSES,
-    RELUCTANCE,
     SMALLEST_SCALE,
-    EntropyModel,
-    cheapest,
     logistic_bits,
-    reluctance,
+)
+from neural_collage.models.compression.quantisers import (
+    DISTORTION_MULTIPLIERS,
+    Noise,
+    Rdoq,
+    Round,
+    distortion_multipliers,
+    make_quantiser,
+    rdoq,
 )
 from tests.models.compression.entropy import lively_entropy_model
 
@@ -52,7 +57,7 @@ def test_the_probabilities_of_whole_numbers_sum_to_1(scale: float, mean: float) 
     assert float((numbers * probabilities).sum()) == pytest.approx(mean, abs=0.3)
 
 
-def test_deviations_cost_more_the_larger_they_are_whatever_their_sign() -> None:
+def test_the_rate_is_even_and_increasing_in_the_deviation() -> None:
     deviation = torch.linspace(0, 5, 30)
     bits = logistic_bits(deviation, torch.tensor(0.0))
     assert bool((bits.diff() > 0).all())
@@ -73,7 +78,7 @@ def test_scales_beyond_the_limits_are_the_limits(log_scale: float) -> None:
     ("log_scale", "deviation", "pulls"),
     [(-9.0, 5.0, -1), (-9.0, 0.0, 0), (9.0, 0.0, 1), (9.0, 1e4, 0), (0.0, 5.0, -1), (0.0, 0.0, 1)],
 )
-def test_scales_are_led_back_to_their_limits_and_never_further_out(
+def test_gradients_of_clamped_scales_point_inside_the_bounds(
     log_scale: float, deviation: float, pulls: int
 ) -> None:
     given = torch.tensor(log_scale, requires_grad=True)
@@ -98,7 +103,7 @@ def test_any_number_of_ranges(rows: int, columns: int) -> None:
     assert bool((rate.side_bits > 0).all())
 
 
-def test_pictures_of_a_batch_do_not_know_of_each_other() -> None:
+def test_items_of_a_batch_are_independent() -> None:
     model, values, level = small(), 3 * torch.randn(3, 9, 4, 5), torch.tensor([0.0, 0.4, 1.0])
     together = model(values, level)
     for n in range(3):
@@ -175,9 +180,9 @@ def test_the_hyperprior_comes_first() -> None:
 
 
 def test_the_gradient_reaches_all_parameters() -> None:
-    model = small().train()
+    model = small()
     values = (3 * torch.randn(4, 9, 5, 5)).requires_grad_()
-    rate = model(values, torch.linspace(0, 1, 4))
+    rate = model(values, torch.linspace(0, 1, 4), Noise())
     (rate.bits.sum() + rate.side_bits.sum() + rate.quantised.square().sum()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -199,51 +204,81 @@ def test_the_gradient_of_the_quantised_is_that_of_the_unrounded() -> None:
     assert all(g is None or float(g.abs().max()) < 1e-4 for g in others)
 
 
-def test_noise_costs_about_as_much_as_rounding() -> None:
-    """Of coefficients that are spread over many steps."""
+def test_the_rate_with_noise_approximates_that_of_rounding_at_high_rates() -> None:
     model = small()
     values = 20 * torch.randn(6, 9, 8, 8)
     level = torch.full((6,), 0.5)
     with torch.no_grad():
-        exact = model(values, level).bits.sum()
-        noisy = model.train()(values, level).bits.sum()
+        exact = model(values, level, Round()).bits.sum()
+        noisy = model(values, level, Noise()).bits.sum()
     assert float(noisy) == pytest.approx(float(exact), rel=0.05)
 
 
-def test_scales_learn_from_decided_symbols_and_means_and_values_from_noise(
+def test_relaxed_rdoq_trains_scales_on_symbols_and_means_and_latents_on_noisy_values(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In training; with the noise held at nothing, so that it can be told."""
-    monkeypatch.setattr(entropy_model, "_noisy", lambda values: values)
+    """With noise of zero, so that gradients can be compared."""
+    monkeypatch.setattr(quantisers, "with_noise", lambda values: values)
     monkeypatch.setattr(EntropyModel, "features", lambda *_: torch.zeros(1, 4, 3, 4))
-    model = small((2,)).train()
+    model = small((2,))
     side = torch.randn(1, 3, 2, 2).round()
     monkeypatch.setattr(model, "side_values", lambda values: side)
-    level, worth = torch.tensor([0.5]), torch.full((1, 2), 0.5)
+    level, weights = torch.tensor([0.5]), torch.full((1, 2), 0.5)
     values = (3 * torch.randn(1, 2, 3, 4)).requires_grad_()
     outs = [p.get_parameter("out.bias") for p in model.predictions]  # two means, two scales
 
-    decided = model(values, level, worth)
-    of_values, *of_outs = torch.autograd.grad(decided.bits.sum(), [values, *outs])
-    of_noise, *outs_of_noise = torch.autograd.grad(model(values, level).bits.sum(), [values, *outs])
-    written = model.eval()(values, level, worth)
-    outs_of_written = torch.autograd.grad(written.bits.sum(), outs)
+    def gradients(quantiser: quantisers.Quantiser) -> tuple[Tensor, Tensor, list[Tensor]]:
+        bits = model(values, level, quantiser).bits
+        of_values, *of_outs = torch.autograd.grad(bits.sum(), [values, *outs])
+        return bits, of_values, of_outs
 
-    torch.testing.assert_close(decided.bits, written.bits)
-    torch.testing.assert_close(of_values, of_noise)
-    for got, noise, written_ in zip(of_outs, outs_of_noise, outs_of_written, strict=True):
-        torch.testing.assert_close(got, torch.cat([noise[:2], written_[2:]]), atol=1e-4, rtol=1e-4)
+    relaxed, of_relaxed, outs_of_relaxed = gradients(Rdoq(weights, relaxed=True))
+    _, of_noise, outs_of_noise = gradients(Noise())
+    exact, _, outs_of_exact = gradients(Rdoq(weights, relaxed=False))
+
+    torch.testing.assert_close(relaxed, exact)
+    torch.testing.assert_close(of_relaxed, of_noise)
+    for got, noise, of_symbols in zip(outs_of_relaxed, outs_of_noise, outs_of_exact, strict=True):
+        expected = torch.cat([noise[:2], of_symbols[2:]])
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_cheapest_number_is_never_dearer_than_the_nearest_nor_further_out() -> None:
+def test_quantisers_do_not_depend_on_the_mode_of_the_model() -> None:
+    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
+    weights = torch.full((2, 9), 0.5)
+    for name in ("noise", "round", "rdoq", "relaxed-rdoq"):
+        rates = []
+        for training in (False, True):
+            torch.manual_seed(0)
+            with torch.no_grad():
+                rates.append(model.train(training)(values, level, make_quantiser(name, weights)))
+        for evaluated, trained in zip(*rates, strict=True):
+            assert torch.equal(evaluated, trained)
+
+
+def test_rounding_and_rdoq_are_deterministic_and_noise_is_not() -> None:
+    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
+    weights = torch.full((2, 9), 0.5)
+    cases: list[tuple[quantisers.Quantisation, bool]] = [
+        ("noise", False),
+        ("round", True),
+        ("rdoq", True),
+        ("relaxed-rdoq", False),
+    ]
+    for name, same in cases:
+        first, second = (model(values, level, make_quantiser(name, weights)) for _ in range(2))
+        assert torch.equal(first.side_bits, second.side_bits) == same
+
+
+def test_rdoq_never_costs_more_than_rounding_and_moves_towards_zero_only() -> None:
     deviation = torch.linspace(-6, 6, 301)
-    log_scale, price = torch.tensor(-1.0), torch.tensor(4.0)
+    log_scale, weight = torch.tensor(-1.0), torch.tensor(4.0)
 
     def cost(symbols: Tensor) -> Tensor:
-        error = (deviation - symbols).square() * price
+        error = (deviation - symbols).square() * weight
         return error + logistic_bits(symbols, log_scale)
 
-    symbols = cheapest(deviation, price, lambda choice: logistic_bits(choice, log_scale))
+    symbols = rdoq(deviation, weight, lambda choice: logistic_bits(choice, log_scale))
     nearest = deviation.round()
     assert bool((cost(symbols) <= cost(nearest)).all())
     assert bool((symbols != nearest).any())
@@ -251,20 +286,22 @@ def test_the_cheapest_number_is_never_dearer_than_the_nearest_nor_further_out() 
     assert bool(((symbols - nearest).abs() <= 1).all())
 
 
-def test_early_groups_are_more_reluctant() -> None:
-    first, last = RELUCTANCE
+def test_early_groups_have_larger_distortion_multipliers() -> None:
+    first, last = DISTORTION_MULTIPLIERS
     middle = (first + last) / 2
-    assert reluctance((1, 2, 1)).tolist() == pytest.approx([first, middle, middle, last])
-    assert reluctance((2,)).tolist() == pytest.approx([first, first])
+    assert distortion_multipliers((1, 2, 1)).tolist() == pytest.approx(
+        [first, middle, middle, last]
+    )
+    assert distortion_multipliers((2,)).tolist() == pytest.approx([first, first])
     assert first > last >= 1
 
 
-def test_errors_that_are_worth_all_leave_the_nearest_numbers() -> None:
+def test_rdoq_with_a_large_weight_is_rounding_and_with_a_small_one_saves_bits() -> None:
     model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
     with torch.no_grad():
         plain = model(values, level)
-        decided = model(values, level, torch.full((2, 9), 1e9))
-        thrifty = model(values, level, torch.full((2, 9), 0.5))
-    assert torch.allclose(decided.quantised, plain.quantised, atol=1e-4)
-    assert torch.allclose(decided.bits, plain.bits)
-    assert bool((thrifty.bits < plain.bits).all())
+        exact = model(values, level, Rdoq(torch.full((2, 9), 1e9), relaxed=False))
+        coarse = model(values, level, Rdoq(torch.full((2, 9), 0.5), relaxed=False))
+    assert torch.allclose(exact.quantised, plain.quantised, atol=1e-4)
+    assert torch.allclose(exact.bits, plain.bits)
+    assert bool((coarse.bits < plain.bits).all())

@@ -44,7 +44,7 @@ def test_spreads_are_those_of_the_projections_about_the_centre(of: Blocks) -> No
         torch.testing.assert_close(spread, projected.square().mean(0).sqrt(), atol=1e-5, rtol=1e-3)
 
 
-def test_no_others_keep_more_of_the_blocks() -> None:
+def test_principal_components_maximise_the_energy_of_blocks() -> None:
     images = photo_crop(48)[None]
     components, _ = principal_blocks(images, 4, 5, 0.5)
     blocks = blocks_of(images, 4) - 0.5
@@ -95,7 +95,7 @@ def test_cosines_are_the_same_for_all_pictures_but_for_their_order() -> None:
     torch.testing.assert_close(products.sum(1), torch.ones(48), atol=1e-4, rtol=0)
 
 
-def test_no_cosines_keep_more_than_principal_components() -> None:
+def test_principal_components_keep_more_energy_than_cosines() -> None:
     images = torch.stack([photo_crop(64), photo_crop(64, left=300)])
     kept = [
         float(of(images, 8, 20, 0.5)[1].square().sum()) for of in (principal_blocks, cosine_blocks)

@@ -12,13 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from neural_collage.models.compression.checkerboard import checkerboard
 from neural_collage.models.compression.compressor import CompressorConfig
-from neural_collage.models.compression.entropy_model import (
-    LARGEST_SCALE,
-    PASSES,
-    SMALLEST_SCALE,
-    EntropyModel,
-    logistic_bits,
-)
+from neural_collage.models.compression.entropy_model import PASSES, EntropyModel
 from neural_collage.models.compression.integer_entropy import (
     LARGEST_LOGARITHM,
     N_SCALES,
@@ -30,6 +24,11 @@ from neural_collage.models.compression.integer_entropy import (
     scale_of,
 )
 from neural_collage.models.compression.ladder import level_of
+from neural_collage.models.compression.logistic import (
+    LARGEST_SCALE,
+    SMALLEST_SCALE,
+    logistic_bits,
+)
 from tests.models.compression.entropy import lively_entropy_model
 from tests.threads import threads
 
@@ -164,7 +163,7 @@ def in_another_order(a: Tensor, b: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("quality", QUALITIES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_is_near_the_float_model(
+def test_it_approximates_the_float_model(
     case: Case, quality: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given the same symbols: means to a hundredth of a step, scales to the pitch of their grid."""
@@ -197,7 +196,7 @@ def test_it_is_near_the_float_model(
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_decoder_is_asked_what_the_encoder_was_asked(case: Case) -> None:
+def test_encoder_and_decoder_request_the_same_symbols(case: Case) -> None:
     model, values = case.make()
     for quality in QUALITIES:
         entropy = IntegerEntropy(model, logarithm_table())

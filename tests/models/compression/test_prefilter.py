@@ -50,7 +50,7 @@ def test_patches_are_orthonormal_without_stretch(monkeypatch: pytest.MonkeyPatch
     assert torch.allclose(windows @ windows.T, torch.eye(192).double(), atol=1e-5)
 
 
-def test_the_coding_gain_is_what_is_said() -> None:
+def test_the_coding_gain_is_the_documented_one() -> None:
     """Decibels of an AR(0.95) source above its samples, for blocks of 16."""
     distance = (torch.arange(48)[:, None] - torch.arange(48)).abs()
     covariance = 0.95 ** distance.double()

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.codec_model import STEP_BITS, CodecModel
-from neural_collage.models.compression.compressor import CENTRE, worth_of_error
+from neural_collage.models.compression.compressor import CENTRE, bits_per_squared_error
 from neural_collage.models.compression.refinement import PATIENCE, refine
 from tests.models.compression.codecs import SMALL, lively_compressor
 
@@ -28,7 +28,7 @@ def cost(model: CodecModel, values: Tensor, planes: Tensor) -> float:
     steps = (model.steps[QUALITY - 1].float() * 2.0**-STEP_BITS)[:, None, None]
     decoded = synthesise((values.round() * steps)[None], model.compressor.patches)[0] + CENTRE
     error = float((decoded - planes).detach().square().sum())
-    return rounded(values)[1] + worth_of_error(QUALITY) * error
+    return rounded(values)[1] + bits_per_squared_error(QUALITY) * error
 
 
 def test_a_refined_code_is_better() -> None:
@@ -49,7 +49,7 @@ def test_what_is_best_already_stays_and_the_search_ends_soon() -> None:
     assert len(bits) == PATIENCE + 1
 
 
-def test_a_code_that_does_not_change_ends_the_search() -> None:
+def test_refinement_stops_at_a_fixed_point() -> None:
     model, values, planes = setting()
     seen = []
 

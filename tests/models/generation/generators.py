@@ -1,4 +1,4 @@
-"""Small hierarchical VAEs of both kinds, as if they were trained."""
+"""Small hierarchical VAEs of both kinds, with noise added to all parameters."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ MIXTURE = LikelihoodConfig("logistic_mixture", channels=3, mixtures=2, bits=3)
 
 
 def trained(model: HierarchicalVae) -> HierarchicalVae:
-    """With numbers where zeros were: an untrained model draws the same from any latents."""
+    """Add noise to all parameters: the output of an untrained model ignores its latents."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():

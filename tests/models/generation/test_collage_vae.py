@@ -31,7 +31,7 @@ def test_a_sample_averages_down_to_the_sample_at_scale_one(scale: int, enlarge: 
     torch.testing.assert_close(pool(enlarged, scale), plain, atol=1e-5, rtol=1e-4)
 
 
-def test_a_region_is_that_part_of_the_sample() -> None:
+def test_a_region_is_a_crop_of_the_sample() -> None:
     model = collage_vae()
     with torch.no_grad():
         features = model.sample(1).features
@@ -40,7 +40,7 @@ def test_a_region_is_that_part_of_the_sample() -> None:
     torch.testing.assert_close(part, whole[..., 50:60, 30:50])
 
 
-def test_patches_of_one_picture_differ_from_those_of_another_if_they_are_latent() -> None:
+def test_latent_patches_differ_between_samples() -> None:
     model = with_latent_patches()
     assert isinstance(model, CollageVae)
     assert model.stages == ["1x1", "3x3", "patches.1x1", "patches.3x3"]
@@ -55,8 +55,8 @@ def test_patches_of_one_picture_differ_from_those_of_another_if_they_are_latent(
     assert model.operator.patches is None
 
 
-def test_domains_take_part() -> None:
-    """Weights of domains change what is drawn: it is a fixed point, not patches alone."""
+def test_domain_weights_change_the_sample() -> None:
+    """The sample is a fixed point with self-similarity, not a sum of patches."""
     model = collage_vae()
     with torch.no_grad():
         features = model.sample(1).features
@@ -77,11 +77,11 @@ def test_domains_take_part() -> None:
         ({"operator": replace(OPERATOR, image_size=(16, 16))}, "12x12, not 16x16"),
         (
             {"operator": OperatorConfig((SIZE, SIZE), 1, range_size=2, domain_sizes=(4,))},
-            "a position for each of 6x6",
+            "one position for each of the 6x6",
         ),
         ({"likelihood": MIXTURE}, "operator.channels must be 20"),
-        ({"operator": replace(OPERATOR, patches="given")}, "needs latent_patches"),
-        ({"latent_patches": (DecoderStage(3),)}, "nothing else has them"),
+        ({"operator": replace(OPERATOR, patches="given")}, 'must be "given" with latent_patches'),
+        ({"latent_patches": (DecoderStage(3),)}, "and only with them"),
         ({"operator": replace(OPERATOR, patches="style")}, 'not "style"'),
         (
             {
@@ -92,6 +92,6 @@ def test_domains_take_part() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_named(changes: dict[str, Any], problem: str) -> None:
+def test_incompatible_configs_are_refused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         CollageVae(**{"operator": OPERATOR, "hierarchy": HIERARCHY, **changes})

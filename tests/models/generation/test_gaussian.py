@@ -33,7 +33,7 @@ def test_temperature_scales_deviations_from_the_mean(temperature: float) -> None
     assert float(sample.std()) == pytest.approx(3 * temperature, rel=0.02)
 
 
-def test_scales_stay_within_bounds_and_relative_ones_are_relative() -> None:
+def test_log_scales_are_bounded_and_zeros_give_the_reference() -> None:
     prior = _gaussian()
     zero = torch.zeros(2, 6, 4, 4)
     for mine, theirs in zip(gaussian_of(zero, prior), prior, strict=True):

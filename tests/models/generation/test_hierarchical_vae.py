@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 from neural_collage.models.generation.hierarchy_config import EncoderStage
+from neural_collage.models.generation.likelihoods import LikelihoodConfig
 from neural_collage.models.generation.vdvae import Vdvae
 from tests.models.generation.generators import (
     HIERARCHY,
@@ -23,29 +25,29 @@ KINDS = list(every_kind())
 
 @pytest.fixture(params=KINDS)
 def model(request: pytest.FixtureRequest) -> HierarchicalVae:
-    """One of every kind."""
+    """A model of each kind."""
     return every_kind()[request.param]
 
 
-def _pictures(model: HierarchicalVae, count: int = 3) -> Tensor:
+def _images(model: HierarchicalVae, count: int = 3) -> Tensor:
     return torch.rand(count, *model.picture_shape).round()
 
 
-def test_rates_of_all_stages_and_distortions_are_not_negative(model: HierarchicalVae) -> None:
+def test_rates_and_distortions_are_positive(model: HierarchicalVae) -> None:
     with torch.no_grad():
-        bound = model(_pictures(model))
+        bound = model(_images(model))
     assert bound.rates.shape == (3, len(model.stages))
     assert bool((bound.rates > 0).all())
     assert bool((bound.distortion > 0).all())
     torch.testing.assert_close(bound.total, bound.distortion + bound.rates.sum(1))
 
 
-def test_a_rate_is_the_mean_of_what_samples_of_the_latents_cost(model: HierarchicalVae) -> None:
-    pictures = _pictures(model, 1).expand(2000, -1, -1, -1)
+def test_rates_are_the_expected_log_ratio_of_posterior_and_prior(model: HierarchicalVae) -> None:
+    images = _images(model, 1).expand(2000, -1, -1, -1)
     with torch.no_grad():
-        inference = model.infer(pictures)
-        bound = model.bound(pictures, inference)
-        by_samples = -model.log_weight(pictures, inference) - bound.distortion
+        inference = model.infer(images)
+        bound = model.bound(images, inference)
+        by_samples = -model.log_weight(images, inference) - bound.distortion
     gap = by_samples - bound.rates.sum(1)
     assert abs(float(gap.mean())) < 5 * float(gap.std()) / len(gap) ** 0.5
 
@@ -53,31 +55,31 @@ def test_a_rate_is_the_mean_of_what_samples_of_the_latents_cost(model: Hierarchi
 def test_more_samples_tighten_the_bound_and_one_gives_the_evidence_lower_bound(
     model: HierarchicalVae,
 ) -> None:
-    pictures = _pictures(model, 1).expand(200, -1, -1, -1)
+    images = _images(model, 1).expand(200, -1, -1, -1)
     with torch.no_grad():
-        elbo = model(pictures).total
-        one, many = (model.importance_bound(pictures, k) for k in (1, 16))
+        elbo = model(images).total
+        one, many = (model.importance_bound(images, k) for k in (1, 16))
     error = 4 * float((one - elbo).std()) / len(elbo) ** 0.5
     assert float(one.mean()) == pytest.approx(float(elbo.mean()), abs=error)
     assert float(many.mean()) < float(elbo.mean())
     assert float(many.std()) < float(one.std())
 
 
-def test_a_model_that_knows_nothing_weighs_every_picture_alike() -> None:
+def test_importance_weights_of_a_zeroed_model_are_constant() -> None:
     model = collage_vae()
     zeroed(model)
     count = 20
-    pictures = _pictures(model, 1).expand(count, -1, -1, -1)
+    images = _images(model, 1).expand(count, -1, -1, -1)
     with torch.no_grad():
-        weights = model.log_weight(pictures, model.infer(pictures))
-    # all logits are zero, whatever is drawn: every picture has the probability 2^-pixels
+        weights = model.log_weight(images, model.infer(images))
+    # all logits are zero for any latents: every image has the probability 2^-pixels
     assert float(weights.mean()) == pytest.approx(-(SIZE**2) * math.log(2), rel=1e-4)
     assert float(weights.std()) < 1e-3
 
 
-def test_the_latents_of_a_picture_give_its_reconstruction(model: HierarchicalVae) -> None:
+def test_the_latents_of_an_image_give_its_reconstruction(model: HierarchicalVae) -> None:
     with torch.no_grad():
-        inference = model.infer(_pictures(model))
+        inference = model.infer(_images(model))
         again = model.sample(3, latents=inference.latents)
         for mine, theirs in zip(again.features, inference.features, strict=True):
             torch.testing.assert_close(mine, theirs)
@@ -86,7 +88,7 @@ def test_the_latents_of_a_picture_give_its_reconstruction(model: HierarchicalVae
     assert not torch.allclose(upper.latents[1], inference.latents[1])
 
 
-def test_temperatures_scale_what_each_stage_draws(model: HierarchicalVae) -> None:
+def test_temperatures_scale_the_deviations_of_each_stage(model: HierarchicalVae) -> None:
     stages = len(model.stages)
     with torch.no_grad():
         cold = model.sample(2, 0.0)
@@ -100,7 +102,7 @@ def test_temperatures_scale_what_each_stage_draws(model: HierarchicalVae) -> Non
 
 
 def test_interpolation_goes_from_one_reconstruction_to_the_other(model: HierarchicalVae) -> None:
-    first, last = _pictures(model, 2).split(1)
+    first, last = _images(model, 2).split(1)
     with torch.no_grad():
         between = model.interpolate(first, last, 5)
         shown = model.likelihood.mean(model.render(between.features))
@@ -112,19 +114,19 @@ def test_interpolation_goes_from_one_reconstruction_to_the_other(model: Hierarch
 
 
 def test_gradients_reach_every_parameter(model: HierarchicalVae) -> None:
-    model.train()(_pictures(model)).total.sum().backward()
+    model.train()(_images(model)).total.sum().backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum()]
     assert without == []
 
 
-def test_half_precision_changes_a_bound_little(model: HierarchicalVae) -> None:
-    pictures = _pictures(model, 200)
+def test_half_precision_changes_the_bound_by_less_than_one_percent(model: HierarchicalVae) -> None:
+    images = _images(model, 200)
     with torch.no_grad():
         torch.manual_seed(1)
-        exact = model(pictures).total.mean()
+        exact = model(images).total.mean()
         torch.manual_seed(1)
         with torch.autocast("cpu", torch.bfloat16):
-            rounded = model(pictures).total.mean()
+            rounded = model(images).total.mean()
     assert float(rounded) == pytest.approx(float(exact), rel=0.01)
 
 
@@ -132,16 +134,16 @@ def test_a_model_is_saved_and_loaded(model: HierarchicalVae, tmp_path: Path) -> 
     model.save_pretrained(tmp_path)
     loaded = type(model).from_pretrained(tmp_path)
     assert loaded.settings == model.settings
-    pictures = _pictures(model)
+    images = _images(model)
     results = []
     for each in (model, loaded):
         torch.manual_seed(1)
         with torch.no_grad():
-            results.append(each(pictures).total)
+            results.append(each(images).total)
     torch.testing.assert_close(*results)
 
 
-def test_parameters_of_the_decoder_are_what_sampling_needs() -> None:
+def test_decoder_parameters_counts_those_that_sampling_needs() -> None:
     model = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
     model.sample(2).features[0].sum().backward()
     needed = {n for n, p in model.named_parameters() if p.grad is not None}
@@ -151,18 +153,28 @@ def test_parameters_of_the_decoder_are_what_sampling_needs() -> None:
     )
 
 
-def test_bad_calls_say_what_is_expected(model: HierarchicalVae) -> None:
-    with pytest.raises(ValueError, match=f"pictures must be {model.picture_shape[0]}x12x12"):
+def test_invalid_arguments_are_refused(model: HierarchicalVae) -> None:
+    with pytest.raises(ValueError, match=f"images must be {model.picture_shape[0]}x12x12"):
         model.infer(torch.rand(1, model.picture_shape[0], SIZE, SIZE + 1))
-    with pytest.raises(ValueError, match=r"0 or more, one or .*1x1, 3x3"):
+    with pytest.raises(ValueError, match=r"0 or more, one number or .*1x1, 3x3"):
         model.sample(1, [1.0])
     with pytest.raises(ValueError, match="0 or more"):
         model.sample(1, -0.5)
     with pytest.raises(ValueError, match="samples must be at least 1"):
-        model.importance_bound(_pictures(model), 0)
+        model.importance_bound(_images(model), 0)
 
 
-def test_a_vdvae_has_one_scale_and_regions_of_it() -> None:
+def test_an_instance_needs_render() -> None:
+    class WithoutRender(HierarchicalVae):
+        pass
+
+    kinds: list[Any] = [HierarchicalVae, WithoutRender]
+    for kind in kinds:
+        with pytest.raises(TypeError, match=r"abstract.* '?render"):
+            kind(SIZE, LikelihoodConfig(), HIERARCHY, {"": HIERARCHY.top_down}, {})
+
+
+def test_a_vdvae_renders_regions_at_scale_one_only() -> None:
     model = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
     with torch.no_grad():
         features = model.sample(1).features
@@ -171,5 +183,5 @@ def test_a_vdvae_has_one_scale_and_regions_of_it() -> None:
     with pytest.raises(ValueError, match="scale 1 only, not 2"):
         model.render(features, 2)
     stages = (EncoderStage(8, 1, 4), *HIERARCHY.bottom_up[1:])
-    with pytest.raises(ValueError, match="does not divide pictures"):
+    with pytest.raises(ValueError, match="does not divide images"):
         Vdvae(16, hierarchy=replace(HIERARCHY, bottom_up=stages))

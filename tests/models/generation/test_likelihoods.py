@@ -15,7 +15,7 @@ from neural_collage.models.generation.likelihoods import (
 
 
 def _levels(bits: int, channels: int) -> Tensor:
-    """All pixels that there are, as pictures of one pixel (n, c, 1, 1)."""
+    """All values of a pixel, as images of one pixel (n, c, 1, 1)."""
     values = [level / (2**bits - 1) for level in range(2**bits)]
     return torch.tensor(list(itertools.product(values, repeat=channels)))[..., None, None]
 
@@ -31,7 +31,7 @@ def _levels(bits: int, channels: int) -> Tensor:
     ],
 )
 @pytest.mark.parametrize("spread", [1.0, 4.0])
-def test_probabilities_of_all_pictures_sum_to_one(
+def test_probabilities_of_all_images_sum_to_one(
     kind: str, channels: int, bits: int, spread: float
 ) -> None:
     config = LikelihoodConfig(kind, channels, mixtures=3, bits=bits)  # type: ignore[arg-type]
@@ -42,36 +42,36 @@ def test_probabilities_of_all_pictures_sum_to_one(
         assert float(logs.exp().sum()) == pytest.approx(1, abs=2e-4)
 
 
-def test_a_mixture_is_that_of_the_definition() -> None:
+def test_log_prob_of_a_mixture_equals_its_definition() -> None:
     """Differences of distribution functions in double precision, one component at a time."""
     config = LikelihoodConfig("logistic_mixture", 3, mixtures=2, bits=2)
     parameters = torch.randn(1, config.planes, 1, 1)
-    logits, means, log_scales, leanings = (
+    logits, means, log_scales, coefficients = (
         part.flatten().double() for part in parameters.split([2, 6, 6, 6], 1)
     )
     means, scales = means.view(2, 3), log_scales.view(2, 3).exp()
-    leanings = leanings.view(2, 3).tanh()
+    coefficients = coefficients.view(2, 3).tanh()
     red, green, blue = 1 / 3, 2 / 3, 1.0  # levels 1, 2 and 3 of 3
-    picture = torch.tensor([red, green, blue])[None, :, None, None]
+    image = torch.tensor([red, green, blue])[None, :, None, None]
     total = torch.zeros((), dtype=torch.float64)
     for k, weight in enumerate(logits.softmax(0)):
         r, g = 2 * red - 1, 2 * green - 1
         centres = (
             means[k, 0],
-            means[k, 1] + leanings[k, 0] * r,
-            means[k, 2] + leanings[k, 1] * r + leanings[k, 2] * g,
+            means[k, 1] + coefficients[k, 0] * r,
+            means[k, 2] + coefficients[k, 1] * r + coefficients[k, 2] * g,
         )
         edges = ((-2 / 3, 0.0), (0.0, 2 / 3), (2 / 3, math.inf))  # in -1..1, cells of 2 / 3
         for centre, scale, (low, high) in zip(centres, scales[k], edges, strict=True):
             below, above = (torch.sigmoid((edge - centre) / scale) for edge in (low, high))
             weight = weight * (above - below)
         total = total + weight
-    found = LogisticMixture(config).log_prob(parameters, picture)
+    found = LogisticMixture(config).log_prob(parameters, image)
     assert float(found) == pytest.approx(float(total.log()), rel=1e-4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_samples_are_as_frequent_as_their_probability(channels: int) -> None:
+def test_frequencies_of_samples_equal_probabilities(channels: int) -> None:
     config = LikelihoodConfig("logistic_mixture", channels, mixtures=2, bits=1)
     likelihood, pixels = make_likelihood(config), _levels(1, channels)
     parameters = torch.randn(1, config.planes, 1, 1)
@@ -83,12 +83,12 @@ def test_samples_are_as_frequent_as_their_probability(channels: int) -> None:
         assert share == pytest.approx(float(probability), abs=5 * 0.5 / count**0.5)
 
 
-def test_a_certain_mixture_shows_and_samples_its_means() -> None:
+def test_mean_and_samples_of_a_narrow_mixture_are_its_means() -> None:
     config = LikelihoodConfig("logistic_mixture", 3, mixtures=1)
     parameters = torch.zeros(1, config.planes, 1, 1)
     parameters[0, 1:4, 0, 0] = torch.tensor([0.5, -0.25, 0.0])
     parameters[0, 4:7] = -7.0
-    parameters[0, 7, 0, 0] = 0.8  # green leans on red
+    parameters[0, 7, 0, 0] = 0.8  # coefficient of red in the mean of green
     likelihood = LogisticMixture(config)
     green = -0.25 + 0.5 * math.tanh(0.8)
     expected = torch.tensor([0.75, (green + 1) / 2, 0.5])
@@ -96,7 +96,7 @@ def test_a_certain_mixture_shows_and_samples_its_means() -> None:
     assert torch.allclose(likelihood.sample(parameters).flatten(), expected, atol=0.02)
 
 
-def test_bernoulli_shows_and_samples_its_probability() -> None:
+def test_mean_and_samples_of_bernoulli_are_its_probability() -> None:
     parameters = torch.full((1, 1, 100, 100), 0.3).logit()
     assert torch.allclose(Bernoulli().mean(parameters), torch.tensor(0.3))
     sample = Bernoulli().sample(parameters)
@@ -105,7 +105,7 @@ def test_bernoulli_shows_and_samples_its_probability() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "logistic_mixture"])
-def test_gradients_are_finite_where_a_picture_is_most_unlikely(kind: str) -> None:
+def test_gradients_are_finite_for_very_unlikely_images(kind: str) -> None:
     config = LikelihoodConfig(kind)  # type: ignore[arg-type]
     parameters = torch.full((2, config.planes, 2, 2), 40.0)
     parameters[1] = -40.0
@@ -120,6 +120,6 @@ def test_bits_per_dimension_of_a_uniform_byte_are_eight() -> None:
     assert float(bits_per_dimension(torch.tensor(10 * math.log(256)), 10)) == pytest.approx(8)
 
 
-def test_a_config_names_all_that_is_wrong() -> None:
+def test_a_config_reports_all_problems() -> None:
     with pytest.raises(ValueError, match=r"channels must be 1 or 3, not 2; mixtures.*0; bits.*9"):
         LikelihoodConfig(channels=2, mixtures=0, bits=9)

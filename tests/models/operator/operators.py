@@ -1,4 +1,4 @@
-"""Operators of every kind on small images, parameters for them, and the map written as loops."""
+"""Operators of every kind on small images, random parameters, and a reference map in loops."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -57,7 +57,7 @@ CASES: Mapping[str, Case] = {
 
 
 class Parameters(NamedTuple):
-    """What an operator is called with."""
+    """The arguments of an operator."""
 
     weights: Tensor
     bias: Tensor
@@ -66,7 +66,7 @@ class Parameters(NamedTuple):
 
 
 def random_parameters(case: Case, batch: int = 2, seed: int = 0) -> Parameters:
-    """Double precision; free weights contract, those of other mixings may need to be bounded."""
+    """Random parameters in double precision; free weights are scaled to contract."""
     config = case.config
     generator = torch.Generator().manual_seed(seed)
     channels, ranges, sources = config.weights_shape
@@ -95,14 +95,14 @@ def make_operator(case: Case, **choices: Any) -> CollageOperator:
 
 
 def apply_operator(operator: CollageOperator, parameters: Parameters, **where: Any) -> Tensor:
-    """Call it."""
+    """The images of the operator."""
     weights, bias, patches, links = parameters
     images: Tensor = operator(weights, bias, patches, links=links, **where)
     return images
 
 
 def looped_step(operator: CollageOperator, parameters: Parameters, z: Tensor) -> Tensor:
-    """The map on a canvas at scale 1 as its definition reads, range by range, for one image."""
+    """The map on a canvas at scale 1, by its definition, range by range, for one image."""
     config, size = operator.config, operator.config.range_size
     mapping = operator.mapping(*parameters)
     sources = []

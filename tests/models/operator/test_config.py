@@ -49,7 +49,7 @@ def test_the_octave_divides_every_reduction(sizes: tuple[int, ...], octave: int)
         ({"image_size": (48, 48), "domain_sizes": (16, 24)}, "common factor"),
     ],
 )
-def test_what_does_not_fit_is_named(options: dict[str, Any], problem: str) -> None:
+def test_invalid_configs_are_refused(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         OperatorConfig(**options)
 

@@ -11,7 +11,7 @@ from tests.models.operator.operators import CASES
 
 WIDTH = 6
 CONFIGS = {name: case.config for name, case in CASES.items() if case.n_links == 0}
-SAFE = {name: config for name, config in CONFIGS.items() if config.mixing != "free"}
+CONTRACTIVE = {name: config for name, config in CONFIGS.items() if config.mixing != "free"}
 
 
 def _operator(config: OperatorConfig) -> CollageOperator:
@@ -32,15 +32,15 @@ def _code(heads: Heads, operator: CollageOperator) -> tuple[CollageCode, torch.T
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_a_code_is_what_the_operator_takes(config: OperatorConfig) -> None:
+def test_the_operator_decodes_the_code(config: OperatorConfig) -> None:
     operator = _operator(config)
     code, _ = _code(_random(Heads(WIDTH, config), 0.01), operator)
     assert code.weights.shape[1:] == config.weights_shape
     assert code.decode(operator).shape == (2, config.channels, *config.image_size)
 
 
-@pytest.mark.parametrize("config", SAFE.values(), ids=SAFE)
-def test_ranges_have_the_averages_asked_for_whatever_the_weights(config: OperatorConfig) -> None:
+@pytest.mark.parametrize("config", CONTRACTIVE.values(), ids=CONTRACTIVE)
+def test_ranges_have_the_predicted_averages_for_any_weights(config: OperatorConfig) -> None:
     operator = _operator(config)
     heads = _random(Heads(WIDTH, config), 1.0)
     nn.init.zeros_(heads.brightness.weight)
@@ -53,12 +53,14 @@ def test_ranges_have_the_averages_asked_for_whatever_the_weights(config: Operato
     )
 
 
-@pytest.mark.parametrize("config", SAFE.values(), ids=SAFE)
+@pytest.mark.parametrize("config", CONTRACTIVE.values(), ids=CONTRACTIVE)
 def test_gradients_reach_every_parameter(config: OperatorConfig) -> None:
     operator, heads = _operator(config), Heads(WIDTH, config)
     parameters = {**dict(heads.named_parameters()), **dict(operator.named_parameters())}
     optimiser = torch.optim.SGD(parameters.values(), lr=0.1)
-    for _ in range(2):  # keys learn as soon as queries are not zero, patches as their weights
+    for _ in range(
+        2
+    ):  # gradients of keys and patches are zero until queries and patch weights are not
         optimiser.zero_grad()
         code, _ = _code(heads, operator)
         target = torch.rand(2, config.channels, *config.image_size)

@@ -53,7 +53,7 @@ def test_the_image_is_the_fixed_point_of_the_map_as_defined(name: str) -> None:
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
 @pytest.mark.parametrize("name", CASES)
-def test_all_solvers_find_the_same_image(name: str, solver: Pyramid | Picard | Anderson) -> None:
+def test_all_solvers_give_the_same_image(name: str, solver: Pyramid | Picard | Anderson) -> None:
     _, _, expected = at_scale_one(name)
     _, _, images = at_scale_one(name, solver=solver)
     torch.testing.assert_close(images, expected, atol=1e-13, rtol=0)
@@ -71,7 +71,7 @@ def test_averaging_an_enlarged_image_gives_the_image(name: str, scale: int) -> N
 
 @pytest.mark.parametrize("scale", [1, 2, 0.6, 1.7])
 @pytest.mark.parametrize("name", ["plain", "quadtree of domains", "links", "patches alone"])
-def test_a_region_is_that_part_of_the_image(name: str, scale: float) -> None:
+def test_a_region_is_a_crop_of_the_image(name: str, scale: float) -> None:
     operator, parameters, _ = at_scale_one(name)
     with torch.no_grad():
         whole = apply_operator(operator, parameters, scale=scale)
@@ -80,7 +80,7 @@ def test_a_region_is_that_part_of_the_image(name: str, scale: float) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_certificate_bounds_what_the_map_does_to_differences(name: str) -> None:
+def test_the_contraction_bound_holds_for_the_linear_part(name: str) -> None:
     operator, parameters, _ = at_scale_one(name)
     bound = operator.contraction(parameters.weights, parameters.links)
     assert (bound <= operator.config.bound + 1e-12).all()
@@ -97,14 +97,14 @@ def test_the_certificate_bounds_what_the_map_does_to_differences(name: str) -> N
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e6])
 @pytest.mark.parametrize("mixing", ["bounded", "softmax"])
-def test_contraction_holds_for_any_numbers(mixing: Any, size: float) -> None:
+def test_contraction_holds_for_any_weights(mixing: Any, size: float) -> None:
     operator = CollageOperator(replace(LARGE, mixing=mixing))
     weights = size * torch.randn(3, *operator.config.weights_shape)
     assert (operator.contraction(weights) < 1).all()
     assert operator(weights, torch.rand(3, *operator.config.bias_shape)).isfinite().all()
 
 
-def test_bounded_weights_within_the_bound_are_taken_as_they_are() -> None:
+def test_bounded_weights_within_the_bound_are_unchanged() -> None:
     weights = torch.zeros(1, *LARGE.weights_shape)
     weights[..., 0], weights[..., 1] = 0.5, -0.2
     operator = CollageOperator(LARGE)
@@ -122,7 +122,7 @@ def test_softmax_mixes_sources_as_a_weighted_mean() -> None:
     assert (weights > 0).all()
 
 
-def test_the_share_of_patches_moves_weight_from_domains_to_them() -> None:
+def test_patch_share_scales_domain_and_patch_weights() -> None:
     case = CASES["learned patches"]
     parameters = random_parameters(case)
     plain = make_operator(case).mapping(*parameters).weights
@@ -133,7 +133,7 @@ def test_the_share_of_patches_moves_weight_from_domains_to_them() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_a_trajectory_starts_anywhere_and_ends_at_the_image(scale: int) -> None:
+def test_a_trajectory_converges_to_the_image_from_any_start(scale: int) -> None:
     operator, parameters, _ = at_scale_one("links")
     weights, bias, patches, links = parameters
     image = apply_operator(operator, parameters, scale=scale)
@@ -175,7 +175,7 @@ def test_parameters_are_rounded_to_the_step() -> None:
     assert torch.equal(mapping.bias, torch.round(4 * bias) / 4)
 
 
-def test_half_precision_parameters_are_solved_in_single() -> None:
+def test_half_precision_parameters_are_solved_in_single_precision() -> None:
     operator = CollageOperator(LARGE)
     weights = torch.randn(1, *LARGE.weights_shape).bfloat16()
     bias = torch.rand(1, *LARGE.bias_shape).bfloat16().requires_grad_()
@@ -198,7 +198,7 @@ def test_vmap_over_elimination() -> None:
     torch.testing.assert_close(mapped.flatten(0, 1), operator(weights, bias))
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # the compiler looks at what it traces
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # raised by the compiler's tracing
 @pytest.mark.parametrize("method", [{}, {"solver": Picard()}], ids=["pyramid", "picard"])
 def test_compiled_models_give_the_same_images_and_gradients(method: dict[str, Any]) -> None:
     case = CASES["learned patches"]
@@ -233,7 +233,7 @@ def test_style_patches_are_cut_in_raster_order() -> None:
     torch.testing.assert_close(operator.patches[2], image[:, 2:4, :2])
 
 
-def test_learned_patches_start_as_waves_of_one_size_without_mean() -> None:
+def test_learned_patches_start_as_orthogonal_cosines_of_unit_power() -> None:
     patches = CollageOperator(OperatorConfig(n_patches=70)).patches
     assert patches is not None
     flat = patches.detach().flatten(1)
@@ -253,58 +253,60 @@ def bad_call(**changes: Any) -> dict[str, Any]:
     [
         (bad_call(weights=torch.zeros(2, 1, 48, 7)), r"weights must be \(2, 1, 48, 50\), not"),
         (bad_call(bias=torch.zeros(2, 1, 48)), r"bias must be \(2, 3, 48\), not \(2, 1, 48\)"),
-        (bad_call(patches=torch.zeros(2, 2, 3, 8, 8)), "from itself, not from a call"),
+        (bad_call(patches=torch.zeros(2, 2, 3, 8, 8)), "patches must not be passed"),
         (bad_call(bias=torch.full((2, 3, 48), torch.nan)), "bias must be finite"),
         (bad_call(weights=torch.full((2, 1, 48, 50), torch.inf)), "weights must be finite"),
         (
             bad_call(links=torch.zeros(3, 48, 50, dtype=torch.int64)),
             r"links of \(3, 48, 50\) do not",
         ),
-        (bad_call(links=torch.full((48, 50), 50)), "number the 50 sources"),
-        (bad_call(links=torch.full((48, 50), -1)), "number the 50 sources"),
+        (bad_call(links=torch.full((48, 50), 50)), r"in 0\.\.49, not 50\.\.50"),
+        (bad_call(links=torch.full((48, 50), -1)), r"in 0\.\.49, not -1\.\.-1"),
         (bad_call(scale=0), "scale must be a positive number"),
         (bad_call(scale=float("nan")), "scale must be a positive number"),
         (bad_call(region=(0, 0, 49, 1)), "does not lie inside"),
     ],
 )
-def test_calls_that_do_not_fit_are_refused(call: dict[str, Any], problem: str) -> None:
+def test_invalid_arguments_are_refused(call: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         CollageOperator(LARGE)(**call)
 
 
-def test_patches_that_are_to_be_given_must_be_given_in_their_size() -> None:
+def test_given_patches_are_required_in_the_right_shape() -> None:
     case = CASES["given patches"]
     weights, bias, _, _ = random_parameters(case)
     operator = make_operator(case)
-    with pytest.raises(ValueError, match="with every call"):
+    with pytest.raises(ValueError, match="patches must be passed"):
         operator(weights, bias)
     with pytest.raises(ValueError, match=r"patches must be \(2, 2, 2, 2, 2\)"):
         operator(weights, bias, torch.zeros(2, 2, 2, 3, 3, dtype=torch.float64))
 
 
-def test_free_weights_must_contract_unless_told_otherwise() -> None:
+def test_free_weights_must_contract_unless_validate_is_false() -> None:
     case = Case(replace(CASES["plain"].config, mixing="free"))
     weights, bias, _, _ = random_parameters(case)
     weights = weights * 1.2 / weights.abs().sum(-1, keepdim=True)
     with pytest.raises(NotContractiveError, match=r"sum to 1\.2"):
         make_operator(case)(weights, bias)
     assert (make_operator(case).contraction(weights) > 1.19).all()
-    # signs differ, so that the map contracts although the bound does not say so
+    # signs differ, so that the map contracts although its bound is above 1
     assert make_operator(case, validate=False)(weights, bias).isfinite().all()
 
 
 @pytest.mark.parametrize("solver", [Picard(), Anderson(), Pyramid(coarse=Picard())], ids=str)
-def test_a_map_that_does_not_contract_is_not_an_image(solver: Any) -> None:
+def test_a_map_that_does_not_contract_raises_unless_throw_is_false(solver: Any) -> None:
     case = Case(replace(LARGE, mixing="free", n_patches=0))
     weights = torch.full((1, *case.config.weights_shape), 2.0 / case.config.n_sources)
     bias = torch.ones(1, *case.config.bias_shape)
     operator = CollageOperator(case.config, solver=solver, validate=False)
-    if isinstance(solver, Anderson):  # which finds even fixed points that repel
+    if isinstance(solver, Anderson):  # converges even to repelling fixed points
         operator = CollageOperator(case.config, solver=Anderson(max_steps=2), validate=False)
     with pytest.raises(NotConvergedError, match="may not contract"):
         operator(weights.float(), bias)
-    resigned = CollageOperator(case.config, solver=Picard(max_steps=3), validate=False, throw=False)
-    assert resigned(weights, bias).shape == (1, 3, 64, 48)
+    unconverged = CollageOperator(
+        case.config, solver=Picard(max_steps=3), validate=False, throw=False
+    )
+    assert unconverged(weights, bias).shape == (1, 3, 64, 48)
 
 
 @pytest.mark.parametrize("sizes", [(16, 8), (32, 16), (8,)])

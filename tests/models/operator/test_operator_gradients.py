@@ -1,4 +1,4 @@
-"""Gradients of the operator: all ways of taking them, and finite differences, agree."""
+"""Gradients of the operator: all methods agree with each other and with finite differences."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def with_gradient(parameters: Parameters) -> tuple[Parameters, list[Tensor]]:
-    """Leaves for all that is real; weights away from the kink of `bounded`."""
+    """Parameters that require gradients, and the list of them."""
     weights, bias, patches, links = parameters
     leaves = [t.clone().requires_grad_() for t in (weights, bias, patches) if t is not None]
     return Parameters(
@@ -44,9 +44,9 @@ def gradients(case: Case, scale: float = 1, **method: Any) -> list[Tensor]:
     operator = make_operator(case, **method)
     parameters, leaves = with_gradient(random_parameters(case))
     image = apply_operator(operator, parameters, scale=scale)
-    feel = torch.randn(image.shape, generator=torch.Generator().manual_seed(3), dtype=image.dtype)
+    weight = torch.randn(image.shape, generator=torch.Generator().manual_seed(3), dtype=image.dtype)
     learned = [p for p in operator.parameters() if p.requires_grad]
-    return list(torch.autograd.grad((feel * image**2).sum(), [*leaves, *learned]))
+    return list(torch.autograd.grad((weight * image**2).sum(), [*leaves, *learned]))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -82,7 +82,7 @@ def test_gradients_at_another_scale(method: str) -> None:
     torch.testing.assert_close(computed, expected, atol=1e-9, rtol=1e-9)
 
 
-def test_rounding_lets_the_gradient_through() -> None:
+def test_the_gradient_of_rounding_is_straight_through() -> None:
     case = CASES["plain"]
     stepped = Case(replace(case.config, step=0.01))
     parameters, leaves = with_gradient(random_parameters(stepped))
@@ -98,7 +98,7 @@ def test_rounding_lets_the_gradient_through() -> None:
     )
 
 
-def test_what_is_kept_from_inference_serves_training() -> None:
+def test_tables_cached_in_inference_mode_serve_training() -> None:
     config = replace(CASES["finer patches"].config, image_size=(8, 12), patch_size=3)
     case = Case(config)
     operator = make_operator(case)
@@ -120,7 +120,7 @@ def test_second_derivatives_by_elimination() -> None:
     assert torch.autograd.gradgradcheck(image, leaves, atol=1e-6)
 
 
-def test_unrolling_needs_picard_and_the_pyramid_its_solver() -> None:
+def test_gradients_that_a_solver_does_not_support_are_refused() -> None:
     with pytest.raises(ValueError, match="Anderson cannot be unrolled"):
         make_operator(CASES["plain"], solver=Anderson(), gradient="unrolled")
     with pytest.raises(ValueError, match="Anderson cannot be unrolled"):

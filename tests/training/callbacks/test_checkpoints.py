@@ -20,12 +20,12 @@ class Steps(Callback):
     """The step of every checkpoint in the folder, after every step of the training."""
 
     def __init__(self) -> None:
-        self.seen: list[dict[str, int]] = []
+        self.found: list[dict[str, int]] = []
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        self.seen.append(steps_in(folder_of(trainer)))
+        self.found.append(steps_in(folder_of(trainer)))
 
 
 class Scores(Callback):
@@ -46,17 +46,19 @@ def steps_in(folder: Path) -> dict[str, int]:
 def test_last_and_previous_follow_the_steps(tmp_path: Path) -> None:
     steps = Steps()
     fit(tmp_path, steps, Checkpoints(every_n_steps=2), max_steps=7, val=0)
-    assert [seen.get("last.ckpt") for seen in steps.seen] == [None, None, 2, 2, 4, 4, 6]
-    assert [seen.get("previous.ckpt") for seen in steps.seen] == [None] * 4 + [2, 2, 4]
+    assert [found.get("last.ckpt") for found in steps.found] == [None, None, 2, 2, 4, 4, 6]
+    assert [found.get("previous.ckpt") for found in steps.found] == [None] * 4 + [2, 2, 4]
     assert steps_in(tmp_path / "checkpoints") == {"last.ckpt": 7, "previous.ckpt": 6}
 
 
-def test_minutes_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 100_000, 20))  # seconds that pass between two looks at the clock
+def test_checkpoints_are_written_after_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 100_000, 20))  # seconds between two calls
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     checkpoints, steps = Checkpoints(every_n_steps=None, every_n_minutes=1.0), Steps()
     fit(tmp_path, steps, checkpoints, max_steps=8, val=0)
-    written = {seen["last.ckpt"] for seen in steps.seen if seen}
+    written = {found["last.ckpt"] for found in steps.found if found}
     assert 2 <= len(written) <= 4
 
 
@@ -91,7 +93,7 @@ def test_the_best_are_remembered_by_a_resumed_training(tmp_path: Path) -> None:
     assert steps_in(tmp_path / "checkpoints")["best.ckpt"] == 12
 
 
-def test_something_not_measured_cannot_be_monitored(tmp_path: Path) -> None:
+def test_a_metric_that_is_not_logged_cannot_be_monitored(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="val/psnr is not measured: choose among val/error, val/"):
         fit(tmp_path, Checkpoints(monitor="val/psnr"))
 
@@ -101,7 +103,7 @@ def test_nothing_is_written_by_a_trial_run(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
-def test_gradients_that_are_being_accumulated_are_not_saved(tmp_path: Path) -> None:
+def test_no_checkpoint_is_written_between_accumulated_batches(tmp_path: Path) -> None:
     steps = Steps()
     fit(
         tmp_path,
@@ -111,7 +113,7 @@ def test_gradients_that_are_being_accumulated_are_not_saved(tmp_path: Path) -> N
         val=0,
         accumulate_grad_batches=2,
     )
-    assert [seen.get("last.ckpt", 0) for seen in steps.seen] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [found.get("last.ckpt", 0) for found in steps.found] == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_a_full_disk_ends_the_training_and_leaves_the_last_good_one(
@@ -142,7 +144,7 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
     assert [each.name for each in folder.iterdir()] == ["last.ckpt"]
 
 
-def test_a_training_without_checkpoints_has_no_good_one(tmp_path: Path) -> None:
+def test_without_checkpoints_the_message_says_that_none_was_written(tmp_path: Path) -> None:
     assert last_good(make_trainer(tmp_path)) == "no checkpoint has been written"
 
 
@@ -155,6 +157,6 @@ def test_checkpoints_hold_no_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "settings", [{"every_n_steps": -1}, {"every_n_minutes": -0.5}, {"best": -1}]
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         Checkpoints(**settings)

@@ -16,7 +16,7 @@ pytestmark = lightning_noise
 
 
 class Weights(Callback):
-    """The weights after every step, and those that a validation sees."""
+    """The weights after every step, and those in validations."""
 
     def __init__(self) -> None:
         self.trained: list[dict[str, Tensor]] = []
@@ -47,7 +47,7 @@ def averages(trained: list[dict[str, Tensor]], decay: float) -> list[dict[str, T
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.9])  # 0.3 is reached after 3 steps, 0.9 never
-def test_validation_sees_the_running_average_of_all_steps(tmp_path: Path, decay: float) -> None:
+def test_validation_uses_the_running_average_of_all_steps(tmp_path: Path, decay: float) -> None:
     record = Weights()
     fit(tmp_path, Ema(decay), record, max_steps=8)
     expected = averages(record.trained, decay)
@@ -61,7 +61,7 @@ def test_validation_sees_the_running_average_of_all_steps(tmp_path: Path, decay:
     assert (float(difference.abs().max()) > 1e-4) == (decay > 0)
 
 
-def test_training_goes_on_with_its_own_weights(tmp_path: Path) -> None:
+def test_training_does_not_depend_on_the_average(tmp_path: Path) -> None:
     plain, averaged = Weights(), Weights()
     fit(tmp_path, plain, max_steps=8)
     fit(tmp_path, Ema(0.9), averaged, max_steps=8)
@@ -90,7 +90,7 @@ def test_a_checkpoint_holds_the_average_as_its_weights(tmp_path: Path) -> None:
         assert torch.equal(checkpoint["training_weights"][name], record.trained[-1][name])
 
 
-def test_an_average_goes_on_from_a_checkpoint_bit_by_bit(tmp_path: Path) -> None:
+def test_a_resumed_average_is_bit_exact(tmp_path: Path) -> None:
     whole, second = Weights(), Weights()
     fit(tmp_path / "a", Ema(0.9), whole, Checkpoints(), max_steps=16)
     fit(tmp_path / "b", Ema(0.9), Checkpoints(), max_steps=8)
@@ -114,7 +114,7 @@ class Shared(nn.Module):
         return result
 
 
-def test_shared_weights_and_buffers_survive_the_exchange(tmp_path: Path) -> None:
+def test_shared_weights_and_buffers_are_exchanged_once(tmp_path: Path) -> None:
     torch.manual_seed(0)
     task = Denoising(Shared(), OptimiserConfig(1e-1))
     ema = Ema(0.9)
@@ -143,6 +143,6 @@ def test_an_error_in_a_validation_leaves_the_training_weights(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])
-def test_a_decay_that_averages_nothing_is_refused(decay: float) -> None:
+def test_a_decay_outside_its_range_is_refused(decay: float) -> None:
     with pytest.raises(ValueError, match=f"decay {decay}"):
         Ema(decay)

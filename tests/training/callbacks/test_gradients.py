@@ -74,14 +74,16 @@ def test_a_skipped_step_changes_nothing_and_is_counted(
     assert all(torch.isfinite(value).all() for value in steps.weights[-1].values())
 
 
-def test_without_a_limit_only_what_is_not_finite_is_skipped(tmp_path: Path) -> None:
+def test_without_a_limit_only_steps_with_gradients_that_are_not_finite_are_skipped(
+    tmp_path: Path,
+) -> None:
     guard = GradientGuard()
     fit(tmp_path, guard, task=make_task(explode_at=(2,), nan_at=(4,)), max_steps=6)
     assert guard.skipped == 1
 
 
 @pytest.mark.parametrize("kind", ["explode_at", "nan_at"])
-def test_a_loss_scaler_adapts_to_infinities_alone(tmp_path: Path, kind: str) -> None:
+def test_a_loss_scaler_adapts_only_if_gradients_are_not_finite(tmp_path: Path, kind: str) -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=16.0, growth_interval=1000)
     steps, guard = Steps(), GradientGuard(skip_norm=100.0)
     mixed = MixedPrecision("16-mixed", "cpu", scaler)
@@ -105,13 +107,13 @@ def test_too_many_in_a_row_end_the_training_and_name_the_checkpoint(tmp_path: Pa
     assert guard.skipped == 3
 
 
-def test_a_few_in_a_row_do_not(tmp_path: Path) -> None:
+def test_a_few_skipped_steps_in_a_row_do_not_end_the_training(tmp_path: Path) -> None:
     task = make_task(nan_at=(0, 1, 3, 4, 6, 7))
     fit(tmp_path, GradientGuard(max_skipped=2), task=task, max_steps=8)
     assert all(value.isfinite().all() for value in weights(task).values())
 
 
-def test_counts_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+def test_skipped_steps_are_counted_across_a_resume(tmp_path: Path) -> None:
     guard = GradientGuard()
     fit(tmp_path, guard, Checkpoints(), task=make_task(nan_at=(1, 3)), max_steps=4)
     resumed = GradientGuard(max_skipped=2)
@@ -126,6 +128,6 @@ def test_counts_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     "limits",
     [{"clip_norm": 0.0}, {"skip_norm": -1.0}, {"max_skipped": -1}, {"clip_norm": math.nan}],
 )
-def test_limits_that_let_nothing_through_are_refused(limits: dict[str, Any]) -> None:
+def test_invalid_limits_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(limits))):
         GradientGuard(**limits)

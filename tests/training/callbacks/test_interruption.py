@@ -30,7 +30,7 @@ ACCUMULATED: dict[str, Any] = {"max_epochs": 3, "accumulate_grad_batches": 2}
 def train(
     folder: Path, *callbacks: Callback, **settings: Any
 ) -> tuple[Denoising, Record, dict[str, Any]]:
-    """A training with everything in it; what it recorded and its last checkpoint."""
+    """A training with all callbacks: its task, its record and its last checkpoint."""
     record, task = Record(), make_task(noise=0.1)
     parts = [Ema(0.9), StepSeeds(), GradientGuard(), *callbacks, record, Interruption()]
     stops = any(isinstance(callback, Terminate) for callback in callbacks)
@@ -54,7 +54,7 @@ def train(
         (ACCUMULATED, {"validation": 4}),
     ],
 )
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(
+def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(
     tmp_path: Path, settings: dict[str, Any], when: dict[str, int]
 ) -> None:
     task, whole, checkpoint = train(tmp_path / "whole", **settings)
@@ -95,14 +95,14 @@ class Interrupt(Callback):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_stops_in_order_too_and_says_what_is_lost_without_checkpoints(
+def test_ctrl_c_without_checkpoints_reports_that_nothing_is_saved(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(TrainingStoppedError, match="by SIGINT after step 1; nothing is saved"):
         fit(tmp_path, Interrupt(), Interruption())
 
 
-def test_the_second_signal_is_not_held_back(tmp_path: Path) -> None:
+def test_the_second_signal_has_its_default_effect(tmp_path: Path) -> None:
     interruption = Interruption()
     interruption.on_train_start(Trainer(logger=False, barebones=True), make_task())
     try:

@@ -40,7 +40,7 @@ def grids(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def test_grids_of_the_validation_pictures_are_written_every_so_often(tmp_path: Path) -> None:
+def test_grids_of_the_validation_pictures_are_written_periodically(tmp_path: Path) -> None:
     fit(tmp_path, PictureGrids(every_n_steps=4, count=3), max_steps=10)
     names = ["step-0000004.png", "step-0000008.png", "step-0000010.png"]
     assert grids(tmp_path) == {"original": names, "restored": names}
@@ -56,23 +56,23 @@ def test_without_validation_the_first_batch_is_shown(tmp_path: Path) -> None:
 
 
 def test_pictures_show_the_averaged_weights_in_eval_mode(tmp_path: Path) -> None:
-    seen: list[dict[str, torch.Tensor]] = []
+    used: list[dict[str, torch.Tensor]] = []
     task = make_task()
     original = task.pictures
 
     def spy(batch: torch.Tensor) -> dict[str, torch.Tensor]:
         assert not task.training
         assert not torch.is_grad_enabled()
-        seen.append(weights(task))
+        used.append(weights(task))
         return original(batch)
 
     task.pictures = spy  # type: ignore[method-assign]
     ema = Ema(0.9)
     fit(tmp_path, ema, PictureGrids(every_n_steps=4), task=task, max_steps=4)
-    assert len(seen) == 1
+    assert len(used) == 1
     assert task.training
     with ema.applied(task):
-        assert all(torch.equal(seen[0][name], value) for name, value in weights(task).items())
+        assert all(torch.equal(used[0][name], value) for name, value in weights(task).items())
 
 
 def test_pictures_do_not_change_the_training(tmp_path: Path) -> None:
@@ -93,13 +93,13 @@ def test_the_same_noise_is_shown_each_time(tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_none_are_written_on_request_or_by_a_trial_run(tmp_path: Path) -> None:
+def test_no_grids_are_written_if_disabled_or_in_a_trial_run(tmp_path: Path) -> None:
     fit(tmp_path, PictureGrids(every_n_steps=None), max_steps=2)
     fit(tmp_path, PictureGrids(every_n_steps=1), fast_dev_run=True)
     assert not (tmp_path / "pictures").exists()
 
 
 @pytest.mark.parametrize("settings", [{"every_n_steps": 0}, {"count": 0}])
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, int]) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="above 0"):
         PictureGrids(**settings)

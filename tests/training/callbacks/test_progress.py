@@ -38,13 +38,13 @@ def test_a_pipe_gets_a_line_now_and_then(tmp_path: Path, monkeypatch: pytest.Mon
     assert "\x1b" not in text(out)
 
 
-def test_a_pipe_gets_no_line_in_a_short_time(tmp_path: Path) -> None:
+def test_a_pipe_gets_no_line_before_the_interval_has_passed(tmp_path: Path) -> None:
     out = console(terminal=False)
     fit(tmp_path, TrainingProgress(out), val=0)
     assert text(out) == ""
 
 
-def test_a_terminal_gets_a_bar_that_goes_away(
+def test_a_terminal_gets_a_bar_that_is_removed_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
@@ -64,7 +64,7 @@ def test_skipped_steps_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert text(out).splitlines()[-1].endswith("left  2 steps skipped")
 
 
-def test_an_error_takes_the_bar_away(tmp_path: Path) -> None:
+def test_an_error_removes_the_bar(tmp_path: Path) -> None:
     class Break(Callback):
         def on_train_batch_end(self, *_: Any) -> None:
             raise KeyError("broken")
@@ -75,7 +75,7 @@ def test_an_error_takes_the_bar_away(tmp_path: Path) -> None:
     assert bar._bar is None
 
 
-def test_other_processes_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_processes_print_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     out = console(terminal=False)
     bar = TrainingProgress(out)
@@ -87,7 +87,7 @@ def test_other_processes_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (754, "12:34"), (3723, "1:02:03")]
 )
-def test_durations_read_as_a_clock(seconds: float, text: str) -> None:
+def test_durations_are_printed_as_hours_minutes_and_seconds(seconds: float, text: str) -> None:
     assert progress._duration(seconds) == text
 
 
@@ -112,7 +112,7 @@ class Logged(Callback):
         self.metrics.append({name: float(v) for name, v in trainer.callback_metrics.items()})
 
 
-def test_speed_leaves_validations_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speed_excludes_validations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, logged = Clock(), Logged()
     monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
     fit(tmp_path, clock, StepMonitor(), logged, max_steps=6, log_every_n_steps=2)

@@ -11,14 +11,14 @@ pytestmark = lightning_noise
 
 
 class Draw(Callback):
-    """Uses random numbers for something else."""
+    """Draws random numbers after every batch."""
 
     def on_train_batch_end(self, *_: Any) -> None:
         torch.rand(3)
 
 
 class Drawn(Callback):
-    """What validations draw."""
+    """Records numbers drawn in validations."""
 
     def __init__(self) -> None:
         self.numbers: list[float] = []
@@ -30,7 +30,7 @@ class Drawn(Callback):
             self.numbers.append(float(torch.rand(())))
 
 
-def test_what_else_draws_numbers_does_not_change_the_training(tmp_path: Path) -> None:
+def test_other_users_of_random_numbers_do_not_change_the_training(tmp_path: Path) -> None:
     alone, disturbed = Record(), Record()
     fit(tmp_path, StepSeeds(), alone, task=make_task(noise=0.5), max_steps=6)
     fit(tmp_path, StepSeeds(), Draw(), disturbed, task=make_task(noise=0.5), max_steps=6, val=0)
@@ -38,7 +38,7 @@ def test_what_else_draws_numbers_does_not_change_the_training(tmp_path: Path) ->
     assert len({loss for _, loss in alone.losses}) == 6
 
 
-def test_every_validation_draws_the_same_and_every_batch_anew(tmp_path: Path) -> None:
+def test_every_validation_draws_the_same_numbers(tmp_path: Path) -> None:
     drawn = Drawn()
     fit(tmp_path, StepSeeds(), drawn)
     assert len(drawn.numbers) == 4

@@ -1,4 +1,4 @@
-"""From a checkpoint to the file of weights that neural streams depend on."""
+"""Export of a checkpoint as the weights of neural streams."""
 
 import json
 import sys
@@ -34,10 +34,10 @@ from neural_collage.training.export import codec_weights
 from neural_collage.training.export.codec_weights import (
     QUALITIES,
     STRENGTH,
+    codec_model_to_bytes,
     finished,
     fit_tables,
     observe,
-    weights_file,
 )
 from tests.models.compression.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop, texture
@@ -47,7 +47,7 @@ Counts = npt.NDArray[np.int64]
 
 
 @pytest.fixture(autouse=True)
-def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     weights_module.forget_weights()
 
 
@@ -57,7 +57,7 @@ def model() -> CodecModel:
 
 
 def projecting(config: CompressorConfig = SMALL) -> Compressor:
-    """A compressor that does something sensible without training: it keeps flat colours."""
+    """An untrained compressor that reconstructs flat colours."""
     torch.manual_seed(0)
     compressor = Compressor(config)
     blocks = orthonormal_blocks(SMALL.n_patches)
@@ -73,7 +73,7 @@ def pictures(count: int = 8) -> list[Tensor]:
 
 
 def coded_symbols(model: CodecModel, shapes: Sequence[tuple[int, int]]) -> int:
-    """Coefficients of every range and numbers of the hyperprior, of pictures of some ranges."""
+    """Number of symbols of pictures with these rows and columns of ranges."""
     return sum(
         rows * columns * model.config.n_patches
         + -(-rows // 2) * -(-columns // 2) * model.config.side
@@ -85,7 +85,7 @@ def test_every_coded_symbol_is_counted(model: CodecModel) -> None:
     observed = observe(model, [photo_crop(48), texture(20, 70, 4), texture(1, 1, 1)])
     assert observed.shape == model.counts.shape
     assert int(observed.min()) == 0
-    assert observed[0].sum() == 0  # where the scale says that there is no symbol
+    assert observed[0].sum() == 0  # the smallest scale codes no symbols
     total = coded_symbols(model, [(3, 3), (2, 5), (1, 1)])
     assert 0.5 * total < observed.sum() <= total
     model.entropy._log_scale += 1 << 12  # no scale is the smallest
@@ -99,12 +99,12 @@ def test_counts_of_pictures_add_up_and_repeat(model: CodecModel) -> None:
     first = observe(model, crops[: len(QUALITIES)])
     both = observe(model, crops)
     assert np.array_equal(both, observe(model, iter(crops)))
-    assert np.array_equal(both, first + observe(model, crops[-1:]))  # qualities take turns
+    assert np.array_equal(both, first + observe(model, crops[-1:]))  # qualities are used in turn
     assert observe(model, []).sum() == 0
 
 
 def test_large_deviations_are_counted_as_escapes(model: CodecModel) -> None:
-    model.steps.fill_(1)  # so fine that everything is large
+    model.steps.fill_(1)  # so small that all symbols are large
     observed = observe(model, [photo_crop(32)])
     assert observed[:, -1].sum() > 0
 
@@ -129,18 +129,18 @@ def test_tables_are_the_same_for_both_signs_and_can_always_escape(
         assert len(FixedTables(counts.astype(np.int64))) == N_SCALES
 
 
-def test_tables_of_what_was_never_seen_are_logistic() -> None:
+def test_tables_without_observations_are_logistic() -> None:
     logistic = logistic_counts().numpy().astype(np.int64)
     difference = np.abs(fit_tables(logistic, np.zeros_like(logistic)) - logistic)
     assert int(difference.max()) < TABLE_SUM / 100_000
 
 
-def test_tables_go_from_logistic_to_what_was_seen() -> None:
+def test_tables_approach_the_observed_histogram() -> None:
     logistic = logistic_counts().numpy().astype(np.int64)
     shares = []
-    for seen in (0, STRENGTH // 10, STRENGTH, 100 * STRENGTH):
+    for count in (0, STRENGTH // 10, STRENGTH, 100 * STRENGTH):
         observed = np.zeros_like(logistic)
-        observed[20, LARGEST_SYMBOL + 7] = seen
+        observed[20, LARGEST_SYMBOL + 7] = count
         counts = fit_tables(logistic, observed)
         shares.append(2 * int(counts[20, LARGEST_SYMBOL + 7]) / TABLE_SUM)
         assert np.array_equal(counts[21], fit_tables(logistic, np.zeros_like(logistic))[21])
@@ -158,7 +158,7 @@ def test_fitted_tables_make_files_smaller() -> None:
     picture = read_picture(photo_crop(96, 60, 200))
     sizes = [
         len(
-            NeuralStreams(Weights("mine", weights_file(model))).encode(
+            NeuralStreams(Weights("mine", codec_model_to_bytes(model))).encode(
                 picture, quality=50, effort=5, device="cpu"
             )
         )
@@ -167,22 +167,22 @@ def test_fitted_tables_make_files_smaller() -> None:
     assert sizes[1] < sizes[0]
 
 
-def test_a_finished_model_is_the_one_that_will_be_read(tmp_path: Path) -> None:
-    """Rounded before its tables are made, so that the file gives it back to the bit."""
+def test_a_finished_model_equals_the_model_read_from_its_file(tmp_path: Path) -> None:
+    """It is rounded before its tables are computed, so that the file reproduces it exactly."""
     model = finished(lively_compressor(), pictures(2))
-    read = Weights("mine", weights_file(model)).build(CodecModel)
+    read = Weights("mine", codec_model_to_bytes(model)).build(CodecModel)
     assert read.config == SMALL
     assert not read.training
     for name, value in model.state_dict().items():
         assert torch.equal(read.state_dict()[name], value), name
-    assert weights_file(read) == weights_file(model)
+    assert codec_model_to_bytes(read) == codec_model_to_bytes(model)
     again = unpack_state(pack_state(model.state_dict()))
     assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
 
 
-def test_a_finished_model_takes_pictures_there_and_back(tmp_path: Path) -> None:
+def test_a_finished_model_encodes_and_decodes_pictures(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
-    path.write_bytes(weights_file(finished(projecting(), pictures(3))))
+    path.write_bytes(codec_model_to_bytes(finished(projecting(), pictures(3))))
     picture = texture(40, 70, 4, seed=3)
     collage = nc.encode(picture, codec="neural", model=str(path), quality=95)
     pixels, data = collage.decode(), collage.to_bytes()

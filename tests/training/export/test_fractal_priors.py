@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bits(priors: dict[str, Counts]) -> float:
-    """What one of the pictures costs with these tables, coded for the flat ones."""
+    """Bits of one of the pictures with these tables, encoded for the flat ones."""
     total = 0.0
     effort = EFFORTS[2]
     flat = {kind: flat_counts() for kind in KINDS}
@@ -36,7 +36,7 @@ def bits(priors: dict[str, Counts]) -> float:
     return total
 
 
-def test_learned_priors_make_their_pictures_cheaper(
+def test_learned_priors_reduce_the_rate_of_their_pictures(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "priors.npz"

@@ -1,4 +1,4 @@
-"""From a checkpoint to the file of weights that a codec reads."""
+"""Export of a checkpoint as the weights of a codec."""
 
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_every_symbol_is_counted_in_its_table() -> None:
     assert np.array_equal(first[9], expected)
 
 
-def test_tables_are_whole_numbers_of_a_given_strength() -> None:
+def test_tables_are_integers_with_a_total_of_the_strength() -> None:
     observed = np.zeros((2, 201), np.int64)
     observed[0, 98:104] = (10, 200, 4000, 300, 20, 1)
     counts = compressor_weights.condense(observed, strength=64)
@@ -41,7 +41,7 @@ def test_tables_are_whole_numbers_of_a_given_strength() -> None:
     assert int(counts.min()) == 1
     assert counts[0].sum() == pytest.approx(64 * INCREMENT, rel=0.15)
     assert int(counts[0].argmax()) == 100
-    assert counts[1].tolist() == [1] * 201  # never seen
+    assert counts[1].tolist() == [1] * 201  # never observed
 
 
 def test_a_checkpoint_becomes_a_file_of_weights(

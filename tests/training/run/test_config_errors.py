@@ -45,7 +45,7 @@ from tests.training.toy_runs import CONFIG
         ("--trainer.max_steps=-1", "trainer: set max_steps or max_epochs"),
     ],
 )
-def test_a_wrong_override_is_one_line_that_names_the_key(
+def test_the_error_of_an_invalid_override_is_one_line_that_names_the_key(
     config_file: Path, override: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")) as caught:
@@ -80,7 +80,7 @@ def test_a_wrong_override_is_one_line_that_names_the_key(
         ("data:", "notes: {a: 1}\ndata:", r"unknown key notes"),
     ],
 )
-def test_a_wrong_file_is_one_line_that_names_the_key(
+def test_the_error_of_an_invalid_file_is_one_line_that_names_the_key(
     config_file: Path, old: str, new: str, message: str
 ) -> None:
     config_file.write_text(CONFIG.replace(old, new))
@@ -89,14 +89,14 @@ def test_a_wrong_file_is_one_line_that_names_the_key(
     assert "\n" not in str(caught.value)
 
 
-def test_a_right_config_is_filled_in(config_file: Path) -> None:
+def test_defaults_are_filled_in(config_file: Path) -> None:
     _, config = parse(["--config", str(config_file), "--model.init_args.optimiser.floor", "0.5"])
     assert config.model.init_args.optimiser.floor == 0.5
     assert config.gradients.clip_norm == 1.0
     assert config.trainer.default_root_dir == str(Path("runs", config_file.stem))
 
 
-def test_later_files_win(config_file: Path) -> None:
+def test_later_files_override_earlier_ones(config_file: Path) -> None:
     other = config_file.with_name("other.yaml")
     other.write_text("trainer: {max_steps: 7}\n")
     _, config = parse(["--config", str(config_file), "--config", str(other)])
@@ -107,6 +107,6 @@ def test_later_files_win(config_file: Path) -> None:
 def test_help_explains_every_key() -> None:
     text = " ".join(config_help().split())
     assert "--ema.decay" in text
-    assert "The part of the average that stays at each step" in text
+    assert "Weight of the earlier average at each step" in text
     assert "--checkpoints.every_n_minutes" in text
     assert "Log to Weights & Biases" in text

@@ -26,19 +26,19 @@ def test_last_is_found_after_a_kill_between_two_renames(run: Path) -> None:
     folder = run / "checkpoints"
     (folder / "last.ckpt").rename(folder / "previous.ckpt")
     assert find_checkpoint("last", run) == folder / "previous.ckpt"
-    (folder / "next.ckpt").write_text("whole, because it was written under another name")
+    (folder / "next.ckpt").write_text("complete: renamed after it was written")
     assert find_checkpoint("last", run) == folder / "next.ckpt"
 
 
-def test_what_is_not_there_is_an_error_unless_it_is_the_last(run: Path, tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_an_error_except_for_last(run: Path, tmp_path: Path) -> None:
     assert find_checkpoint("last", tmp_path) is None
     for name in ("best", "lost.ckpt", str(run)):
         with pytest.raises(CheckpointError, match="no such checkpoint: give last, best or"):
             find_checkpoint(name, tmp_path)
 
 
-def test_a_training_is_not_replaced_unasked(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="--ckpt last resumes it, --overwrite starts anew"):
+def test_a_folder_with_a_training_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="--ckpt last resumes it, --overwrite replaces it"):
         require_no_run(run)
     require_no_run(tmp_path)
     clear(run)

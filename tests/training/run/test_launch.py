@@ -12,7 +12,7 @@ from neural_collage.training.run.launch import launch, make_trainer
 
 BATCH_SCRIPT = {
     "SLURM_JOB_ID": "12",
-    "SLURM_JOB_NAME": "interactive",  # which Lightning alone would not take for a job
+    "SLURM_JOB_NAME": "interactive",  # Lightning itself ignores jobs of this name
     "SLURM_NNODES": "2",
     "SLURM_NTASKS": "4",
     "SLURM_NTASKS_PER_NODE": "2",
@@ -21,7 +21,7 @@ BATCH_SCRIPT = {
     "SLURM_NODEID": "0",
     "SLURM_LOCALID": "0",
 }
-"""What SLURM sets for the script of a job; srun adds the number of its step."""
+"""Variables that SLURM sets for the script of a job; srun adds the step id."""
 TASK = {**BATCH_SCRIPT, "SLURM_STEP_ID": "0"}
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "x",
@@ -35,7 +35,7 @@ TORCHRUN = {
 
 
 @pytest.fixture(autouse=True)
-def _nothing_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in {**TASK, **TORCHRUN}:
         monkeypatch.delenv(name, raising=False)
 
@@ -46,7 +46,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> N
 
 
 def trainer(folder: Path, **settings: Any) -> Trainer:
-    """As a config describes it, with what counts here."""
+    """A trainer with some settings of a config."""
     given = {"devices": "auto", "num_nodes": 1, "callbacks": None, "plugins": None, **settings}
     others = {"logger": False, "enable_progress_bar": False, "default_root_dir": folder}
     made = Namespace(accelerator="cpu", **given, **others)  # type: ignore[no-untyped-call]
@@ -83,7 +83,7 @@ def test_lightning_does_not_requeue_jobs(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("variables", [BATCH_SCRIPT, {**TASK, "SLURM_NTASKS": "1"}])
-def test_what_srun_has_not_started_several_times_waits_for_nobody(
+def test_a_single_process_under_slurm_does_not_wait_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
     environment(monkeypatch, variables)
@@ -91,19 +91,19 @@ def test_what_srun_has_not_started_several_times_waits_for_nobody(
     found = trainer(tmp_path, devices=2)
     assert found.world_size == 2
     environment_of = found.strategy.cluster_environment  # type: ignore[attr-defined]
-    assert isinstance(environment_of, LightningEnvironment)  # which starts the second one
+    assert isinstance(environment_of, LightningEnvironment)  # Lightning starts the second process
 
 
-def test_nothing_is_launched_outside_of_launchers() -> None:
+def test_there_is_no_launch_outside_of_launchers() -> None:
     assert launch() is None
 
 
-def test_tasks_without_a_number_on_each_machine_are_refused(
+def test_srun_without_a_number_of_tasks_per_node_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     environment(monkeypatch, TASK)
     monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
-    with pytest.raises(ConfigError, match=r"say --nodes and --ntasks-per-node instead of --ntasks"):
+    with pytest.raises(ConfigError, match=r"use --nodes and --ntasks-per-node instead of --ntasks"):
         launch()
 
 

@@ -19,7 +19,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_csv_is_whole_after_every_row_and_gets_columns_as_they_come(tmp_path: Path) -> None:
+def test_csv_is_complete_after_every_row_and_columns_are_added(tmp_path: Path) -> None:
     log = MetricsCsv(tmp_path / "run")
     log.log_metrics({"train/loss": 0.5}, 0)
     assert rows(tmp_path / "run") == [{"step": "1", "train/loss": "0.5"}]
@@ -34,7 +34,7 @@ def test_csv_is_whole_after_every_row_and_gets_columns_as_they_come(tmp_path: Pa
     ]
 
 
-def test_csv_of_a_resumed_run_goes_on_after_the_checkpoint(tmp_path: Path) -> None:
+def test_csv_of_a_resumed_run_continues_after_the_checkpoint(tmp_path: Path) -> None:
     first, second = MetricsCsv(tmp_path), MetricsCsv(tmp_path, step=3)
     for step in range(5):
         first.log_metrics({"loss": float(step)}, step)
@@ -49,7 +49,7 @@ def test_csv_of_a_resumed_run_goes_on_after_the_checkpoint(tmp_path: Path) -> No
     ]
 
 
-def test_csv_of_a_new_run_starts_anew(tmp_path: Path) -> None:
+def test_csv_of_a_new_run_replaces_the_file(tmp_path: Path) -> None:
     MetricsCsv(tmp_path).log_metrics({"loss": 1.0}, 7)
     MetricsCsv(tmp_path).log_metrics({"loss": 2.0}, 0)
     assert rows(tmp_path) == [{"loss": "2.0", "step": "1"}]
@@ -63,7 +63,7 @@ def test_tensorboard_holds_numbers_and_pictures_of_a_resumed_run(tmp_path: Path)
 
     grey = Image.fromarray(np.full((3, 4), 9, np.uint8))
     for log, steps in ((TensorBoard(tmp_path), range(5)), (TensorBoard(tmp_path, 3), range(3, 6))):
-        time.sleep(1.01 - time.time() % 1)  # files are read by their second, as runs are resumed
+        time.sleep(1.01 - time.time() % 1)  # TensorBoard orders files by the second in their names
         for step in steps:
             log.log_metrics({"loss": float(step)}, step)
         log.log_image("grey", [grey], 6)
@@ -74,9 +74,7 @@ def test_tensorboard_holds_numbers_and_pictures_of_a_resumed_run(tmp_path: Path)
     assert {"grey", "colour"} == set(events.Tags()["images"])
 
 
-def test_wandb_is_only_asked_for_on_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wandb_is_used_only_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [log.name for log in make_loggers(LoggingConfig(), tmp_path, 0)] == [
         "csv",
         "tensorboard",

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from neural_collage.training.run.experiment import training
+from neural_collage.training.run.experiment import training_experiment
 from tests.root import ROOT
 from tests.training.toy_runs import lightning_noise
 
@@ -39,7 +39,7 @@ trainer:
   max_epochs: 3
   accelerator: cpu
   log_every_n_steps: 1
-  callbacks: [{class_path: tests.training.toy_runs.Witness}]
+  callbacks: [{class_path: tests.training.toy_runs.BatchLog}]
 """
 """16 pictures of one level each in 4 batches: checkpoints of steps 3 and 6 are amid an epoch."""
 TRAIN = ("--config", "toy.yaml")
@@ -60,7 +60,7 @@ def prepare(folder: Path) -> Path:
 def in_one_process(folder: Path, *arguments: str, resume: bool = False) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        training([*TRAIN, *arguments], "last" if resume else None).fit()
+        training_experiment([*TRAIN, *arguments], "last" if resume else None).fit()
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def start(
 
 
 def finished(*processes: "subprocess.Popen[str]") -> list[tuple[int, str]]:
-    """Exit codes and outputs; none may be left waiting for another."""
+    """Exit codes and outputs; a process that waits for another longer than the timeout fails."""
     try:
         outputs = [process.communicate(timeout=120)[0] for process in processes]
     finally:
@@ -131,27 +131,27 @@ def srun(first: Path, second: Path, *arguments: str) -> list[tuple[int, str]]:
     )
 
 
-def seen(run: Path, world: int = 2) -> list[tuple[int, list[int]]]:
+def batches_of(run: Path, world: int = 2) -> list[tuple[int, list[int]]]:
     """The epoch and the levels of every batch, of all processes together."""
-    texts = [(run / f"seen-{rank}-of-{world}.txt").read_text() for rank in range(world)]
+    texts = [(run / f"batches-{rank}-of-{world}.txt").read_text() for rank in range(world)]
     batches = []
     for lines in zip(*(text.splitlines() for text in texts), strict=True):
         parts = [[int(word) for word in line.split()] for line in lines]
-        assert len({len(part) for part in parts}) == 1  # all have as much to do
+        assert len({len(part) for part in parts}) == 1  # all have equally many items
         batches.append((parts[0][0], sorted(level for part in parts for level in part[1:])))
     return batches
 
 
 def assert_same_training(run: Path, other: Path) -> None:
-    """The same steps, losses, weights, averages and momenta, but for rounding, and no file more."""
+    """Equal steps, losses, weights, averages and momenta, up to rounding, and equal files."""
     rows, expected = rows_of(run), rows_of(other)
     assert [row.keys() for row in rows] == [row.keys() for row in expected]
     for row, same in zip(rows, expected, strict=True):
         assert row == pytest.approx(same, rel=1e-4)
-    mine, theirs = last_checkpoint(run), last_checkpoint(other)
-    assert mine["global_step"] == theirs["global_step"] == STEPS
+    found, expected_state = last_checkpoint(run), last_checkpoint(other)
+    assert found["global_step"] == expected_state["global_step"] == STEPS
     for part in ("state_dict", "training_weights", "optimizer_states"):
-        torch.testing.assert_close(mine[part], theirs[part], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(found[part], expected_state[part], rtol=1e-4, atol=1e-6)
     assert files(run) == files(other)
 
 
@@ -169,7 +169,7 @@ def last_checkpoint(run: Path) -> dict[str, Any]:
 
 def files(run: Path) -> set[str]:
     found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
-    return {name for name in found if not name.startswith("seen")}
+    return {name for name in found if not name.startswith("batches")}
 
 
 def test_torchrun_trains_as_one_process_and_shows_each_picture_once_in_an_epoch(
@@ -180,28 +180,28 @@ def test_torchrun_trains_as_one_process_and_shows_each_picture_once_in_an_epoch(
     assert output.count("in 2 x CPU") == output.count("trained to step 12") == 1
     run = folder / "runs/toy"
     assert_same_training(run, one)
-    assert seen(run) == seen(one, world=1)
+    assert batches_of(run) == batches_of(one, world=1)
     for epoch in range(3):
-        levels = [level for at, batch in seen(run) if at == epoch for level in batch]
+        levels = [level for at, batch in batches_of(run) if at == epoch for level in batch]
         assert sorted(levels) == list(LEVELS)
 
 
 def test_srun_trains_as_one_process(folder: Path, one: Path) -> None:
     (code, output), other = srun(folder, folder)
     assert code == 0, output
-    assert other == (0, "")  # only the first process speaks
+    assert other == (0, "")  # only the first process prints
     assert "in 2 x CPU" in output
     assert_same_training(folder / "runs/toy", one)
-    assert seen(folder / "runs/toy") == seen(one, world=1)
+    assert batches_of(folder / "runs/toy") == batches_of(one, world=1)
 
 
-def test_a_training_goes_on_with_another_number_of_processes_and_after_one_was_killed(
+def test_a_training_resumes_with_another_number_of_processes_and_after_one_was_killed(
     folder: Path, one: Path
 ) -> None:
-    run, expected = folder / "runs/toy", seen(one, world=1)
+    run, expected = folder / "runs/toy", batches_of(one, world=1)
     in_one_process(folder, "--trainer.max_steps=2")
     code, output = torchrun(folder, "--ckpt=last", *KILL_LAST, "--trainer.callbacks.step=7")
-    seconds = time.time() - (run / "seen-1-of-2.txt").stat().st_mtime
+    seconds = time.time() - (run / "batches-1-of-2.txt").stat().st_mtime
     assert code == 1
     assert seconds < 30  # from its last step to the end of all
     assert "resuming from runs/toy/checkpoints/last.ckpt after step 2" in output
@@ -209,9 +209,9 @@ def test_a_training_goes_on_with_another_number_of_processes_and_after_one_was_k
         "collage: another process of the training has ended, and its own output may say why; the "
         "last good checkpoint is runs/toy/checkpoints/last.ckpt (step 6)"
     ) in output
-    assert seen(run) == expected[2:7]
+    assert batches_of(run) == expected[2:7]
     in_one_process(folder, resume=True)
-    assert seen(run, world=1) == expected[:2] + expected[6:]
+    assert batches_of(run, world=1) == expected[:2] + expected[6:]
     assert_same_training(run, one)
 
 
@@ -224,7 +224,7 @@ def test_a_run_folder_that_is_not_the_same_everywhere_is_refused(
     (code, output), (other_code, _) = srun(folder, elsewhere, "--ckpt=last")
     assert code == other_code == 1
     assert (
-        "collage: the first process goes on after step 2 and others do not: all machines must see "
+        "collage: the first process resumes after step 2 and others do not: all machines must have "
         "the same runs/toy and checkpoint"
     ) in output
     assert last_checkpoint(folder / "runs/toy")["global_step"] == 2
@@ -239,4 +239,4 @@ def test_pictures_that_are_not_the_same_everywhere_are_refused(
         (elsewhere / f"pictures/{level:03}.png").unlink()
     (code, output), (other_code, _) = srun(folder, elsewhere, "--data.init_args.val=null")
     assert code == other_code == 1
-    assert "collage: the first process has 4 batches to train on and others have not" in output
+    assert "collage: the first process has 4 batches to train on and others do not" in output

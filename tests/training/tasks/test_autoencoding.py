@@ -7,7 +7,7 @@ from neural_collage.core.blocks import pool
 from neural_collage.models.autoencoding.autoencoder import CollageAutoencoder
 from neural_collage.models.autoencoding.mlp import MlpAutoencoder, equal_width
 from neural_collage.models.autoencoding.neural_collage import NeuralCollage
-from neural_collage.training.run.experiment import parse, training
+from neural_collage.training.run.experiment import parse, training_experiment
 from neural_collage.training.tasks.autoencoding import AutoencodingTask, Scalable, mean_psnr
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from tests.root import ROOT
@@ -17,15 +17,15 @@ NAMES = ("collage", "bias_only", "mlp")
 
 
 class Blur(nn.Module):
-    """A model with nothing to learn, which remembers what it saw."""
+    """A model without parameters that stores its input."""
 
     def forward(self, image: Tensor) -> Tensor:
-        self.seen = image
+        self.input = image
         return functional.avg_pool2d(image, 3, 1, 1)
 
 
 class Enlarging(Blur):
-    """One that enlarges by repeating pixels."""
+    """A scalable model that enlarges by repeating pixels."""
 
     def forward(self, image: Tensor, scale: int = 1) -> Tensor:
         return self.decode(super().forward(image), scale)
@@ -41,45 +41,45 @@ def _task(model: nn.Module, **options: float) -> AutoencodingTask:
     return AutoencodingTask(model, OptimiserConfig(), **options)  # type: ignore[arg-type]
 
 
-def test_the_loss_is_the_mean_squared_error_to_what_was_there_before_the_noise() -> None:
+def test_the_loss_is_the_mean_squared_error_to_the_clean_picture() -> None:
     model, batch = Blur(), torch.rand(4, 3, 8, 8)
     losses = _task(model, noise=0.1).losses(batch)
-    torch.testing.assert_close(losses["loss"], (model(model.seen) - batch).square().mean())
-    assert float((model.seen - batch).std()) == pytest.approx(0.1, rel=0.2)
+    torch.testing.assert_close(losses["loss"], (model(model.input) - batch).square().mean())
+    assert float((model.input - batch).std()) == pytest.approx(0.1, rel=0.2)
     assert losses.keys() == {"loss", "psnr"}
 
 
-def test_without_noise_the_model_sees_the_pictures_themselves() -> None:
+def test_without_noise_the_input_is_the_picture() -> None:
     model, batch = Blur(), torch.rand(2, 3, 8, 8)
     _task(model).losses(batch)
-    assert torch.equal(model.seen, batch)
+    assert torch.equal(model.input, batch)
 
 
-def test_noise_follows_torchs_generator() -> None:
+def test_noise_depends_on_the_seed_of_torch() -> None:
     model, batch = Blur(), torch.rand(2, 3, 8, 8)
-    seen = []
+    inputs = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         _task(model, noise=0.5).losses(batch)
-        seen.append(model.seen)
-    assert torch.equal(seen[0], seen[1])
-    assert not torch.equal(seen[0], seen[2])
+        inputs.append(model.input)
+    assert torch.equal(inputs[0], inputs[1])
+    assert not torch.equal(inputs[0], inputs[2])
 
 
-def test_pictures_can_be_reduced_and_given_back_at_their_size() -> None:
+def test_with_reduction_scalable_models_reconstruct_at_full_size() -> None:
     batch = torch.rand(2, 3, 8, 8)
     plain, enlarging = Blur(), Enlarging()
     small = _task(plain, reduction=2).losses(batch)
     large = _task(enlarging, reduction=2).losses(batch)
-    assert torch.equal(plain.seen, pool(batch, 2))
-    assert torch.equal(enlarging.seen, pool(batch, 2))
+    assert torch.equal(plain.input, pool(batch, 2))
+    assert torch.equal(enlarging.input, pool(batch, 2))
     assert small["psnr"] == large["psnr"]
     detail = (batch - functional.interpolate(pool(batch, 2), scale_factor=2)).square().mean()
     torch.testing.assert_close(large["loss"], small["loss"] + detail)
     assert large["psnr_enlarged"] < large["psnr"]
 
 
-def test_pictures_are_enlarged_where_a_model_can() -> None:
+def test_grids_show_enlargements_of_scalable_models() -> None:
     batch = torch.rand(2, 3, 8, 8)
     plain = _task(Blur(), noise=2.0).pictures(batch)
     assert set(plain) == {"original", "input", "reconstruction"}
@@ -101,12 +101,12 @@ def test_collages_are_scalable_and_perceptrons_are_not() -> None:
 
 
 @pytest.mark.parametrize("options", [{"noise": -0.1}, {"noise": float("nan")}, {"reduction": 0}])
-def test_settings_that_make_no_sense_are_refused(options: dict[str, float]) -> None:
+def test_invalid_settings_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="noise must be 0 or more"):
         _task(Blur(), **options)
 
 
-def test_psnr_is_that_of_eight_bits() -> None:
+def test_psnr_is_computed_at_eight_bits() -> None:
     grey = torch.full((2, 3, 4, 4), 100 / 255)
     assert float(mean_psnr(grey + 0.4 / 255, grey)) == pytest.approx(99)
     assert float(mean_psnr(grey + 1 / 255, grey)) == pytest.approx(48.13, abs=0.01)
@@ -117,7 +117,7 @@ def test_the_three_models_have_as_many_parameters() -> None:
     sizes = {}
     for name in NAMES:
         arguments = [f"--config={CONFIGS / name}.yaml", "--trainer.fast_dev_run=true"]
-        model = training(arguments).task.model
+        model = training_experiment(arguments).task.model
         sizes[name] = sum(p.numel() for p in model.parameters())
     assert all(size == pytest.approx(sizes["collage"], rel=0.02) for size in sizes.values()), sizes
     assert equal_width(sizes["collage"], (32, 32)) == 29  # as in mlp.yaml

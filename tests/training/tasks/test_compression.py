@@ -16,7 +16,7 @@ from neural_collage.models.compression.compressor import (
     CENTRE,
     Compressor,
     CompressorConfig,
-    lagrangian,
+    lambda_at,
 )
 from neural_collage.models.compression.initial_patches import (
     centred_windows,
@@ -25,7 +25,7 @@ from neural_collage.models.compression.initial_patches import (
 )
 from neural_collage.models.compression.prefilter import lapped_windows, prefiltered
 from neural_collage.training.callbacks.ema import Ema
-from neural_collage.training.export.codec_weights import weights_file
+from neural_collage.training.export.codec_weights import codec_model_to_bytes
 from neural_collage.training.run.experiment import Experiment
 from neural_collage.training.tasks.compression import VALIDATION_LEVELS, CompressionTask
 from neural_collage.training.tasks.optimiser import OptimiserConfig
@@ -92,21 +92,23 @@ def test_losses_are_finite_and_reach_all_parameters() -> None:
         assert bool(parameter.grad.isfinite().all()), name
 
 
-def test_training_decides_symbols_from_a_step_on(tmp_path: Path) -> None:
-    model, decided = lively_compressor().train(), []
-    task = CompressionTask(model, OptimiserConfig(), decided_from=2)
+def test_training_quantises_with_noise_then_by_rdoq_which_evaluation_always_does(
+    tmp_path: Path,
+) -> None:
+    model, quantisations = lively_compressor().train(), []
+    task = CompressionTask(model, OptimiserConfig(), rdoq_from=2)
 
-    def note(_: object, __: object, options: dict[str, bool]) -> None:
-        decided.append(options["decide"])
+    def note(_: object, arguments: tuple[object, ...]) -> None:
+        quantisations.append(arguments[2])
 
-    model.register_forward_pre_hook(note, with_kwargs=True)
+    model.register_forward_pre_hook(note)
     fit(tmp_path, task, steps=4)
-    assert decided == [False, False, True, True]
+    assert quantisations == ["noise", "noise", "relaxed-rdoq", "relaxed-rdoq"]
     with torch.no_grad():
         task.eval().losses(crops())
-    assert all(decided[4:])
+    assert set(quantisations[4:]) == {"rdoq"}
     with pytest.raises(ValueError, match="0 or more, not -1"):
-        CompressionTask(model, OptimiserConfig(), decided_from=-1)
+        CompressionTask(model, OptimiserConfig(), rdoq_from=-1)
 
 
 def test_a_perfect_picture_has_a_finite_loss() -> None:
@@ -129,13 +131,13 @@ def test_validation_is_the_mean_over_levels_of_quality() -> None:
         assert each == sorted(each)  # better qualities cost more and err less
 
 
-def test_the_loss_weighs_bits_against_errors_as_the_lagrangian_says() -> None:
+def test_the_loss_is_rate_plus_lambda_times_distortion() -> None:
     """The gradient of the loss is, up to one factor, that of bits and errors so weighed."""
     task, batch = CompressionTask(lively_compressor(), OptimiserConfig()).eval(), crops()[:1]
     level = torch.tensor([VALIDATION_LEVELS[1]])
     image, bits, side_bits = task.model(batch, level)
     error = 255**2 * (image - batch).square().mean()
-    wanted = (bits + side_bits).sum() / 32**2 + lagrangian(level)[0] * error
+    wanted = (bits + side_bits).sum() / 32**2 + lambda_at(level)[0] * error
     patches = task.model.patches
     (expected,) = torch.autograd.grad(wanted, patches)
     (got,) = torch.autograd.grad(task._losses(batch, level)["loss"], patches)
@@ -172,7 +174,7 @@ def test_lapped_patches_begin_overlapped(tmp_path: Path) -> None:
     of_images, _ = cosine_blocks(prefiltered(crops() - CENTRE, RANGE) + CENTRE, RANGE, 16, CENTRE)
     assert torch.equal(blocks, of_images)
     assert torch.equal(seen.weights["patches"], lapped_windows(blocks))
-    with pytest.raises(ValueError, match="overlap must be true"):
+    with pytest.raises(ValueError, match="set overlap to true"):
         CompressionTask(model, OptimiserConfig(), overlap=False)
 
 
@@ -185,7 +187,7 @@ def test_patches_may_begin_as_those_of_a_checkpoint(tmp_path: Path) -> None:
 
 def test_patches_may_begin_as_those_of_finished_weights(tmp_path: Path) -> None:
     model, seen = CodecModel.finish(lively_compressor()), Start()
-    (tmp_path / "x.safetensors").write_bytes(weights_file(model))
+    (tmp_path / "x.safetensors").write_bytes(codec_model_to_bytes(model))
     fit(tmp_path, make_task(str(tmp_path / "x.safetensors")), seen)
     torch.testing.assert_close(
         seen.weights["patches"], model.compressor.patches.detach(), atol=0.02, rtol=0.02

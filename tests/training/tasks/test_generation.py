@@ -12,7 +12,7 @@ from neural_collage.core.blocks import pool
 from neural_collage.errors import ConfigError
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 from neural_collage.models.generation.vdvae import Vdvae
-from neural_collage.training.run.experiment import evaluation, training
+from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
 from neural_collage.training.tasks.generation import (
     GenerationTask,
     rate_weights,
@@ -52,12 +52,12 @@ def test_the_loss_is_the_bound_per_dimension_and_its_parts_add_up() -> None:
     )
 
 
-def test_rates_are_cheap_at_first_those_of_early_stages_the_longest() -> None:
+def test_rate_weights_rise_to_one_and_those_of_early_stages_start_lower() -> None:
     weights = [rate_weights([2, 3], progress).tolist() for progress in (0, 0.5, 1)]
     assert weights == [[0, 1, 0, 0.5, 1], [0.5, 1, 0.5, 0.75, 1], [1, 1, 1, 1, 1]]
 
 
-def test_a_warmed_up_loss_counts_rates_less_and_a_validation_does_not() -> None:
+def test_rate_weights_apply_to_training_and_not_to_validation() -> None:
     task = _task(rate_warmup_steps=100)
     with torch.no_grad():
         losses, later = (task.train(mode).losses(_batch()) for mode in (True, False))
@@ -67,7 +67,7 @@ def test_a_warmed_up_loss_counts_rates_less_and_a_validation_does_not() -> None:
     assert float(later["loss"]) * SIZE**2 == pytest.approx(float(later["nats"]), rel=1e-4)
 
 
-def test_enlarging_smoothly_averages_down_and_continues_slopes() -> None:
+def test_smooth_enlargement_keeps_block_averages_and_slopes() -> None:
     rough = torch.randn(2, 3, 6, 7)
     torch.testing.assert_close(pool(smoothly_enlarged(rough, 2), 4), rough, atol=1e-5, rtol=1e-4)
     slope = torch.arange(16.0).expand(1, 1, 16, 16)
@@ -86,7 +86,7 @@ def test_roughness_is_zero_without_domains_and_positive_with_them() -> None:
         torch.testing.assert_close(roughness(model, features), torch.zeros(5), atol=1e-4, rtol=0)
 
 
-def test_smoothness_smooths() -> None:
+def test_training_with_smoothness_reduces_the_roughness() -> None:
     task = _task(smoothness=100.0, smoothed=1.0)
     optimiser, batch = torch.optim.Adam(task.parameters(), 1e-2), _batch(8)
     values = []
@@ -116,13 +116,13 @@ def test_pictures_are_shown_at_the_scales_that_a_model_has() -> None:
         ({"model": Vdvae(SIZE, hierarchy=HIERARCHY), "smoothness": 1.0}, "a Vdvae has one scale"),
     ],
 )
-def test_wrong_settings_are_named(options: dict[str, Any], problem: str) -> None:
+def test_invalid_settings_are_named(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         _task(**options)
 
 
 class Noise(LightningDataModule):
-    """Pictures of any shape, for configs whose data are not here.
+    """Random pictures of a given shape, in place of the data of a config.
 
     Args:
         shape: channels, height and width.
@@ -160,7 +160,9 @@ def test_a_config_takes_a_step_on_pictures_of_its_size(
     data.write_text(
         f"data: {{class_path: {__name__}.Noise, init_args: {{shape: {list(_shape(name))}}}}}\n"
     )
-    experiment = training(["--config", f"{CONFIGS / name}.yaml", "--config", str(data), *TRIAL])
+    experiment = training_experiment(
+        ["--config", f"{CONFIGS / name}.yaml", "--config", str(data), *TRIAL]
+    )
     before = [p.clone() for p in experiment.task.model.parameters()]
     experiment.fit()
     after = list(experiment.task.model.parameters())
@@ -170,7 +172,7 @@ def test_a_config_takes_a_step_on_pictures_of_its_size(
 @pytest.mark.parametrize("name", LARGE)
 def test_a_config_too_large_for_a_test_describes_a_model(name: str) -> None:
     with torch.device("meta"):
-        experiment = training(["--config", f"{CONFIGS / name}.yaml", *TRIAL])
+        experiment = training_experiment(["--config", f"{CONFIGS / name}.yaml", *TRIAL])
     model = experiment.task.model
     assert isinstance(model, HierarchicalVae)
     assert model.picture_shape == _shape(name)
@@ -211,20 +213,20 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["--config", "toy.yaml"]
 
 
-def test_a_test_reports_a_bound_of_several_samples_below_the_evidence_bound(
+def test_the_importance_weighted_bound_is_below_the_evidence_bound(
     toy: list[str],
 ) -> None:
-    training(toy).fit()
+    training_experiment(toy).fit()
     option = ["--model.init_args.importance_samples", "20"]
-    metrics = evaluation([*toy, *option], "last").evaluate()
+    metrics = evaluation_experiment([*toy, *option], "last").evaluate()
     assert metrics["test/importance_nats"] < metrics["test/nats"]
     assert "val/importance_nats" not in metrics
     assert metrics["test/rate"] == pytest.approx(
         metrics["test/rate_1x1"] + metrics["test/rate_4x4"], rel=1e-5
     )
-    assert "test/importance_nats" not in evaluation(toy, "last").evaluate()
+    assert "test/importance_nats" not in evaluation_experiment(toy, "last").evaluate()
 
 
-def test_stages_that_do_not_fit_the_pictures_are_a_wrong_config(toy: list[str]) -> None:
-    with pytest.raises(ConfigError, match="make pictures of 8x8, not 10x10"):
-        training([*toy, "--model.init_args.model.init_args.image_size", "10"])
+def test_stages_that_do_not_fit_the_picture_size_are_refused(toy: list[str]) -> None:
+    with pytest.raises(ConfigError, match="take images of 8x8, not 10x10"):
+        training_experiment([*toy, "--model.init_args.model.init_args.image_size", "10"])

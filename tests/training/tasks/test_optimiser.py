@@ -41,7 +41,7 @@ def test_vectors_are_not_decayed(model: nn.Module) -> None:
     }
 
 
-def test_the_longest_start_of_a_name_gives_the_multiplier(model: nn.Module) -> None:
+def test_the_longest_matching_prefix_gives_the_multiplier(model: nn.Module) -> None:
     multipliers = {"operator.": 0.1, "operator.bias": 0.0}
     optimiser = make_optimiser(model, OptimiserConfig(1e-2, multipliers=multipliers))
     rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
@@ -62,7 +62,7 @@ def test_frozen_parameters_are_left_out(model: nn.Module) -> None:
         make_optimiser(model, OptimiserConfig())
 
 
-def test_a_multiplier_that_fits_nothing_is_refused(model: nn.Module) -> None:
+def test_a_multiplier_that_matches_no_parameter_is_refused(model: nn.Module) -> None:
     config = OptimiserConfig(multipliers={"operater": 0.1})
     with pytest.raises(ValueError, match=r"starts with operater: choose among encoder, operator"):
         make_optimiser(model, config)
@@ -82,7 +82,7 @@ def test_all_problems_are_reported_at_once() -> None:
     assert all(name in str(caught.value) for name in wrong)
 
 
-def test_not_a_number_is_refused() -> None:
+def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="learning_rate nan"):
         OptimiserConfig(learning_rate=math.nan)
 
@@ -94,6 +94,9 @@ def test_a_step_follows_adamw_with_these_settings(model: nn.Module) -> None:
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     optimiser.step()
-    for name, parameter in model.named_parameters():  # the first step of Adam is its sign
+    for (
+        name,
+        parameter,
+    ) in model.named_parameters():  # the first step of Adam is the sign of the gradient
         decay = 1 - 1e-2 * (0.1 if parameter.ndim > 1 else 0.0)
         torch.testing.assert_close(parameter.detach(), before[name] * decay - 1e-2)

@@ -16,7 +16,7 @@ pytestmark = lightning_noise
 
 
 class Batches:
-    """Some batches, as a loader."""
+    """A loader of given batches."""
 
     def __init__(self, *batches: Tensor) -> None:
         self.batches = batches
@@ -36,7 +36,7 @@ def test_a_validation_is_the_mean_over_all_pictures(tmp_path: Path) -> None:
     assert metrics["val/loss"] == pytest.approx(float(errors.detach()))
 
 
-def test_losses_are_logged_under_the_name_of_their_use(tmp_path: Path) -> None:
+def test_names_of_logged_losses_begin_with_the_stage(tmp_path: Path) -> None:
     task, trainer = make_task(), make_trainer(tmp_path, max_steps=4)
     trainer.fit(task, datamodule=Ramps())
     assert {"train/loss", "train/error", "val/loss", "val/error"} <= trainer.callback_metrics.keys()
@@ -44,7 +44,7 @@ def test_losses_are_logged_under_the_name_of_their_use(tmp_path: Path) -> None:
     assert metrics.keys() == {"test/loss", "test/error"}
 
 
-def test_the_learning_rate_follows_the_steps_that_the_trainer_will_take(tmp_path: Path) -> None:
+def test_the_learning_rate_schedule_ends_at_the_last_step_of_the_trainer(tmp_path: Path) -> None:
     rates: dict[str, list[float]] = {}
     for name, limits in {"epochs": {"max_epochs": 2}, "steps": {"max_steps": 8}}.items():
         task = Denoising(Linear(), OptimiserConfig(1e-2, warmup_steps=2))
@@ -60,7 +60,7 @@ def test_training_reduces_the_loss(tmp_path: Path) -> None:
     assert record.losses[-1][1] < record.losses[0][1] / 10
 
 
-def test_a_training_without_end_has_no_learning_rate(tmp_path: Path) -> None:
+def test_a_trainer_without_last_step_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"set trainer.max_steps or trainer.max_epochs"):
         fit(tmp_path, max_epochs=-1)
 
@@ -73,7 +73,7 @@ def test_an_optimiser_that_does_not_fit_the_model_is_refused(tmp_path: Path) -> 
 
 @final
 class Wrong(Task):
-    """Returns what `losses` must not."""
+    """Returns invalid losses."""
 
     returned: dict[str, Tensor]
 

@@ -1,1 +1,1 @@
-"""What commands share: options, plans of inputs and outputs, running, reporting; no commands."""
+"""Shared by the commands: options, plans of inputs and outputs, running, progress, reports."""

@@ -1,7 +1,6 @@
-"""What the commands of art share: one picture or movie out, and the options of a zoom."""
+"""Shared by the commands that write one picture or movie: their options, checks and outputs."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from neural_collage.art.zoom import Scene
 
 MOVING = (".mp4", ".gif", ".webp", ".apng")
-"""Endings of movies; .webp of a single picture is written by `collage decompress`."""
+"""Suffixes of movies; commands that write pictures or movies never write a still to these."""
 
 Picture = Annotated[Path, typer.Argument(metavar="IMAGE", show_default=False)]
 Output = Annotated[
@@ -34,69 +33,93 @@ Center = Annotated[
     str | None,
     typer.Option(
         metavar="X,Y",
-        help="Where to, as parts of width and height: 0,0 is top left. By default where copies lie "
-        "in one another, or the middle.",
+        help="Target as fractions of width and height: 0,0 is top left. By default the point where "
+        "copies contain one another, or the middle.",
         show_default=False,
     ),
 ]
-Factor = Annotated[float, typer.Option(metavar="F", help="How deep, as a magnification.")]
+Factor = Annotated[float, typer.Option(metavar="F", help="Magnification at the end.")]
 Seconds = Annotated[float, typer.Option(metavar="T", help="Length of the movie.")]
-Fps = Annotated[float, typer.Option(metavar="N", help="Frames a second.")]
+Fps = Annotated[float, typer.Option(metavar="N", help="Frames per second.")]
 Size = Annotated[str, typer.Option(metavar="N|WxH", help="Pixels of the movie.")]
 
 
 @dataclass(frozen=True)
 class Zoom:
-    """The options of a zoom, as they were typed."""
+    """A zoom as the options of a command describe it.
 
-    center: str | None
+    Attributes:
+        centre: x and y as fractions of width and height; None for the scene's default.
+        factor: magnification at the end.
+        frames: number of frames. fps: frames per second.
+        size: width and height of the frames, in pixels.
+    """
+
+    centre: tuple[float, float] | None
     factor: float
-    seconds: float
+    frames: int
     fps: float
-    size: str
+    size: tuple[int, int]
 
-    @property
-    def centre(self) -> tuple[float, float] | None:
-        """Parts of width and height."""
-        if self.center is None:
-            return None
-        try:
-            x, y = (float(part) for part in self.center.split(","))
-        except ValueError as error:
-            raise typer.BadParameter(
-                f"--center {self.center}: give two parts of width and height, as in 0.5,0.5"
-            ) from error
-        return x, y
 
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """Width and height."""
-        try:
-            sides = [int(part) for part in self.size.lower().split("x")]
-            width, height = sides * 2 if len(sides) == 1 else sides
-        except ValueError as error:
-            raise typer.BadParameter(f"--size {self.size}: give N or WxH, as in 640x360") from error
-        if not (2 <= width <= 8192 and 2 <= height <= 8192):
-            raise typer.BadParameter(f"--size {self.size}: give 2 to 8192 pixels a side")
-        return width, height
+def parse_zoom(center: str | None, factor: float, seconds: float, fps: float, size: str) -> Zoom:
+    """The zoom that the values of --center, --factor, --seconds, --fps and --size describe.
 
-    @property
-    def frames(self) -> int:
-        """How many."""
-        if not 0 < self.fps <= 240 or not 0 < self.seconds <= 3600:
-            raise typer.BadParameter(
-                f"--seconds {self.seconds:g}, --fps {self.fps:g}: give up to 3600 and up to 240"
-            )
-        return max(2, round(self.seconds * self.fps))
+    Raises:
+        typer.BadParameter: a value has the wrong form or is out of range.
+    """
+    frames = frame_count(seconds, fps)
+    return Zoom(parse_center(center), factor, frames, fps, parse_size(size))
+
+
+def parse_center(text: str | None) -> tuple[float, float] | None:
+    """Fractions of width and height from the value of --center, such as "0.5,0.5"."""
+    if text is None:
+        return None
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--center {text}: give two fractions of width and height, as in 0.5,0.5"
+        ) from error
+    return x, y
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height from the value of --size: "640x360", or "512" for a square."""
+    try:
+        sides = [int(part) for part in text.lower().split("x")]
+        width, height = sides * 2 if len(sides) == 1 else sides
+    except ValueError as error:
+        raise typer.BadParameter(f"--size {text}: give N or WxH, as in 640x360") from error
+    if not (2 <= width <= 8192 and 2 <= height <= 8192):
+        raise typer.BadParameter(f"--size {text}: give 2 to 8192 pixels a side")
+    return width, height
+
+
+def frame_count(seconds: float, fps: float) -> int:
+    """Number of frames of a movie from --seconds and --fps; at least 2."""
+    if not 0 < fps <= 240 or not 0 < seconds <= 3600:
+        raise typer.BadParameter(
+            f"--seconds {seconds:g}, --fps {fps:g}: give up to 3600 and up to 240"
+        )
+    return max(2, round(seconds * fps))
 
 
 def check_output(output: Path, overwrite: bool, *, moving: bool = True) -> None:
-    """Leave with code 1 if the output exists, and with 2 if it is of no known kind."""
+    """Check before any work that the output can be written.
+
+    moving: whether movies are allowed.
+
+    Raises:
+        typer.BadParameter: its suffix is not one of a supported format.
+        typer.Exit: with code 1, if it exists and `overwrite` is not set, or its folder is missing.
+    """
     from neural_collage.io.reading import PICTURE_SUFFIXES
 
-    known = (*PICTURE_SUFFIXES, *(MOVING if moving else ()))
-    if output.suffix.lower() not in known:
-        raise typer.BadParameter(f"--output {output}: end it in one of {', '.join(known)}")
+    allowed = dict.fromkeys((*PICTURE_SUFFIXES, *(MOVING if moving else ())))
+    if output.suffix.lower() not in allowed:
+        raise typer.BadParameter(f"--output {output}: end it in one of {', '.join(allowed)}")
     if output.exists() and not overwrite:
         typer.echo(f"collage: {output}: exists already: --overwrite replaces it", err=True)
         raise typer.Exit(1)
@@ -106,51 +129,47 @@ def check_output(output: Path, overwrite: bool, *, moving: bool = True) -> None:
 
 
 def write_scene(scene: "Scene", output: Path, scale: float, zoom: Zoom) -> None:
-    """A picture of the scene, or a movie of a way into it."""
-    from neural_collage.art.movie import movie
-    from neural_collage.art.zoom import zoom as way
-
-    if output.suffix.lower() in MOVING:
-        centre, size, frames = zoom.centre, zoom.pixels, zoom.frames
-        film = way(scene, centre=centre, factor=zoom.factor, frames=frames, size=size)
-        with shown("zooming") as progress:
-            write(output, movie(counted(film, frames, progress), output.suffix, zoom.fps))
+    """Write the scene as a picture at a scale, or a zoom into it as a movie, as the suffix says."""
+    if output.suffix.lower() not in MOVING:
+        write_picture(scene.decode(scale), output)
         return
-    if not 0 < scale < float("inf"):
-        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
-    write_picture(scene.decode(scale), output)
+
+    from neural_collage.art.zoom import zoom as zoom_frames
+
+    frames = zoom_frames(
+        scene, centre=zoom.centre, factor=zoom.factor, frames=zoom.frames, size=zoom.size
+    )
+    write_movie(frames, zoom.frames, output, zoom.fps, "zooming")
+
+
+def write_movie(
+    frames: "Iterator[Tensor]", count: int, output: Path, fps: float, description: str
+) -> None:
+    """Write `count` frames (c, h, w) in [0, 1] as a movie, and show the progress meanwhile."""
+    from neural_collage.art.movie import movie
+    from neural_collage.cli.support.progress import step_progress
+
+    with step_progress(description) as progress:
+        write(output, movie(_counted(frames, count, progress), output.suffix, fps))
 
 
 def write_picture(pixels: "Tensor", output: Path) -> None:
-    """Write pixels (c, h, w) in [0, 1] as the picture that the ending says."""
+    """Write pixels (c, h, w) in [0, 1] as a picture of the format that the suffix names."""
     from neural_collage.io.writing import image_bytes, to_pil
 
     write(output, image_bytes(to_pil(pixels), output.suffix))
 
 
 def write(output: Path, data: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file atomically."""
     from neural_collage.io.files import write_atomically
 
     write_atomically(output, data)
 
 
-@contextmanager
-def shown(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while something is done, if that is a terminal; call it with done and all."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
-
-
-def counted(
-    film: "Iterator[Tensor]", frames: int, progress: Callable[[int, int], None]
+def _counted(
+    frames: "Iterator[Tensor]", count: int, progress: Callable[[int, int], None]
 ) -> "Iterator[Tensor]":
-    """Frames as they come, telling the progress."""
-    for number, frame in enumerate(film):
-        progress(number, frames)
+    for number, frame in enumerate(frames):
+        progress(number, count)
         yield frame

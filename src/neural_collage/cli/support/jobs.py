@@ -1,7 +1,6 @@
-"""Runs a plan: one input after the other, a failure never stopping the rest."""
+"""Runs the jobs of a plan one after the other; a failure does not stop the others."""
 
 import json
-import sys
 import time
 import traceback
 import warnings
@@ -10,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElapsedColumn
 
 from neural_collage.cli.support.plan import Failure, Job, Plan
-from neural_collage.errors import CollageError, OutputError
+from neural_collage.cli.support.progress import progress_bar
+from neural_collage.errors import CollageError, OutputError, describe
 from neural_collage.io.files import write_atomically
 from neural_collage.io.picture import PictureWarning
 
@@ -30,7 +29,7 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class JobReport:
-    """What was written for an input; its fields are those of the JSON object.
+    """What was written for an input; the fields are the keys of the JSON object.
 
     bytes: size of the output; width, height: pixels of its picture; bpp: bits per pixel.
     """
@@ -51,10 +50,10 @@ class JobReport:
 
 
 def run_jobs(plan: Plan, work: Callable[[Job], OutputFile], *, as_json: bool, debug: bool) -> None:
-    """Do every job of a plan: make its product, write it, report it.
+    """Run every job of a plan: compute its output with `work`, write it, and report it.
 
-    Reports go to stdout, for people or as one JSON object per input; failures and warnings go to
-    stderr, a line each, and on a terminal a progress bar.
+    Reports go to stdout as text, or as one JSON object per input; failures and warnings go to
+    stderr, one line each.
 
     Raises:
         typer.Exit: with code 1, at the end, if anything failed.
@@ -62,7 +61,8 @@ def run_jobs(plan: Plan, work: Callable[[Job], OutputFile], *, as_json: bool, de
     failures = list(plan.failures)
     for failure in plan.failures:
         _report_failure(failure, as_json=as_json, debug=debug)
-    with _progress_bar() as progress:
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with progress_bar(*columns) as progress:
         for job in progress.track(plan.jobs, description=""):
             try:
                 with _warnings_as_lines():
@@ -77,15 +77,13 @@ def run_jobs(plan: Plan, work: Callable[[Job], OutputFile], *, as_json: bool, de
 
 
 def one_line(error: Exception) -> str:
-    """An error as a user should see it; one we did not raise on purpose gives its type away."""
-    text = str(error)
-    if not isinstance(error, CollageError):
-        text = f"unexpected {type(error).__name__}: {text} (`collage --debug` shows where)"
-    return " ".join(text.splitlines())
+    """An error as one line, with a hint at --debug if it was not raised on purpose."""
+    hint = "" if isinstance(error, CollageError) else " (`collage --debug` shows where)"
+    return describe(error) + hint
 
 
 def report_error(message: str, error: Exception, *, debug: bool) -> None:
-    """One line on stderr, after the traceback if `debug`."""
+    """Print one line to stderr, after the traceback if `debug`."""
     if debug:
         traceback.print_exception(error)
     typer.echo(f"collage: {message}", err=True)
@@ -93,19 +91,19 @@ def report_error(message: str, error: Exception, *, debug: bool) -> None:
 
 def _run_job(job: Job, work: Callable[[Job], OutputFile]) -> JobReport:
     started = time.perf_counter()
-    product = work(job)
+    output = work(job)
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.target.parent}: cannot be made: {error.strerror}") from error
-    write_atomically(job.target, product.data)
+    write_atomically(job.target, output.data)
     return JobReport(
         input=str(job.source),
         output=str(job.target),
-        bytes=len(product.data),
-        width=product.width,
-        height=product.height,
-        bpp=8 * len(product.data) / (product.width * product.height),
+        bytes=len(output.data),
+        width=output.width,
+        height=output.height,
+        bpp=8 * len(output.data) / (output.width * output.height),
         seconds=time.perf_counter() - started,
     )
 
@@ -119,23 +117,9 @@ def _report_failure(failure: Failure, *, as_json: bool, debug: bool) -> None:
         typer.echo(json.dumps({"input": str(failure.source), "error": message}))
 
 
-def _progress_bar() -> Progress:
-    """A bar on stderr if that is a terminal, else nothing."""
-    console = Console(stderr=True)
-    return Progress(
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # a pipe must get its lines, not the terminal
-        disable=not console.is_terminal,
-    )
-
-
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
+    """Print warnings about pictures as lines on stderr, and ignore all others."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", PictureWarning)

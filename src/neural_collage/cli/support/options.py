@@ -1,10 +1,22 @@
-"""Options that several commands share."""
+"""Options that several commands share, and their checks."""
 
+import math
 from typing import Annotated
 
 import typer
 
-from neural_collage.codec.registry import CODECS
+from neural_collage.codec.registry import CODECS, codec_entry
+from neural_collage.errors import CollageError
+
+
+def _check_codec(name: str) -> str:
+    """A callback and not a `Literal`, because programs can register codecs at run time."""
+    try:
+        codec_entry(name)
+    except CollageError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
 
 Inputs = Annotated[
     list[str],
@@ -22,7 +34,12 @@ Output = Annotated[
         "relative paths are kept in it. Without -o, outputs lie beside their inputs.",
     ),
 ]
-Codec = Annotated[str, typer.Option("--codec", metavar="|".join(CODECS), help="How to compress.")]
+Codec = Annotated[
+    str,
+    typer.Option(
+        "--codec", metavar="|".join(CODECS), callback=_check_codec, help="How to compress."
+    ),
+]
 Quality = Annotated[
     int | None,
     typer.Option("--quality", "-q", min=1, max=100, help="1 smallest, 100 best; 50 if left out."),
@@ -42,3 +59,9 @@ Model = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")]
+
+
+def check_scale(scale: float | None) -> None:
+    """Raise typer.BadParameter unless the value of --scale is None, or above 0 and finite."""
+    if scale is not None and not 0 < scale < math.inf:
+        raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")

@@ -1,4 +1,4 @@
-"""Which files a command will read and write, and which of them it cannot: decided before work."""
+"""Plans which files a command reads and writes, and finds what cannot work before any work."""
 
 import os
 from collections import defaultdict
@@ -21,7 +21,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """An input from which nothing is made, and why."""
+    """An input without an output, and the reason."""
 
     source: Path
     error: Exception
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs in the order of the inputs (sorted within a folder), and what fails before any work."""
+    """Jobs in the order of the inputs (sorted within a folder), and inputs that cannot be used."""
 
     jobs: Sequence[Job]
     failures: Sequence[Failure]
@@ -45,15 +45,15 @@ def plan_jobs(
 ) -> Plan:
     """Pair inputs with outputs.
 
-    inputs: files, or folders in which files that end in one of `searched` are looked for.
-    output: None for beside the input; a folder if it exists as one, ends in a slash, or if
-        `inputs` is a folder or several, and then the paths below an input folder are kept in it;
-        else a file that ends in one of `written`. The first of `written` is the default ending.
+    inputs: files, or folders that are searched for files with a suffix in `searched`.
+    output: None writes beside each input. A folder if it exists as one, ends in a slash, or if
+        `inputs` is a folder or several; paths below an input folder are then kept in it. Else a
+        file with a suffix in `written`. The first of `written` is the default suffix.
 
     Raises:
-        typer.BadParameter: `output` cannot be meant.
+        typer.BadParameter: `output` is a file where a folder is needed, or has another suffix.
     """
-    into_folder = output is not None and _means_folder(output, inputs, written)
+    into_folder = output is not None and _is_folder(output, inputs, written)
     jobs: list[Job] = []
     failures: list[Failure] = []
     for given in map(Path, dict.fromkeys(inputs)):
@@ -67,18 +67,18 @@ def plan_jobs(
             if into_folder or output is None:
                 target = (target / kept if into_folder else target).with_suffix(written[0])
             jobs.append(Job(source, target))
-    named_once = {(job.source.resolve(), job.target.resolve()): job for job in jobs}
-    return _without_obstacles(list(named_once.values()), failures, overwrite)
+    unique = {(job.source.resolve(), job.target.resolve()): job for job in jobs}
+    return _checked_plan(list(unique.values()), failures, overwrite)
 
 
 def _search(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """Files with these endings at any depth, hidden ones left out."""
+    """Files with these suffixes at any depth, except hidden ones."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file():
             yield path
 
 
-def _means_folder(output: str, inputs: Sequence[str], written: Sequence[str]) -> bool:
+def _is_folder(output: str, inputs: Sequence[str], written: Sequence[str]) -> bool:
     path = Path(output)
     if path.is_dir() or output.endswith((os.sep, "/")):
         return True
@@ -93,31 +93,36 @@ def _means_folder(output: str, inputs: Sequence[str], written: Sequence[str]) ->
     return False
 
 
-def _without_obstacles(jobs: Sequence[Job], failures: list[Failure], overwrite: bool) -> Plan:
+def _checked_plan(jobs: Sequence[Job], failures: list[Failure], overwrite: bool) -> Plan:
+    """The jobs that can run; the others are added to the failures."""
     sources_of: dict[Path, set[Path]] = defaultdict(set)
     for job in jobs:
         sources_of[job.target.resolve()].add(job.source)
-    read = {job.source.resolve() for job in jobs}
-    free = []
+    sources = {job.source.resolve() for job in jobs}
+    accepted = []
     for job in jobs:
-        obstacle = _obstacle(job, sources_of, read, overwrite)
-        if obstacle is None:
-            free.append(job)
+        error = _find_error(job, sources_of, sources, overwrite)
+        if error is None:
+            accepted.append(job)
         else:
-            failures.append(Failure(job.source, obstacle))
-    return Plan(free, failures)
+            failures.append(Failure(job.source, error))
+    return Plan(accepted, failures)
 
 
-def _obstacle(
-    job: Job, sources_of: Mapping[Path, set[Path]], read: set[Path], overwrite: bool
+def _find_error(
+    job: Job, sources_of: Mapping[Path, set[Path]], sources: set[Path], overwrite: bool
 ) -> CollageError | None:
+    """Why a job cannot run; None if nothing prevents it.
+
+    sources_of: the inputs of each output. sources: all inputs.
+    """
     target = job.target
     if not job.source.exists():
         return ImageError(f"{job.source}: no such file")
-    if rivals := sources_of[target.resolve()] - {job.source}:
-        return OutputError(f"{target} would be written for {min(rivals)} as well: rename one")
-    if target.resolve() in read:
-        return OutputError(f"{target} is itself an input: choose another output")
+    if others := sources_of[target.resolve()] - {job.source}:
+        return OutputError(f"{target} is also the output of {min(others)}: rename one")
+    if target.resolve() in sources:
+        return OutputError(f"{target} is also an input: choose another output")
     if target.exists() and not target.is_file():
         return OutputError(f"{target} is not a regular file: choose another output")
     if target.exists() and not overwrite:

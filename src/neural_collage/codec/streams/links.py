@@ -1,13 +1,13 @@
-"""Links: ranges of a textured picture that take detail from a domain nearby.
+"""Links: ranges of a textured picture that add detail from a domain nearby.
 
-A texture of overlapping patches says what it can afford to say. Where what is missing looks like a
+A texture of overlapping patches encodes what its rate allows. Where the residual resembles a
 reduced copy of the surroundings, a link adds that copy: contrast / 8 times one of nine domains, in
-one of eight isometries, its mean removed (Oien & Lepsoy 1994), so that brightness stays with the
-texture. Links refine; the picture is the fixed point of texture and links together, and above the
-original size they go on where the texture has no more detail to give.
+one of eight isometries, its mean removed (Oien & Lepsoy 1994): the texture alone sets brightness.
+The picture is the fixed point of texture and links together; above the original size links continue
+to add detail where the texture is interpolated.
 
-Order of symbols: contrasts of the black ranges of a checkerboard, then of the white ones, whose
-table depends on how many of their neighbours are linked; then domains and isometries of the linked.
+Order of symbols: contrasts of the black ranges of a checkerboard, then of the white ones, in the
+context of how many of their neighbours are linked; then domains and isometries of linked ranges.
 """
 
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ from neural_collage.fractal.brightness import calibrate
 from neural_collage.fractal.geometry import POOLING, IntArray
 from neural_collage.fractal.symbols import SymbolCoder
 
-LEVELS = 8  # contrasts are eighths, from -7 to 7
-CONTRASTS = 2 * LEVELS - 1
+DENOMINATOR = 8  # contrasts are eighths, from -7 to 7
+CONTRASTS = 2 * DENOMINATOR - 1
 OFFSETS = tuple((y, x) for y in (-24, -8, 8) for x in (-24, -8, 8))
-"""Of the corners of the domains of a range from its own corner, in pixels."""
+"""Offsets (y, x) of a range's domains from its own corner, in pixels."""
 TABLE = "contrast"
 _NEIGHBOURS = 4
 _ROWS_AT_ONCE = 4
 _ADDRESS_BITS = float(np.log2(len(OFFSETS) * N_ISOMETRIES))
-_CONTRAST_BITS = 6.0  # to say that there is a link, and of which contrast
-_FLAT = 1e-4  # mean square of a domain that has nothing to give
+_CONTRAST_BITS = 6.0  # estimated, of the contrast of a linked range
+_FLAT = 1e-4  # smallest mean square of a domain that is used
 
 
 @dataclass(frozen=True)
@@ -68,28 +68,28 @@ class Links:
 
 
 def has_room(rows: int, columns: int) -> bool:
-    """Whether a domain fits into a grid of so many ranges."""
+    """Whether a domain fits into a grid of rows x columns ranges."""
     return min(rows, columns) >= POOLING
 
 
 def initial_counts() -> dict[str, IntArray]:
-    """The adaptive tables at the start: links are rare, and weak ones are likelier."""
-    strength = 24 * np.exp(-np.abs(np.arange(CONTRASTS) - (LEVELS - 1)) / 2.5)
+    """Initial counts of the adaptive tables: links are rare, and weak ones more probable."""
+    strength = 24 * np.exp(-np.abs(np.arange(CONTRASTS) - (DENOMINATOR - 1)) / 2.5)
     counts = np.tile(strength, (_NEIGHBOURS + 2, 1))
-    counts[:, LEVELS - 1] = 32 * np.array([40, 60, 12, 6, 4, 3])
+    counts[:, DENOMINATOR - 1] = 32 * np.array([40, 60, 12, 6, 4, 3])
     return {TABLE: counts.astype(np.int64) + 1}
 
 
 def code_links(coder: SymbolCoder, rows: int, columns: int, links: Links | None) -> Links:
-    """Write links, or read them if there are none: the same steps in both cases."""
+    """Code the links of a grid of ranges: write those given, or read them if None."""
     contrast = np.zeros((rows, columns), np.int64)
     black = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 0
     for sites in (black, ~black):
         contexts = np.zeros(int(sites.sum()), np.int64)
         if sites is not black:
             contexts = 1 + _linked_neighbours(contrast)[sites]
-        values = None if links is None else links.contrast.numpy()[sites] + LEVELS - 1
-        contrast[sites] = coder.symbols(TABLE, contexts, values) - (LEVELS - 1)
+        values = None if links is None else links.contrast.numpy()[sites] + DENOMINATOR - 1
+        contrast[sites] = coder.symbols(TABLE, contexts, values) - (DENOMINATOR - 1)
     linked = contrast != 0
     choices = []
     for count, name in ((len(OFFSETS), "domain"), (N_ISOMETRIES, "isometry")):
@@ -108,7 +108,7 @@ def _linked_neighbours(contrast: IntArray) -> IntArray:
 def linked_collage(
     texture: LappedTexture, links: Links, height: int, width: int, centre: float
 ) -> Collage:
-    """The collage of a texture about a grey level, and of links.
+    """The collage of a texture, added to the grey level `centre`, and of links.
 
     Raises:
         NotConvergedError: the links have no fixed point that iteration finds.
@@ -123,23 +123,24 @@ def linked_collage(
         partition,
         domains=corner[:, None].expand(-1, sources, -1),
         isometries=links.isometry.view(-1, 1)[:, :sources],
-        weights=links.contrast.view(1, -1, 1)[..., :sources].float() / LEVELS,
+        weights=links.contrast.view(1, -1, 1)[..., :sources].float() / DENOMINATOR,
         bias=bias,
         texture=texture,
     )
     if not links:
         return collage
-    # Ranges keep the brightness of their texture.
+    # links have no effect on the means of ranges
     means = texture.canvas(Fraction(1, size)).flatten(1) + centre
     return calibrate(collage, means)
 
 
 def find_links(
-    planes: Float[Tensor, "c H W"], texture: LappedTexture, centre: float, worth: float
+    planes: Float[Tensor, "c H W"], texture: LappedTexture, centre: float, bits_per_error: float
 ) -> Links:
-    """The links that reduce the error of a picture by more than their bits are worth.
+    """The links whose reduction of the squared error outweighs their bits.
 
-    planes: the picture on the whole canvas. worth: bits per squared error, summed over samples.
+    planes: the picture on the whole canvas. bits_per_error: lambda, in bits per squared error
+        summed over samples in [0, 1].
     """
     size = texture.range_size
     height, width = planes.shape[1:]
@@ -147,26 +148,31 @@ def find_links(
     if not has_room(rows, columns):
         return Links.none(rows, columns)
     found = [
-        _band(planes, texture, centre, worth, top, min(_ROWS_AT_ONCE, rows - top))
+        _band(planes, texture, centre, bits_per_error, top, min(_ROWS_AT_ONCE, rows - top))
         for top in range(0, rows, _ROWS_AT_ONCE)
     ]
     return Links(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
 def _band(
-    planes: Tensor, texture: LappedTexture, centre: float, worth: float, top: int, rows: int
+    planes: Tensor,
+    texture: LappedTexture,
+    centre: float,
+    bits_per_error: float,
+    top: int,
+    rows: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Contrasts, domains and isometries of some rows of ranges."""
+    """Contrasts, domains and isometries of the links of some rows of ranges."""
     size = texture.range_size
     height, width = planes.shape[1:]
     columns = width // size
     start, stop = max(0, (top - 2) * size), min(height, (top + rows + 2) * size)
-    near = texture.window(Fraction(1), Window(start, 0, stop - start, width)) + centre
+    surroundings = texture.window(Fraction(1), Window(start, 0, stop - start, width)) + centre
     inside = slice(top * size - start, (top + rows) * size - start)
-    missing = planes[:, top * size : (top + rows) * size] - near[:, inside]
-    errors = cut(missing, size).transpose(0, 1)  # (ranges, c, size, size)
+    residual = planes[:, top * size : (top + rows) * size] - surroundings[:, inside]
+    errors = cut(residual, size).transpose(0, 1)  # (ranges, c, size, size)
     turned = torch.stack([isometry.apply(errors, isometry.inverse(g)) for g in range(N_ISOMETRIES)])
-    half = pool(near, POOLING)
+    half = pool(surroundings, POOLING)
     grid = torch.cartesian_prod(torch.arange(top, top + rows), torch.arange(columns)) * size
     gains, contrasts = [], []
     for offset in OFFSETS:
@@ -174,15 +180,15 @@ def _band(
         blocks = _blocks(half, (corner - grid.new_tensor([start, 0])) // POOLING, size)
         product = torch.einsum("grcyx,rcyx->gr", turned, blocks)
         energy = blocks.square().sum((1, 2, 3)).clamp_min(_FLAT * blocks[0].numel())
-        contrast = (product / energy * LEVELS).round().clamp(1 - LEVELS, LEVELS - 1)
-        weight = contrast / LEVELS
+        contrast = (product / energy * DENOMINATOR).round().clamp(1 - DENOMINATOR, DENOMINATOR - 1)
+        weight = contrast / DENOMINATOR
         gains.append(2 * weight * product - weight.square() * energy)
         contrasts.append(contrast)
     gain, choice = torch.stack(gains).flatten(0, 1).max(0)
     contrast = torch.stack(contrasts).flatten(0, 1).gather(0, choice[None])[0].long()
-    pays = (gain * worth > _ADDRESS_BITS + _CONTRAST_BITS) & (contrast != 0)
+    is_linked = (gain * bits_per_error > _ADDRESS_BITS + _CONTRAST_BITS) & (contrast != 0)
     chosen = (contrast, choice // N_ISOMETRIES, choice % N_ISOMETRIES)
-    return tuple(torch.where(pays, c, 0).view(rows, columns) for c in chosen)  # type: ignore[return-value]
+    return tuple(torch.where(is_linked, c, 0).view(rows, columns) for c in chosen)  # type: ignore[return-value]
 
 
 def _blocks(

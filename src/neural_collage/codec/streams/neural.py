@@ -1,13 +1,12 @@
-"""The neural codec: coefficients of overlapping patches, and links, in one range-coded stream.
+"""The neural codec: latents of overlapping patches, and links, in one range-coded stream.
 
-    1  parameters: bit 0 set if links follow the coefficients
+    1  parameters: bit 0 set if links follow the latents
     n  range-coded pictures of three planes: the colours, then alpha if there is one; then the links
        of each
 
-A picture is cut into tiles of at most 64 x 64 ranges of 16 pixels, which are coded one after the
-other and independently, so that memory stays bounded; their patches overlap all the same. What the
-symbols are and in which order they come is said in `models.compression.integer_entropy`; links in
-`codec.streams.links`.
+A picture is cut into tiles of at most 64 x 64 ranges of 16 pixels. Tiles are coded independently,
+one after the other, which bounds the memory; patches overlap across their edges. The symbols and
+their order are those of `models.compression.integer_entropy`, and of `links`.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from neural_collage.codec.streams.links import (
     initial_counts,
     linked_collage,
 )
-from neural_collage.codec.streams.neural_symbols import Reading, Writing
+from neural_collage.codec.streams.neural_symbols import DecodedSymbols, EncodedSymbols
 from neural_collage.codec.streams.tiles import Tile, tiles
 from neural_collage.codec.weights import Weights, find_weights, weights_of
 from neural_collage.core.blocks import pad_to_multiple
@@ -39,18 +38,19 @@ from neural_collage.errors import CheckpointError, CollageFormatError, NotConver
 from neural_collage.io.picture import Picture
 from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.compressor import CENTRE, worth_of_error
+from neural_collage.models.compression.compressor import CENTRE, bits_per_squared_error
 from neural_collage.models.compression.integer_entropy import UNIT
 from neural_collage.models.compression.refinement import refine
 
 DEFAULT_MODEL = "natural"
 MARGIN, NEAR = 6, 2
-"""Ranges around a tile that its analysis looks at, and its refinement."""
-LEAST_EFFORT_OF_LINKS = 6
+"""Ranges around a tile that the analysis transform reads, and that refinement reads."""
+MIN_EFFORT_FOR_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
-"""The most steps of refinement at each effort; below, the network's one pass is all."""
+"""The most steps of refinement at each effort; at lower ones the latents are those of one pass."""
 SMALL, ITERATIONS_IF_SMALL = 16, 6
-"""So few ranges are mostly edge, of which the network knows little; refining them costs little."""
+"""Tiny images are dominated by boundary ranges, which the network models poorly: these are refined
+at every effort."""
 
 
 def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralStreams":
@@ -98,7 +98,7 @@ class NeuralStreams:
         writer, links = SymbolWriter(), []
         for planes in to_triples(picture.pixels):
             texture = self._write_texture(writer, planes, quality, effort, device)
-            if effort >= LEAST_EFFORT_OF_LINKS:
+            if effort >= MIN_EFFORT_FOR_LINKS:
                 links.append(_links(pad_to_multiple(planes, RANGE), texture, quality))
         linked = any(links)
         if linked:
@@ -146,42 +146,42 @@ class NeuralStreams:
         effort: int,
         device: str,
     ) -> LappedTexture:
-        """Write the coefficients of a picture; what they decode to."""
+        """Write the latents of a picture; returns the texture that they decode to."""
         network = self._network
         rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
         whole = Tile(0, 0, rows, columns)
-        for tile, values in self._analysed(planes, quality, device):
+        for tile, values in self._latents(planes, quality, device):
             near = tile.grown(NEAR, rows, columns)
             small = rows * columns <= SMALL
             if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
                 part = pad_to_multiple(planes[(..., *near.within(whole, RANGE))], RANGE)
                 values = refine(
-                    network, values, part, quality, iterations, self._rehearsal(quality)
+                    network, values, part, quality, iterations, self._trial_coder(quality)
                 )
             values = values[(..., *tile.within(near))]
-            source = Writing(writer, self._tables, network, values, quality)
+            source = EncodedSymbols(writer, self._tables, network, values, quality)
             quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
             amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
         return network.texture(amplitudes)
 
-    def _rehearsal(self, quality: int) -> Callable[[Tensor], tuple[Tensor, float]]:
-        """What coefficients would be decoded as, and the bits they would take."""
+    def _trial_coder(self, quality: int) -> Callable[[Tensor], tuple[Tensor, float]]:
+        """A function from latents to the quantised latents and bits that a file would have."""
 
-        def rehearse(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
+        def code(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
             writer = SymbolWriter()
-            source = Writing(writer, self._tables, self._network, values, quality)
+            source = EncodedSymbols(writer, self._tables, self._network, values, quality)
             quantised = self._entropy.run(source, quality, *values.shape[1:])
             return quantised.float() / UNIT, 8.0 * len(writer.finish())
 
-        return rehearse
+        return code
 
     def _read_texture(
         self, reader: SymbolReader, quality: int, rows: int, columns: int
     ) -> LappedTexture:
         network = self._network
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
-        source = Reading(reader, self._tables)
+        source = DecodedSymbols(reader, self._tables)
         whole = Tile(0, 0, rows, columns)
         for tile in tiles(rows, columns):
             quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
@@ -194,10 +194,10 @@ class NeuralStreams:
             self._on_device[device] = deepcopy(self._network).to(device)
         return self._on_device[device]
 
-    def _analysed(
+    def _latents(
         self, planes: Float[Tensor, "3 h w"], quality: int, device: str
     ) -> Iterator[tuple[Tile, Float[Tensor, "a rows columns"]]]:
-        """The coefficients of a picture, tile by tile with those near it, in steps."""
+        """The latents of a picture, tile by tile with a margin of `NEAR` ranges."""
         network = self._network_on(device)
         rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
         whole = Tile(0, 0, rows, columns)
@@ -216,8 +216,8 @@ def streams_of(weights: Weights) -> NeuralStreams:
 
 
 def _links(planes: Float[Tensor, "3 h w"], texture: LappedTexture, quality: int) -> Links:
-    """The links that are worth their bits, or none if those do not settle."""
-    links = find_links(planes, texture, CENTRE, worth_of_error(quality))
+    """The links that lower the cost, or none if their fixed point does not converge."""
+    links = find_links(planes, texture, CENTRE, bits_per_squared_error(quality))
     try:
         linked_collage(texture, links, planes.shape[1], planes.shape[2], CENTRE)
     except NotConvergedError:

@@ -1,4 +1,4 @@
-"""The symbols of a neural stream: read from it, or chosen for a picture and written."""
+"""The symbols of a neural stream: read from it, or chosen by RDOQ for a picture and written."""
 
 import numpy as np
 import torch
@@ -7,15 +7,15 @@ from torch import Tensor
 
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.entropy_model import cheapest, reluctance
 from neural_collage.models.compression.integer_entropy import UNIT, Pass
+from neural_collage.models.compression.quantisers import distortion_multipliers, rdoq
 
-LARGEST = 1 << 20  # of a deviation, in steps: no picture comes near
+LARGEST = 1 << 20  # safety clamp of symbols; unreachable for real images
 Integers = Int64[Tensor, "*n"]
 
 
-class Reading:
-    """A `models.compression.integer_entropy.SymbolSource`: the symbols of a stream."""
+class DecodedSymbols:
+    """A `SymbolSource` of `integer_entropy`: the symbols of a stream."""
 
     def __init__(self, reader: SymbolReader, tables: FixedTables) -> None:
         self._reader = reader
@@ -35,10 +35,10 @@ class Reading:
         return torch.from_numpy(symbols).view(scales.shape)
 
 
-class Writing:
-    """A `models.compression.integer_entropy.SymbolSource`: rounds coefficients, writes symbols.
+class EncodedSymbols:
+    """A `SymbolSource` of `integer_entropy`: rounds latents to symbols, and writes these.
 
-    values: of the picture, in steps, not rounded.
+    values: the latents, not rounded.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class Writing:
         self._writer = writer
         self._tables = tables
         self._values = values
-        self._price = network.worth(quality) * reluctance(network.config.groups)
+        weights = network.bits_per_squared_step(quality)
+        self._weights = weights * distortion_multipliers(network.config.groups)
         with torch.inference_mode():
             self._side = network.side_values(values[None])[0]
 
@@ -61,9 +62,9 @@ class Writing:
 
     def coefficients(self, part: Pass, means: Integers, scales: Integers) -> Integers:
         deviation = self._values[part.channels, part.sites] - means / UNIT
-        price = self._price[part.channels, None]
-        chosen = cheapest(deviation, price, lambda choice: self._tables.bits(scales, choice))
-        return self._write(chosen.long(), scales)
+        weights = self._weights[part.channels, None]
+        symbols = rdoq(deviation, weights, lambda choice: self._tables.bits(scales, choice))
+        return self._write(symbols.long(), scales)
 
     def _write(self, symbols: Tensor, scales: Tensor) -> Tensor:
         symbols = torch.where(scales > 0, symbols, 0).clamp(-LARGEST, LARGEST)

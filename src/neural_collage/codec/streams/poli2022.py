@@ -1,9 +1,9 @@
 """The paper's compressor as a codec: tiles of rounded collages in one range-coded stream.
 
 Poli et al. 2022, arXiv 2204.07673; the network is `models.poli2022`. The picture, its last row and
-column repeated up to whole tiles, is cut into tiles, which know nothing of each other. Grey, and
-alpha after the colours, are coded as three equal planes, of which decoding takes the average: the
-model has colour only, and this is a reference, not a codec to use.
+column repeated up to whole tiles, is cut into independent tiles. Grey, and alpha after the colours,
+are coded as three equal planes, which decoding averages: the model has colour only, and this is a
+reference, not a codec to use.
 
 A payload is one range-coded stream: for each tile in raster order, for each of R, G and B, for
 each of the four ranges in raster order, the weight of the domain, those of the patches, and the

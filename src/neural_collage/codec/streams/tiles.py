@@ -1,10 +1,10 @@
-"""Cutting the grid of ranges of a large picture into tiles that are coded one after the other."""
+"""Tiles of the grid of ranges of a picture, which are coded independently."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 TILE = 64
-"""Ranges a side; the last ones of a row or column may be smaller."""
+"""Ranges per side; the last tiles of a row or column may be smaller."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,14 @@ class Tile:
     columns: int
 
     def grown(self, by: int, rows: int, columns: int) -> "Tile":
-        """With a margin, as far as a grid of so many ranges goes."""
+        """The tile with a margin of `by` ranges, clipped to a grid of rows x columns ranges."""
         top, left = max(0, self.top - by), max(0, self.left - by)
         bottom = min(rows, self.top + self.rows + by)
         right = min(columns, self.left + self.columns + by)
         return Tile(top, left, bottom - top, right - left)
 
     def within(self, outer: "Tile", pixels: int = 1) -> tuple[slice, slice]:
-        """Rows and columns of this tile in another, of so many pixels a range."""
+        """Slices of this tile in another one, in units of 1 / `pixels` ranges."""
         top, left = self.top - outer.top, self.left - outer.left
         return (
             slice(top * pixels, (top + self.rows) * pixels),

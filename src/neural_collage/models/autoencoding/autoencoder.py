@@ -1,9 +1,9 @@
-"""The collage autoencoder: layers of neural collages, each adding to what the others reconstruct.
+"""The collage autoencoder: a stack of neural collages, each of which refines the reconstruction.
 
 Poli et al. 2022, arXiv 2204.07673, stack collage operators with residual connections and train
-them to remove noise. Here the input is in no residual connection: the reconstruction is a sum of
-collages, so their codes are all of it, and it exists at any resolution. The grids of ranges
-alternate between two positions, so that the edges of one layer's ranges lie inside the next one's.
+them to remove noise. Here no residual connection bypasses the codes: the reconstruction is the sum
+of the collages, fully described by their codes, at any resolution. The grids of ranges alternate
+between two positions, so that range edges of one layer lie inside the ranges of the next.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,19 +29,20 @@ from neural_collage.models.pretrained import Pretrained
 
 
 class CollageAutoencoder(Pretrained):
-    """Images to the codes of several collages, whose sum is the reconstruction.
+    """An autoencoder whose code is several collages; their sum is the reconstruction.
 
-    The first layer sees the image, and starts from the averages of its ranges. Every other sees
-    the image and the sum so far, and starts from zero. Every second layer's grid is shifted by
-    half a range, on an image extended to the left and the top.
+    The input of the first layer is the image, and its brightness is relative to the averages of
+    the ranges. The input of the others is the image and the sum so far, and their initial output
+    is zero. Every second grid is shifted by half a range, on an image extended to the left and
+    the top.
 
-    operator: of every layer. Its own domains and learned patches make the generalised collage;
-        `domain_sizes=()` makes the bias-only one, without self-similar links.
-    encoder: of every layer, which has weights of its own.
-    layers: how many.
-    key_width: length of the queries and keys that link ranges to domains.
+    operator: configuration of the map of every layer. With domains and learned patches it is the
+        generalised collage; `domain_sizes=()` is the bias-only one, without self-similarity.
+    encoder: configuration of the encoder of every layer; weights are separate.
+    layers: number of collages.
+    key_width: length of the queries and keys of domain weights (see `Heads`).
 
-    Raises ValueError for no layer, or patches of a style.
+    Raises ValueError for fewer than one layer, or `patches="style"`.
     """
 
     def __init__(
@@ -54,8 +55,8 @@ class CollageAutoencoder(Pretrained):
         super().__init__(operator=operator, encoder=encoder, layers=layers, key_width=key_width)
         if layers < 1 or operator.patches == "style":
             raise ValueError(
-                f"a stack has one layer or more, not {layers}, and patches that are learned or "
-                f"given, not {operator.patches!r}"
+                f"layers must be at least 1, not {layers}, and operator.patches 'learned' or "
+                f"'given', not {operator.patches!r}"
             )
         self.config = operator
         self.layers = nn.ModuleList(_Layer(n, operator, encoder, key_width) for n in range(layers))
@@ -74,7 +75,7 @@ class CollageAutoencoder(Pretrained):
     def decode(
         self, codes: Sequence[CollageCode], scale: float = 1, region: Region | None = None
     ) -> Float[Tensor, "b c H W"]:
-        """The sum of collages; scale, region and errors as in `CollageOperator`."""
+        """The sum of the collages; scale, region and errors as in `CollageOperator.forward`."""
         size = self.config.range_size
 
         def is_exact(scale: Fraction) -> bool:
@@ -98,18 +99,18 @@ class CollageAutoencoder(Pretrained):
             raise ValueError(
                 f"images must be {expected}, not {tuple(image.shape[1:])}: cut or resize them"
             )
-        seen, total = image, torch.zeros_like(image)
+        inputs, total = image, torch.zeros_like(image)
         codes: list[CollageCode] = []
         for layer in self._layers():
-            code = layer(seen)
+            code = layer(inputs)
             codes.append(code)
             total = total + code.decode(layer.operator)[..., layer.shift :, layer.shift :]
-            seen = torch.cat([image, total], 1)
+            inputs = torch.cat([image, total], 1)
         return codes, total
 
 
 class _Layer(nn.Module):
-    """One collage, and the network that predicts it from an image of some planes."""
+    """One collage, and the network that predicts it from the image and the sum so far."""
 
     def __init__(
         self, index: int, operator: OperatorConfig, encoder: EncoderConfig, key_width: int
@@ -124,17 +125,17 @@ class _Layer(nn.Module):
         self.heads = Heads(encoder.width, shifted, key_width)
         self.operator = CollageOperator(shifted)
 
-    def forward(self, seen: Float[Tensor, "b planes h w"]) -> CollageCode:
-        seen = functional.pad(seen, (self.shift, 0, self.shift, 0), mode="replicate")
+    def forward(self, inputs: Float[Tensor, "b planes h w"]) -> CollageCode:
+        inputs = functional.pad(inputs, (self.shift, 0, self.shift, 0), mode="replicate")
         config = self.operator.config
-        averages = range_averages(seen[:, : config.channels], config)
+        averages = range_averages(inputs[:, : config.channels], config)
         if not self.is_first:
             averages = torch.zeros_like(averages)
-        code: CollageCode = self.heads(self.encoder(seen), averages, self.operator)
+        code: CollageCode = self.heads(self.encoder(inputs), averages, self.operator)
         return code
 
     def render(self, code: CollageCode, scale: Fraction, window: Window) -> Tensor:
-        """A window of the image, at a scale that leaves the shift whole."""
+        """A window of the image, at a scale at which the shift is whole pixels."""
         shift = int(self.shift * scale)
         region = (window.left + shift, window.top + shift, window.width, window.height)
         return code.decode(self.operator, float(scale), region)

@@ -1,4 +1,4 @@
-"""The plain autoencoder that collages are compared with: a multilayer perceptron on all pixels."""
+"""A baseline for collage autoencoders: a multilayer perceptron on all pixels."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,12 +12,12 @@ from neural_collage.models.pretrained import Pretrained
 
 
 class MlpAutoencoder(Pretrained):
-    """Images of one size to images: linear layers with GELUs in between.
+    """An autoencoder of images of one size: linear layers with GELUs in between.
 
-    image_size: height and width. channels: of the image.
-    hidden: widths of the hidden layers; the narrowest one is what an image is squeezed through.
+    image_size: height and width in pixels. channels: channels of the image.
+    hidden: widths of the hidden layers; the narrowest one is the bottleneck.
 
-    At first the output is grey. Raises ValueError without a hidden layer or with one below 1.
+    Initialised to a grey output. Raises ValueError without a hidden layer, or for a size below 1.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class MlpAutoencoder(Pretrained):
                 (prod(self.image_shape), *hidden, prod(self.image_shape))
             )
         )
-        with torch.no_grad():  # grey is a fairer start than black
+        with torch.no_grad():  # mid-grey output: closer to images than black
             last.weight.zero_()
             last.bias.fill_(0.5)
         activated = [module for linear in inner for module in (linear, nn.GELU())]
@@ -53,9 +53,10 @@ class MlpAutoencoder(Pretrained):
 def equal_width(
     parameters: int, image_size: tuple[int, int], channels: int = 3, hidden_layers: int = 1
 ) -> int:
-    """The width of hidden layers, all alike, that gives an `MlpAutoencoder` a number of parameters.
+    """The greatest width of equal hidden layers with at most a given number of parameters.
 
-    The nearest below: n = a w^2 + b w + d for d pixels and channels, w the width, a + 1 layers.
+    An `MlpAutoencoder` with d inputs and a + 1 hidden layers of width w has
+    a w^2 + (2 d + a + 1) w + d parameters. At least 1.
     """
     pixels = prod(image_size) * channels
     a, b = hidden_layers - 1, 2 * pixels + hidden_layers

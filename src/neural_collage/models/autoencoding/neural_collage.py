@@ -1,7 +1,7 @@
-"""`NeuralCollage`: a network that writes an image as a collage in one pass, and reads it back.
+"""`NeuralCollage`: encodes an image as a collage in one forward pass, decodes at any resolution.
 
-Poli et al. 2022, arXiv 2204.07673: an encoder predicts the parameters of a contractive map, the
-image is the map's fixed point. The parameters are those of any resolution.
+Poli et al. 2022, arXiv 2204.07673: an encoder predicts the parameters of a contractive map whose
+fixed point is the image. The parameters do not depend on the resolution.
 """
 
 from collections.abc import Mapping
@@ -24,28 +24,36 @@ from neural_collage.models.pretrained import Pretrained
 
 
 class NeuralCollage(Pretrained):
-    """Images to collages to images.
+    """An autoencoder whose code is a collage: encoder and heads, then the collage operator.
+
+        image --+--> encoder --> features of ranges --+
+                |                                     v
+                +--> averages of ranges ----------> heads
+                                                      |
+                            code: weights, bias, patches (if "given")
+                                                      v
+        image at any scale <--- fixed point <----- operator
 
         >>> model = NeuralCollage(OperatorConfig(image_size=(64, 64), n_patches=8))
         >>> image = torch.rand(1, 3, 64, 64)
         >>> model(image, scale=2).shape
         torch.Size([1, 3, 128, 128])
 
-    operator: the map whose parameters are predicted.
-    encoder: of ours by its config, or any module that maps images (b, c, h, w) to features
-        (b, f, rows, columns), one vector for each range of `operator.grid`. The length f is found
-        by a call with a grey image.
-    key_width: length of the queries and keys that link ranges to domains.
-    style: the image that patches are cut from, for `patches="style"`.
+    operator: configuration of the map whose parameters are predicted.
+    encoder: the configuration of a `RangeEncoder`, or any module from images (b, c, h, w) to
+        features (b, f, rows, columns), one vector for each range of `operator.grid`. The length f
+        is determined by a forward pass of a grey image.
+    key_width: length of the queries and keys of domain weights (see `Heads`).
+    style: (c, h, w) the image that patches are cut from, for `patches="style"` only.
 
-    An untrained model returns the averages of the ranges. Images have the size and the channels of
-    the config and values of about [0, 1].
+    Images have the size and channels of the operator and values of about [0, 1]. The output of an
+    untrained model is the average of each range.
 
-    `save_pretrained(folder)` writes config.json and model.safetensors; `from_pretrained(folder)`,
-    or a name on the hub, reads them. A module of the caller's is not described by a config: pass
-    one like it to load, `from_pretrained(folder, encoder=module)`.
+    `save_pretrained(folder)` writes config.json and model.safetensors; `from_pretrained` reads them
+    from a folder or from the hub. A custom encoder is not described by config.json: to load, pass
+    a module of the same architecture, `from_pretrained(folder, encoder=module)`.
 
-    Raises ValueError if the features of the encoder do not fit the ranges.
+    Raises ValueError if the encoder's output has another shape, and as `CollageOperator` does.
     """
 
     def __init__(
@@ -90,9 +98,9 @@ class NeuralCollage(Pretrained):
         region: Region | None = None,
         return_code: bool = False,
     ) -> Float[Tensor, "b c H W"] | tuple[Float[Tensor, "b c H W"], CollageCode]:
-        """The image as its collage says it is, at any scale; with `return_code` the code, too.
+        """The reconstruction at any scale; with `return_code`, (reconstruction, code).
 
-        scale, region: as in `CollageOperator`. Raises as `encode` and `decode` do.
+        scale, region: as in `CollageOperator.forward`. Raises as `encode` and `decode` do.
         """
         code = self.encode(image)
         decoded = self.decode(code, scale, region)
@@ -101,7 +109,8 @@ class NeuralCollage(Pretrained):
     def encode(self, image: Float[Tensor, "b c h w"]) -> CollageCode:
         """The parameters of the collages of images.
 
-        Raises ValueError for images of another size or number of channels.
+        Raises ValueError for images of another size or number of channels, or values that are
+        not finite, and NotContractiveError for weights of mixing="free" that do not contract.
         """
         config = self.operator.config
         if image.shape[1:] != (config.channels, *config.image_size):
@@ -116,7 +125,7 @@ class NeuralCollage(Pretrained):
     def decode(
         self, code: CollageCode, scale: float = 1, region: Region | None = None
     ) -> Float[Tensor, "b c H W"]:
-        """The images that codes describe; scale, region and errors as in `CollageOperator`."""
+        """The images of codes; scale, region and errors as in `CollageOperator.forward`."""
         return code.decode(self.operator, scale, region)
 
     @classmethod
@@ -124,16 +133,16 @@ class NeuralCollage(Pretrained):
         arguments = super().arguments_of(config)
         operator = arguments.get("operator")
         if isinstance(operator, OperatorConfig) and operator.patches == "style":
-            # the patches themselves are saved with the weights
+            # a placeholder of the right shape: the patches are saved with the weights
             count, channels, size, _ = operator.patches_shape
             arguments["style"] = torch.zeros(channels, size, size * count)
         return arguments
 
 
 def feature_length(encoder: nn.Module, operator: OperatorConfig) -> int:
-    """Length of the feature vectors that an encoder gives for images of an operator.
+    """Length of the feature vectors of an encoder, by a forward pass of a grey image.
 
-    Raises ValueError unless it gives one for every range.
+    Raises ValueError unless its output has one vector for each range of the operator.
     """
     parameter = next(encoder.parameters(), torch.zeros(()))
     grey = torch.full((1, operator.channels, *operator.image_size), 0.5).to(parameter)

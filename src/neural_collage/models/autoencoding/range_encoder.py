@@ -1,9 +1,9 @@
-"""The default encoder: a small ConvNeXt that gives one feature vector per range.
+"""`RangeEncoder`: a small ConvNeXt with one feature vector per range as output.
 
 Blocks follow Liu et al. 2022 (arXiv 2201.03545): depthwise convolution, layer norm, and two
-pointwise layers around a GELU, in a residual branch. A stem cuts the image into small patches; a
-second strided convolution merges them into the grid of ranges. Convolutions need no size, so the
-same encoder reads any image.
+pointwise layers around a GELU, in a residual branch. The stem, a strided convolution, embeds small
+squares of pixels; a second strided convolution merges these into the grid of ranges. The network is
+convolutional, so that images may have any size.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from neural_collage.core.blocks import pad_to_multiple
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Size of the default encoder.
+    """Configuration of `RangeEncoder`.
 
-    Raises ValueError, naming every problem.
+    Raises ValueError, listing every problem, if a field is out of range.
 
     Attributes:
-        width: features per position.
-        depth: residual blocks at the resolution of the stem, and as many again at the ranges'.
+        width: length of the feature vectors.
+        depth: residual blocks at the resolution of the stem, and again at that of the ranges.
         kernel: side of the depthwise convolutions in positions, odd.
-        stem: side in pixels of the patches that the first layer reads; divides the range size.
-        expansion: hidden over outer width of the pointwise layers.
+        stem: stride and kernel size of the first layer in pixels; divides the range size.
+        expansion: ratio of hidden to outer width of the pointwise layers.
     """
 
     width: int = 64
@@ -55,11 +55,13 @@ DEFAULT_ENCODER = EncoderConfig()
 
 
 class RangeEncoder(nn.Module):
-    """Images to features of their ranges: (b, c, h, w) to (b, width, rows, columns).
+    """Images (b, c, h, w) to one feature vector per range, (b, width, rows, columns).
 
-    Images of any size are padded by their last row and column to whole ranges, as the operator's
-    canvas is. Every feature vector also knows the average of all of them: what a range takes from
-    far away domains depends on the whole image.
+    Images of any size are padded to whole ranges by replicating their last row and column, as the
+    operator's canvas is. A projection of the average of all feature vectors is added to each:
+    the weights of distant domains depend on the whole image.
+
+    channels: c. range_size: side of the ranges in pixels.
 
     Raises ValueError if the stem does not divide the range size.
     """
@@ -83,7 +85,7 @@ class RangeEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f rows columns"]:
-        """Features of every range; image: values of about [0, 1]."""
+        """The features of every range of images with values of about [0, 1]."""
         fine = self.fine(self.stem(pad_to_multiple(image, self.range_size) - 0.5))
         features = self.coarse(self.merge(fine)).permute(0, 2, 3, 1)
         whole = self.whole(features.mean((1, 2), keepdim=True))

@@ -1,9 +1,12 @@
-"""From pixels to the coefficients of overlapping patches: a linear transform and its correction.
+"""The analysis transform: from pixels to latents, linear with a convolutional correction.
 
-The linear part starts as the projection on cosines or principal components. The correction is
-convolutional, starts at zero, and learns what a projection cannot know: how neighbours overlap, and
-which coefficients are worth their bits at the wanted quality. Blocks as in ConvNeXt (Liu et al.
-2022).
+The linear part is initialised as the projection on cosines or principal components. The correction
+starts at zero and learns what a projection cannot express: how neighbouring patches overlap, and
+which latents to attenuate at each quality. Its blocks follow ConvNeXt (Liu et al. 2022).
+
+    pixels --+-- pre-filter -- 16x16 convolution -- / steps --+-------------------+--> latents
+             |                                                | symlog            |
+             +-- 8x8 cells -- blocks -- 2x2 convolution ------+-- blocks -- 1x1 --+
 """
 
 import torch
@@ -15,15 +18,15 @@ from neural_collage.models.compression.ladder import Ladder
 from neural_collage.models.compression.prefilter import prefiltered
 
 FINE, RANGE = 8, 16
-"""Pixels a side of the cells on which the correction looks at the image, and of ranges."""
+"""Pixels a side of the cells of the correction's first stage, and of ranges."""
 
 
 class AnalysisTransform(nn.Module):
-    """Images to coefficients in units of their quantiser steps.
+    """Images to latents, the coefficients of patches in units of their quantiser steps.
 
-    n_patches: coefficients a range. widths, depths: features and blocks at 8 and at 16 pixels.
-    rungs: of what depends on the quality. lapped: whether pixels are pre-filtered for the
-    projection, see `prefilter`.
+    n_patches: latents per range. widths, depths: features and blocks at 8 and at 16 pixels.
+    rungs: of what depends on the quality, see `ladder`. lapped: whether the projection reads
+    pre-filtered pixels, see `prefilter`.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class AnalysisTransform(nn.Module):
         steps: Float[Tensor, "b a"],
         level: Float[Tensor, " b"],
     ) -> Float[Tensor, "b a rows columns"]:
-        """centred: pixels about 0, whole ranges; steps: of each coefficient; level: of quality."""
+        """centred: pixels minus 0.5, whole ranges. steps: of each latent. level: of quality."""
         with torch.autocast(centred.device.type, enabled=False):
             blocks = prefiltered(centred, RANGE) if self.lapped else centred
             projected = self.linear(blocks) / steps[..., None, None]
@@ -62,7 +65,7 @@ class AnalysisTransform(nn.Module):
         features = self.stem(cells.contiguous(memory_format=torch.channels_last))
         for block in self.fine:
             features = block(features, level)
-        features = self.down(features) + self.seen(compressed(projected))
+        features = self.down(features) + self.seen(symlog(projected))
         for block in self.coarse:
             features = block(features, level)
         corrected: Tensor = projected + self.head(features)
@@ -70,7 +73,7 @@ class AnalysisTransform(nn.Module):
 
 
 class ConditionedBlock(nn.Module):
-    """Depthwise 3x3, then a hidden layer over channels, residual; shifted and scaled by quality."""
+    """A residual ConvNeXt block, whose depthwise output is scaled and shifted by quality."""
 
     def __init__(self, width: int, rungs: int) -> None:
         super().__init__()
@@ -88,6 +91,6 @@ class ConditionedBlock(nn.Module):
         return result
 
 
-def compressed(values: Tensor) -> Tensor:
-    """sign(x) log(1 + |x|): large coefficients shall not drown small ones."""
+def symlog(values: Tensor) -> Tensor:
+    """sign(x) log(1 + |x|), which bounds the influence of large latents (Hafner et al. 2023)."""
     return values.sign() * values.abs().log1p()

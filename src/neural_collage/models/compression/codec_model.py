@@ -1,7 +1,7 @@
-"""A finished compressor: the network, and the whole-number tables that files depend on.
+"""A finished compressor: the network, and the integer tables that files depend on.
 
-What a decoder needs is derived from the weights by rounding alone, or lies in tables that are made
-once, when the model is finished, and shipped with it. So all machines agree.
+What decoding needs is derived from the weights by rounding alone, or read from tables that are
+computed once, when the model is finished, and stored with it: so all machines agree.
 """
 
 from functools import cached_property
@@ -18,7 +18,8 @@ from neural_collage.models.compression.compressor import (
     DEFAULT_CONFIG,
     Compressor,
     CompressorConfig,
-    worth_of_error,
+    bits_per_squared_error,
+    bits_per_squared_step,
 )
 from neural_collage.models.compression.integer_entropy import (
     N_SCALES,
@@ -31,18 +32,18 @@ from neural_collage.models.compression.ladder import LEVELS, level_of
 from neural_collage.models.pretrained import Pretrained
 
 LARGEST_SYMBOL = 255
-"""Larger deviations are escaped."""
+"""Larger symbols are escaped."""
 TABLE_SUM = 1 << 20
 STEP_BITS, AMPLITUDE_BITS, PATCH_BITS = 16, 11, 15
 
 
 class CodecModel(Pretrained):
-    """What encodes and decodes neural streams; see the module.
+    """The model behind neural streams; see the module.
 
     Attributes:
         compressor: the network.
-        counts: (scales, symbols) how often each deviation occurs, from -LARGEST_SYMBOL to
-            LARGEST_SYMBOL, then escapes; zero where it is to be escaped.
+        counts: (scales, symbols) counts of the symbols -LARGEST_SYMBOL to LARGEST_SYMBOL, then of
+            escapes; symbols with a count of zero are escaped.
         steps: (100, patches) quantiser steps of each quality, in 2^-16.
         logarithms: see `integer_entropy.logarithm_table`.
     """
@@ -61,7 +62,7 @@ class CodecModel(Pretrained):
 
     @classmethod
     def finish(cls, compressor: Compressor) -> "CodecModel":
-        """The model of a trained compressor, with tables made for it."""
+        """The model of a trained compressor, with its tables of steps."""
         model = cls(compressor.config)
         model.compressor.load_state_dict(compressor.state_dict())
         level = torch.arange(LEVELS + 1) / LEVELS
@@ -72,8 +73,8 @@ class CodecModel(Pretrained):
 
     @cached_property
     def entropy(self) -> IntegerEntropy:
-        """The entropy model in whole numbers. The weights must not change any more."""
-        return IntegerEntropy(self.compressor.entropy.cpu(), self.logarithms.long().cpu())
+        """The entropy model in integers, on the CPU. The weights must not change afterwards."""
+        return IntegerEntropy(self.compressor.entropy, self.logarithms.long().cpu())
 
     @cached_property
     def integer_patches(self) -> Tensor:
@@ -82,42 +83,39 @@ class CodecModel(Pretrained):
         return fixed.clamp(-(2**15), 2**15 - 1).short()
 
     def values(self, images: Float[Tensor, "b 3 h w"], quality: int) -> Float[Tensor, "b a r c"]:
-        """The coefficients of pictures of whole ranges, in steps, not rounded."""
+        """The latents of pictures of whole ranges, not rounded."""
         level = images.new_full((len(images),), level_of(quality))
         steps = self.steps[quality - 1].float().expand(len(images), -1) * 2.0**-STEP_BITS
         values: Tensor = self.compressor.analysis(images - CENTRE, steps.to(images), level)
         return values
 
     def side_values(self, values: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
-        """The numbers of the hyperprior for some coefficients, not rounded."""
+        """The side information of some latents, not rounded."""
         side: Tensor = self.compressor.entropy.side_values(values)
         return side
 
     def amplitudes(self, quantised: Int64[Tensor, "a r c"], quality: int) -> Int16[Tensor, "a r c"]:
-        """What coefficients in 1 / UNIT steps multiply the patches with, in 2^-11."""
+        """Coefficients of the patches in 2^-11, from latents in 1 / UNIT steps."""
         shift = VALUE_BITS + STEP_BITS - AMPLITUDE_BITS
         scaled = quantised * self.steps[quality - 1].long().cpu()[:, None, None]
         rounded = torch.div(scaled + (1 << shift - 1), 1 << shift, rounding_mode="floor")
         return rounded.clamp(-(2**15), 2**15 - 1).short()
 
     def texture(self, amplitudes: Int16[Tensor, "a rows columns"]) -> LappedTexture:
-        """What amplitudes look like, without the centre grey."""
+        """The picture of some amplitudes, minus the grey level `CENTRE`."""
         return LappedTexture(
             amplitudes, self.integer_patches, 2.0 ** -(AMPLITUDE_BITS + PATCH_BITS)
         )
 
-    def worth(self, quality: int) -> Float[Tensor, " a"]:
-        """Bits that the square of a step of error in a coefficient is worth.
-
-        As if patches were orthogonal; of their lengths it takes account.
-        """
-        energy = self.compressor.patches.detach().square().sum((1, 2, 3))
+    def bits_per_squared_step(self, quality: int) -> Float[Tensor, " a"]:
+        """`compressor.bits_per_squared_step` of each latent at a quality 1..100."""
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
-        return worth_of_error(quality) * steps.square() * energy
+        patches = self.compressor.patches.detach()
+        return bits_per_squared_step(bits_per_squared_error(quality), steps, patches)
 
 
 def logistic_counts() -> Int32[Tensor, "n k"]:
-    """Tables of the logistic distributions of all scales."""
+    """Probability tables of the logistic distributions of all scales."""
     edges = np.arange(-LARGEST_SYMBOL, LARGEST_SYMBOL + 2) - 0.5
     rows = []
     for index in range(N_SCALES):
@@ -129,9 +127,9 @@ def logistic_counts() -> Int32[Tensor, "n k"]:
 
 
 def whole_counts(mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """Probabilities (n, k) as counts of about TABLE_SUM a row; escapes are always possible.
+    """Probabilities (n, k) as integer counts of about TABLE_SUM per row, escapes at least 1.
 
-    Symbols too unlikely for half a count are left to escapes.
+    Symbols of less than half a count are escaped.
     """
     share = mass / mass.sum(1, keepdims=True)
     counts: npt.NDArray[np.int32] = np.rint(share * TABLE_SUM).astype(np.int32)

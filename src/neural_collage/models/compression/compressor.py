@@ -1,9 +1,13 @@
 """The neural compressor: pictures to the coefficients of learned, overlapping patches, in one pass.
 
-The decoder is linear: a picture is its coefficients times learned patches (Yang & Mandt 2023, arXiv
-2304.06244, show how far a linear decoder goes with a strong encoder and entropy model). Together
-with links to domains it is the constant part of a collage, see `codec.streams.neural`. Networks are
-in the encoder and in the entropy model alone.
+The synthesis transform is linear: a picture is the sum of learned patches times coefficients. Yang
+& Mandt 2023 (arXiv 2304.06244) show how far a linear decoder goes with a strong encoder and entropy
+model. Together with links to domains it is the constant part of a collage, see
+`codec.streams.neural`. Networks are in the analysis transform and the entropy model alone.
+
+    picture -- analysis -- latents -- quantise -- x steps -- sum of overlapping patches -- picture
+                              |
+                              +-- entropy model --> bits
 """
 
 import math
@@ -20,13 +24,18 @@ from neural_collage.models.compression.entropy_model import EntropyModel
 from neural_collage.models.compression.initial_patches import centred_windows
 from neural_collage.models.compression.ladder import Ladder, level_of
 from neural_collage.models.compression.prefilter import lapped_windows
+from neural_collage.models.compression.quantisers import (
+    Quantisation,
+    distortion_multipliers,
+    make_quantiser,
+)
 from neural_collage.models.pretrained import Pretrained
 
 CENTRE = 0.5
-"""The grey level that no coefficients at all stand for."""
-LOWEST, HIGHEST = 0.0005, 0.25
-"""Bits per pixel that a squared error (of 8-bit levels) is worth, at qualities 1 and 100."""
-_LOGISTIC = math.sqrt(3) / math.pi  # scale of a logistic distribution of unit variance
+"""The grey level of a picture whose coefficients are all zero."""
+LOWEST_LAMBDA, HIGHEST_LAMBDA = 0.0005, 0.25
+"""Lambda at qualities 1 and 100, see `lambda_at`."""
+_UNIT_LOGISTIC = math.sqrt(3) / math.pi  # scale of a logistic distribution of unit variance
 
 
 @dataclass(frozen=True)
@@ -36,15 +45,15 @@ class CompressorConfig:
     Raises ValueError, naming every problem.
 
     Attributes:
-        groups: Patches, in groups that the entropy model takes one after the other.
-        widths: Features of the encoder at 8 and at 16 pixels a cell.
-        depths: Blocks of the encoder there.
+        groups: Patches in each channel group of the entropy model, in coding order.
+        widths: Features of the analysis transform at 8 and at 16 pixels a cell.
+        depths: Blocks of the analysis transform there.
         state: Features of the entropy model.
-        side: Numbers of the hyperprior per 2 x 2 ranges.
-        rungs: Qualities at which what depends on quality is learned; between them it is
-            interpolated.
-        lapped: Whether the encoder projects pre-filtered pixels, see `prefilter`. Patches then
-            begin overlapped.
+        side: Channels of the side information, one vector per 2 x 2 ranges.
+        rungs: Qualities at which quality-dependent parameters are learned; they are interpolated
+            in between, see `ladder`.
+        lapped: Whether the analysis transform projects pre-filtered pixels, see `prefilter`.
+            Patches are then initialised overlapped.
     """
 
     groups: tuple[int, ...] = (8, 24, 48, 96, 144)
@@ -73,7 +82,7 @@ class CompressorConfig:
 
     @property
     def n_patches(self) -> int:
-        """Coefficients a range."""
+        """Latents per range."""
         return sum(self.groups)
 
 
@@ -81,9 +90,9 @@ DEFAULT_CONFIG = CompressorConfig()
 
 
 class Compressed(NamedTuple):
-    """A batch of pictures, compressed and decoded.
+    """A batch of decoded pictures and their estimated rates.
 
-    image: (b, 3, h, w); bits, side_bits: (b,), estimated, see `entropy_model.Rate`.
+    image: (b, 3, h, w). bits, side_bits: (b,), see `entropy_model.Rate`.
     """
 
     image: Float[Tensor, "b 3 h w"]
@@ -92,16 +101,16 @@ class Compressed(NamedTuple):
 
 
 class Compressor(Pretrained):
-    """Pictures to coefficients to pictures, at any quality.
+    """Pictures to latents to pictures, at any quality.
 
         >>> model = Compressor()
         >>> image, bits, side_bits = model(torch.rand(2, 3, 64, 64), torch.tensor([0.3, 0.6]))
 
     Attributes:
-        analysis: the encoder.
+        analysis: the analysis transform.
         entropy: the entropy model.
-        patches: (a, 3, 32, 32), what a coefficient of 1 adds to the picture.
-        step_shape: logarithms of the steps, relative to that of the quality.
+        patches: (a, 3, 32, 32), the synthesis transform: what a coefficient of 1 adds.
+        step_shape: logarithms of the quantiser steps relative to `base_step`.
     """
 
     def __init__(self, config: CompressorConfig = DEFAULT_CONFIG) -> None:
@@ -119,9 +128,10 @@ class Compressor(Pretrained):
 
     @torch.no_grad()
     def start_from(self, components: Float[Tensor, "a 3 n n"], spread: Float[Tensor, " a"]) -> None:
-        """Begin with the projection on orthonormal blocks, of which the coefficients spread so.
+        """Initialise with the projection on orthonormal blocks.
 
-        Blocks of pre-filtered pixels, if the compressor is lapped.
+        components: blocks, of pre-filtered pixels if the compressor is lapped. spread: root mean
+            squares of the coefficients, which initialise the scales of the entropy model.
         """
         windows = lapped_windows if self.config.lapped else centred_windows
         self.patches.copy_(windows(components))
@@ -130,55 +140,73 @@ class Compressor(Pretrained):
         self.step_shape.rungs.copy_(-lengths.clamp_min(1e-3).log().expand_as(self.step_shape.rungs))
         rungs = self.entropy.log_scale.rungs
         level = torch.linspace(0, 1, len(rungs))
-        relative = (spread.clamp_min(1e-3) * _LOGISTIC) / self.steps(level)
+        relative = (spread.clamp_min(1e-3) * _UNIT_LOGISTIC) / self.steps(level)
         rungs.copy_(relative.clamp(0.05, 60).log())
 
     def steps(self, level: Float[Tensor, " b"]) -> Float[Tensor, "b a"]:
-        """The quantiser step of each coefficient."""
+        """The quantiser step of each latent, in units of coefficients."""
         steps: Tensor = base_step(level)[:, None] * self.step_shape(level).exp()
         return steps
 
     def forward(
-        self, images: Float[Tensor, "b 3 h w"], level: Float[Tensor, " b"], decide: bool = False
+        self,
+        images: Float[Tensor, "b 3 h w"],
+        level: Float[Tensor, " b"],
+        quantisation: Quantisation = "round",
     ) -> Compressed:
-        """images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`.
+        """Compress and decode pictures, with estimated rates.
 
-        decide: on symbols as an encoder would write them. Who trains begins without: symbols are
-            decided by an entropy model, and zeros are cheap for one that knows nothing yet.
+        images: in [0, 1], of whole ranges of 16 pixels. level: of quality, see `ladder`.
+        quantisation: see `quantisers`. Training starts with "noise": RDOQ under an untrained
+            entropy model sets everything to zero.
         """
         steps = self.steps(level)
         values = self.analysis(images - CENTRE, steps, level).float()
-        worth = self._worth_of_steps(level, steps) if decide else None
-        rate = self.entropy(values, level, worth)
+        weights = bits_per_squared_step(lambda_per_sample(level)[:, None], steps, self.patches)
+        rate = self.entropy(
+            values, level, make_quantiser(quantisation, self._rdoq_weights(weights))
+        )
         image = synthesise(rate.quantised * steps[..., None, None], self.patches)
         return Compressed(image.float() + CENTRE, rate.bits, rate.side_bits)
 
-    def _worth_of_steps(
-        self, level: Float[Tensor, " b"], steps: Float[Tensor, "b a"]
-    ) -> Float[Tensor, "b a"]:
-        """Bits that the square of a step of error in each coefficient is worth.
-
-        As if patches were orthogonal; of their lengths it takes account.
-        """
-        energy = self.patches.square().sum((1, 2, 3))
-        per_sample = lagrangian(level) * 255**2 / 3
-        return per_sample[:, None] * steps.square() * energy
+    def _rdoq_weights(self, bits: Float[Tensor, "b a"]) -> Float[Tensor, "b a"]:
+        return bits * distortion_multipliers(self.config.groups).to(bits)
 
 
-def lagrangian(level: Tensor) -> Tensor:
-    """Bits per pixel that a squared error of one (8-bit level)^2 is worth at a level of quality."""
-    return LOWEST * (HIGHEST / LOWEST) ** level
+def lambda_at(level: Tensor) -> Tensor:
+    """Lambda of the loss bpp + lambda * MSE, with the MSE in squared 8-bit levels.
+
+    level: of quality, 0..1. The convention of CompressAI, whose lmbda this is.
+    """
+    return LOWEST_LAMBDA * (HIGHEST_LAMBDA / LOWEST_LAMBDA) ** level
 
 
-def worth_of_error(quality: int) -> float:
-    """Bits that a squared error is worth at a quality 1..100, summed over samples in [0, 1]."""
-    return float(lagrangian(torch.tensor(level_of(quality), dtype=torch.float32))) * 255**2 / 3
+def lambda_per_sample(level: Tensor) -> Tensor:
+    """Bits per squared error, the errors of all samples in [0, 1] of a picture summed."""
+    return lambda_at(level) * 255**2 / 3
+
+
+def bits_per_squared_error(quality: int) -> float:
+    """`lambda_per_sample` at a quality 1..100."""
+    return float(lambda_at(torch.tensor(level_of(quality), dtype=torch.float32))) * 255**2 / 3
+
+
+def bits_per_squared_step(
+    bits_per_error: Tensor | float,
+    steps: Float[Tensor, "*b a"],
+    patches: Float[Tensor, "a 3 m m"],
+) -> Float[Tensor, "*b a"]:
+    """Bits that a squared error of one quantiser step is worth, for each latent.
+
+    Assumes orthogonal patches; uses their actual norms.
+    """
+    return bits_per_error * steps.square() * patches.square().sum((1, 2, 3))
 
 
 def base_step(level: Tensor) -> Tensor:
-    """The step at which one bit buys what `lagrangian` says, for orthonormal patches.
+    """The step whose slope -dD/dR is 1 / lambda at high rates, for orthonormal patches.
 
-    At high rates a bit divides the error step^2 / 12 of a coefficient by four.
+    There D = step^2 / 12 per coefficient, and one bit more divides it by four.
     """
-    worth = lagrangian(level) * RANGE**2 * 255**2 / (3 * RANGE**2)
-    return (12 / (2 * math.log(2) * worth)).sqrt() * torch.ones_like(level)
+    bits_per_error = lambda_at(level) * RANGE**2 * 255**2 / (3 * RANGE**2)
+    return (12 / (2 * math.log(2) * bits_per_error)).sqrt() * torch.ones_like(level)

@@ -1,15 +1,15 @@
-"""Where learned patches begin: principal components or cosines of blocks, as windows."""
-
-import math
+"""Initial patches of the compressor: principal components or cosines of blocks, as windows."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from neural_collage.core.cosines import opponent_colours, orthonormal_cosines
+
 
 def centred_windows(blocks: Float[Tensor, "a c n n"]) -> Float[Tensor, "a c m m"]:
-    """Patches of the size of a range, as windows of twice that with nothing around them."""
+    """Blocks of the size of a range as windows of twice that size, zero around them."""
     edge = blocks.shape[-1] // 2
     return functional.pad(blocks, (edge, edge, edge, edge))
 
@@ -17,9 +17,10 @@ def centred_windows(blocks: Float[Tensor, "a c n n"]) -> Float[Tensor, "a c m m"
 def principal_blocks(
     images: Float[Tensor, "b c h w"], size: int, count: int, centre: float
 ) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
-    """The first principal components of image blocks, and how far blocks spread along them.
+    """The first principal components of image blocks, and their spreads.
 
-    Components are orthonormal; spreads are root mean squares about the grey level `centre`.
+    Components are orthonormal; spreads are root mean squares of coefficients, about the grey level
+    `centre`.
     """
     blocks = functional.unfold(images - centre, size, stride=size).transpose(1, 2).flatten(0, 1)
     moments = blocks.double().mT @ blocks.double() / len(blocks)
@@ -32,16 +33,12 @@ def principal_blocks(
 def cosine_blocks(
     images: Float[Tensor, "b c h w"], size: int, count: int, centre: float
 ) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
-    """The cosines of luma and chroma along which image blocks spread most, and how far they do.
+    """The cosines of luma and chroma with the largest spreads over image blocks, and these.
 
-    As `principal_blocks`, but the same for all pictures up to their order.
+    As `principal_blocks`, with a basis that does not depend on the images, apart from its order.
     """
-    position = torch.arange(size) + 0.5
-    waves = torch.cos(math.pi / size * torch.arange(size)[:, None] * position)
-    waves = waves / waves.norm(dim=1, keepdim=True)
-    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 2.0, -1.0]])
-    colours = colours / colours.norm(dim=1, keepdim=True)
-    basis = torch.einsum("kc,uy,vx->kuvcyx", colours, waves, waves).flatten(0, 2)
+    waves = orthonormal_cosines(size).float()
+    basis = torch.einsum("kc,uy,vx->kuvcyx", opponent_colours(), waves, waves).flatten(0, 2)
     blocks = functional.unfold(images - centre, size, stride=size).transpose(1, 2).flatten(0, 1)
     spread = (blocks @ basis.flatten(1).mT).square().mean(0).sqrt()
     largest = spread.argsort(descending=True)[:count]

@@ -1,9 +1,9 @@
-"""The entropy model in whole numbers: the same on every machine, for any number of threads.
+"""The entropy model in integers: the same on every machine, for any number of threads.
 
-What an entropy decoder believes must be what the encoder believed, to the last bit. So the float
-model is rounded once: activations count in 2^-10, weights in 2^-12, coefficients in 2^-6 steps.
-All of that are whole numbers below 2^53, which float64 carries exactly: the sums of a matrix
-product do not depend on their order, and scaling by powers of two and rounding down are exact.
+The probabilities of encoder and decoder must agree to the last bit. So the float model is rounded
+once: activations to multiples of 2^-10, weights of 2^-12, latents of 2^-6 steps. All of these are
+integers below 2^53, which float64 represents exactly: sums of a matrix product do not depend on
+their order, and scaling by powers of two and rounding down are exact.
 """
 
 import math
@@ -14,41 +14,47 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_collage.models.compression.checkerboard import ACROSS, ALONG, BLACK, WHITE, Board
+from neural_collage.models.compression.checkerboard import (
+    BLACK,
+    OTHER_COLOUR,
+    SAME_COLOUR,
+    WHITE,
+    Board,
+)
 from neural_collage.models.compression.entropy_model import (
     PASSES,
     SIGNED_GROUPS,
     SLOPE,
-    SMALLEST_SCALE,
     EntropyModel,
     Prediction,
 )
 from neural_collage.models.compression.ladder import Ladder, rung_values
+from neural_collage.models.compression.logistic import SMALLEST_SCALE
 
 ACTIVATION_BITS, WEIGHT_BITS, VALUE_BITS = 10, 12, 6
 UNIT = 1 << VALUE_BITS
-"""A quantiser step, in the units of quantised coefficients."""
+"""A quantiser step, in the units of quantised latents."""
 N_SCALES = 64
 SCALE_PITCH = 120  # of the grid of logarithmic scales, in 2^-10
 LOWEST_LOG_SCALE = round(math.log(SMALLEST_SCALE) * (1 << ACTIVATION_BITS))
 LARGEST_SIDE, LARGEST_ACTIVATION, LARGEST_WEIGHT = 1 << 15, 1 << 24, 64
 LARGEST_LOGARITHM = 255 * UNIT
-"""The largest coefficient that the table of logarithms tells apart."""
+"""The largest latent in the table of logarithms; larger ones have its entry."""
 
 
 def scale_of(index: int) -> float:
-    """The scale of the logistic distribution that an index of the grid stands for, in steps."""
+    """The scale of the logistic distribution of an index of the grid, in steps."""
     return math.exp((LOWEST_LOG_SCALE + SCALE_PITCH * index) / (1 << ACTIVATION_BITS))
 
 
 def logarithm_table() -> Int64[Tensor, " n"]:
-    """log(1 + |x|) in 2^-10, for x in 1 / UNIT; made once, and shipped."""
+    """log(1 + |x|) in 2^-10, for x in 1 / UNIT; computed once, and shipped with the weights."""
     values = torch.arange(LARGEST_LOGARITHM + 1, dtype=torch.float64) / UNIT
     return (values.log1p() * (1 << ACTIVATION_BITS)).round().long()
 
 
 class Pass(NamedTuple):
-    """A pass over a group: which channels (a slice of all) of which ranges (True) it codes."""
+    """A pass over a group: the channels (a slice of all) and the ranges (True) that it codes."""
 
     group: int
     channels: slice
@@ -57,10 +63,10 @@ class Pass(NamedTuple):
 
 @runtime_checkable
 class SymbolSource(Protocol):
-    """Where symbols come from: an encoder that chooses and writes them, or a decoder."""
+    """The origin of symbols: an encoder, which chooses and writes them, or a decoder."""
 
     def side(self, scales: Int64[Tensor, "s rows columns"]) -> Int64[Tensor, "s rows columns"]:
-        """The hyperprior's numbers, given the scale index of each."""
+        """The side information, given the scale index of each number."""
 
     def coefficients(
         self, part: Pass, means: Int64[Tensor, "a n"], scales: Int64[Tensor, "a n"]
@@ -72,9 +78,9 @@ class SymbolSource(Protocol):
 
 
 class IntegerEntropy:
-    """What `EntropyModel` learned, rounded; see the module.
+    """`EntropyModel` in integer arithmetic; see the module.
 
-    model: with weights that are the same on all machines (as read from a file).
+    model: with weights that are the same on all machines, as read from a file.
     logarithms: `logarithm_table`, as shipped with the weights.
 
     Raises ValueError for weights so large that sums might not be exact.
@@ -94,7 +100,7 @@ class IntegerEntropy:
     def run(
         self, source: SymbolSource, quality: int, rows: int, columns: int
     ) -> Int64[Tensor, "a rows columns"]:
-        """Go through all symbols of rows x columns ranges; the coefficients in 1 / UNIT steps."""
+        """Code all symbols of rows x columns ranges; returns the latents in 1 / UNIT steps."""
         board = Board(rows, columns)
         states = board.split(self._initial_state(source, quality, rows, columns))
         result = torch.zeros(sum(self.groups), rows * columns, dtype=torch.int64)
@@ -105,22 +111,24 @@ class IntegerEntropy:
             context = self._contexts[group]
             parts = [Pass(group, channels, mask) for mask in board.masks]
             black = self._pass(source, parts[BLACK], BLACK, states[BLACK], quality)
-            to_white = context.across @ board.neighbours(self._features(group, black), BLACK, WHITE)
+            to_white = context.other_colour @ board.neighbours(
+                self._features(group, black), BLACK, WHITE
+            )
             state = states[WHITE] + _shift(to_white, WEIGHT_BITS)
             white = self._pass(source, parts[WHITE], WHITE, state, quality)
-            for colour, known in enumerate((black, white)):
-                result[channels, board.sites[colour]] = known
+            for colour, coded in enumerate((black, white)):
+                result[channels, board.sites[colour]] = coded
             if group + 1 < len(self.groups):
-                to_black = context.across @ board.neighbours(
+                to_black = context.other_colour @ board.neighbours(
                     self._features(group, white), WHITE, BLACK
                 )
-                for colour, known, across in ((BLACK, black, to_black), (WHITE, white, to_white)):
-                    seen = board.neighbours(self._features(group, known), colour, colour)
+                for colour, coded, other in ((BLACK, black, to_black), (WHITE, white, to_white)):
+                    same = board.neighbours(self._features(group, coded), colour, colour)
                     states[colour] = states[colour] + _shift(
-                        context.along @ seen + across, WEIGHT_BITS
+                        context.same_colour @ same + other, WEIGHT_BITS
                     )
-        coefficients: Tensor = result.unflatten(1, (rows, columns))
-        return coefficients
+        latents: Tensor = result.unflatten(1, (rows, columns))
+        return latents
 
     def _pass(
         self,
@@ -130,7 +138,7 @@ class IntegerEntropy:
         state: Float[Tensor, "w n"],
         quality: int,
     ) -> Int64[Tensor, "a n"]:
-        """The coefficients of one group and colour, in 1 / UNIT steps."""
+        """The latents of one group and colour, in 1 / UNIT steps."""
         mean, log_scale = self._predictions[PASSES * part.group + colour](state, quality)
         base = rung_values(self._log_scale, quality)[part.channels, None]
         symbols = source.coefficients(part, mean, _scale_index(log_scale + base))
@@ -142,30 +150,32 @@ class IntegerEntropy:
         scale = _scale_index(rung_values(self._side_scale, quality))
         half = (-(-rows // 2), -(-columns // 2))
         side = source.side(scale[:, None, None].expand(-1, *half))
-        side = side.clamp(-LARGEST_SIDE, LARGEST_SIDE)  # a forged stream shall not overflow
-        drawn = _convolve(side.double(), self._side_weight)
-        drawn = _shift(drawn, WEIGHT_BITS - ACTIVATION_BITS) + self._side_bias
-        full = functional.pixel_shuffle(drawn.unflatten(1, half), 2)[:, :rows, :columns]
+        side = side.clamp(-LARGEST_SIDE, LARGEST_SIDE)  # forged streams must not overflow
+        upsampled = _convolve(side.double(), self._side_weight)
+        upsampled = _shift(upsampled, WEIGHT_BITS - ACTIVATION_BITS) + self._side_bias
+        full = functional.pixel_shuffle(upsampled.unflatten(1, half), 2)[:, :rows, :columns]
         start: Tensor = rung_values(self._start, quality).double()[:, None]
         return full.flatten(1) + start
 
-    def _features(self, group: int, known: Int64[Tensor, "a n"]) -> Float[Tensor, "f n"]:
-        """What known coefficients of a group tell the others, see `EntropyModel.features`."""
-        size = self._logarithms[known.abs().clamp_max(LARGEST_LOGARITHM)]
-        return torch.cat([size * known.sign(), size]) if group < SIGNED_GROUPS else size
+    def _features(self, group: int, coded: Int64[Tensor, "a n"]) -> Float[Tensor, "f n"]:
+        """Coded latents of a group as context for others, see `EntropyModel.features`."""
+        size = self._logarithms[coded.abs().clamp_max(LARGEST_LOGARITHM)]
+        return torch.cat([size * coded.sign(), size]) if group < SIGNED_GROUPS else size
 
 
 class _IntegerContext:
-    """The weights of a 3x3 convolution by the colour of what they look at, (w, features x taps)."""
+    """The weights (w, features x taps) of a 3x3 convolution, by the colour of the neighbours."""
 
     def __init__(self, layer: nn.Module) -> None:
         assert isinstance(layer, nn.Conv2d)
         taps = _weights(layer).view(len(layer.weight), -1, 9)
-        self.along, self.across = (taps[..., list(p)].flatten(1) for p in (ALONG, ACROSS))
+        self.same_colour, self.other_colour = (
+            taps[..., list(positions)].flatten(1) for positions in (SAME_COLOUR, OTHER_COLOUR)
+        )
 
 
 class _IntegerPrediction:
-    """`entropy_model.Prediction` in whole numbers."""
+    """`entropy_model.Prediction` in integers."""
 
     def __init__(self, prediction: Prediction) -> None:
         self._shift_rungs = _rungs(prediction.shift)
@@ -177,7 +187,7 @@ class _IntegerPrediction:
     def __call__(
         self, state: Float[Tensor, "w n"], quality: int
     ) -> tuple[Int64[Tensor, "a n"], Int64[Tensor, "a n"]]:
-        """Means in 1 / UNIT, logarithmic scales in 2^-10."""
+        """Means in 1 / UNIT, logarithms of scales in 2^-10."""
         shifted = _rectified(state + rung_values(self._shift_rungs, quality).double()[:, None])
         hidden = _rectified(_shift(self._hidden @ shifted + self._hidden_bias, WEIGHT_BITS))
         mean, log_scale = (self._out @ hidden + self._out_bias).chunk(2)
@@ -193,7 +203,7 @@ def _scale_index(log_scale: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
 
 
 def _convolve(image: Float[Tensor, "a rows columns"], weight: Tensor) -> Float[Tensor, "w n"]:
-    """3x3 convolution with zeros around, as one matrix product: no algorithm but exact sums."""
+    """3x3 convolution with zero padding, as one matrix product: its sums are exact."""
     return weight @ functional.unfold(image[None], 3, padding=1)[0]
 
 

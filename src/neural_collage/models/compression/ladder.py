@@ -1,7 +1,7 @@
-"""Parameters that depend on the quality: linear interpolation between rungs, learned at each.
+"""Quality-dependent parameters: learned at a few rungs of quality, interpolated in between.
 
-One model serves all rates (as in the gain units of Cui et al. 2021, arXiv 2003.02012). The level of
-a quality q in 1..100 is t = (q - 1) / 99, in [0, 1].
+One model serves all rates, as with the gain units of Cui et al. 2021 (arXiv 2003.02012). The level
+of a quality q in 1..100 is (q - 1) / 99, in [0, 1].
 """
 
 import torch
@@ -18,9 +18,10 @@ def level_of(quality: int) -> float:
 
 
 class Ladder(nn.Module):
-    """A tensor for each level, given on `rungs` equally spaced levels from 0 to 1.
+    """A tensor as a function of the level: linear between `rungs` equally spaced levels.
 
-    start: its value at every rung, or at each (then with the rungs as first dimension).
+    start: its initial value, the same at all rungs, or with `at_each` one per rung (first
+        dimension).
     """
 
     def __init__(self, rungs: int, start: Tensor, *, at_each: bool = False) -> None:
@@ -29,11 +30,11 @@ class Ladder(nn.Module):
         self.rungs = nn.Parameter(value.clone().contiguous())
 
     def forward(self, level: Float[Tensor, " b"]) -> Float[Tensor, "b *s"]:
-        """The values at some levels."""
+        """The tensors at some levels in [0, 1]."""
         n = len(self.rungs) - 1
         position = level * n
         lower = position.floor().clamp(0, n - 1)
-        # a sum over rungs, whose gradient is cheaper than that of an index
+        # a weighted sum over rungs, whose gradient is cheaper than that of indexing
         rung = torch.arange(n + 1, device=level.device)
         distance = (position[:, None] - rung).abs()
         share = (1 - distance).clamp_min(0) * (
@@ -44,7 +45,7 @@ class Ladder(nn.Module):
 
 
 def rung_values(rungs: Int64[Tensor, "n *s"], quality: int) -> Int64[Tensor, "*s"]:
-    """A ladder of whole numbers at a quality, in exact arithmetic, rounded down."""
+    """An integer ladder at a quality 1..100, in exact arithmetic, rounded down."""
     lower, part = divmod((quality - 1) * (len(rungs) - 1), LEVELS)
     if part == 0:
         return rungs[lower]

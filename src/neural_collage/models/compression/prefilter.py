@@ -1,10 +1,10 @@
 """Time-domain lapped transforms: blocks that overlap by filtering across their edges.
 
 Tran, Liang & Tu 2003, "Lapped transform via time-domain pre- and post-processing" (IEEE
-Transactions on Signal Processing 51:6). A pre-filter on the samples about each edge between blocks
-moves what neighbours share into their averages; then any transform of blocks follows. Seen from the
-decoder, the blocks of that transform become patches of twice their size that fade into one another:
-their windows, post-filtered. The two are each other's inverse.
+Transactions on Signal Processing 51:6). A pre-filter across each edge between blocks moves what
+neighbours share into their averages; a block transform follows. On the synthesis side the basis
+functions of that transform become post-filtered windows of twice the block size, which overlap.
+Pre- and post-filter are inverse to each other.
 """
 
 from functools import cache
@@ -16,22 +16,24 @@ from torch import Tensor
 from neural_collage.core.cosines import orthonormal_cosines
 
 STRETCH = 1.5
-"""How much the slope across an edge is enlarged before the transform; 1 keeps patches orthonormal.
-The coding gain of an AR(0.95) source, 16 a block, is 9.92 dB; 9.76 at 1, and 9.46 without overlap.
+"""Amplification of the slope across an edge before the transform; 1 keeps patches orthonormal.
+
+The coding gain of an AR(0.95) source in blocks of 16 is 9.92 dB; 9.76 dB at 1, and 9.46 dB without
+overlap.
 """
 
 
 def prefiltered(image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c h w"]:
-    """The image that blocks of `size` pixels are taken from; h and w are whole blocks.
+    """The pre-filtered image, to be cut into blocks of `size` pixels; h and w are whole blocks.
 
-    Where an image ends its mirror image begins, which the filter leaves as it is; so
-    `core.lapped.synthesise` turns the blocks, times `lapped_windows`, back into the image.
+    The image is continued by its mirror image, which the filter does not change at the edges:
+    `core.lapped.synthesise` of the blocks with `lapped_windows` returns the image.
     """
     return _along_rows(_along_rows(image, size).mT, size).mT
 
 
 def lapped_windows(blocks: Float[Tensor, "a c n n"]) -> Float[Tensor, "a c m m"]:
-    """What blocks of pre-filtered pixels add to the image: patches of twice their size."""
+    """Post-filtered windows (m = 2 n) of basis functions on blocks of pre-filtered pixels."""
     n = blocks.shape[-1]
     backward = _filters(n)[1].to(blocks)
     spread = torch.block_diag(backward, backward)[:, n // 2 : n // 2 + n]

@@ -1,11 +1,9 @@
-"""Refining the code of one picture: the file format unchanged, better numbers in it.
+"""Refinement: iterative encoding of one picture, with the format and the decoder unchanged.
 
-The encoder's network guesses coefficients, and whoever rounds them trades bits against error one
-coefficient at a time, as if patches did not overlap. They do, so what rounding did to one can be
-mended by another. This is iterative thresholding (Daubechies, Defrise & De Mol 2004) with the
-codec's own rounding in the place of the threshold: move coefficients along the gradient of the
-squared error of what was decoded, round again, and keep the best. It ends when nothing changes, or
-nothing gets better for some steps.
+The analysis transform predicts latents in one pass, and RDOQ treats them one at a time as if
+patches did not overlap. Since they do, others can compensate the error of a latent. This is
+iterative thresholding (Daubechies, Defrise & De Mol 2004) with RDOQ in place of the threshold: a
+gradient step on the squared error of the decoded picture, then quantisation; the best is kept.
 """
 
 from collections.abc import Callable
@@ -16,12 +14,12 @@ from torch import Tensor
 
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.codec_model import STEP_BITS, CodecModel
-from neural_collage.models.compression.compressor import CENTRE, worth_of_error
+from neural_collage.models.compression.compressor import CENTRE, bits_per_squared_error
 
-PACE = 0.7
-"""Of the move that would mend the error of a coefficient whose patch met no others."""
+STEP_SIZE = 0.7
+"""Step size, relative to the exact step of an isolated patch."""
 PATIENCE = 6
-"""Steps without a better code that are the last."""
+"""Early stopping: steps without an improvement."""
 
 
 def refine(
@@ -32,34 +30,33 @@ def refine(
     iterations: int,
     quantise: Callable[[Tensor], tuple[Tensor, float]],
 ) -> Float[Tensor, "a rows columns"]:
-    """Values, in steps, that `quantise` turns into a code no worse than that of the ones given.
+    """Latents whose cost, bits + lambda * squared error, is at most that of the given ones.
 
-    Good is few bits plus little squared error, weighed as in training.
-
-    planes: the picture, of whole ranges. quantise: coefficients as decoded, and the bits they take.
+    values: latents, not rounded. planes: the picture, of whole ranges. iterations: at most; fewer
+    if nothing changes or improves. quantise: from latents to quantised latents and their bits.
     """
     patches = model.compressor.patches.detach()
     steps = (model.steps[quality - 1].float() * 2.0**-STEP_BITS)[:, None, None]
-    worth = worth_of_error(quality)
+    bits_per_error = bits_per_squared_error(quality)
     energy = patches.square().sum((1, 2, 3))[:, None, None]
-    best, least, unchanged, worse = values, float("inf"), None, 0
+    best, least, previous, without_gain = values, float("inf"), None, 0
     for _ in range(iterations + 1):
         decoded, bits = quantise(values)
-        if unchanged is not None and torch.equal(decoded, unchanged):
+        if previous is not None and torch.equal(decoded, previous):
             break
-        unchanged = decoded
-        error, pull = _error_and_pull(decoded * steps, planes, patches)
-        cost = bits + worth * error
-        worse = 0 if cost < least else worse + 1
-        if worse == 0:
+        previous = decoded
+        error, descent = _error_and_descent(decoded * steps, planes, patches)
+        cost = bits + bits_per_error * error
+        without_gain = 0 if cost < least else without_gain + 1
+        if without_gain == 0:
             best, least = values, cost
-        elif worse == PATIENCE:
+        elif without_gain == PATIENCE:
             break
-        values = decoded + PACE * pull / (energy * steps)
+        values = decoded + STEP_SIZE * descent / (energy * steps)
     return best
 
 
-def _error_and_pull(
+def _error_and_descent(
     coefficients: Float[Tensor, "a rows columns"],
     planes: Float[Tensor, "3 h w"],
     patches: Float[Tensor, "a 3 m m"],

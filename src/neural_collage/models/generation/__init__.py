@@ -1,1 +1,1 @@
-"""Hierarchical VAEs and their likelihoods; drawing and zooming into samples is in `art`."""
+"""Hierarchical VAEs and their likelihoods; `art` samples from them and zooms into samples."""

@@ -9,11 +9,11 @@ from torch.nn import functional
 class Bottleneck(nn.Module):
     """Features (b, i, h, w) to (b, o, h, w) by convolutions 1x1, twice `kernel`, 1x1.
 
-    A SiLU goes before each. Child takes GELUs, which on a CPU cost as much as the convolutions.
+    A SiLU precedes each. Child uses GELUs, which on a CPU cost as much as the convolutions.
 
-    inputs, outputs: i and o. width: between the 1x1 convolutions.
+    inputs, outputs: i and o, numbers of channels. width: channels between the 1x1 convolutions.
     kernel: side of the middle convolutions, odd.
-    gain: what the weights of the last convolution are multiplied by at first.
+    gain: factor on the initial weights of the last convolution.
     """
 
     def __init__(
@@ -32,22 +32,22 @@ class Bottleneck(nn.Module):
         hidden = self.enter(functional.silu(features))
         hidden = self.first(functional.silu(hidden))
         hidden = self.second(functional.silu(hidden))
-        left: Tensor = self.leave(functional.silu(hidden))
-        return left
+        output: Tensor = self.leave(functional.silu(hidden))
+        return output
 
 
 class Residual(nn.Module):
-    """A bottleneck beside the identity."""
+    """A residual block: the identity plus a bottleneck."""
 
     def __init__(self, features: int, width: int, kernel: int = 3, gain: float = 1.0) -> None:
         super().__init__()
         self.branch = Bottleneck(features, width, features, kernel, gain)
 
     def forward(self, features: Float[Tensor, "b f h w"]) -> Float[Tensor, "b f h w"]:
-        changed: Tensor = features + self.branch(features)
-        return changed
+        output: Tensor = features + self.branch(features)
+        return output
 
 
 def kernel_at(resolution: int) -> int:
-    """On one or two positions there are no neighbours worth a 3x3 convolution."""
+    """Kernel size at a resolution: 3, but 1 on 1x1 and 2x2 positions, which are mostly padding."""
     return 3 if resolution > 2 else 1

@@ -1,9 +1,9 @@
-"""The collage VAE: a hierarchical VAE whose pictures are collages, at any resolution.
+"""The collage VAE: a hierarchical VAE whose images are collages, at any resolution.
 
-VDC-VAE of Poli et al. 2022, arXiv 2204.07673: the top-down path ends at one position per range,
-and emits the weights and biases of a collage instead of pixels. The fixed point of that collage are
-the parameters of the likelihood, at any scale. With latent auxiliary patches (LatAux) a second
-top-down path draws the patches of each picture.
+VDC-VAE of Poli et al. 2022, arXiv 2204.07673: the top-down path ends at one position per range, and
+predicts the weights and biases of a collage instead of pixels. The fixed point of that collage is
+the image of likelihood parameters, at any scale. With latent auxiliary patches (LatAux) a second
+top-down path generates the patches of each image.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,15 @@ from neural_collage.models.operator.patches import cosine_patches
 
 @final
 class CollageVae(HierarchicalVae):
-    """A hierarchical VAE whose last features are the parameters of collages.
+    """A hierarchical VAE whose last features predict the parameters of collages.
+
+        image ---> encoder --> features of each resolution
+                                    |  posteriors (inference only)
+                                    v
+        priors --> decoder[0] --> features of ranges ---> heads ----> weights, bias --+
+        priors --> decoder[1] --> features of patches --> patches --> patches --------+
+                   (only with latent_patches)                                         v
+        distribution of pixels <-- likelihood <-- parameters at any scale <-- operator
 
         >>> operator = OperatorConfig(image_size=(28, 28), channels=1, range_size=4,
         ...     domain_sizes=(28,), n_patches=8)
@@ -38,15 +46,16 @@ class CollageVae(HierarchicalVae):
         >>> model.render(drawn.features, scale=10).shape
         torch.Size([2, 1, 280, 280])
 
-    operator: of square images, with a channel for each parameter of the likelihood, and the last
-        stage's resolution of ranges. `patches="given"` for latent patches.
-    latent_patches: stages of the path that draws patches; the last one's resolution is the
-        operator's patch size.
-    key_width: length of the queries and keys that link ranges to domains.
+    operator: for square images, with one channel for each parameter of the likelihood, and one
+        range for each position of the last stage. `patches="given"` with latent patches.
+    likelihood: distribution of pixels. hierarchy: bottom-up and first top-down path.
+    latent_patches: stages of the second top-down path, which generates the patches; the resolution
+        of the last one is the operator's patch size. () has no such path.
+    key_width: length of the queries and keys of domain weights (see `Heads`).
 
-    Parameters at scale s average down to those at scale 1.
+    Likelihood parameters at scale s, averaged over s x s pixels, are those at scale 1.
 
-    Raises ValueError, naming every problem, if these do not fit each other.
+    Raises ValueError, listing every problem, if these do not fit each other.
     """
 
     scalable = True
@@ -78,11 +87,12 @@ class CollageVae(HierarchicalVae):
             self.patches = _Patches(hierarchy.width, operator)
 
     def code(self, features: Features) -> CollageCode:
-        """The collages that features describe."""
-        wanted, *of_patches = features
+        """The parameters of the collages that features encode."""
+        of_ranges, *of_patches = features
         patches = self.patches(*of_patches) if self.patches is not None else None
-        shape = (len(wanted), self.operator.config.channels, *self.operator.config.grid)
-        code: CollageCode = self.heads(wanted, wanted.new_zeros(shape), self.operator, patches)
+        shape = (len(of_ranges), self.operator.config.channels, *self.operator.config.grid)
+        averages = of_ranges.new_zeros(shape)
+        code: CollageCode = self.heads(of_ranges, averages, self.operator, patches)
         return code
 
     def render(
@@ -92,7 +102,7 @@ class CollageVae(HierarchicalVae):
 
 
 class _Patches(nn.Module):
-    """Features (b, f, p, p) to patches (b, a, c, p, p): cosines, and what latents make of them."""
+    """Features (b, f, p, p) to patches (b, a, c, p, p): learned ones plus a linear projection."""
 
     def __init__(self, width: int, config: OperatorConfig) -> None:
         super().__init__()
@@ -103,8 +113,8 @@ class _Patches(nn.Module):
             self.change.weight.mul_(0.1)
 
     def forward(self, features: Float[Tensor, "b f p p"]) -> Float[Tensor, "b a c p p"]:
-        changed: Tensor = self.usual + self.change(features).float().unflatten(1, self.shape[:2])
-        return changed
+        patches: Tensor = self.usual + self.change(features).float().unflatten(1, self.shape[:2])
+        return patches
 
 
 def _problems(
@@ -120,24 +130,26 @@ def _problems(
     problems += hierarchy.fit_problems(height)
     if operator.channels != likelihood.planes:
         problems.append(
-            f"operator.channels must be {likelihood.planes}, what the likelihood has per pixel, "
-            f"not {operator.channels}"
+            f"operator.channels must be {likelihood.planes}, the number of likelihood parameters "
+            f"per pixel, not {operator.channels}"
         )
     last = hierarchy.top_down[-1].resolution
     if operator.grid != (last, last):
         rows, columns = operator.grid
         problems.append(
-            f"the last stage of {last}x{last} must have a position for each of {rows}x{columns} "
-            "ranges"
+            f"the last stage of {last}x{last} must have one position for each of the "
+            f"{rows}x{columns} ranges"
         )
     if operator.patches == "style":
         problems.append('operator.patches must be "learned" or "given", not "style"')
     if (operator.patches == "given" and operator.n_patches > 0) != bool(latent_patches):
-        problems.append('operator.patches="given" needs latent_patches, and nothing else has them')
+        problems.append('operator.patches must be "given" with latent_patches, and only with them')
     if latent_patches:
         encoded = [stage.resolution for stage in hierarchy.bottom_up]
         problems += path_problems(latent_patches, "latent_patches", encoded)
         size = operator.patches_shape[-1]
         if latent_patches[-1].resolution != size:
-            problems.append(f"the last stage of latent_patches must be {size}x{size}, as a patch")
+            problems.append(
+                f"the last stage of latent_patches must be {size}x{size}, the size of a patch"
+            )
     return problems

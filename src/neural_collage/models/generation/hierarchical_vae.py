@@ -1,12 +1,12 @@
-"""What hierarchical VAEs have in common, whatever turns their features into pictures.
+"""`HierarchicalVae`: base of hierarchical VAEs, for any mapping of features to pixels.
 
-Evidence lower bound of a picture x, in nats: log p(x) >= -(distortion + sum of rates), where the
+Evidence lower bound of an image x, in nats: log p(x) >= -(distortion + sum of rates), where the
 rates are the divergences of posteriors from priors, layer by layer (Child 2021, arXiv 2011.10650).
-With several samples there is a tighter bound (Burda et al. 2016, arXiv 1509.00519).
+Several samples give a tighter bound (Burda et al. 2016, arXiv 1509.00519).
 """
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,29 +21,29 @@ from neural_collage.models.generation.likelihoods import LikelihoodConfig, make_
 from neural_collage.models.pretrained import Pretrained
 
 Features = tuple[Float[Tensor, "b f _ _"], ...]
-"""What the top-down paths end with, in their order."""
+"""The final features of each top-down path."""
 
 Latents = Sequence[Float[Tensor, "b _ _ _"]]
-"""Of all layers, path by path, from the top down."""
+"""Latents of all layers, path by path, from the top down."""
 
 
 class Inference(NamedTuple):
-    """Pictures as a model sees them: where its paths end, and what was drawn on the way."""
+    """Result of a pass down all paths: their final features, and the step of each layer."""
 
     features: Features
     steps: list[Step]
 
     @property
     def latents(self) -> list[Float[Tensor, "b _ _ _"]]:
-        """What was drawn."""
+        """The sampled latents of each layer."""
         return [step.latents for step in self.steps]
 
 
 class Bound(NamedTuple):
-    """The parts of the evidence lower bound of each picture, in nats; all are 0 or more.
+    """The terms of the evidence lower bound of each image, in nats; all are 0 or more.
 
-    distortion: what the picture costs, given the latents.
-    rates: what the latents of each stage cost, in the order of `HierarchicalVae.stages`.
+    distortion: -log p(x | z), of the image given the latents.
+    rates: KL(posterior || prior) of the latents, summed over each of `HierarchicalVae.stages`.
     """
 
     distortion: Float[Tensor, " b"]
@@ -51,25 +51,25 @@ class Bound(NamedTuple):
 
     @property
     def total(self) -> Float[Tensor, " b"]:
-        """An upper bound of -log p."""
+        """An upper bound of -log p(x)."""
         return self.distortion + self.rates.sum(1)
 
 
-class HierarchicalVae(Pretrained):
-    """Base of generative models; subclasses say how features become parameters of pixels.
+class HierarchicalVae(Pretrained, ABC):
+    """Abstract base of hierarchical VAEs; subclasses implement `render`.
 
-    image_size: height and width of pictures.
-    likelihood: of pixels. hierarchy: of latents.
-    paths: the stages of each top-down path.
+    image_size: height and width of images in pixels.
+    likelihood: distribution of pixels. hierarchy: width and bottom-up stages.
+    paths: the stages of each top-down path, by the prefix of their names.
     settings: the other arguments of the subclass, for its config.
 
     Attributes:
-        scalable: whether pictures exist at scales other than 1.
+        scalable: whether images can be rendered at scales other than 1.
         picture_shape: channels, height and width.
         planes: parameters of the likelihood per pixel.
         stages: names of the stages, path by path: "7x7", or "patches.4x4" of a second path.
 
-    Raises ValueError if the stages do not fit the picture.
+    Raises ValueError if the stages do not fit the image size.
     """
 
     scalable: ClassVar[bool]
@@ -105,11 +105,11 @@ class HierarchicalVae(Pretrained):
     def render(
         self, features: Features, scale: float = 1, region: Region | None = None
     ) -> Float[Tensor, "b p h w"]:
-        """The parameters of the likelihood of each pixel, at any scale that the model has.
+        """The parameters of the likelihood of each pixel, at any scale that the model supports.
 
         scale, region: as in `CollageOperator`.
 
-        Raises ValueError for a scale or a region that there is not.
+        Raises ValueError for an unsupported scale or a region that does not lie inside.
         """
 
     @property
@@ -119,35 +119,35 @@ class HierarchicalVae(Pretrained):
 
     @property
     def paths(self) -> list[TopDown]:
-        """The top-down paths under their type."""
+        """The top-down paths, typed."""
         return [path for path in self.decoder if isinstance(path, TopDown)]
 
     @property
     def decoder_parameters(self) -> int:
-        """How many numbers are learned of what is needed to sample."""
+        """Number of learned parameters that sampling needs."""
         unneeded = [p for n, p in self.named_parameters() if _only_for_encoding(n)]
         return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in unneeded)
 
-    def forward(self, picture: Float[Tensor, "b c h w"]) -> Bound:
-        """The evidence lower bound of pictures in [0, 1], one sample of the latents each."""
-        return self.bound(picture, self.infer(picture))
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Bound:
+        """The evidence lower bound of images in [0, 1], by one sample of the latents each."""
+        return self.bound(image, self.infer(image))
 
-    def infer(self, picture: Float[Tensor, "b c h w"]) -> Inference:
-        """Latents drawn from the posteriors of pictures.
+    def infer(self, image: Float[Tensor, "b c h w"]) -> Inference:
+        """Latents sampled from the posteriors of images in [0, 1], and the resulting features.
 
-        Raises ValueError for pictures of another size or number of channels.
+        Raises ValueError for images of another size or number of channels.
         """
-        if picture.shape[1:] != self.picture_shape:
+        if image.shape[1:] != self.picture_shape:
             expected, given = (
-                "x".join(map(str, shape)) for shape in (self.picture_shape, picture.shape[1:])
+                "x".join(map(str, shape)) for shape in (self.picture_shape, image.shape[1:])
             )
-            raise ValueError(f"pictures must be {expected} (channels, height, width), not {given}")
-        seen = self.encoder(picture)
-        return _joined([path.infer(seen) for path in self.paths])
+            raise ValueError(f"images must be {expected} (channels, height, width), not {given}")
+        encoded = self.encoder(image)
+        return _joined([path.infer(encoded) for path in self.paths])
 
-    def bound(self, picture: Float[Tensor, "b c h w"], inference: Inference) -> Bound:
-        """The parts of the bound for latents that were inferred."""
-        distortion = -self.likelihood.log_prob(self.render(inference.features), picture)
+    def bound(self, image: Float[Tensor, "b c h w"], inference: Inference) -> Bound:
+        """The terms of the bound for latents from `infer`."""
+        distortion = -self.likelihood.log_prob(self.render(inference.features), image)
         layers = [
             step.posterior.divergence(step.prior).flatten(1).sum(1)
             for step in inference.steps
@@ -156,10 +156,10 @@ class HierarchicalVae(Pretrained):
         return Bound(distortion, self._by_stage(layers))
 
     def log_weight(
-        self, picture: Float[Tensor, "b c h w"], inference: Inference
+        self, image: Float[Tensor, "b c h w"], inference: Inference
     ) -> Float[Tensor, " b"]:
-        """The logarithm of the weight p(x, z) / q(z | x) of inferred latents."""
-        total = self.likelihood.log_prob(self.render(inference.features), picture)
+        """The logarithm of the importance weight p(x, z) / q(z | x) of latents from `infer`."""
+        total = self.likelihood.log_prob(self.render(inference.features), image)
         for latents, prior, posterior in inference.steps:
             if posterior is not None:
                 ratio = prior.log_prob(latents) - posterior.log_prob(latents)
@@ -167,12 +167,15 @@ class HierarchicalVae(Pretrained):
         return total
 
     def importance_bound(
-        self, picture: Float[Tensor, "b c h w"], samples: int
+        self, image: Float[Tensor, "b c h w"], samples: int
     ) -> Float[Tensor, " b"]:
-        """An upper bound of -log p of each picture, in nats, that tightens with the samples."""
+        """An upper bound of -log p(x) in nats, tighter with more samples (Burda et al. 2016).
+
+        Raises ValueError if samples is less than 1.
+        """
         if samples < 1:
             raise ValueError(f"samples must be at least 1, not {samples}")
-        weights = [self.log_weight(picture, self.infer(picture)) for _ in range(samples)]
+        weights = [self.log_weight(image, self.infer(image)) for _ in range(samples)]
         return math.log(samples) - torch.stack(weights).logsumexp(0)
 
     def sample(
@@ -181,34 +184,35 @@ class HierarchicalVae(Pretrained):
         temperature: float | Sequence[float] = 1.0,
         latents: Latents = (),
     ) -> Inference:
-        """Latents drawn from the priors, and the features that follow: `render` shows them.
+        """Latents sampled from the priors, and the resulting features, for `render`.
 
-        temperature: below 1 for more typical pictures; of all stages, or of each of `stages`.
-        latents: the first ones, as far as they are known: with those of `infer`, all of them or
-            those of the upper stages, a reconstruction.
+        temperature: factor on deviations from the means of the priors, for all stages or one for
+            each of `stages`; below 1 for more typical images.
+        latents: those of the first layers, which are not sampled. All of those of `infer` give a
+            reconstruction, those of the upper stages variations of the image.
 
-        Raises ValueError for temperatures that are negative or not as many as stages.
+        Raises ValueError for a negative or infinite temperature, or a wrong number of them.
         """
         if isinstance(temperature, int | float):
             temperature = [temperature] * len(self.stages)
-        each = list(temperature)
-        if len(each) != len(self.stages) or not all(0 <= t < math.inf for t in each):
+        per_stage = list(temperature)
+        if len(per_stage) != len(self.stages) or not all(0 <= t < math.inf for t in per_stage):
             raise ValueError(
-                f"temperature must be 0 or more, one or {len(self.stages)} of "
-                f"{', '.join(self.stages)}, not {temperature}"
+                f"temperature must be 0 or more, one number or {len(self.stages)}, one for each "
+                f"of the stages {', '.join(self.stages)}, not {temperature}"
             )
-        ends, first = [], 0
+        results, first = [], 0
         for path in self.paths:
-            own, stages = latents[first : first + path.n_layers], len(path.each_stage)
-            ends.append(path.generate(count, each[:stages], own))
-            each, first = each[stages:], first + path.n_layers
-        return _joined(ends)
+            given, stages = latents[first : first + path.n_layers], len(path.each_stage)
+            results.append(path.generate(count, per_stage[:stages], given))
+            per_stage, first = per_stage[stages:], first + path.n_layers
+        return _joined(results)
 
     def reconstruct(
-        self, picture: Float[Tensor, "b c h w"], scale: float = 1
+        self, image: Float[Tensor, "b c h w"], scale: float = 1
     ) -> Float[Tensor, "b c h w"]:
-        """Pictures as their latents say they are, at any scale that the model has."""
-        return self.likelihood.mean(self.render(self.infer(picture).features, scale))
+        """Expected images given latents sampled from the posteriors, at any supported scale."""
+        return self.likelihood.mean(self.render(self.infer(image).features, scale))
 
     def interpolate(
         self,
@@ -216,13 +220,13 @@ class HierarchicalVae(Pretrained):
         last: Float[Tensor, "b c h w"],
         count: int,
     ) -> Inference:
-        """`count` steps from one picture of each pair to the other, ends included: (count b, ...).
+        """`count` steps from one image of each pair to the other, ends included: (count b, ...).
 
-        Means of posteriors are mixed, layer by layer.
+        The means of the posteriors are interpolated linearly, layer by layer.
         """
         ends = [
-            [step.posterior.mean for step in self.infer(picture).steps if step.posterior]
-            for picture in (first, last)
+            [step.posterior.mean for step in self.infer(image).steps if step.posterior]
+            for image in (first, last)
         ]
         mixed = [
             torch.cat([torch.lerp(a, b, float(t)) for t in torch.linspace(0, 1, count)])
@@ -231,14 +235,15 @@ class HierarchicalVae(Pretrained):
         return self.sample(count * len(first), latents=mixed)
 
     def _by_stage(self, layers: list[Float[Tensor, " b"]]) -> Float[Tensor, "b s"]:
+        """The sum of the rates of the layers of each stage."""
         rates = layers[0].new_zeros(len(self.stages), len(layers[0]))
         index = torch.tensor(self._stage_of_layer, device=rates.device)
         return rates.index_add(0, index, torch.stack(layers)).T
 
 
-def _joined(ends: list[tuple[Tensor, list[Step]]]) -> Inference:
-    features, steps = zip(*ends, strict=True)
-    return Inference(features, [step for several in steps for step in several])
+def _joined(results: list[tuple[Tensor, list[Step]]]) -> Inference:
+    features, steps = zip(*results, strict=True)
+    return Inference(features, [step for of_path in steps for step in of_path])
 
 
 def _only_for_encoding(name: str) -> bool:

@@ -1,7 +1,7 @@
 """The two paths of a hierarchical VAE: bottom-up features, and latents from the top down.
 
 VDVAE, Child 2021, arXiv 2011.10650. Each layer of the top-down path has a prior of its latents,
-given those above, and while a picture is encoded also a posterior, given the picture, too.
+given those above, and a posterior that is also given the bottom-up features of the image.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,9 @@ from neural_collage.models.generation.hierarchy_config import (
 
 
 class Step(NamedTuple):
-    """What one layer drew: latents (b, z, h, w), and from which distribution.
+    """The latents (b, z, h, w) of one layer, and their distributions.
 
-    posterior: None where no picture was seen.
+    posterior: None if the latents were not sampled from a posterior.
     """
 
     latents: Float[Tensor, "b _ _ _"]
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 class BottomUp(nn.Module):
-    """Pictures (b, c, h, w) in [0, 1] to features of each stage, by resolution."""
+    """Images (b, c, h, w) in [0, 1] to the features of each stage, keyed by resolution."""
 
     def __init__(self, channels: int, config: HierarchyConfig) -> None:
         super().__init__()
@@ -47,20 +47,20 @@ class BottomUp(nn.Module):
             }
         )
 
-    def forward(self, picture: Float[Tensor, "b c h w"]) -> dict[int, Float[Tensor, "b f _ _"]]:
-        squares = functional.pixel_unshuffle(2 * picture - 1, self.stem_size)
+    def forward(self, image: Float[Tensor, "b c h w"]) -> dict[int, Float[Tensor, "b f _ _"]]:
+        squares = functional.pixel_unshuffle(2 * image - 1, self.stem_size)
         features = self.stem(squares.contiguous(memory_format=torch.channels_last))
-        seen = {}
+        encoded = {}
         for name, blocks in self.stages.items():
             resolution = int(name)
             if features.shape[-1] != resolution:
                 features = functional.adaptive_avg_pool2d(features, resolution)
-            seen[resolution] = features = blocks(features)
-        return seen
+            encoded[resolution] = features = blocks(features)
+        return encoded
 
 
 class TopDown(nn.Module):
-    """Latents of several resolutions, drawn one after another, to features of the last stage."""
+    """Latents of increasing resolution, sampled layer by layer, to features of the last stage."""
 
     def __init__(self, config: HierarchyConfig, path: Sequence[DecoderStage]) -> None:
         super().__init__()
@@ -70,24 +70,24 @@ class TopDown(nn.Module):
 
     @property
     def each_stage(self) -> list["_Stage"]:
-        """The stages under their type."""
+        """The stages, typed."""
         return [stage for stage in self.stages if isinstance(stage, _Stage)]
 
     @property
     def n_layers(self) -> int:
-        """Layers of all stages."""
+        """Number of layers of all stages."""
         return sum(len(stage.each_layer) for stage in self.each_stage)
 
     def infer(
-        self, seen: Mapping[int, Float[Tensor, "b f _ _"]]
+        self, encoded: Mapping[int, Float[Tensor, "b f _ _"]]
     ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
-        """Draw latents of posteriors, given the bottom-up features of pictures."""
+        """Sample latents from the posteriors, given the bottom-up features of images."""
 
         def draw(layer: "_Layer", features: Tensor, prior: Gaussian) -> Step:
-            posterior = layer.posterior(features, seen[features.shape[-1]], prior)
+            posterior = layer.posterior(features, encoded[features.shape[-1]], prior)
             return Step(posterior.sample(), prior, posterior)
 
-        return self._descend(len(next(iter(seen.values()))), draw)
+        return self._descend(len(next(iter(encoded.values()))), draw)
 
     def generate(
         self,
@@ -95,22 +95,22 @@ class TopDown(nn.Module):
         temperatures: Sequence[float],
         latents: Sequence[Float[Tensor, "b _ _ _"]] = (),
     ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
-        """Draw latents of priors; the first ones may be given.
+        """Sample latents from the priors; those of the first layers may be given.
 
-        temperatures: of each stage, what deviations from the prior's mean are multiplied by.
+        temperatures: of each stage, the factor on deviations from the mean of the prior.
         """
         of_layer = [
             temperature
             for stage, temperature in zip(self.each_stage, temperatures, strict=True)
             for _ in stage.each_layer
         ]
-        done = 0
+        index = 0
 
         def draw(layer: "_Layer", features: Tensor, prior: Gaussian) -> Step:
-            nonlocal done
-            known = latents[done] if done < len(latents) else prior.sample(of_layer[done])
-            done += 1
-            return Step(known, prior)
+            nonlocal index
+            latent = latents[index] if index < len(latents) else prior.sample(of_layer[index])
+            index += 1
+            return Step(latent, prior)
 
         return self._descend(count, draw)
 
@@ -118,19 +118,19 @@ class TopDown(nn.Module):
         self, count: int, draw: Callable[["_Layer", Tensor, Gaussian], Step]
     ) -> tuple[Tensor, list[Step]]:
         steps: list[Step] = []
-        ends: dict[int, Tensor] = {}
+        by_resolution: dict[int, Tensor] = {}
         features = next(self.parameters()).new_zeros(())
         for stage in self.each_stage:
-            features = stage.begin(count, ends)
+            features = stage.begin(count, by_resolution)
             for layer in stage.each_layer:
                 features, step = layer(features, draw)
                 steps.append(step)
-            ends[stage.resolution] = features
+            by_resolution[stage.resolution] = features
         return features, steps
 
 
 class _Stage(nn.Module):
-    """Layers of one resolution, and what they begin with."""
+    """Layers of one resolution, and their input."""
 
     def __init__(self, config: HierarchyConfig, stage: DecoderStage, depth: int) -> None:
         super().__init__()
@@ -145,17 +145,20 @@ class _Stage(nn.Module):
 
     @property
     def each_layer(self) -> list["_Layer"]:
-        """The layers under their type."""
+        """The layers, typed."""
         return [layer for layer in self.layers if isinstance(layer, _Layer)]
 
-    def begin(self, count: int, ends: Mapping[int, Tensor]) -> Float[Tensor, "b f _ _"]:
-        """The learned map, if any, and the enlarged features of an earlier stage, if any."""
+    def begin(self, count: int, earlier: Mapping[int, Tensor]) -> Float[Tensor, "b f _ _"]:
+        """The learned map plus the enlarged features of an earlier stage; zero without either.
+
+        earlier: the features of earlier stages, by resolution.
+        """
         parts: list[Tensor] = []
         if self.bias is not None:
             parts.append(self.bias.expand(count, -1, -1, -1))
-        if ends:
-            earlier = ends[self.mix] if self.mix is not None else list(ends.values())[-1]
-            parts.append(functional.interpolate(earlier, size=(self.resolution,) * 2))
+        if earlier:
+            mixed = earlier[self.mix] if self.mix is not None else list(earlier.values())[-1]
+            parts.append(functional.interpolate(mixed, size=(self.resolution,) * 2))
         if not parts:
             like = next(self.parameters())
             parts.append(like.new_zeros(count, self.width, self.resolution, self.resolution))
@@ -163,7 +166,7 @@ class _Stage(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Latents with a prior and a posterior, added to the features, and a residual block."""
+    """Adds the projection of sampled latents to the features, then applies a residual block."""
 
     def __init__(self, width: int, stage: DecoderStage, depth: int, *, relative: bool) -> None:
         super().__init__()
@@ -187,9 +190,9 @@ class _Layer(nn.Module):
         return self.block(features), step
 
     def posterior(
-        self, features: Float[Tensor, "b f h w"], seen: Float[Tensor, "b f h w"], prior: Gaussian
+        self, features: Float[Tensor, "b f h w"], encoded: Float[Tensor, "b f h w"], prior: Gaussian
     ) -> Gaussian:
-        raw = self.of_posterior(torch.cat([features.to(seen), seen], 1))
+        raw = self.of_posterior(torch.cat([features.to(encoded), encoded], 1))
         return gaussian_of(raw, prior if self.relative else None)
 
 

@@ -1,4 +1,4 @@
-"""The shape of a hierarchical VAE: which resolutions it has, and what happens at each of them."""
+"""Configuration of a hierarchical VAE: the stages of its two paths, one for each resolution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from itertools import pairwise
 class EncoderStage:
     """Residual blocks of the bottom-up path at one resolution.
 
-    Between stages features are averaged over cells, as large as it takes to get to the next one.
+    Between stages, features are average-pooled to the resolution of the next one.
 
     Attributes:
         resolution: rows and columns of the features.
-        blocks: how many residual blocks.
-        bottleneck: width inside of them.
+        blocks: number of residual blocks.
+        bottleneck: channels inside of a block.
     """
 
     resolution: int
@@ -28,11 +28,11 @@ class DecoderStage:
 
     Attributes:
         resolution: rows and columns of the features.
-        layers: how many layers with latents, each with a residual block after it.
+        layers: number of layers, each with latents and a residual block.
         latents: channels of the latents of each layer.
-        bottleneck: width inside of blocks.
-        mix: the resolution of the earlier stage of this path whose features are enlarged and added
-            when this one begins; None: the one before, if any.
+        bottleneck: channels inside of a block.
+        mix: resolution of the earlier stage of this path whose enlarged features are the input of
+            this one; None takes the preceding stage, if any.
     """
 
     resolution: int
@@ -44,18 +44,18 @@ class DecoderStage:
 
 @dataclass(frozen=True)
 class HierarchyConfig:
-    """A bottom-up and a top-down path; the defaults are small, for pictures of 28 x 28.
+    """A bottom-up and a top-down path; the defaults are a small model of 28 x 28 images.
 
-    Raises ValueError, naming every problem.
+    Raises ValueError, listing every problem, if a field is out of range or stages do not match.
 
     Attributes:
         width: channels of all features.
-        stem: side in pixels of the squares that are one position of the first stage.
-        bottom_up: stages of the encoder, each smaller than the one before.
-        top_down: stages of the decoder, each larger than the one before; their resolutions are
-            among those of `bottom_up`, whose features they see there.
-        bias_resolution: stages of at most this resolution begin with a learned map.
-        relative_posterior: posteriors are said relative to priors (Vahdat & Kautz 2020).
+        stem: side in pixels of the square of each position of the first stage.
+        bottom_up: stages of the encoder, of decreasing resolution.
+        top_down: stages of the decoder, of increasing resolution, each one a resolution of
+            `bottom_up`, whose features its posteriors are conditioned on.
+        bias_resolution: stages up to this resolution have a learned map of biases as input.
+        relative_posterior: predict posteriors relative to priors (Vahdat & Kautz 2020).
     """
 
     width: int = 64
@@ -83,35 +83,35 @@ class HierarchyConfig:
         ]
         rising = [stage.resolution for stage in reversed(self.bottom_up)]
         if any(a >= b for a, b in pairwise(rising)):
-            problems.append(f"resolutions of bottom_up must fall, not be {rising[::-1]}")
+            problems.append(f"resolutions of bottom_up must decrease, not be {rising[::-1]}")
         problems += path_problems(self.top_down, "top_down", rising)
         if problems:
             raise ValueError("; ".join(problems))
 
     def fit_problems(self, image_size: int) -> list[str]:
-        """Why pictures of this height and width do not fit, if they do not."""
+        """Problems with images of this height and width; empty if they fit."""
         first = self.bottom_up[0].resolution
         if self.stem * first == image_size:
             return []
         return [
-            f"a stem of {self.stem} pixels and a first stage of {first}x{first} make pictures of "
+            f"a stem of {self.stem} pixels and a first stage of {first}x{first} take images of "
             f"{self.stem * first}x{self.stem * first}, not {image_size}x{image_size}"
         ]
 
 
 def path_problems(path: Sequence[DecoderStage], name: str, encoded: Sequence[int]) -> list[str]:
-    """What is wrong with a top-down path beside an encoder with stages of these resolutions."""
+    """Problems with a top-down path, given the resolutions of the encoder; empty if it fits."""
     problems = [] if path else [f"{name} must have at least one stage"]
     rising = [stage.resolution for stage in path]
     if any(a >= b for a, b in pairwise(rising)):
-        problems.append(f"resolutions of {name} must rise, not be {rising}")
+        problems.append(f"resolutions of {name} must increase, not be {rising}")
     for number, stage in enumerate(path):
         if min(stage.resolution, stage.layers, stage.latents, stage.bottleneck) < 1:
             problems.append(f"{stage}: all must be at least 1")
         if stage.resolution not in encoded:
-            problems.append(f"{name} has a stage of {stage.resolution}, which bottom_up has not")
+            problems.append(f"{name} has a stage of {stage.resolution}, but bottom_up has none")
         if stage.mix is not None and stage.mix not in rising[:number]:
             problems.append(
-                f"{name} mixes {stage.mix} into {stage.resolution}, which is not before"
+                f"{name} mixes {stage.mix} into {stage.resolution}, which is no earlier stage"
             )
     return problems

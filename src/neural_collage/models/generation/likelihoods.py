@@ -1,8 +1,8 @@
-"""What the last layer of a generative model says of pixels: distributions over levels.
+"""Likelihoods of pixels: discrete distributions of intensities.
 
-Bernoulli for black and white; for more levels the discretised mixture of logistic distributions of
-PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517), in which green depends on red, and blue on
-both. A picture in [0, 1] has 2**bits levels, level / (2**bits - 1).
+Bernoulli for binary images; for more intensities the discretised mixture of logistic distributions
+of PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517), in which green depends on red, and blue on
+both. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
 """
 
 import math
@@ -15,20 +15,20 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-_NARROWEST = -7.0  # logarithm of the smallest logistic scale, where levels span 2
+_MIN_LOG_SCALE = -7.0  # of the logistic scales, relative to intensities in [-1, 1]
 
 
 @dataclass(frozen=True)
 class LikelihoodConfig:
-    """Which distribution the pixels of a picture have.
+    """Configuration of the distribution of pixels.
 
-    Raises ValueError, naming every problem.
+    Raises ValueError, listing every problem, if a field is out of range.
 
     Attributes:
-        kind: "bernoulli" for black and white, or "logistic_mixture".
-        channels: of the picture, 1 or 3.
-        mixtures: components of a mixture.
-        bits: of the levels of a mixture.
+        kind: "bernoulli" for binary images, or "logistic_mixture".
+        channels: channels of the image, 1 or 3.
+        mixtures: number of components of a mixture.
+        bits: bits per pixel and channel of a mixture, 1 to 8.
     """
 
     kind: Literal["bernoulli", "logistic_mixture"] = "bernoulli"
@@ -49,38 +49,38 @@ class LikelihoodConfig:
 
     @property
     def planes(self) -> int:
-        """Parameters per pixel."""
+        """Number of parameters per pixel."""
         if self.kind == "bernoulli":
             return self.channels
         return self.mixtures * (3 * self.channels + 1 if self.channels == 3 else 3)
 
 
 class Likelihood(ABC):
-    """A distribution of pictures (b, c, h, w) by parameters (b, planes, h, w); has no weights."""
+    """A distribution of images (b, c, h, w) given parameters (b, planes, h, w)."""
 
     @abstractmethod
     def log_prob(
-        self, parameters: Float[Tensor, "b p h w"], picture: Float[Tensor, "b c h w"]
+        self, parameters: Float[Tensor, "b p h w"], image: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, " b"]:
-        """The logarithm of the probability of each picture, in nats."""
+        """The logarithm of the probability of each image in [0, 1], in nats."""
 
     @abstractmethod
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
-        """The picture to look at, in [0, 1]: the expected one, at any resolution."""
+        """The expected image in [0, 1], at any resolution."""
 
     def picture(
         self, parameters: Float[Tensor, "b p h w"], scale: float = 1.0
     ) -> Float[Tensor, "b c h w"]:
-        """The picture to look at of parameters at a scale, in [0, 1].
+        """The image in [0, 1] to display for parameters rendered at a scale; `mean` at scale 1.
 
-        Probabilities between 0 and 1 are edges. They are shown as wide in pixels of that scale as
-        they are in pixels at scale 1, where this is `mean`; not that many times as wide.
+        For binary images, probabilities strictly between 0 and 1 are edges: above scale 1 logits
+        are multiplied by the scale, so that edges stay as wide in output pixels as at scale 1.
         """
         return self.mean(parameters)
 
     @abstractmethod
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
-        """A picture of the distribution."""
+        """A sample of the distribution, images in [0, 1]."""
 
 
 @final
@@ -88,10 +88,10 @@ class Bernoulli(Likelihood):
     """Pixels are 1 with the probability sigmoid(parameter), else 0."""
 
     def log_prob(
-        self, parameters: Float[Tensor, "b p h w"], picture: Float[Tensor, "b c h w"]
+        self, parameters: Float[Tensor, "b p h w"], image: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, " b"]:
         losses = functional.binary_cross_entropy_with_logits(
-            parameters.float(), picture, reduction="none"
+            parameters.float(), image, reduction="none"
         )
         return -losses.flatten(1).sum(1)
 
@@ -109,41 +109,42 @@ class Bernoulli(Likelihood):
 
 @final
 class LogisticMixture(Likelihood):
-    """Each pixel's channels are a mixture of logistic distributions, rounded to levels.
+    """Each pixel is a mixture of logistic distributions of its channels, rounded to levels.
 
-    Parameters of a pixel: the logits of the components, then means and logarithms of scales of
-    each channel, then, of three channels, how green leans on red, and blue on red and on green.
-    The outermost levels take all that lies beyond them, so that probabilities sum to 1.
+    Parameters of a pixel: the logits of the components; means, then logarithms of scales of each
+    channel; with three channels, the coefficients of red in the mean of green, and of red and
+    green in the mean of blue. The outermost levels include the tails, so that probabilities sum
+    to 1.
     """
 
     def __init__(self, config: LikelihoodConfig) -> None:
         self.config = config
 
     def log_prob(
-        self, parameters: Float[Tensor, "b p h w"], picture: Float[Tensor, "b c h w"]
+        self, parameters: Float[Tensor, "b p h w"], image: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, " b"]:
-        logits, means, log_scales, leanings = self._split(parameters.float())
-        value = (2 * picture - 1)[:, None]
-        means = _lean(means, leanings, value.expand_as(means))
+        logits, means, log_scales, coefficients = self._split(parameters.float())
+        value = (2 * image - 1)[:, None]
+        means = _conditional_means(means, coefficients, value.expand_as(means))
         inverse, half = (-log_scales).exp(), 1 / (2**self.config.bits - 1)
         above, below = (value + half - means) * inverse, (value - half - means) * inverse
-        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)): nothing cancels
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), without cancellation
         gap = torch.log(-torch.expm1(-2 * half * inverse))
         left, right = functional.logsigmoid(above), functional.logsigmoid(-below)
-        levels = torch.where(
+        log_probs = torch.where(
             value < half - 1, left, torch.where(value > 1 - half, right, left + right + gap)
         )
-        mixed = (levels.sum(2) + logits.log_softmax(1)).logsumexp(1)
+        mixed = (log_probs.sum(2) + logits.log_softmax(1)).logsumexp(1)
         return mixed.flatten(1).sum(1)
 
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
-        logits, means, _, leanings = self._split(parameters.float())
-        means = _lean(means.clamp(-1, 1), leanings, None).clamp(-1, 1)
+        logits, means, _, coefficients = self._split(parameters.float())
+        means = _conditional_means(means.clamp(-1, 1), coefficients, None).clamp(-1, 1)
         expected = (means * logits.softmax(1)[:, :, None]).sum(1)
         return (expected + 1) / 2
 
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
-        logits, means, log_scales, leanings = self._split(parameters.float())
+        logits, means, log_scales, coefficients = self._split(parameters.float())
         chosen = (logits + _gumbel(logits)).argmax(1, keepdim=True)[:, :, None]
 
         def of_chosen(values: Tensor) -> Tensor:
@@ -151,16 +152,16 @@ class LogisticMixture(Likelihood):
 
         uniform = torch.rand_like(of_chosen(means)).clamp(1e-5, 1 - 1e-5)
         noise = of_chosen(log_scales).exp() * uniform.logit()
-        leaning = None if leanings is None else of_chosen(leanings)
-        top = 2**self.config.bits - 1
+        coefficient = None if coefficients is None else of_chosen(coefficients)
+        max_level = 2**self.config.bits - 1
         channels: list[Tensor] = []
         for c, mean in enumerate(of_chosen(means).unbind(2)):
-            if leaning is not None:
+            if coefficient is not None:
                 mean = mean + sum(
-                    leaning[:, :, _LEANS.index((c, k))] * channels[k] for k in range(c)
+                    coefficient[:, :, _CHANNEL_PAIRS.index((c, k))] * channels[k] for k in range(c)
                 )
-            level = ((mean + noise[:, :, c] + 1) / 2 * top).round().clamp(0, top)
-            channels.append(2 * level / top - 1)
+            level = ((mean + noise[:, :, c] + 1) / 2 * max_level).round().clamp(0, max_level)
+            channels.append(2 * level / max_level - 1)
         return (torch.cat(channels, 1) + 1) / 2
 
     def _split(
@@ -171,30 +172,30 @@ class LogisticMixture(Likelihood):
         Float[Tensor, "b k c h w"],
         Float[Tensor, "b k 3 h w"] | None,
     ]:
-        """Logits, means, logarithms of scales, and leanings of the components."""
+        """Logits, means, logarithms of scales, and channel coefficients of the components."""
         k, c = self.config.mixtures, self.config.channels
         sizes = [k, k * c, k * c] + ([k * 3] if c == 3 else [])
-        logits, means, log_scales, *leanings = parameters.split(sizes, 1)
+        logits, means, log_scales, *coefficients = parameters.split(sizes, 1)
         return (
             logits,
             means.unflatten(1, (k, c)),
-            log_scales.unflatten(1, (k, c)).clamp_min(_NARROWEST),
-            leanings[0].unflatten(1, (k, 3)).tanh() if leanings else None,
+            log_scales.unflatten(1, (k, c)).clamp_min(_MIN_LOG_SCALE),
+            coefficients[0].unflatten(1, (k, 3)).tanh() if coefficients else None,
         )
 
 
-_LEANS = [(1, 0), (2, 0), (2, 1)]
-"""Channel, and channel that it leans on, of each leaning."""
+_CHANNEL_PAIRS = [(1, 0), (2, 0), (2, 1)]
+"""Channel, and earlier channel that its mean depends on, of each coefficient."""
 
 
-def _lean(means: Tensor, leanings: Tensor | None, value: Tensor | None) -> Tensor:
-    """Means given the channels before them, or, if value is None, given their expectations."""
-    if leanings is None:
+def _conditional_means(means: Tensor, coefficients: Tensor | None, value: Tensor | None) -> Tensor:
+    """Means given the value of earlier channels, or, if it is None, given their means."""
+    if coefficients is None:
         return means
     channels = list(means.unbind(2))
-    for number, (c, k) in enumerate(_LEANS):
-        known = channels[k] if value is None else value[:, :, k]
-        channels[c] = channels[c] + leanings[:, :, number] * known
+    for number, (c, k) in enumerate(_CHANNEL_PAIRS):
+        earlier = channels[k] if value is None else value[:, :, k]
+        channels[c] = channels[c] + coefficients[:, :, number] * earlier
     return torch.stack(channels, 2)
 
 
@@ -203,10 +204,10 @@ def _gumbel(like: Tensor) -> Tensor:
 
 
 def make_likelihood(config: LikelihoodConfig) -> Likelihood:
-    """The distribution that a config describes."""
+    """The likelihood of a config."""
     return Bernoulli() if config.kind == "bernoulli" else LogisticMixture(config)
 
 
 def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:
-    """Nats of a picture as bits per pixel and channel."""
+    """Nats per image to bits per dimension (pixel and channel)."""
     return nats / (dimensions * math.log(2))

@@ -1,4 +1,4 @@
-"""The very deep VAE (Child 2021, arXiv 2011.10650): features become pixels, at one resolution."""
+"""The very deep VAE (Child 2021, arXiv 2011.10650), which renders at one resolution."""
 
 from typing import final
 
@@ -14,16 +14,16 @@ from neural_collage.models.generation.likelihoods import LikelihoodConfig
 
 @final
 class Vdvae(HierarchicalVae):
-    """A hierarchical VAE whose last features are the likelihood's parameters.
+    """A hierarchical VAE whose last features are projected to the parameters of pixels.
 
         >>> model = Vdvae(28)
         >>> model(torch.rand(2, 1, 28, 28).round()).total.shape
         torch.Size([2])
 
-    image_size: height and width of pictures, a multiple of the last stage's resolution; each of
-        its positions gives a square of pixels.
+    image_size: height and width of images in pixels, a multiple of the last stage's resolution;
+        each of its positions is decoded to a square of pixels.
 
-    Raises ValueError if the stages do not fit the picture.
+    Raises ValueError if the stages do not fit the image size.
     """
 
     scalable = False
@@ -40,7 +40,7 @@ class Vdvae(HierarchicalVae):
         last = hierarchy.top_down[-1].resolution
         if image_size % last:
             raise ValueError(
-                f"the last stage of {last}x{last} does not divide pictures of {image_size} pixels"
+                f"the last stage of {last}x{last} does not divide images of {image_size} pixels"
             )
         self.square = image_size // last
         self.pixels = nn.Conv2d(hierarchy.width, likelihood.planes * self.square**2, 1)
@@ -50,8 +50,8 @@ class Vdvae(HierarchicalVae):
     ) -> Float[Tensor, "b p h w"]:
         if scale != 1:
             raise ValueError(
-                f"a VDVAE has pixels at scale 1 only, not {scale}: enlarge its pictures, or take "
-                "a collage VAE"
+                f"a VDVAE renders at scale 1 only, not {scale}: enlarge its images, or use a "
+                "collage VAE"
             )
         parameters = functional.pixel_shuffle(self.pixels(features[0]), self.square).float()
         window = window_of(region, *parameters.shape[-2:])

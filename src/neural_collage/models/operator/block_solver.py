@@ -1,8 +1,9 @@
-"""Finding the image of a `BlockMap` at one resolution, by the pyramid or by plain iteration.
+"""Solves for the fixed point of a `BlockMap` at one resolution, by the pyramid or by iteration.
 
 Averaging the fixed point over octave x octave pixels gives the fixed point of the same map at the
 coarser scale, so one small system is solved and one application of the map follows per octave
-(Baharav, Malah & Karnin 1993). Domains that are not reduced are solved for at every octave.
+(Baharav, Malah & Karnin 1993). With domains that are not reduced, every octave is a fixed-point
+problem, too.
 """
 
 from collections.abc import Callable
@@ -32,9 +33,9 @@ from neural_collage.models.operator.config import OperatorConfig
 
 Gradient = Literal["implicit", "unrolled", "pyramid"]
 
-# Up to so many unknowns per channel, elimination costs less than iterating.
+# Up to this number of unknowns per channel, elimination is cheaper than iteration.
 ELIMINATION_LIMIT = 256
-# Numbers of a table that spares elimination most of its products, as long as it is small.
+# Elements up to which elimination uses the table `_couplings` instead of most of its products.
 _COUPLINGS_LIMIT = 2**20
 
 
@@ -42,9 +43,10 @@ _COUPLINGS_LIMIT = 2**20
 class Pyramid:
     """Solve the coarsest scale, then apply the map once per octave: exact, and the fastest.
 
-    coarse: iterates where something must be solved; None takes `Picard()`, and Gaussian
-        elimination where its domains have at most `ELIMINATION_LIMIT` pixels, which has no
-        step that depends on values (so it works under `torch.func.vmap`) and second derivatives.
+    coarse: the solver of the coarsest scale and, with domains that are not reduced, of every
+        octave. None takes `Picard()`, and at the coarsest scale Gaussian elimination if its
+        domains have at most `ELIMINATION_LIMIT` pixels. Elimination has no control flow that
+        depends on values, so it works under `torch.func.vmap`, and has second derivatives.
     """
 
     coarse: Solver | None = None
@@ -52,9 +54,9 @@ class Pyramid:
 
 @dataclass(frozen=True)
 class Method:
-    """How fixed points are found and differentiated; see `CollageOperator`.
+    """How fixed points are computed and differentiated; see `CollageOperator`.
 
-    Raises ValueError for choices that do not go together.
+    Raises ValueError if the solver does not support the gradient.
     """
 
     solver: Pyramid | Solver
@@ -69,12 +71,12 @@ class Method:
 
     @property
     def iteration(self) -> Solver:
-        """What iterates."""
+        """The iterative solver."""
         return (self.solver.coarse or Picard()) if isinstance(self.solver, Pyramid) else self.solver
 
     @property
     def eliminates(self) -> bool:
-        """Whether small systems are solved by elimination."""
+        """Whether small systems are solved by Gaussian elimination."""
         return self.solver == Pyramid() and self.gradient != "unrolled"
 
     def image(self, mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
@@ -86,32 +88,35 @@ class Method:
             return self._solve_at(mapping, size)
         if self.gradient == "implicit" and torch.is_grad_enabled() and mapping.config.reductions:
             with torch.no_grad():
-                solution = self._climb(mapping, size)
+                solution = self._solve_pyramid(mapping, size)
             offset = mapping.offset(size)
             return attach_implicit_gradient(
                 lambda z: mapping.image(mapping.linear(z, size) + offset, size),
                 solution,
                 self.iteration,
             )
-        return self._climb(mapping, size)
+        return self._solve_pyramid(mapping, size)
 
     def window(
         self, mapping: BlockMap, size: int, top: int, left: int, rows: int, columns: int
     ) -> Float[Tensor, "b c H W"]:
-        """The fixed point on a rectangle of ranges only; by the pyramid, at the cost of those."""
+        """The fixed point on a rectangle of ranges.
+
+        By the pyramid, only these ranges are computed in the last octave.
+        """
         octave, reductions = mapping.config.octave, mapping.config.reductions
-        climbs = isinstance(self.solver, Pyramid) and self.gradient != "implicit"
+        by_pyramid = isinstance(self.solver, Pyramid) and self.gradient != "implicit"
         if not reductions:
             part = mapping.window(top, left, rows, columns)
             return part.image(part.offset(size), size)
-        if climbs and size % octave == 0 and 1 not in reductions:
-            coarser = self._climb(mapping, size // octave)
-            return self._ascend(mapping.window(top, left, rows, columns), coarser, size)
+        if by_pyramid and size % octave == 0 and 1 not in reductions:
+            coarser = self._solve_pyramid(mapping, size // octave)
+            return self._next_octave(mapping.window(top, left, rows, columns), coarser, size)
         whole = self.image(mapping, size)
         return whole[..., top * size : (top + rows) * size, left * size : (left + columns) * size]
 
-    def _climb(self, mapping: BlockMap, size: int) -> Tensor:
-        """Solve the coarsest scale whose ranges are whole pixels, then ascend."""
+    def _solve_pyramid(self, mapping: BlockMap, size: int) -> Tensor:
+        """Solve the coarsest scale with ranges of whole pixels, then go up octave by octave."""
         config = mapping.config
         coarsest = size
         while any(k > 1 for k in config.reductions) and coarsest % config.octave == 0:
@@ -122,17 +127,17 @@ class Method:
             z = self._solve_at(mapping, coarsest)
         while coarsest < size:
             coarsest *= config.octave
-            z = self._ascend(mapping, z, coarsest)
+            z = self._next_octave(mapping, z, coarsest)
         return z
 
-    def _ascend(self, mapping: BlockMap, coarser: Tensor, size: int) -> Tensor:
-        """The fixed point from that at the next coarser octave."""
-        known = mapping.from_coarser(coarser, size) + mapping.offset(size)
-        start = mapping.image(known, size)
+    def _next_octave(self, mapping: BlockMap, coarser: Tensor, size: int) -> Tensor:
+        """The fixed point from the one an octave coarser."""
+        constant = mapping.from_coarser(coarser, size) + mapping.offset(size)
+        start = mapping.image(constant, size)
         if 1 not in mapping.config.reductions:
             return start
         return self._iterate(
-            lambda z: mapping.image(mapping.from_same(z, size) + known, size), start
+            lambda z: mapping.image(mapping.from_same(z, size) + constant, size), start
         )
 
     def _solve_at(self, mapping: BlockMap, size: int) -> Tensor:
@@ -150,35 +155,37 @@ class Method:
 
 
 def _unknowns(config: OperatorConfig, size: int) -> int:
-    """Pixels of all reduced domains, with ranges of size x size pixels."""
+    """Number of pixels of all reduced domains, with ranges of size x size pixels."""
     return config.n_domains * size**2
 
 
 def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
-    """The fixed point from the linear system of the pixels of the reduced domains.
+    """The fixed point by elimination in the linear system of the pixels of the reduced domains.
 
-    There are fewer of them than pixels, and the image is one application of the map to them.
+    It has fewer unknowns than the image has pixels; one application of the map gives the image.
+    In shapes: m = b cw maps of c' = c / cw channels, s sources, u unknowns, p = size**2.
     """
     config, bias = mapping.config, mapping.bias
-    kind = (config, size, bias.dtype, bias.device)
-    shows, shown_by, averages = _domain_matrices(*kind)
-    unknowns, n_own = averages.shape[1], len(shows)
-    weights = mapping.dense_weights()[..., :n_own].flatten(0, 1)  # (m, r, s), m maps
+    key = (config, size, bias.dtype, bias.device)
+    by_source, by_pixel, averages = _domain_matrices(*key)
+    unknowns, n_own = averages.shape[1], len(by_source)
+    weights = mapping.dense_weights()[..., :n_own].flatten(0, 1)  # (m, r, s)
     offset = mapping.offset(size).flatten(3)
-    offset = offset.expand(*offset.shape[:3], size**2)
-    constant = (offset.flatten(2) @ averages).view(len(weights), -1, unknowns)  # channels of a map
+    offset = offset.expand(*offset.shape[:3], size**2)  # (b, c, r, p)
+    constant = (offset.flatten(2) @ averages).view(len(weights), -1, unknowns)  # (m, c', u)
 
     if config.n_ranges * n_own * unknowns**2 <= _COUPLINGS_LIMIT:
-        matrix = (weights.flatten(1) @ _couplings(*kind)).unflatten(1, (unknowns, unknowns))
+        matrix = (weights.flatten(1) @ _couplings(*key)).unflatten(1, (unknowns, unknowns))
     else:
-        # what each pixel of a domain adds to the ranges, and by that to the pixels of all domains
-        added = (weights @ shows).unflatten(2, (unknowns, -1))
-        matrix = (added.transpose(1, 2).flatten(2) @ averages).mT
+        # contribution of each unknown to the ranges, then the averages of those over domains
+        to_ranges = (weights @ by_source).unflatten(2, (unknowns, -1))  # (m, r, u, p)
+        matrix = (to_ranges.transpose(1, 2).flatten(2) @ averages).mT
     system = torch.eye(unknowns, device=matrix.device, dtype=matrix.dtype) - matrix
-    domains = torch.linalg.solve(system, constant.mT).mT
+    domains = torch.linalg.solve(system, constant.mT).mT  # (m, c', u)
 
-    sources = (domains @ shown_by).unflatten(2, (n_own, -1)).transpose(1, 2).flatten(2)
-    ranges = (weights @ sources).unflatten(2, (-1, size**2)).transpose(1, 2)
+    sources = (domains @ by_pixel).unflatten(2, (n_own, -1))  # (m, c', s, p)
+    sources = sources.transpose(1, 2).flatten(2)  # (m, s, c' p)
+    ranges = (weights @ sources).unflatten(2, (-1, size**2)).transpose(1, 2)  # (m, c', r, p)
     ranges = ranges.reshape(offset.shape) + offset
     return mapping.image(ranges.unflatten(3, (size, size)), size)
 
@@ -188,38 +195,43 @@ def _eliminate(mapping: BlockMap, size: int) -> Float[Tensor, "b c H W"]:
 def _couplings(
     config: OperatorConfig, size: int, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "rs uu"]:
-    """What a weight of each range and source adds to each pixel of a domain for each of them."""
-    shows, _, averages = _domain_matrices(config, size, torch.float64, torch.device("cpu"))
+    """The matrix from unknowns to unknowns for a unit weight of each range and source alone."""
+    by_source, _, averages = _domain_matrices(config, size, torch.float64, torch.device("cpu"))
     by_range = averages.unflatten(0, (config.n_ranges, -1))
-    by_unknown = shows.unflatten(1, (averages.shape[1], -1))
+    by_unknown = by_source.unflatten(1, (averages.shape[1], -1))
     coupled = torch.einsum("rpo,sip->rsoi", by_range, by_unknown)
     return coupled.flatten(0, 1).flatten(1).to(device, dtype)
 
 
 @lru_cache(maxsize=16)
-@torch.inference_mode(False)  # what is kept shall serve training, too
+@torch.inference_mode(False)  # cached tensors must be usable in training, too
 def _domain_matrices(
     config: OperatorConfig, size: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Float[Tensor, "s up"], Float[Tensor, "u sp"], Float[Tensor, "n u"]]:
-    """What each source shows of each of the u pixels of all reduced domains, p pixels each.
+    """Sources as a function of the u pixels of all reduced domains, and these as averages.
 
-    Source by source, then the same domain pixel by domain pixel; at last, how these average the n
-    pixels of the canvas, which are counted range by range.
+    The sources, of p pixels each, are linear in the unknowns: each source is a permutation of the
+    pixels of its domain. Returns this matrix as (s, u p) and as (u, s p), and the matrix that
+    averages the n pixels of the canvas, ordered by range, to the unknowns, (n, u).
     """
     unknowns, copies = _unknowns(config, size), len(config.isometry_codes)
     blocks = torch.eye(unknowns, dtype=torch.float64).view(unknowns, -1, size, size)
     counts = [(stop - start) // copies for start, stop in source_spans(config).values()]
-    shows = torch.cat([in_every_isometry(config, part) for part in blocks.split(counts, 1)], 1)
+    sources = torch.cat([in_every_isometry(config, part) for part in blocks.split(counts, 1)], 1)
 
     height, width = (n * size for n in config.grid)
     shape = 1, 1, config.n_ranges, size, size
-    with torch.enable_grad():  # averages are linear: their gradients are their weights
+    with torch.enable_grad():  # averages are linear: their gradients are their coefficients
         ranges = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
         image = stitch(ranges, height, width)
         averages = torch.cat([reduced_domains(image, k, size).flatten() for k in config.reductions])
-        (shares,) = torch.autograd.grad(
+        (coefficients,) = torch.autograd.grad(
             averages, ranges, torch.eye(unknowns, dtype=torch.float64), is_grads_batched=True
         )
-    forms = shows.transpose(0, 1).flatten(1), shows.flatten(1), shares.flatten(1).mT
-    by_source, by_pixel, averaged = (form.to(device, dtype) for form in forms)
+    matrices = (
+        sources.transpose(0, 1).flatten(1),
+        sources.flatten(1),
+        coefficients.flatten(1).mT,
+    )
+    by_source, by_pixel, averaged = (matrix.to(device, dtype) for matrix in matrices)
     return by_source, by_pixel, averaged

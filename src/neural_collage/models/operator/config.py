@@ -1,4 +1,4 @@
-"""What map a collage operator is: sizes, sources and parametrisation, as one checked record."""
+"""`OperatorConfig`: sizes, sources and parametrisation of a collage operator, checked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,36 +23,47 @@ ISOMETRY_CODES: dict[Isometries, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class OperatorConfig:
-    """A collage operator on images of one size.
+    """Configuration of the affine map of a collage operator, for images of one size.
 
-    The canvas is the image padded to whole ranges. Its sources, in this order, are the domains of
-    each size in turn, each in raster order and under each isometry, then the auxiliary patches.
+    The image padded to whole ranges is the canvas. The map replaces every range i of it by
 
-    Raises ValueError, naming every problem, if the fields do not fit each other.
+        range_i = sum_k weight_ik * source_k + bias_i
+
+    Sources are numbered from 0: the domains of each size in turn, reduced to the size of a range,
+    in raster order and each under every isometry; then the auxiliary patches (Poli et al. 2022,
+    arXiv 2204.07673).
+
+    Raises ValueError, listing every problem, if fields are out of range or contradict each other.
 
     Attributes:
-        image_size: height and width in pixels; any, the output is cropped to it.
-        channels: planes of the image.
-        range_size: side of the blocks that are predicted.
-        domain_sizes: sides of the square source blocks, multiples of range_size. Domains of a
-            size tile the canvas from its top left corner; what does not fill one is not a source.
-            Those of range_size are not reduced. () leaves no self-similarity: patches and bias.
-        isometries: symmetries of the square under which a domain may enter; each one counts once.
+        image_size: height and width in pixels, any from 1; the output is cropped to it.
+        channels: channels of the image.
+        range_size: side of the ranges in pixels.
+        domain_sizes: sides of the square domains in pixels, multiples of range_size; those of
+            range_size are not reduced. Domains of a size tile the canvas from its top left corner;
+            an incomplete one at the right or bottom edge is no source. () leaves patches and bias
+            as the only terms, without self-similarity.
+        isometries: symmetries of the square under which each domain is a source: 1, 4 or 8.
         patches: "learned" parameters of the operator, "given" with every call, or cut from a
             fixed "style" image.
-        n_patches: how many; of a style image, the first ones in raster order.
-        patch_size: their resolution p, stretched over a range; range_size if None.
-        enlarge: how biases and patches exist above scale 1: each range on its own as the cosine
-            series of its patches ("cosine"), so that ranges may not meet at their edges; or all
-            together by average interpolation ("smooth"), at scales that are powers of 2.
-        patch_share: own domains are weighed by 1 - share and patches by share; None leaves both.
-        per_channel: separate weights for each channel; else all share one map (never the bias).
-        mixing: how raw numbers become weights. "bounded" takes them as they are and scales a
-            range's domain weights down where their magnitudes sum to more than `bound`; "softmax"
-            makes a range a weighted mean of its sources, the domains times `bound`; "free" takes
-            them as they are.
-        bound: what the weights of the domains of a range may sum to in magnitude, below 1.
-        step: raw weights and biases are rounded to its multiples (straight-through gradient).
+        n_patches: number of patches; of a style image, the first ones in raster order.
+        patch_size: side p of the patches in their own pixels, resampled to the size of a range;
+            range_size if None.
+        enlarge: interpolation of biases and patches above scale 1. "cosine": each range on its own,
+            by the cosine series of its patches; may be discontinuous at range edges. "smooth":
+            across range edges, by average interpolation, at scales that are powers of 2.
+        patch_share: in 0..1: scales domain weights by 1 - patch_share and patch weights by
+            patch_share; None scales neither.
+        per_channel: separate weights for each channel; if False, channels share them. Biases are
+            always separate.
+        mixing: how raw weights become those of the map. "bounded": as they are, but the domain
+            weights of a range are scaled down where their magnitudes sum to more than `bound`.
+            "softmax": softmax over the sources of a range, then domain weights times `bound`.
+            "free": as they are, without a guarantee of contraction.
+        bound: the greatest sum of magnitudes of the domain weights of a range, in (0, 1); a bound
+            on the Lipschitz constant of the map in the sup norm. Unused by mixing="free".
+        step: raw weights, biases and given patches are rounded to its multiples, with a
+            straight-through gradient; None does not round.
     """
 
     image_size: tuple[int, int] = (32, 32)
@@ -88,7 +99,7 @@ class OperatorConfig:
             raise ValueError("; ".join(problems))
 
     def _type_problems(self) -> list[str]:
-        """What would make other checks fail; a Literal is checked by type checkers alone."""
+        """Problems that would break the other checks; Literals are not checked at run time."""
         problems = [
             f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}"
             for name, value, choices in (
@@ -125,7 +136,10 @@ class OperatorConfig:
                 "factor above 1: take powers of 2"
             )
         if self.enlarge == "smooth" and not problems and self.octave & (self.octave - 1):
-            problems.append(f'enlarge="smooth" needs octaves of powers of 2, not of {self.octave}')
+            problems.append(
+                f'enlarge="smooth" needs reductions whose common factor is a power of 2, not '
+                f"{self.octave}"
+            )
         return problems
 
     @property
@@ -147,33 +161,33 @@ class OperatorConfig:
 
     @property
     def octave(self) -> int:
-        """The ratio of the scales of the pyramid: the greatest factor of all reductions above 1."""
+        """Ratio of the scales of the pyramid: the common factor of all reductions above 1."""
         return reduce(gcd, (k for k in self.reductions if k > 1), 0) or 2
 
     @property
     def isometry_codes(self) -> tuple[int, ...]:
-        """The isometries as codes of `core.isometry`."""
+        """Codes of the isometries, as in `core.isometry`."""
         return ISOMETRY_CODES[self.isometries]
 
     @property
     def n_ranges(self) -> int:
-        """Ranges in the canvas."""
+        """Number of ranges in the canvas."""
         return self.grid[0] * self.grid[1]
 
     @property
     def n_domains(self) -> int:
-        """Domains of all sizes."""
+        """Number of domains of all sizes."""
         height, width = self.canvas_size
         return sum((height // size) * (width // size) for size in self.domain_sizes)
 
     @property
     def n_own(self) -> int:
-        """Sources in the image itself: domains times isometries."""
+        """Number of sources in the image itself: domains times isometries."""
         return self.n_domains * len(self.isometry_codes)
 
     @property
     def n_sources(self) -> int:
-        """All sources: the image's own, then the patches."""
+        """Number of all sources: those in the image, then the patches."""
         return self.n_own + self.n_patches
 
     @property

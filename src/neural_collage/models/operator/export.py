@@ -1,4 +1,4 @@
-"""A batch of collage operators as `core.Collage`s, for files and for decoding at any depth."""
+"""Conversion of a batch of maps to `core.Collage`, for files and for deep zooms."""
 
 import torch
 from jaxtyping import Int64
@@ -12,7 +12,10 @@ from neural_collage.models.operator.mixing import own_sources
 
 
 def to_collages(mapping: BlockMap) -> list[Collage]:
-    """Each map of a batch as a `core.Collage`; see `CollageOperator.collages`."""
+    """Each map of a batch as a `core.Collage`; see `CollageOperator.collages`.
+
+    Raises ValueError unless there is one reduction, above 1, and enlarge="cosine".
+    """
     config = mapping.config
     reductions = set(config.reductions) or {config.octave}
     if len(reductions) > 1 or 1 in reductions:

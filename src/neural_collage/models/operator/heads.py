@@ -1,13 +1,12 @@
-"""From the features of ranges to the parameters of a collage.
+"""`Heads`: from the features of ranges to the parameters of a collage.
 
-A range is linked to a domain by how well its query fits the domain's key, as in attention
-(Vaswani et al. 2017), so that the number of parameters does not grow with the number of sources.
-Patches have no features; each has a linear weight instead.
+The weight of a domain is the scaled dot product of the range's query and the domain's key, as in
+attention (Vaswani et al. 2017), so that the number of parameters does not grow with the number of
+sources. Patches have no features; their weights are linear in the features of the range.
 
-What a range receives from its sources enters without its average: the bias is whatever makes the
-averages of the ranges those that the heads ask for. Brightness, contrast and texture then do not
-disturb each other (Øien & Lepsøy 1994), and an untrained collage is the image at one value per
-range.
+Sources enter without their mean: the bias is chosen so that the averages of the ranges of the
+fixed point are the predicted ones. Brightness then does not depend on the weights of domains and
+patches (Øien & Lepsøy 1994), and an untrained collage is the image at one value per range.
 """
 
 from typing import NamedTuple
@@ -24,12 +23,12 @@ from neural_collage.models.operator.patches import cosine_patches
 
 
 class CollageCode(NamedTuple):
-    """The parameters of a batch of collages: what `CollageOperator` takes, in its order.
+    """The parameters of a batch of collages: the arguments of `CollageOperator`, in its order.
 
     weights: (b, c or 1, r, s), raw; with links (b, c or 1, r, k).
     bias: (b, c, r), in units of pixel values.
     patches: (b, a, c, p, p), or None if the operator has its own or none.
-    links: (b, r, k) the numbers of the sources of each range, or None for all of them.
+    links: (b, r, k) numbers of the sources of each range, or None for all of them.
     """
 
     weights: Float[Tensor, "b cw r k"]
@@ -43,7 +42,7 @@ class CollageCode(NamedTuple):
         scale: float = 1,
         region: tuple[int, int, int, int] | None = None,
     ) -> Float[Tensor, "b c h w"]:
-        """The images; scale and region as in `CollageOperator`."""
+        """The images; scale, region and errors as in `CollageOperator.forward`."""
         image: Tensor = operator(
             self.weights, self.bias, self.patches, links=self.links, scale=scale, region=region
         )
@@ -51,16 +50,23 @@ class CollageCode(NamedTuple):
 
 
 class Heads(nn.Module):
-    """Features of ranges (b, f, rows, columns) to a `CollageCode`.
+    """Linear heads: features of ranges (b, f, rows, columns) to a `CollageCode`.
 
-    Zero-initialised: at first no range has a contrast or a texture and its average is as given.
-    (With softmax mixing weights cannot be zero; averages are as given all the same.)
+        features --+-- query . keys --> domain weights --+--> weights --+
+                   +-- texture -------> patch weights ---+              |
+                   +-- patches -------> patches (if predicted) ---------+
+                   +-- brightness --+                                   v
+        averages ------------------(+)--> averages of ranges ------> bias
 
-    features: f. config: of the operator that the code is for.
+    Zero-initialised: weights of domains and patches are 0 and averages are those given. (With
+    mixing="softmax" effective weights are not 0, but averages are still those given.)
+
+    features: f. config: of the operator that decodes the code.
     key_width: length of queries and keys.
-    own_patches: predict the patches of `patches="given"`; else they come with every call.
-    zero: False for averages and textures that depend on the features from the first step on: what
-        is drawn in the last layers before the heads is otherwise noise to them, and stays unused.
+    own_patches: predict the patches of `patches="given"`; if False, they are passed to `forward`.
+    zero: initialise brightness and patch weights to zero. With False they depend on the features
+        from the first step on: latents drawn just before the heads would otherwise have no effect
+        on the image at first, and their posteriors would collapse to the priors.
     """
 
     def __init__(
@@ -99,10 +105,13 @@ class Heads(nn.Module):
         operator: CollageOperator,
         patches: Float[Tensor, "b a c p p"] | None = None,
     ) -> CollageCode:
-        """The code; averages: of the ranges, which `brightness` corrects.
+        """The code of each item.
 
-        operator: of the same config, to know what its patches and weights amount to.
-        patches: of each image, if they are not predicted here.
+        averages: mean of each range, in units of pixel values, to which `brightness` is added.
+        operator: of the same config; its map determines the bias.
+        patches: of each item, if they are neither predicted nor the operator's.
+
+        Raises as `CollageOperator.mapping` does.
         """
         flat = features.flatten(2).mT  # (b, r, f)
         weights = self._weights(features, flat)
@@ -120,25 +129,26 @@ class Heads(nn.Module):
             parts += [query @ key[:, None] for key in self._domain_keys(features)]
         if self.texture is not None:
             parts.append(self.texture(flat).unflatten(2, (maps, -1)).transpose(1, 2))
+        # (b, cw, r, n) of each domain size, then (b, cw, r, a)
         return torch.cat(parts, 3)
 
     def _domain_keys(self, features: Tensor) -> list[Tensor]:
         """Keys (b, d, n) of the domains of each size under each isometry, in the order of sources.
 
-        A domain covers whole ranges, whose features it averages.
+        The features of a domain are the average over the ranges that it covers.
         """
         keys = []
         for reduction, linear in zip(self.config.reductions, self.keys, strict=True):
             content = functional.avg_pool2d(features, reduction).flatten(2).mT  # (b, n, f)
-            copies = linear(content).unflatten(2, (len(self.config.isometry_codes), -1))
-            keys.append(copies.flatten(1, 2).mT)
+            by_isometry = linear(content).unflatten(2, (len(self.config.isometry_codes), -1))
+            keys.append(by_isometry.flatten(1, 2).mT)
         return keys
 
 
 def range_averages(
     image: Float[Tensor, "b c h w"], config: OperatorConfig
 ) -> Float[Tensor, "b c rows columns"]:
-    """The average of every range of an image padded by its last row and column."""
+    """The average of every range; the last row and column are replicated to whole ranges."""
     return pool(pad_to_multiple(image, config.range_size), config.range_size)
 
 
@@ -147,16 +157,16 @@ def _bias(
 ) -> Float[Tensor, "b c r"]:
     """The bias for which the ranges of the fixed point have the averages `target`.
 
-    At one pixel per range the fixed point is `target`; so one application of the map to it, less
-    the bias, tells what the bias must be.
+    At one pixel per range the fixed point has to be `target`, so bias = target - (the map without
+    bias applied to target).
     """
     averages = target.flatten(2)
     with torch.autocast(weights.device.type, enabled=False):  # as in the operator
         mapping = operator.mapping(weights, torch.zeros_like(averages), patches)
-        received = mapping.offset(1)
+        contribution = mapping.offset(1)  # without bias; (b, c, r, 1, 1)
         if operator.config.reductions:
-            received = received + mapping.linear(target.to(received), 1)
-        return averages - received[..., 0, 0]
+            contribution = contribution + mapping.linear(target.to(contribution), 1)
+        return averages - contribution[..., 0, 0]
 
 
 def _zero_linear(inputs: int, outputs: int) -> nn.Linear:

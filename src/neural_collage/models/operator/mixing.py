@@ -1,4 +1,4 @@
-"""From the raw numbers of a network to the weights of a contractive map."""
+"""From the raw output of a network to the weights of a contractive map."""
 
 from collections.abc import Callable
 
@@ -17,17 +17,17 @@ def round_to_step(values: Float[Tensor, "*n"], step: float | None) -> Float[Tens
 
 
 def own_sources(config: OperatorConfig, links: Int64[Tensor, "#b r k"]) -> Bool[Tensor, "#b 1 r k"]:
-    """Which of the linked sources are domains of the image itself, and which are patches."""
+    """True where a link refers to a domain of the image, False where it refers to a patch."""
     return (links < config.n_own)[:, None]
 
 
 def effective_weights(
     config: OperatorConfig, raw: Float[Tensor, "b cw r k"], links: Int64[Tensor, "#b r k"] | None
 ) -> Float[Tensor, "b cw r k"]:
-    """The weights of the map, as `OperatorConfig.mixing` and `patch_share` say."""
+    """The weights of the map, by the `mixing` and `patch_share` of the config."""
     if config.mixing == "softmax":
         raw = raw.softmax(-1)
-    own, patches, join = _parted(config, raw, links)
+    own, patches, join = _split(config, raw, links)
     if config.mixing == "softmax":
         own = config.bound * own
     elif config.mixing == "bounded":
@@ -41,15 +41,19 @@ def effective_weights(
 def contraction_bound(
     config: OperatorConfig, weights: Float[Tensor, "b cw r k"], links: Tensor | None
 ) -> Float[Tensor, " b"]:
-    """A bound on the sup norm of the linear part of each map, from its effective weights."""
-    own, _, _ = _parted(config, weights, links)
+    """A bound on the sup norm of the linear part of each map, from its effective weights.
+
+    The greatest sum of magnitudes of the domain weights of a range: an average of pixels is at
+    most their greatest magnitude.
+    """
+    own, _, _ = _split(config, weights, links)
     return own.abs().sum(-1).flatten(1).amax(1)
 
 
-def _parted(
+def _split(
     config: OperatorConfig, weights: Tensor, links: Tensor | None
 ) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]:
-    """The weights of own domains, those of patches, and what puts them together again."""
+    """Weights of domains, weights of patches, and the function that joins the two."""
     if links is None:
         own, patches = weights.split([config.n_own, config.n_patches], -1)
         return own, patches, lambda own, patches: torch.cat([own, patches], -1)

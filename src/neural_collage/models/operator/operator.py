@@ -1,8 +1,8 @@
-"""`CollageOperator`: the collage as a differentiable layer, from its parameters to its fixed point.
+"""`CollageOperator`: a differentiable layer from the parameters of collages to their fixed points.
 
-The parameters of a batch of collages come from a network, the layer returns the images whose
-collages they are (Poli et al. 2022, arXiv 2204.07673). What the map is, how it is solved and how
-it is differentiated are three choices: `OperatorConfig`, a solver, and a gradient.
+Typically a network predicts the parameters (Poli et al. 2022, arXiv 2204.07673). The map, how its
+fixed point is solved for and how that is differentiated are three independent choices:
+`OperatorConfig`, a solver, and a gradient.
 """
 
 from fractions import Fraction
@@ -31,32 +31,39 @@ from neural_collage.models.operator.patches import cosine_patches, cut_patches
 
 
 class CollageOperator(nn.Module):
-    """Maps weights and biases of the ranges of b images to the images.
+    """Weights and biases of the ranges of b images to the images, by the map of `OperatorConfig`.
 
         >>> operator = CollageOperator(OperatorConfig(image_size=(32, 32), range_size=8))
         >>> weights = torch.zeros(1, *operator.config.weights_shape)
         >>> operator(weights, torch.rand(1, *operator.config.bias_shape)).shape
         torch.Size([1, 3, 32, 32])
 
-    config: what the map is.
-    solver: `Pyramid()`, or a `Solver` that iterates at full size, as `Picard()` and `Anderson()`.
-    gradient: "pyramid" goes back through the few steps of the pyramid (an implicit gradient where
-        it iterates); "implicit" solves the adjoint equation at full size, with memory that does
-        not depend on the number of steps; "unrolled" goes through all iterations. None takes
-        "pyramid" if the solver is one, else "implicit".
-    style: (c, h, w) the image that the patches are cut from, for `patches="style"`.
-    validate: refuse numbers that are not finite and, where `mixing` does not see to it, maps
-        without a contraction certificate. Looking at values does not go with `torch.func.vmap`.
-    throw: raise NotConvergedError when a solver meets its step limit; backward passes always do.
+    config: sizes, sources and parametrisation of the map.
+    solver: `Pyramid()`, or a `Solver` that iterates at full size such as `Picard()` or
+        `Anderson()`. None takes `Pyramid()`.
+    gradient: "pyramid" differentiates the few steps of the pyramid (implicitly where it iterates);
+        "implicit" solves the adjoint equation at full size, with memory that does not depend on
+        the number of steps; "unrolled" differentiates all iterations. None takes "pyramid" with
+        the solver `Pyramid`, else "implicit".
+    style: (c, h, w) the image that the patches are cut from, for `patches="style"` only.
+    validate: raise for values that are not finite and, with mixing="free", for maps whose
+        contraction bound is not below 1. Checks depend on values: set False in `torch.func.vmap`.
+    throw: raise NotConvergedError when a solver reaches its step limit; backward passes always do.
 
-    Parameters in half precision, as under autocast, are promoted to float32: a fixed point needs
-    its digits. Under `torch.func.vmap` only what does not iterate works, which is the default as
-    long as the domains of the coarsest scale have at most 256 pixels, and `trajectory`. A model
-    that is compiled by `torch.compile` runs this layer as it is: it is a few matrix products, and
-    how many depends on values.
+    Shapes: b images of c channels, r ranges, s sources, k links, a patches of p x p. Pixel values
+    have any unit; images, biases and patches share it.
+
+    Parameters in half precision, also under autocast, are promoted to float32, in which iteration
+    converges. `torch.func.vmap` works without iteration: for `trajectory`, and for the default
+    solver as long as the domains of the coarsest scale have at most 256 pixels. `torch.compile`
+    runs this layer uncompiled: the number of its matrix products depends on values.
+
+    Raises ValueError for a style without `patches="style"` or the reverse, a style with too few
+    blocks, and a gradient that the solver does not support.
 
     Attributes:
-        patches: (a, c, p, p) learned (a parameter, cosines at first) or of the style (a buffer).
+        patches: (a, c, p, p) learned (a parameter, initialised by cosines) or cut from the style
+            (a buffer); else None.
     """
 
     patches: Tensor | None
@@ -78,7 +85,10 @@ class CollageOperator(nn.Module):
         self.method = Method(solver, gradient or default, throw)
         self.validate = validate
         if (style is not None) != (config.patches == "style"):
-            raise ValueError('style is the image for patches="style", and for nothing else')
+            raise ValueError(
+                f'style is the image for patches="style" only, but patches="{config.patches}" and '
+                f"style is {'missing' if style is None else 'given'}"
+            )
         if style is not None:
             self.register_buffer("patches", cut_patches(config, style))
         elif config.patches == "learned" and config.n_patches:
@@ -98,20 +108,22 @@ class CollageOperator(nn.Module):
         scale: float = 1,
         region: Region | None = None,
     ) -> Float[Tensor, "b c h w"]:
-        """The images, or one region of them all, at any scale.
+        """The images at any scale, or the same region of each of them.
 
         weights: raw, `(b, *config.weights_shape)`; with links, (b, c or 1, r, k).
         bias: `(b, *config.bias_shape)`, in units of pixel values.
         patches: `(b, *config.patches_shape)` for `patches="given"`, else None.
-        links: (r, k) or (b, r, k) the numbers of the k sources of each range, in the order that
-            `OperatorConfig` gives. A source may be named twice. None links every range to all.
-        scale: output pixels per pixel. Scales that keep ranges on whole pixels are exact; any
-            other is area-averaged from the next octave above.
-        region: (x, y, width, height) in pixels of the image at that scale. Of the last octave
-            only what it touches is computed; for windows at great depth see `collages`.
+        links: (r, k) or (b, r, k) numbers of the k sources of each range, in the order of
+            `OperatorConfig`; weights of a repeated source add up. None links every range to all
+            sources.
+        scale: output pixels per pixel. Scales that keep ranges on whole pixels are exact (with
+            enlarge="smooth", powers of 2 are); others are area-averaged from the next octave up.
+        region: (x, y, width, height) in pixels of the image at that scale. In the last octave only
+            the ranges that it overlaps are computed; for small windows at large scales use
+            `collages`.
 
-        Raises ValueError for shapes, values or a scale that do not fit, NotContractiveError, and
-        NotConvergedError.
+        Raises TypeError if an argument is no tensor, ValueError for shapes, values, links, a scale
+        or a region that do not fit, NotContractiveError if validation fails, and NotConvergedError.
         """
         self._check_types(weights=weights, bias=bias, patches=patches, links=links)
         with torch.autocast(bias.device.type, enabled=False):
@@ -143,12 +155,12 @@ class CollageOperator(nn.Module):
         links: Int64[Tensor, "*bl r k"] | None = None,
         scale: float = 1,
     ) -> Float[Tensor, "n b c h w"]:
-        """The images z, f(z), f(f(z)), ... on their way to the fixed point; n = steps + 1.
+        """The iterates z, f(z), f(f(z)), ... towards the fixed point; n = steps + 1.
 
-        initial: where to start, at that scale; black if None.
-        scale: one at which ranges are whole pixels.
+        initial: z, at that scale; zero if None.
+        scale: output pixels per pixel, such that ranges are whole pixels.
 
-        Raises ValueError as `forward` does.
+        Raises ValueError for such a scale or shape of `initial`, and else as `forward` does.
         """
         with torch.autocast(bias.device.type, enabled=False):
             mapping = self.mapping(weights, bias, patches, links)
@@ -175,7 +187,10 @@ class CollageOperator(nn.Module):
         weights: Float[Tensor, "b cw r k"],
         links: Int64[Tensor, "*bl r k"] | None = None,
     ) -> Float[Tensor, " b"]:
-        """A bound on the sup norm of the linear part of each map: below 1 it contracts."""
+        """A bound on the sup norm of the linear part of each map; if below 1, the map contracts.
+
+        weights: raw. links: as in `forward`.
+        """
         links = self._check_links(links, weights)
         weights = effective_weights(self.config, self._rounded(weights), links)
         return contraction_bound(self.config, weights, links)
@@ -187,7 +202,7 @@ class CollageOperator(nn.Module):
         patches: Float[Tensor, "b a c p p"] | None = None,
         links: Int64[Tensor, "*bl r k"] | None = None,
     ) -> BlockMap:
-        """The checked maps, with the weights that they apply; raises as `forward` does."""
+        """The checked maps with their effective weights; arguments and errors as in `forward`."""
         self._check_shapes(weights, bias, patches, links)
         links = self._check_links(links, weights)
         raw, bias = self._rounded(weights), self._rounded(bias)
@@ -210,9 +225,10 @@ class CollageOperator(nn.Module):
         *,
         links: Int64[Tensor, "*bl r k"] | None = None,
     ) -> list[Collage]:
-        """The same maps as `core.Collage`: for files, and for windows of any depth.
+        """The same maps as `core.Collage`, for files and for windows at any scale.
 
-        Raises ValueError if the operator reduces by several factors, or not at all.
+        Raises ValueError unless all domains have one reduction, above 1, and enlarge="cosine";
+        else as `forward` does.
         """
         return to_collages(self.mapping(weights, bias, patches, links))
 
@@ -226,25 +242,25 @@ class CollageOperator(nn.Module):
         return whole and all(n & (n - 1) == 0 for n in scale.as_integer_ratio())
 
     def _window(self, mapping: BlockMap, scale: Fraction, window: Window) -> Tensor:
-        """A window of the canvas at an exact scale, by way of the ranges that it touches."""
+        """A window of the canvas at an exact scale, cropped from the ranges that it overlaps."""
         size = self._range_pixels(scale)
         top, left = window.top // size, window.left // size
         rows = -(-(window.top + window.height) // size) - top
         columns = -(-(window.left + window.width) // size) - left
-        touched = self.method.window(mapping, size, top, left, rows, columns)
+        ranges = self.method.window(mapping, size, top, left, rows, columns)
         y, x = window.top - top * size, window.left - left * size
-        return touched[..., y : y + window.height, x : x + window.width]
+        return ranges[..., y : y + window.height, x : x + window.width]
 
     def _range_pixels(self, scale: Fraction) -> int:
         size = scale * self.config.range_size
         if size.denominator != 1 or size < 1:
             raise ValueError(
-                f"at scale {scale} a range of {self.config.range_size} pixels is not whole pixels"
+                f"at scale {scale} ranges of {self.config.range_size} pixels are not whole pixels"
             )
         return size.numerator
 
     def _rounded(self, raw: Tensor) -> Tensor:
-        """At least single precision, on the grid of `step`."""
+        """Values in at least single precision, rounded to multiples of `step`."""
         if raw.dtype in (torch.float16, torch.bfloat16):
             raw = raw.float()
         return round_to_step(raw, self.config.step)
@@ -275,23 +291,26 @@ class CollageOperator(nn.Module):
         ]
         if (config.patches == "given" and config.n_patches > 0) != (patches is not None):
             problems.append(
-                f"patches={config.patches!r}, n_patches={config.n_patches} takes patches "
-                f"{'with every call' if patches is None else 'from itself, not from a call'}"
+                f"patches must {'' if patches is None else 'not '}be passed to an operator with "
+                f"patches={config.patches!r}, n_patches={config.n_patches}"
             )
         if problems:
             raise ValueError("; ".join(problems))
 
     def _check_links(self, links: Tensor | None, weights: Tensor) -> Tensor | None:
-        """Links with a batch dimension; ValueError unless they number sources of each range."""
+        """Links with a batch dimension; ValueError for a wrong shape or unknown source numbers."""
         if links is None:
             return None
         links = links if links.dim() == 3 else links[None]
         if links.shape[0] not in (1, len(weights)) or links.shape[1:] != weights.shape[2:]:
             raise ValueError(
-                f"links of {tuple(links.shape)} do not go with weights of {tuple(weights.shape)}"
+                f"links of {tuple(links.shape)} do not fit weights of {tuple(weights.shape)}"
             )
         if self.validate and not bool(((links >= 0) & (links < self.config.n_sources)).all()):
-            raise ValueError(f"links must number the {self.config.n_sources} sources from 0")
+            raise ValueError(
+                f"links must be source numbers in 0..{self.config.n_sources - 1}, not "
+                f"{int(links.min())}..{int(links.max())}"
+            )
         return links
 
     def _check_values(
@@ -299,13 +318,13 @@ class CollageOperator(nn.Module):
     ) -> None:
         for name, values in {"weights": weights, "bias": bias, "patches": patches}.items():
             if values is not None and not isfinite(torch.linalg.vector_norm(values.detach(), inf)):
-                raise ValueError(f"{name} must be finite numbers, but some are NaN or infinite")
+                raise ValueError(f"{name} must be finite, but some are NaN or infinite")
         if self.config.mixing != "free":
             return
         bound = float(contraction_bound(self.config, weights, links).detach().amax())
         if not bound < 1:
             raise NotContractiveError(
-                f"the domain weights of a range sum to {bound:.3g} in magnitude, where less than 1 "
-                'is needed for a fixed point: scale them down, take mixing="bounded", or pass '
-                "validate=False to rely on the solver's residual"
+                f"the domain weights of a range sum to {bound:.3g} in magnitude, but must sum to "
+                'less than 1: scale them down, take mixing="bounded", or pass validate=False to '
+                "rely on the solver's residual"
             )

@@ -1,4 +1,4 @@
-"""Where the auxiliary patches of an operator come from: cosines, or blocks of a style image."""
+"""Auxiliary patches of an operator: cosines (initial values), or blocks of a style image."""
 
 import torch
 from jaxtyping import Float
@@ -12,9 +12,10 @@ from neural_collage.models.operator.config import OperatorConfig
 def cosine_patches(count: int, channels: int, size: int) -> Float[Tensor, "a c p p"]:
     """The first non-constant cosines in order of frequency, as patches of unit mean square.
 
-    In grey first, then, after size**2 - 1 of them, in the differences of the channels.
+    The first size**2 - 1 are equal in all channels; further ones follow the higher frequencies of
+    a cosine transform across channels.
 
-    Raises ValueError for more than there are.
+    Raises ValueError if count exceeds channels * (size**2 - 1).
     """
     waves = cosine_cells(size, size).float()
     frequencies = sorted(
@@ -22,7 +23,10 @@ def cosine_patches(count: int, channels: int, size: int) -> Float[Tensor, "a c p
         key=lambda uv: (uv[0] ** 2 + uv[1] ** 2, uv),
     )
     if count > channels * len(frequencies):
-        raise ValueError(f"{channels} channels of {size}x{size} pixels have no {count} cosines")
+        raise ValueError(
+            f"n_patches must be at most {channels * len(frequencies)}, the number of cosines of "
+            f"{channels} channels of {size}x{size} pixels, not {count}"
+        )
     mixes = cosine_cells(channels, channels).float()
     patches = [
         mixes[:, mix, None, None] * waves[:, u, None] * waves[:, v]
@@ -36,13 +40,16 @@ def cosine_patches(count: int, channels: int, size: int) -> Float[Tensor, "a c p
 
 
 def cut_patches(config: OperatorConfig, style: Float[Tensor, "c h w"]) -> Float[Tensor, "a c p p"]:
-    """The first n_patches blocks of a style image; ValueError if it has fewer."""
+    """The first n_patches blocks of a style image, in raster order.
+
+    Raises ValueError if the image has fewer, or another number of channels.
+    """
     count, channels, size, _ = config.patches_shape
     height, width = (n - n % size for n in style.shape[-2:])
     blocks = cut(style[:, :height, :width], size).transpose(0, 1)
     if len(style) != channels or len(blocks) < count:
         raise ValueError(
             f"a style image of {tuple(style.shape)} has {len(blocks)} patches of {size} pixels in "
-            f"{len(style)} channels, {count} in {channels} are needed"
+            f"{len(style)} channels, {count} in {channels} channels are needed"
         )
     return blocks[:count].clone()

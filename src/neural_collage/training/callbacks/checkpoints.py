@@ -1,8 +1,8 @@
-"""When checkpoints are written, which are kept, and what they are called.
+"""Schedule, retention and names of checkpoints.
 
 last.ckpt      the newest, to resume from
-previous.ckpt  the one before, for when the newest is lost
-best.ckpt      the best validation; best-2.ckpt and so on if more are kept
+previous.ckpt  the one before, in case the newest is damaged
+best.ckpt      that of the best validation; best-2.ckpt and so on if more are kept
 """
 
 import math
@@ -23,16 +23,16 @@ LAST, PREVIOUS, NEXT = "last.ckpt", "previous.ckpt", "next.ckpt"
 
 
 class Checkpoints(Checkpoint):
-    """Writes checkpoints every so often, after every validation, and at the end.
+    """Writes checkpoints periodically, before and after every validation, and at the end.
 
     They are in `checkpoints/` of the run folder, the trainer's default_root_dir.
 
     Args:
-        every_n_steps: Write last.ckpt after so many optimiser steps; null: not for that reason.
-        every_n_minutes: Write last.ckpt after so many minutes; null: not for that reason.
-        best: How many of the best to keep.
-        monitor: What they are best in: a logged loss, such as val/loss.
-        mode: Whether the smallest ("min") or the largest ("max") is best.
+        every_n_steps: Optimiser steps between writes of last.ckpt; null: no limit.
+        every_n_minutes: Minutes between writes of last.ckpt; null: no limit.
+        best: Number of best checkpoints to keep.
+        monitor: The logged metric that ranks them, such as val/loss.
+        mode: Whether the smallest ("min") or the largest ("max") value is best.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class Checkpoints(Checkpoint):
         monitor: str = "val/loss",
         mode: Literal["min", "max"] = "min",
     ) -> None:
-        wrong = [
+        problems = [
             f"{name} {value}: {expected}"
-            for name, value, expected, fits in (
+            for name, value, expected, valid in (
                 ("every_n_steps", every_n_steps, "above 0", (every_n_steps or 1) > 0),
                 ("every_n_minutes", every_n_minutes, "above 0", (every_n_minutes or 1) > 0),
                 ("best", best, "0 or more", best >= 0),
             )
-            if not fits
+            if not valid
         ]
-        if wrong:
-            raise ValueError("expected " + "; ".join(wrong))
+        if problems:
+            raise ValueError("expected " + "; ".join(problems))
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self.best = best
@@ -85,17 +85,17 @@ class Checkpoints(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        if trainer.global_step == self._step:  # gradients are being accumulated and not saved
+        if trainer.global_step == self._step:  # checkpoints do not hold accumulated gradients
             return
         self._step = trainer.global_step
-        enough = bool(self.every_n_steps and self._step % self.every_n_steps == 0)
-        if enough or self._step == trainer.max_steps or self._time_is_up(trainer):
+        due = bool(self.every_n_steps and self._step % self.every_n_steps == 0)
+        if due or self._step == trainer.max_steps or self._time_is_up(trainer):
             self.save(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
             self._validating = True
-            self.save(trainer)  # a validation may take long, and may be the last thing that happens
+            self.save(trainer)  # a validation may take long, and the process may end during it
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._validating:
@@ -107,8 +107,8 @@ class Checkpoints(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         if self._validating:
-            # Lightning repeats a validation when the training is resumed only if it was in the
-            # middle of a batch of it; else it takes it for done.
+            # A resumed training repeats the validation only if Lightning finds one of its batches
+            # started and not completed.
             counts = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
             checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"] = {
                 "total": counts,
@@ -124,7 +124,7 @@ class Checkpoints(Checkpoint):
         """Write last.ckpt, on all devices together.
 
         Raises:
-            CheckpointError: it cannot be written; the last good one is still there.
+            CheckpointError: it cannot be written; the earlier files are unchanged.
         """
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
@@ -171,15 +171,15 @@ class Checkpoints(Checkpoint):
             trainer.save_checkpoint(path)
         except CheckpointError as error:
             failure = str(error)
-            # Only the process that writes comes here; the others wait for it at this barrier,
-            # which it did not reach in save_checkpoint.
+            # Raised only in the process that writes; the others wait at the barrier inside
+            # save_checkpoint, which this process has not reached.
             trainer.strategy.barrier()
         failure = trainer.strategy.broadcast(failure)
         if failure:
             raise CheckpointError(f"{failure}; {last_good(trainer)}")
 
     def _time_is_up(self, trainer: Trainer) -> bool:
-        """Whether the first device's clock says so: clocks differ, all must do the same."""
+        """Whether a save is due by the clock of the first process, for the same result in all."""
         if self.every_n_minutes is None:
             return False
         late = time.monotonic() - self._time >= 60 * self.every_n_minutes
@@ -187,23 +187,23 @@ class Checkpoints(Checkpoint):
 
 
 def folder_of(trainer: Trainer) -> Path:
-    """Where the checkpoints of a run are."""
+    """The folder of the checkpoints of a run."""
     return Path(trainer.default_root_dir) / "checkpoints"
 
 
 def best_name(place: int) -> str:
-    """The name of the best checkpoint (0) and of those after it."""
+    """The file name of the checkpoint at a rank, from 0 for the best."""
     return f"best-{place + 1}.ckpt" if place else "best.ckpt"
 
 
 def checkpoints_of(trainer: Trainer) -> Checkpoints | None:
-    """What writes the checkpoints of a trainer, if anything does."""
+    """The `Checkpoints` callback of a trainer, if it has one."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     return next((c for c in callbacks if isinstance(c, Checkpoints)), None)
 
 
 def last_good(trainer: Trainer) -> str:
-    """What to tell a user whose training has stopped about what is left of it."""
+    """The end of a message on a stopped training: its newest checkpoint, and how to resume."""
     checkpoints = checkpoints_of(trainer)
     if checkpoints is None or checkpoints.saved is None:
         return "no checkpoint has been written"

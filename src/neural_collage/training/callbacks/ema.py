@@ -1,10 +1,13 @@
-"""The running average of the weights, which validation, test and the saved model use.
+"""Exponential moving average of the weights, used by validation, test and the saved model.
 
     average <- d average + (1 - d) weights,    d = min(decay, (1 + n) / (10 + n))
 
-after every optimiser step, where n counts the averages taken before. The factor that grows from
-1/10 keeps the random initial weights from lingering (TensorFlow's ExponentialMovingAverage with
-num_updates; Polyak & Juditsky 1992 for the idea).
+after every optimiser step, where n is the number of earlier updates. The factor that grows from
+1/10 removes the influence of the random initial weights (TensorFlow's ExponentialMovingAverage with
+num_updates; averaging: Polyak & Juditsky 1992).
+
+Lightning's `WeightAveraging` is not used because its checkpoints have other keys, so that earlier
+checkpoints could not be read.
 """
 
 from collections.abc import Iterator
@@ -19,18 +22,18 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 TRAINING_WEIGHTS = "training_weights"
-"""The key of the weights in a checkpoint that training goes on with."""
+"""The key of the weights in a checkpoint that training continues with."""
 
 
 class Ema(Callback):
     """Averages all floating-point parameters and buffers, and swaps them in for validation.
 
-    A checkpoint holds the average as its `state_dict`, so that whatever loads weights gets it, and
-    the weights that training goes on with beside it.
+    The `state_dict` of a checkpoint is the average, so that it is what other programs load; the
+    weights that training continues with are stored beside it.
 
     Args:
-        decay: The part of the average that stays at each step, in [0, 1); 0 turns averaging off:
-            the average is then the weights themselves.
+        decay: Weight of the earlier average at each step, in [0, 1); with 0 the average equals the
+            weights.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -44,7 +47,7 @@ class Ema(Callback):
 
     @contextmanager
     def applied(self, module: LightningModule) -> Iterator[None]:
-        """Inside, `module` has the averaged weights; nesting changes nothing."""
+        """Inside, `module` has the averaged weights; may be nested."""
         if self._applied:
             yield
             return
@@ -83,17 +86,17 @@ class Ema(Callback):
             self._swap(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._leave(pl_module)
+        self._restore(pl_module)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        self._leave(pl_module)
+        self._restore(pl_module)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        if self._average:  # else nothing was fitted
+        if self._average:  # empty before a fit
             checkpoint["state_dict"] = self._state(pl_module, averaged=True)
             checkpoint[TRAINING_WEIGHTS] = self._state(pl_module, averaged=False)
 
@@ -114,7 +117,7 @@ class Ema(Callback):
         self.updates = state_dict["updates"]
 
     def _state(self, module: LightningModule, *, averaged: bool) -> dict[str, Any]:
-        """A copy of the module's state with one kind of weights or the other."""
+        """A copy of the module's state with averaged or with training weights."""
         swap = self._applied != averaged
         if swap:
             self._swap(module)
@@ -123,12 +126,12 @@ class Ema(Callback):
             self._swap(module)
         return state
 
-    def _leave(self, module: LightningModule) -> None:
+    def _restore(self, module: LightningModule) -> None:
         if self._applied:
             self._swap(module)
 
     def _swap(self, module: LightningModule) -> None:
-        """Exchange values, not tensors: the optimiser and the devices' buckets hold on to those."""
+        """Exchange values in place: the optimiser and gradient buckets refer to the tensors."""
         with torch.no_grad():
             for name, tensor in _averaged_tensors(module):
                 kept = tensor.clone()
@@ -138,12 +141,12 @@ class Ema(Callback):
 
 
 def ema_of(trainer: Trainer) -> Ema | None:
-    """The average that a trainer keeps, if any."""
+    """The `Ema` callback of a trainer, if it has one."""
     return next((c for c in trainer.callbacks if isinstance(c, Ema)), None)  # type: ignore[attr-defined]
 
 
 def _averaged_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters and buffers that an average makes sense for; shared ones once."""
+    """Floating-point parameters and buffers, shared ones once."""
     for name, tensor in chain(module.named_parameters(), module.named_buffers()):
         if tensor.is_floating_point():
             yield name, tensor

@@ -1,4 +1,4 @@
-"""Gradients that are too large: scaled down, or their step skipped, counted and logged."""
+"""Gradient clipping, and skipping of optimiser steps with exploding gradients."""
 
 import math
 from typing import Any
@@ -12,17 +12,17 @@ from neural_collage.training.callbacks.checkpoints import last_good
 
 
 class GradientGuard(Callback):
-    """Clips the norm of the gradient, and skips the steps of exploding ones.
+    """Clips the norm of the gradient, and skips steps with exploding gradients.
 
-    The norm is that of all gradients together, after mixed precision has removed its scale and
-    over all devices. A skipped step leaves weights and optimiser as they were; the learning rate
-    goes on. `train/gradient_norm` and `train/skipped_steps`, a running count, are logged.
+    The norm is that of all gradients together, after unscaling for mixed precision and over all
+    devices. A skipped step leaves the weights and the optimiser's state unchanged; the learning
+    rate advances. `train/gradient_norm` and `train/skipped_steps`, a running count, are logged.
 
     Args:
-        clip_norm: Larger gradients are scaled down to this norm; null: none is.
-        skip_norm: Larger gradients, before clipping, are skipped; null: only infinite ones and
-            those that are not a number.
-        max_skipped: More skipped steps than this in a row end the training.
+        clip_norm: Larger gradients are scaled down to this norm; null: no clipping.
+        skip_norm: Steps with larger gradients, before clipping, are skipped; null: only those with
+            infinite or NaN gradients.
+        max_skipped: More consecutive skipped steps than this end the training.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class GradientGuard(Callback):
         max_skipped: int = 20,
     ) -> None:
         limits = {"clip_norm": clip_norm, "skip_norm": skip_norm}
-        wrong = [f"{k} {v}: above 0" for k, v in limits.items() if v is not None and not v > 0]
+        problems = [f"{k} {v}: above 0" for k, v in limits.items() if v is not None and not v > 0]
         if max_skipped < 0:
-            wrong.append(f"max_skipped {max_skipped}: 0 or more")
-        if wrong:
-            raise ValueError("expected " + "; ".join(wrong))
+            problems.append(f"max_skipped {max_skipped}: 0 or more")
+        if problems:
+            raise ValueError("expected " + "; ".join(problems))
         self.clip_norm = math.inf if clip_norm is None else clip_norm
         self.skip_norm = math.inf if skip_norm is None else skip_norm
         self.max_skipped = max_skipped
@@ -49,10 +49,10 @@ class GradientGuard(Callback):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm))
         explodes = not norm <= self.skip_norm or not math.isfinite(norm)
-        # The devices share their gradients and so agree; deciding together keeps it so.
+        # Gradients are equal on all devices; the reduction guards against rounding differences.
         if trainer.strategy.reduce_boolean_decision(explodes, all=False):
-            # Parameters without gradient are what an optimiser leaves alone, momenta and decay
-            # included; a loss scaler has taken note of infinities and adapts.
+            # An optimiser skips parameters without gradient, with their momenta and decay. A loss
+            # scaler has already recorded infinities, and adapts.
             optimizer.zero_grad(set_to_none=True)
             self.skipped += 1
             self.skipped_in_a_row += 1

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while training: the step is finished and the state saved."""
+"""SIGTERM and Ctrl-C during training: finish the step and save the state."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class TrainingStoppedError(TrainingError):
-    """A training that was asked to stop and has saved its state; `signal` is what asked."""
+    """A training was stopped by a signal, given as `signal`, after its state was saved."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -23,9 +23,9 @@ class TrainingStoppedError(TrainingError):
 
 
 class Interruption(Callback):
-    """Ends the training in order on a signal, on all devices together; the second signal at once.
+    """Ends the training after the current step on a signal, on all devices; a second one at once.
 
-    What SLURM sends before it takes a job away is SIGTERM, and torchrun passes it on.
+    SLURM sends SIGTERM before the end of a job, and torchrun forwards it.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Interruption(Callback):
         self._step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Lightning has put its own handlers in place by now, and restores the original ones.
+        # Lightning has installed its own handlers by now, and restores the original ones later.
         self._step = trainer.global_step
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
@@ -48,13 +48,13 @@ class Interruption(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        if trainer.global_step == self._step:  # gradients are being accumulated and not saved
+        if trainer.global_step == self._step:  # checkpoints do not hold accumulated gradients
             return
         self._step = trainer.global_step
-        self._stopping = self._asked(trainer)
+        self._stopping = self._signalled(trainer)
         if self._stopping:
-            # Saved here, before the next batch is taken; ended at the next chance, because a
-            # validation that is due now must not be forgotten.
+            # Saved before the next batch is taken, and ended in a later hook, because a validation
+            # may be due first.
             _save(trainer)
 
     def on_train_batch_start(
@@ -76,7 +76,7 @@ class Interruption(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         if self._stopping:
-            self._stop(trainer)  # the state was saved again when the validation started
+            self._stop(trainer)  # `Checkpoints` saved again when the validation started
 
     def on_validation_batch_end(
         self,
@@ -88,20 +88,20 @@ class Interruption(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-        if fitting and self._asked(trainer):
+        if fitting and self._signalled(trainer):
             self._stop(trainer)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        for each in SIGNALS:  # the user's second wish is to stop without saving
+        for each in SIGNALS:  # a second signal stops without saving
             signal.signal(each, signal.SIG_DFL)
 
-    def _asked(self, trainer: Trainer) -> bool:
-        """Whether any of the devices got a signal."""
+    def _signalled(self, trainer: Trainer) -> bool:
+        """Whether any of the processes has received a signal."""
         return trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)
 
     def _stop(self, trainer: Trainer) -> None:
-        number = self.received or signal.SIGTERM  # if another device got it
+        number = self.received or signal.SIGTERM  # if another process received it
         checkpoints = checkpoints_of(trainer)
         saved = checkpoints is not None and checkpoints.saved is not None
         raise TrainingStoppedError(

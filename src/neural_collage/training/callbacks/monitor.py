@@ -10,8 +10,8 @@ from torch import Tensor
 class StepMonitor(Callback):
     """Logs `train/images_per_second`, of all devices together, and `train/learning_rate`.
 
-    The speed is that since the last time it was logged, validations left out; the learning rate
-    is the largest of those of all parameters.
+    The speed is averaged since it was last logged, without validations; the learning rate is the
+    largest over all parameter groups.
     """
 
     def __init__(self) -> None:

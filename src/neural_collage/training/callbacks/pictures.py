@@ -1,4 +1,4 @@
-"""Grids of pictures that show how a training comes along."""
+"""Grids of pictures that show the progress of a training."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -20,14 +20,14 @@ from neural_collage.training.tasks.task import Task
 
 
 class PictureGrids(Callback):
-    """Writes what a task's `pictures` returns, with averaged weights, as PNG and to the loggers.
+    """Writes the `pictures` of a task, with averaged weights, as PNG files and to the loggers.
 
-    They show always the same pictures: the first of the validation set, or, without one, those at
-    hand when the training starts. A picture is `pictures/NAME/step-STEP.png` in the run folder.
+    The task gets the same pictures each time: the first of the validation set, or of the first
+    training batch without one. Files are `pictures/NAME/step-STEP.png` in the run folder.
 
     Args:
-        every_n_steps: How often, in optimiser steps; once more at the end. null: never.
-        count: How many pictures to show at most.
+        every_n_steps: Optimiser steps between grids; there is one more at the end. null: none.
+        count: Largest number of pictures in a grid.
     """
 
     def __init__(self, every_n_steps: int | None = 500, count: int = 8) -> None:
@@ -37,7 +37,7 @@ class PictureGrids(Callback):
             )
         self.every_n_steps = every_n_steps
         self.count = count
-        self._shown: Tensor | None = None
+        self._inputs: Tensor | None = None
         self._step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -53,32 +53,32 @@ class PictureGrids(Callback):
     ) -> None:
         if self.every_n_steps is None or not trainer.is_global_zero:
             return
-        if self._shown is None:
+        if self._inputs is None:
             first = next(iter(_validation_batches(trainer)), batch)
-            self._shown = first[: self.count].to(pl_module.device)
+            self._inputs = first[: self.count].to(pl_module.device)
         due = trainer.global_step % self.every_n_steps == 0
         if due and trainer.global_step != self._step:  # else gradients are being accumulated
             self._step = trainer.global_step
             self._write(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._shown is not None and trainer.global_step != self._step:
+        if self._inputs is not None and trainer.global_step != self._step:
             self._write(trainer, pl_module)
 
     def _write(self, trainer: Trainer, task: LightningModule) -> None:
         assert isinstance(task, Task)
-        assert self._shown is not None
+        assert self._inputs is not None
         ema = ema_of(trainer)
         with (
             _as_in_validation(task),
             ema.applied(task) if ema else nullcontext(),
             trainer.precision_plugin.forward_context(),
         ):
-            pictures = task.pictures(trainer.precision_plugin.convert_input(self._shown))
+            pictures = task.pictures(trainer.precision_plugin.convert_input(self._inputs))
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for name, several in pictures.items():
-            image = to_pil(picture_grid(several.float()))
+        for name, batch in pictures.items():
+            image = to_pil(picture_grid(batch.float()))
             path = Path(trainer.default_root_dir, "pictures", name)
             path.mkdir(parents=True, exist_ok=True)
             path /= f"step-{trainer.global_step:07d}.png"
@@ -93,14 +93,13 @@ def picture_grid(
 ) -> Float[Tensor, "c H W"]:
     """Pictures in rows, with white lines of `padding` pixels between and around them.
 
-    columns: how many in a row; None makes the grid about square. The places that are left over
-        at the end are white.
+    columns: pictures in a row; None makes the grid about square. Unused cells are white.
     """
     n = len(pictures)
     columns = min(n, columns or math.ceil(math.sqrt(n)))
     rows = -(-n // columns)
-    edged = functional.pad(pictures, (padding, 0, padding, 0), value=1.0)
-    filled = torch.cat([edged, edged.new_ones(rows * columns - n, *edged.shape[1:])])
+    padded = functional.pad(pictures, (padding, 0, padding, 0), value=1.0)
+    filled = torch.cat([padded, padded.new_ones(rows * columns - n, *padded.shape[1:])])
     _, c, h, w = filled.shape
     grid = filled.reshape(rows, columns, c, h, w).permute(2, 0, 3, 1, 4)
     grid = grid.reshape(c, rows * h, columns * w)
@@ -109,7 +108,7 @@ def picture_grid(
 
 @contextmanager
 def _as_in_validation(module: nn.Module) -> Iterator[None]:
-    """In eval mode, without gradient, and with random numbers of its own, always the same."""
+    """Inside: eval mode, no gradients, and a fixed seed; the generators' state is restored."""
     modes = {each: each.training for each in module.modules()}
     device = next(module.parameters()).device
     with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):

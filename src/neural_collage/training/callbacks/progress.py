@@ -1,4 +1,4 @@
-"""How far a training is: on a terminal a bar with the time left, elsewhere a line now and then."""
+"""Progress of a training: a bar with the time left on a terminal, else a line now and then."""
 
 import time
 from typing import Any
@@ -13,9 +13,9 @@ LINE_SECONDS = 30.0
 
 
 class TrainingProgress(ProgressBar):
-    """Steps done, loss, speed and time left, of the whole training and not of an epoch; on stderr.
+    """Steps done, loss, speed and time left, of the whole training instead of an epoch.
 
-    console: where to; None is stderr.
+    console: the output; None is stderr.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -28,7 +28,7 @@ class TrainingProgress(ProgressBar):
         self._pause = 0.0
 
     def disable(self) -> None:
-        """What Lightning tells all processes but the first."""
+        """Called by Lightning in all processes but that of rank 0."""
         self._enabled = False
 
     def enable(self) -> None:
@@ -105,7 +105,7 @@ class TrainingProgress(ProgressBar):
 
 
 def _duration(seconds: float) -> str:
-    """Hours, minutes and seconds as 1:02:03 or 2:03."""
+    """A time in seconds as 1:02:03 (hours, minutes, seconds) or 2:03."""
     minutes, second = divmod(round(seconds), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"

@@ -1,4 +1,4 @@
-"""Random numbers that depend on where a training is, not on how it got there."""
+"""Seeds that depend on the position in a training alone, so that resumed runs are exact."""
 
 import hashlib
 from typing import Any
@@ -11,9 +11,9 @@ class StepSeeds(Callback):
     """Seeds torch before every training batch and every validation.
 
     Noise, dropout and sampling then depend on the seed, the process, the epoch and the batch
-    alone: a resumed run draws what the interrupted one would have drawn, whatever was validated or
-    drawn for pictures meanwhile. Validations all draw the same numbers, so that they compare.
-    The seed is that of `seed_everything`, kept in checkpoints.
+    alone: a resumed run draws the same numbers as an uninterrupted one, regardless of validations
+    and picture grids in between. All validations draw the same numbers, so that they are
+    comparable. The seed is that of `seed_everything`, and is stored in checkpoints.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class StepSeeds(Callback):
     def _seed(self, trainer: Trainer, module: LightningModule, *place: object) -> None:
         seed = derived_seed(self.seed, trainer.global_rank, *place)
         if module.device.type == "cpu":
-            torch.default_generator.manual_seed(seed)  # without a look at other devices
+            torch.default_generator.manual_seed(seed)  # without initialising other devices
         else:
             torch.manual_seed(seed)
 
@@ -49,6 +49,6 @@ class StepSeeds(Callback):
 
 
 def derived_seed(*parts: object) -> int:
-    """A seed in 0..2^63 - 1 that every process computes alike from numbers and words."""
+    """A seed in 0..2^63 - 1 from numbers and strings, the same on every machine."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

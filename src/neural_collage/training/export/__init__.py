@@ -1,1 +1,1 @@
-"""From finished trainings to the weights and tables that ship: one program in each module."""
+"""Programs that export finished trainings as the weights and tables of the package."""

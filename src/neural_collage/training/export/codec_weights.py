@@ -1,15 +1,14 @@
-"""From a finished training of the neural compressor to the weights that files depend on.
+"""Exports a trained neural compressor as the weights that files are decoded with.
 
     python -m neural_collage.training.export.codec_weights CHECKPOINT IMAGES... \
         -o natural.safetensors
 
-Rounds the network to the precision that is shipped, makes the tables of whole numbers, and counts
-on training pictures how often each deviation occurs at each predicted scale. CHECKPOINT is what
-`collage train` wrote; of its weights the averaged ones are taken. IMAGES are folders.
+Rounds the network to the stored precision, computes the integer tables, and fits the probability
+tables to the symbols of training pictures at each predicted scale. CHECKPOINT is one of
+`collage train`; its averaged weights are exported. IMAGES are folders.
 """
 
 import argparse
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
-from safetensors.torch import save
 from torch import Tensor
 
 from neural_collage.codec.colour import to_triples
 from neural_collage.codec.entropy import FixedTables, SymbolWriter
-from neural_collage.codec.streams.neural_symbols import Writing
+from neural_collage.codec.streams.neural_symbols import EncodedSymbols
 from neural_collage.core.blocks import pad_to_multiple
+from neural_collage.data.catalogue import resolve
 from neural_collage.io.files import write_atomically
 from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
 from neural_collage.models.compression.analysis_transform import RANGE
@@ -36,17 +35,18 @@ from neural_collage.models.compression.codec_model import (
 )
 from neural_collage.models.compression.compressor import Compressor
 from neural_collage.models.packing import pack_state, unpack_state
+from neural_collage.models.weights_file import weights_to_bytes
 from neural_collage.training.checkpoint_io import trained_model
 
 QUALITIES = (5, 20, 35, 50, 65, 80, 95)
 STRENGTH = 2000
-"""Symbols that the logistic distribution counts as many as, beside those observed."""
+"""Pseudo-count of the logistic prior, in symbols of each table."""
 
 
 def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> npt.NDArray[np.int64]:
-    """How often each deviation occurs at each scale, in the layout of `CodecModel.counts`.
+    """Histograms of symbols for each scale, in the layout of `CodecModel.counts`.
 
-    Pictures take turns with the qualities.
+    Pictures are encoded at the `QUALITIES` in turn.
     """
     tables = FixedTables(model.counts.numpy().astype(np.int64))
     observed = np.zeros(model.counts.shape, np.int64)
@@ -55,7 +55,7 @@ def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> np
         planes = pad_to_multiple(to_triples(pixels)[0], RANGE)
         with torch.inference_mode():
             values = model.values(planes[None], quality)[0]
-        source = Writing(_Observer(observed), tables, model, values, quality)
+        source = EncodedSymbols(_Observer(observed), tables, model, values, quality)
         model.entropy.run(source, quality, *values.shape[1:])
     return observed
 
@@ -63,16 +63,16 @@ def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> np
 def fit_tables(
     logistic: npt.NDArray[np.int64], observed: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int32]:
-    """Tables between the logistic distributions and what was observed, equal for both signs."""
-    numbers, escapes = observed[:, :-1], observed[:, -1:]
-    both = np.concatenate([numbers + numbers[:, ::-1], 2 * escapes], 1)
-    mass = both + 2 * STRENGTH * logistic / TABLE_SUM
+    """Probability tables: observed histograms with a logistic prior, symmetric in sign."""
+    values, escapes = observed[:, :-1], observed[:, -1:]
+    symmetric = np.concatenate([values + values[:, ::-1], 2 * escapes], 1)
+    mass = symmetric + 2 * STRENGTH * logistic / TABLE_SUM
     counts: npt.NDArray[np.int32] = whole_counts(mass)
     return counts
 
 
 def finished(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> CodecModel:
-    """The model of a trained compressor as it will be read, with tables fitted to pictures."""
+    """The exported model of a trained compressor, rounded, with tables fitted to pictures."""
     model = CodecModel.finish(compressor)
     model.load_state_dict(unpack_state(pack_state(model.state_dict())))
     logistic = model.counts.numpy().astype(np.int64)
@@ -80,14 +80,13 @@ def finished(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]])
     return model
 
 
-def weights_file(model: CodecModel) -> bytes:
+def codec_model_to_bytes(model: CodecModel) -> bytes:
     """The complete safetensors file."""
-    config = json.dumps({"config": asdict(model.config)}, sort_keys=True)
-    return save(pack_state(model.state_dict()), metadata={"config": config})
+    return weights_to_bytes(pack_state(model.state_dict()), {"config": asdict(model.config)})
 
 
 class _Observer(SymbolWriter):
-    """Counts what it is told to write."""
+    """Counts symbols instead of writing them."""
 
     def __init__(self, observed: npt.NDArray[np.int64]) -> None:
         super().__init__()
@@ -106,7 +105,7 @@ def main() -> None:
     """Write the weights that `codec.streams.neural` reads."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("images", type=Path, nargs="+", help="folders of the pictures trained on")
+    parser.add_argument("images", type=Path, nargs="+", help="folders of training pictures")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="use every n-th picture")
     arguments = parser.parse_args()
@@ -114,12 +113,12 @@ def main() -> None:
     paths = [
         path
         for folder in arguments.images
-        for path in sorted(folder.iterdir())
+        for path in sorted(resolve(folder).iterdir())
         if path.suffix.lower() in PICTURE_SUFFIXES
     ]
     chosen = paths[:: arguments.every]
     model = finished(compressor, (read_picture(path).pixels for path in chosen))
-    write_atomically(arguments.output, weights_file(model))
+    write_atomically(arguments.output, codec_model_to_bytes(model))
 
 
 if __name__ == "__main__":

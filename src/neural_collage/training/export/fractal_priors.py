@@ -1,10 +1,10 @@
-"""Learn the prior symbol counts that the fractal codec starts from.
+"""Estimates the initial symbol counts of the fractal codec.
 
     python -m neural_collage.training.export.fractal_priors IMAGES -o priors.npz
 
 Encodes every picture of a folder at several qualities, counts the symbols by table and context,
-and scales the counts so that a picture's own statistics soon outweigh them. Two rounds, since
-the counts also price the encoder's decisions.
+and scales the counts down so that they adapt quickly to a picture. Done twice, because the encoder
+estimates rates from the counts.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from neural_collage.codec.streams.fractal import encode_planes
+from neural_collage.data.catalogue import resolve
 from neural_collage.fractal.effort import EFFORTS
 from neural_collage.fractal.statistics import (
     INCREMENT,
@@ -42,7 +43,7 @@ def observe(path: Path, priors: dict[str, Counts], effort: int) -> dict[str, Cou
 
 
 def condense(counts: Counts, background: Counts, strength: float) -> Counts:
-    """Scale counts to a total of at most `strength` symbols a context, none of them zero."""
+    """Counts scaled to a total of at most `strength` symbols a context, all above zero."""
     condensed = {}
     for table, observed in counts.items():
         smooth = observed + background[table] * 0.25
@@ -53,7 +54,7 @@ def condense(counts: Counts, background: Counts, strength: float) -> Counts:
 
 
 def learn(paths: list[Path], rounds: int, effort: int, strength: float) -> dict[str, Counts]:
-    """Prior counts from pictures."""
+    """Prior counts from pictures, estimated `rounds` times."""
     priors = {kind: flat_counts() for kind in KINDS}
     for _ in range(rounds):
         observed = [observe(path, priors, effort) for path in paths]
@@ -69,7 +70,7 @@ def learn(paths: list[Path], rounds: int, effort: int, strength: float) -> dict[
 
 
 def save_priors(priors: dict[str, Counts], path: Path) -> None:
-    """Write the file that `fractal.statistics` reads."""
+    """Write priors as the file that `fractal.statistics` reads."""
     arrays = {
         f"{kind}/{table}": counts.astype(np.uint32)
         for kind, tables in priors.items()
@@ -85,14 +86,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("priors.npz"))
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--effort", type=int, default=4)
-    parser.add_argument("--strength", type=float, default=100, help="symbols a context is worth")
+    parser.add_argument("--strength", type=float, default=100, help="symbols a context")
     parser.add_argument("--every", type=int, default=1, help="use every n-th picture")
     arguments = parser.parse_args()
-    paths = sorted(
-        path for path in arguments.images.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES
-    )[:: arguments.every]
+    folder = resolve(arguments.images)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)[
+        :: arguments.every
+    ]
     if not paths:
-        parser.error(f"{arguments.images} holds no pictures")
+        parser.error(f"{folder} holds no pictures")
     save_priors(
         learn(paths, arguments.rounds, arguments.effort, arguments.strength), arguments.output
     )

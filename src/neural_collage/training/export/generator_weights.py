@@ -1,32 +1,28 @@
-"""From a finished training of a generative model to the weights that `collage sample` reads.
+"""Exports a trained generative model as the weights that `collage sample` reads.
 
     python -m neural_collage.training.export.generator_weights CHECKPOINT -o mnist.safetensors
 
-CHECKPOINT is what `collage train` wrote; of its weights the averaged ones are taken, in half
-precision.
+CHECKPOINT is one of `collage train`; its averaged weights are exported, in half precision.
 """
 
 import argparse
-import json
 from pathlib import Path
-
-from safetensors.torch import save
 
 from neural_collage.io.files import write_atomically
 from neural_collage.models.generation.collage_vae import CollageVae
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.models.packing import pack_state
+from neural_collage.models.weights_file import weights_to_bytes
 from neural_collage.training.checkpoint_io import trained_model
 
 
-def weights_file(model: HierarchicalVae) -> bytes:
+def generator_to_bytes(model: HierarchicalVae) -> bytes:
     """The complete safetensors file.
 
-    Raises ValueError for weights that half precision cannot hold.
+    Raises ValueError for weights that half precision cannot represent.
     """
-    config = json.dumps(model.settings, sort_keys=True)
-    return save(pack_state(model.state_dict()), metadata={"config": config})
+    return weights_to_bytes(pack_state(model.state_dict()), model.settings)
 
 
 def main() -> None:
@@ -36,7 +32,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     model: HierarchicalVae = trained_model(arguments.checkpoint, CollageVae, Vdvae)
-    write_atomically(arguments.output, weights_file(model))
+    write_atomically(arguments.output, generator_to_bytes(model))
 
 
 if __name__ == "__main__":

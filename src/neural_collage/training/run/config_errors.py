@@ -1,4 +1,4 @@
-"""Turns what jsonargparse says about a wrong config into one line that names the key."""
+"""One-line errors for invalid configs, from the messages of jsonargparse."""
 
 import difflib
 import pkgutil
@@ -21,9 +21,9 @@ _NOISE = re.compile(
 
 
 def explain(message: str, parser: ArgumentParser) -> str:
-    """One line about an error in a config: the key, what is wrong with it, and a known key like it.
+    """One line about an error in a config: the key, the problem, and the most similar known key.
 
-    message: what jsonargparse says, which may be many lines of nested alternatives.
+    message: that of jsonargparse, which may have many lines of nested alternatives.
     """
     places = list(_PLACE.finditer(message))
     key = ".".join(place["key"] or "init_args" for place in places)
@@ -43,7 +43,7 @@ def explain(message: str, parser: ArgumentParser) -> str:
 
 
 def _reason(message: str) -> str:
-    """The innermost lines, without what surrounds them."""
+    """The innermost lines of a nested message."""
     lines = [line.strip() for line in message.splitlines()]
     kept = [line for line in (each.removeprefix("- ") for each in lines) if not _NOISE.match(line)]
     inline = re.sub(r"^Parser key \"[^\"]+\": ", "", " ".join(kept) or " ".join(lines))

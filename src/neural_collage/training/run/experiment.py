@@ -1,4 +1,4 @@
-"""An experiment made of a config: a task, its data and a trainer, ready to train or to evaluate."""
+"""Experiments built from a config: a task, its data and a trainer, to train or to evaluate."""
 
 import json
 from collections.abc import Sequence
@@ -39,19 +39,19 @@ CALLBACKS: dict[str, type[Callback]] = {
     "checkpoints": Checkpoints,
     "pictures": PictureGrids,
 }
-"""The parts of a config that every training has, beside task, data and trainer."""
-_NOT_OF_THE_MODEL = ("optimiser", "importance_samples")
+"""The parts of every training config, beside task, data and trainer."""
+_IRRELEVANT_TO_EVALUATION = ("optimiser", "importance_samples")
 """Keys of tasks that may differ from those of a checkpoint when it is evaluated."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a config describes.
+    """A task, its data and a trainer.
 
-    folder: of the run.
-    checkpoint: what is loaded first, if anything.
-    step: the optimiser steps it has done.
-    uses: what there are pictures for beside training.
+    folder: the run folder.
+    checkpoint: the checkpoint to start from, if any.
+    step: number of optimiser steps done in that checkpoint.
+    uses: those of "val" and "test" for which the config has pictures.
     """
 
     task: Task
@@ -62,8 +62,8 @@ class Experiment:
     step: int
     uses: tuple[str, ...]
 
-    def introduction(self, asked: str | None) -> list[str]:
-        """What is about to be trained, and from where; `asked` is how a user named that."""
+    def introduction(self, checkpoint_name: str | None) -> list[str]:
+        """Lines about the training that starts, and its checkpoint, as named by the user."""
         size = sum(p.numel() for p in self.task.model.parameters())
         device = type(self.trainer.accelerator).__name__.removesuffix("Accelerator")
         lines = [
@@ -73,7 +73,7 @@ class Experiment:
         ]
         if self.checkpoint:
             lines.append(f"resuming from {self.checkpoint} after step {self.step}")
-        elif asked:
+        elif checkpoint_name:
             lines.append(f"{self.folder} holds no checkpoint yet: starting from the beginning")
         return lines
 
@@ -81,9 +81,9 @@ class Experiment:
         """Train to the end, from the checkpoint on.
 
         Raises:
-            TrainingError: it cannot go on, or was asked to stop, or has no room to write.
+            TrainingError: training failed, was stopped by a signal, or cannot write its files.
             CheckpointError: a checkpoint cannot be written.
-            ConfigError: the parts of the config do not go together.
+            ConfigError: the parts of the config are incompatible.
         """
         try:
             if self.checkpoint is None:
@@ -93,7 +93,7 @@ class Experiment:
         except MisconfigurationException as error:
             raise ConfigError(str(error)) from error
         except (OSError, OutputError) as error:
-            if not is_first_process():  # which speaks only of what stops all processes
+            if not is_first_process():  # `last_good` is that of all processes, the error is not
                 raise
             raise TrainingError(f"{error}; {last_good(self.trainer)}") from error
         except RuntimeError as error:
@@ -105,7 +105,7 @@ class Experiment:
             ) from error
 
     def conclusion(self) -> str:
-        """What `fit` has done."""
+        """One line about the result of `fit`."""
         if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return "one batch of everything went through; nothing was written"
         return f"trained to step {self.trainer.global_step}: {self.folder}"
@@ -114,7 +114,7 @@ class Experiment:
         """The means of the losses over the validation and test pictures.
 
         Raises:
-            ConfigError: there are none of either.
+            ConfigError: there are neither validation nor test pictures.
         """
         runs = {"val": self.trainer.validate, "test": self.trainer.test}
         metrics: dict[str, float] = {}
@@ -126,17 +126,17 @@ class Experiment:
         return metrics
 
 
-def training(
+def training_experiment(
     arguments: Sequence[str], checkpoint: str | None = None, *, overwrite: bool = False
 ) -> Experiment:
     """An experiment to train.
 
     arguments: such as ["--config", "x.yaml", "--trainer.max_steps", "10"].
-    checkpoint: where to go on: "last", "best" or a path; None starts anew.
-    overwrite: a new run replaces one that is in its folder.
+    checkpoint: the one to resume from: "last", "best" or a path; None starts from the beginning.
+    overwrite: whether a new run replaces an earlier one in its folder.
 
     Raises:
-        ConfigError: the config or an override cannot be used.
+        ConfigError: the config or an override is invalid.
         CheckpointError: the checkpoint is missing, damaged, or of another config.
         OutputError: the run folder holds a training.
     """
@@ -167,27 +167,27 @@ def training(
     settings.logger = False if settings.logger in (None, True) else settings.logger
     trainer = make_trainer(settings, callbacks, launch())
     if new and is_first_process():
-        clear(folder)  # not before everything else is known to be right
+        clear(folder)  # after all checks, so that an error leaves the earlier run in place
     if own_loggers:
         trainer.loggers = make_loggers(LoggingConfig(**config.logging), folder, step)
     return Experiment(objects.model, objects.data, trainer, folder, found, step, _uses(config))
 
 
-def evaluation(arguments: Sequence[str], checkpoint: str) -> Experiment:
+def evaluation_experiment(arguments: Sequence[str], checkpoint: str) -> Experiment:
     """An experiment with the averaged weights of a checkpoint, on one device.
 
-    Arguments and errors are those of `training`.
+    Arguments and errors are those of `training_experiment`.
     """
     parser, config = parse(arguments)
-    found, state = _load(checkpoint, config, parser, apart_from=_NOT_OF_THE_MODEL)
+    found, state = _load(checkpoint, config, parser, apart_from=_IRRELEVANT_TO_EVALUATION)
     folder = run_folder(config)
     if found is None:
         raise CheckpointError(f"{folder} holds no checkpoint: give the path of one")
     objects = _instantiate(parser, config)
     objects.model.load_state_dict(state["state_dict"])
-    # Several devices would have to count some pictures twice to share them equally.
-    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
-    for name, value in {**alone, "logger": False, "enable_progress_bar": False}.items():
+    # One device, because several would count some pictures twice to share them equally.
+    single = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
+    for name, value in {**single, "logger": False, "enable_progress_bar": False}.items():
         objects.trainer[name] = value
     trainer = make_trainer(objects.trainer, [StepSeeds()])
     step = int(state["global_step"])
@@ -198,7 +198,7 @@ def parse(arguments: Sequence[str]) -> tuple[ArgumentParser, Namespace]:
     """A config of files and overrides, with all defaults filled in, and its parser.
 
     Raises:
-        ConfigError: a file that is none, an unknown key, a value of the wrong kind.
+        ConfigError: a file that is not a config, an unknown key, or a value of the wrong type.
     """
     parser = _new_parser()
     try:
@@ -208,24 +208,26 @@ def parse(arguments: Sequence[str]) -> tuple[ArgumentParser, Namespace]:
     if config.trainer.default_root_dir is None:
         stem = Path(str(config.config[0])).stem if config.config else "run"
         config.trainer.default_root_dir = str(Path("runs", stem))
-    endless = config.trainer.max_steps == -1 and config.trainer.max_epochs in (None, -1)
-    if endless and not config.trainer.fast_dev_run:
-        raise ConfigError("trainer: set max_steps or max_epochs, which the learning rate follows")
+    unlimited = config.trainer.max_steps == -1 and config.trainer.max_epochs in (None, -1)
+    if unlimited and not config.trainer.fast_dev_run:
+        raise ConfigError(
+            "trainer: set max_steps or max_epochs, which the learning rate depends on"
+        )
     return parser, config
 
 
 def run_folder(config: Namespace) -> Path:
-    """Where a training of this config writes."""
+    """The folder that a training of this config writes to."""
     return Path(config.trainer.default_root_dir)
 
 
 def config_help() -> str:
-    """The keys of a config and what they mean, without those of the classes that it names."""
+    """Help on the keys of a config, without those of the classes that it names."""
     return str(_new_parser().format_help())
 
 
 class _Parser(LightningArgumentParser):
-    """Takes no abbreviated keys: what they mean would change with every new key."""
+    """Without abbreviated keys, whose meaning would change with every new key."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
@@ -234,7 +236,9 @@ class _Parser(LightningArgumentParser):
 def _new_parser() -> LightningArgumentParser:
     parser = _Parser(prog="collage train", description=None, exit_on_error=False)
     parser.add_argument("--config", action=ActionConfigFile, help="A YAML file of these keys.")
-    parser.add_argument("--seed_everything", type=int, default=0, help="Of all random numbers.")
+    parser.add_argument(
+        "--seed_everything", type=int, default=0, help="Seed of all random numbers."
+    )
     parser.add_lightning_class_args(Task, "model", subclass_mode=True)
     parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
     for name, callback in CALLBACKS.items():
@@ -248,7 +252,7 @@ def _new_parser() -> LightningArgumentParser:
 def _load(
     name: str | None, config: Namespace, parser: ArgumentParser, apart_from: Sequence[str] = ()
 ) -> tuple[Path | None, dict[str, Any]]:
-    """The checkpoint that is meant and what is in it."""
+    """The path and content of a checkpoint, after checking that it fits the config."""
     path = find_checkpoint(name, run_folder(config)) if name else None
     if path is None:
         return None, {}
@@ -267,7 +271,7 @@ def _instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
 
 
 def _uses(config: Namespace) -> tuple[str, ...]:
-    """Leaves out what the data's config says there is none of."""
+    """Those of "val" and "test" that the data's config does not set to null."""
     pictures = config.data.init_args
     return tuple(use for use in ("val", "test") if pictures.get(use, use) is not None)
 
@@ -280,6 +284,6 @@ def _text(parser: ArgumentParser, config: Namespace, form: str = "yaml") -> str:
 
 
 def _plain(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
-    """A config as nested mappings, lists, numbers and texts."""
+    """A config as nested mappings, lists, numbers and strings."""
     plain: dict[str, Any] = json.loads(_text(parser, config, "json"))
     return plain

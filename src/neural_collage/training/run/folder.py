@@ -1,4 +1,4 @@
-"""The folder of a run: what is in it, where a training goes on, and the config that it had."""
+"""The run folder: its files, its checkpoints, and the config stored in it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,13 +19,13 @@ RUN_FILES = (
     "checkpoints/*.ckpt",
     "pictures/*/step-*.png",
 )
-"""What a training writes into its run folder, as glob patterns."""
+"""Files that a training writes into its run folder, as glob patterns."""
 
 
 class ConfigKeeper(Callback):
-    """Puts the config of an experiment into its checkpoints and its run folder.
+    """Stores the config of an experiment in its checkpoints and its run folder.
 
-    config: as nested mappings, numbers, texts and lists.
+    config: as nested mappings, numbers, strings and lists.
     text: the same as YAML.
     """
 
@@ -46,16 +46,16 @@ class ConfigKeeper(Callback):
 
 
 def find_checkpoint(name: str, folder: Path) -> Path | None:
-    """The checkpoint that a user means by "last" or "best" of a run folder, or by a path.
+    """The checkpoint "last" or "best" of a run folder, or at a path.
 
-    Returns None for "last" of a run that has none.
+    Returns None for "last" of a run without checkpoints.
 
     Raises:
         CheckpointError: there is no such checkpoint.
     """
     checkpoints = folder / "checkpoints"
     if name == "last":
-        # A process killed between renaming one and the next leaves one of the other two.
+        # A process killed between the renames of a save leaves one of the other two.
         candidates = [checkpoints / each for each in (LAST, NEXT, PREVIOUS)]
         return next((path for path in candidates if path.exists()), None)
     path = checkpoints / "best.ckpt" if name == "best" else Path(name)
@@ -65,23 +65,23 @@ def find_checkpoint(name: str, folder: Path) -> Path | None:
 
 
 def require_no_run(folder: Path) -> None:
-    """Check that a new run would replace no other.
+    """Check that a folder holds no training.
 
     Raises:
-        OutputError: it would.
+        OutputError: it does.
     """
     if any((folder / "checkpoints").glob("*.ckpt")):
         raise OutputError(
-            f"{folder} holds a training: --ckpt last resumes it, --overwrite starts anew, and "
+            f"{folder} holds a training: --ckpt last resumes it, --overwrite replaces it, and "
             "--trainer.default_root_dir names another folder"
         )
 
 
 def clear(folder: Path) -> None:
-    """Make a folder for a new run, or empty it of what another one has written.
+    """Create the folder of a new run, or delete the files of an earlier run from it.
 
     Raises:
-        OutputError: that cannot be done.
+        OutputError: the folder cannot be created or changed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

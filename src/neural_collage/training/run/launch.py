@@ -1,7 +1,7 @@
-"""Trainers on the devices that a config names, or that torchrun or SLURM has started processes for.
+"""Trainers on the devices of a config, or of processes started by torchrun or SLURM.
 
 Lightning starts the processes of one machine itself. Those of several machines are started by
-torchrun or SLURM's srun, which tell each of them its number and how many there are.
+torchrun or SLURM's srun, which set the rank and the number of processes in their environment.
 """
 
 import os
@@ -24,10 +24,10 @@ from neural_collage.errors import ConfigError
 class Launch:
     """How the processes of a training were started.
 
-    by: the program that did it.
-    devices: processes on each machine, with a device each.
-    machines: how many.
-    environment: what tells Lightning the rest.
+    by: the name of the launcher.
+    devices: number of processes on each machine, one for each device.
+    machines: number of machines.
+    environment: Lightning's view of the launcher.
     """
 
     by: str
@@ -37,7 +37,7 @@ class Launch:
 
 
 def launch() -> Launch | None:
-    """How this process was started, if there are others that it does not start itself.
+    """The launch of this process, None if it was started alone.
 
     Raises:
         ConfigError: not every machine has the same number of processes.
@@ -51,10 +51,10 @@ def launch() -> Launch | None:
         by, names = "srun", ("SLURM_NTASKS_PER_NODE", "SLURM_NNODES")
         if missing := sorted(set(names) - os.environ.keys()):
             raise ConfigError(
-                f"srun: {' and '.join(missing)} unknown: say --nodes and --ntasks-per-node instead "
+                f"srun: {' and '.join(missing)} not set: use --nodes and --ntasks-per-node instead "
                 "of --ntasks"
             )
-        # Lightning would save and requeue in a way of its own, which `--ckpt last` knows nothing of
+        # Lightning's requeueing writes checkpoints that `--ckpt last` does not find
         environment = SLURMEnvironment(auto_requeue=False)
     else:
         return None
@@ -73,10 +73,10 @@ def make_trainer(
     """A trainer with these settings, on as many devices as processes have been launched.
 
     Raises:
-        ConfigError: the settings do not go together, or not with the launch.
+        ConfigError: the settings contradict each other or the launch.
     """
     if launched is None:
-        # In a script that SLURM runs, but not by srun, Lightning would wait for other tasks.
+        # In a batch script of SLURM, outside srun, Lightning would wait for other tasks.
         environment = LightningEnvironment() if "SLURM_NTASKS" in os.environ else None
         return _trainer(settings, callbacks, environment)
     if settings.devices == "auto":
@@ -94,7 +94,7 @@ def make_trainer(
 
 
 def _one_of_several_tasks() -> bool:
-    """Whether srun has started this process: what SLURM runs otherwise is no step of a job."""
+    """Whether srun has started this process as one of several tasks of a job step."""
     return "SLURM_STEP_ID" in os.environ and int(os.environ.get("SLURM_NTASKS", "1")) > 1
 
 

@@ -1,6 +1,6 @@
-"""Where the numbers go: a CSV file and TensorBoard's files in the run folder, W&B on request.
+"""Loggers: a CSV file and TensorBoard's files in the run folder, W&B on request.
 
-A resumed run continues the files of the interrupted one, without what that logged after the
+A resumed run continues the files of the interrupted one and drops what was logged after the
 checkpoint. In all of them `step` counts the optimiser steps done.
 """
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoggingConfig:
-    """What is logged beside metrics.csv.
+    """Loggers beside metrics.csv.
 
     Attributes:
         tensorboard: Write TensorBoard's files into the run folder.
         wandb: Log to Weights & Biases, which must be installed.
-        project: The project there.
+        project: The project at Weights & Biases.
     """
 
     tensorboard: bool = True
@@ -45,7 +45,7 @@ def make_loggers(config: LoggingConfig, folder: Path, step: int) -> list[Logger]
     """The loggers of a run that starts after `step` steps: 0, or those of a checkpoint.
 
     Raises:
-        MissingExtraError: W&B is asked for and not installed.
+        MissingExtraError: W&B is requested and not installed.
     """
     loggers: list[Logger] = [MetricsCsv(folder, step)]
     if config.tensorboard:
@@ -56,9 +56,9 @@ def make_loggers(config: LoggingConfig, folder: Path, step: int) -> list[Logger]
 
 
 class MetricsCsv(Logger):
-    """metrics.csv: a row for each time something is logged, a column for everything that ever is.
+    """metrics.csv: a row for each call of the logger, a column for each metric.
 
-    The file is whole after every row; it is written anew when a column is added.
+    The file is complete after every row; it is rewritten when a column is added.
     """
 
     def __init__(self, folder: Path, step: int = 0) -> None:
@@ -82,15 +82,15 @@ class MetricsCsv(Logger):
             with self.path.open("a", newline="") as file:
                 self._writer(file).writerow(row)
         else:
-            self._write_anew(row)
+            self._rewrite(row)
 
     @rank_zero_only
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """Nothing: config.yaml holds them."""
+        """Does nothing: config.yaml holds them."""
 
-    def _write_anew(self, row: dict[str, str]) -> None:
+    def _rewrite(self, row: dict[str, str]) -> None:
         rows = []
         if self.path.exists() and (self._columns or self._resumed_at):
             with self.path.open(newline="") as file:
@@ -129,7 +129,7 @@ class TensorBoard(Logger):
 
     @property
     def _events(self) -> "SummaryWriter":
-        if self._writer is None:  # first used by the process that logs, and by no other
+        if self._writer is None:  # created on first use, thus in the process of rank 0 alone
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(self._folder), purge_step=self._purge_step)
@@ -142,7 +142,10 @@ class TensorBoard(Logger):
 
     @rank_zero_only
     def log_image(self, key: str, images: list[Image.Image], step: int) -> None:
-        """Pictures of one name; as W&B's logger does it. `step` counts the steps done."""
+        """Log pictures under one name, with the signature of W&B's logger.
+
+        step: optimiser steps done.
+        """
         for image in images:
             form = "HWC" if image.mode == "RGB" else "HW"
             self._events.add_image(key, np.asarray(image), step, dataformats=form)
@@ -151,7 +154,7 @@ class TensorBoard(Logger):
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """Nothing: config.yaml holds them."""
+        """Does nothing: config.yaml holds them."""
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -161,7 +164,7 @@ class TensorBoard(Logger):
 
 
 def _wandb(project: str, folder: Path) -> Logger:
-    """W&B's logger; the run there keeps its name when it is resumed here."""
+    """W&B's logger; the id of the run is kept in the run folder, for resumed runs."""
     try:
         from lightning.pytorch.loggers import WandbLogger
 

@@ -1,4 +1,4 @@
-"""Keeps from users what Lightning tells its own developers."""
+"""Filters for warnings and notices of Lightning and torch that users cannot act on."""
 
 import logging
 import warnings
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 HARMLESS = (
-    # Lightning 2.6 with torch 2.13: its own use of torch's trees.
+    # Lightning 2.6 with torch 2.13: deprecated use of torch's pytrees.
     r".*treespec, LeafSpec.*is deprecated",
-    # It compares with the batches of an epoch; what is logged depends on the step alone.
+    # Lightning compares with the batches of an epoch; logging here depends on the step alone.
     r".*smaller than the logging interval",
-    # Torch, when a loss scaler finds its scale in the first steps; they are counted as skipped.
+    # Torch, while a loss scaler adapts in the first steps; these are counted as skipped.
     r".*lr_scheduler.step\(\)` before `optimizer.step\(\)",
-    # Where SLURM is installed, also when srun has started the training in an interactive job.
+    # Lightning where SLURM is installed, even if srun has started an interactive job.
     r".*`srun` command is available on your system but is not used",
-    # Torch, of gradients that several processes average: 1x1 convolutions have two equal layouts.
+    # Torch, for gradients averaged over processes: 1x1 convolutions have two equal layouts.
     r".*Grad strides do not match bucket view strides",
 )
-"""Warnings that say nothing about a user's config, as patterns of their texts."""
+"""Warnings that do not depend on the user's config, as patterns of their messages."""
 
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Inside, Lightning logs no notices, and warns only of what a user can do something about."""
+    """Inside, Lightning logs no notices, and the `HARMLESS` warnings are ignored."""
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
     with warnings.catch_warnings():
         for pattern in HARMLESS:

@@ -1,1 +1,1 @@
-"""What is trained: models with their losses, metrics and optimiser; nothing about running them."""
+"""Tasks: models with their losses, metrics and optimiser, independent of how they are run."""

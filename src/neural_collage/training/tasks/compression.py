@@ -1,4 +1,4 @@
-"""Training the neural compressor: bits plus squared error, at all qualities at once."""
+"""Training the neural compressor: rate plus lambda times distortion, at all qualities at once."""
 
 from pathlib import Path
 from typing import final
@@ -9,49 +9,51 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from neural_collage.codec.weights import find_weights
+from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CheckpointError, ConfigError
 from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.compressor import CENTRE, Compressor, lagrangian
+from neural_collage.models.compression.compressor import CENTRE, Compressor, lambda_at
 from neural_collage.models.compression.initial_patches import (
     centred_windows,
     cosine_blocks,
     principal_blocks,
 )
 from neural_collage.models.compression.prefilter import prefiltered
+from neural_collage.models.compression.quantisers import Quantisation
 from neural_collage.training.checkpoint_io import trained_model
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from neural_collage.training.tasks.task import Task
 
 VALIDATION_LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Levels of quality that validation measures; the loss is their mean."""
-_BALANCE = 0.4  # weight of a loss falls with this power of the Lagrangian: all rates learn alike
-_MIDDLE = 0.01
-_BATCHES = 96  # of crops that patches begin with
+_BALANCE = 0.4
+"""Losses are divided by this power of lambda, which balances the gradients of all rates."""
+_MEDIAN_LAMBDA = 0.01
+_BATCHES = 96  # of crops that initialise the patches
 
 
 @final
 class CompressionTask(Task):
-    """Bits per pixel plus the Lagrangian times the squared error, for random qualities.
+    """The loss bpp + lambda * MSE at random qualities.
 
-    Validation measures symbols that are decided as an encoder decides them; so does training from
-    some step on. Before, it has noise in the place of rounding.
+    Training starts with the quantiser "noise" and may end with "relaxed-rdoq"; validation and test
+    use "rdoq", as the encoder of files does (see `models.compression.quantisers`).
 
-    Logs "loss", "bpp" (estimated, with "side_bpp" of the hyperprior), "psnr" in dB; validation and
-    test also give bpp and psnr at each of `VALIDATION_LEVELS`.
+    Logs "loss", "bpp" (estimated, of which "side_bpp" is side information), "psnr" in dB;
+    validation and test also log bpp and psnr at each of `VALIDATION_LEVELS`.
 
     Args:
         model: The compressor; crops are multiples of 32 pixels.
         optimiser: How it is optimised.
-        start: What patches begin as: "cosine" (the discrete cosine transform of luma and chroma, as
-            far as training crops use it), "principal" components of the blocks of training crops,
-            or all weights of a finished compressor: a checkpoint, a .safetensors file, "natural" or
-            "aerial".
-        overlap: Whether patches may reach beyond their ranges.
-        decided_from: The step from which on training has decided symbols; never, if None.
+        start: Initial patches: "cosine" (the cosines of luma and chroma with the most energy in
+            training crops) or "principal" (components of their blocks); or all weights of a
+            finished compressor: a checkpoint, a .safetensors file, "natural" or "aerial".
+        overlap: Whether patches may extend beyond their ranges.
+        rdoq_from: The step from which on training uses "relaxed-rdoq"; null: never.
 
     Raises:
-        ValueError: `decided_from` is negative, or a lapped model shall not overlap.
+        ValueError: `rdoq_from` is negative, or lapped=True with overlap=False.
     """
 
     model: Compressor
@@ -62,21 +64,21 @@ class CompressionTask(Task):
         optimiser: OptimiserConfig,
         start: str = "cosine",
         overlap: bool = True,
-        decided_from: int | None = None,
+        rdoq_from: int | None = None,
     ) -> None:
         super().__init__(model, optimiser)
         self.start = start
-        self.decided_from = decided_from
+        self.rdoq_from = rdoq_from
         self.overlap = overlap
-        if decided_from is not None and decided_from < 0:
-            raise ValueError(f"decided_from must be 0 or more, not {decided_from}")
+        if rdoq_from is not None and rdoq_from < 0:
+            raise ValueError(f"rdoq_from must be 0 or more, not {rdoq_from}")
         if model.config.lapped and not overlap:
-            raise ValueError("a lapped model has patches beyond their ranges: overlap must be true")
+            raise ValueError("a lapped model has overlapping patches: set overlap to true")
         if not overlap:
             self.model.patches.register_hook(_within_ranges)
 
     def begin(self, data: LightningDataModule) -> None:
-        """Let patches begin as `start` says."""
+        """Initialise the patches, or all weights, as `start` says."""
         if self.start not in ("principal", "cosine"):
             if self.start.endswith(".ckpt"):
                 started = trained_model(Path(self.start), Compressor)
@@ -102,7 +104,7 @@ class CompressionTask(Task):
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         if self.training:
-            # one from each of equal intervals: batches differ less from one another
+            # stratified: one level from each of equal intervals, for less variance between batches
             number = torch.arange(len(batch), device=batch.device)
             levels = (number + torch.rand(len(batch), device=batch.device)) / len(batch)
             return self._losses(batch, levels)
@@ -116,36 +118,36 @@ class CompressionTask(Task):
         return means | results
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
-        """Crops, and what they decode to at a low, a middle and a high quality."""
+        """Crops, and their decodes at a low, a middle and a high quality."""
         low, *_, high = VALIDATION_LEVELS
         decoded = {
-            f"level-{level}": self.model(
-                batch, batch.new_full((len(batch),), level), decide=True
-            ).image
+            f"level-{level}": self.model(batch, batch.new_full((len(batch),), level), "rdoq").image
             for level in (low, (low + high) / 2, high)
         }
         return {"input": batch, **{name: image.clamp(0, 1) for name, image in decoded.items()}}
 
     def _losses(self, batch: Tensor, level: Float[Tensor, " b"]) -> dict[str, Tensor]:
-        image, bits, side_bits = self.model(batch, level, decide=self._decides())
+        image, bits, side_bits = self.model(batch, level, self._quantisation())
         pixels = batch.shape[-2] * batch.shape[-1]
-        worth = lagrangian(level)
+        lmbda = lambda_at(level)
         error = (image - batch).square().mean((1, 2, 3)) * 255**2
         bpp = (bits + side_bits) / pixels
-        balance = (worth / _MIDDLE) ** -_BALANCE
+        balance = (lmbda / _MEDIAN_LAMBDA) ** -_BALANCE
         return {
-            "loss": (balance * (bpp + worth * error)).mean(),
+            "loss": (balance * (bpp + lmbda * error)).mean(),
             "bpp": bpp.mean().detach(),
             "side_bpp": side_bits.mean().detach() / pixels,
-            "psnr": (10 * (255**2 / error.clamp_min(1e-3)).log10()).mean().detach(),
+            "psnr": psnr_of(error.clamp_min(1e-3), peak=255).mean().detach(),
         }
 
-    def _decides(self) -> bool:
-        late = self.decided_from is not None and self.global_step >= self.decided_from
-        return late or not self.training
+    def _quantisation(self) -> Quantisation:
+        if not self.training:
+            return "rdoq"
+        late = self.rdoq_from is not None and self.global_step >= self.rdoq_from
+        return "relaxed-rdoq" if late else "noise"
 
 
 def _within_ranges(patches: Float[Tensor, "a 3 m m"]) -> Float[Tensor, "a 3 m m"]:
-    """Patches, or their gradients, with zeros beyond the range that they are centred on."""
+    """Patches, or their gradients, set to zero outside the range at their centre."""
     edge = RANGE // 2
     return centred_windows(patches[..., edge:-edge, edge:-edge])

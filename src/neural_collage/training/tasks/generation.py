@@ -1,4 +1,4 @@
-"""Training of hierarchical VAEs on their evidence lower bound.
+"""Training of hierarchical VAEs by their evidence lower bound.
 
 VDVAE: Child 2021, arXiv 2011.10650; collages: Poli et al. 2022, arXiv 2204.07673.
 """
@@ -19,31 +19,32 @@ from neural_collage.training.tasks.task import Task
 
 SHOWN_SCALE = 10
 """Scale of the largest samples shown."""
-_OCTAVES = 2  # above scale 1 at which enlargements are compared with smooth ones
-_REACH = 2  # pixels that a smooth enlargement looks at to either side
+_OCTAVES = 2  # above scale 1, at which enlargements are compared with smooth ones
+_SUPPORT = 2  # pixels to either side that a smooth enlargement depends on
 
 
 @final
 class GenerationTask(Task):
-    """A generative model of pictures, by the evidence lower bound per dimension.
+    """Minimises the negative evidence lower bound of a generative model, per dimension.
 
-    Logs, as means over pictures, in nats: "nats", the bound of -log p, of which "distortion" and
-    "rate" are the parts, and "rate_STAGE" the parts of the rate; "bits_per_dim", the bound in bits
-    per pixel and channel; in tests "importance_nats", the bound of `importance_samples` samples.
+    Logs, as means over pictures, in nats: "nats", the upper bound on -log p, which is the sum of
+    "distortion" and "rate", and "rate_STAGE", the terms of the rate; "bits_per_dim", the bound in
+    bits per pixel and channel; in tests "importance_nats", the bound of `importance_samples`
+    samples.
 
-    A model whose pictures exist at any scale is free in how it enlarges them: averages of pixels
-    are all that data say. `smoothness` asks for the enlargement that is smooth (average
-    interpolation, Donoho 1993), and "roughness" is the divergence from it in nats, at scale 4.
+    The data determine only averages over pixels, not the enlarged pictures of a model that has any
+    scale. `smoothness` is the weight of a penalty, "roughness": the divergence in nats, at scale 4,
+    from the smooth enlargement with the same averages (average interpolation, Donoho 1993).
 
     Args:
         model: A VDVAE or a collage VAE.
-        optimiser: How it is optimised.
+        optimiser: Optimiser and learning rate.
         rate_warmup_steps: Steps over which the weights of the rates rise linearly to 1: from 0 for
             the first stage of a path, from more for later ones, from 1 for the last. Latents of
-            the first stages are thus the cheapest at first, and get used.
-        smoothness: Weight of the roughness, against nats; 0 leaves enlargements free.
-        smoothed: The part of the pictures of a batch of which the roughness is taken.
-        importance_samples: Samples of the tighter bound that tests report; 0: none.
+            the first stages thus have the smallest weight at first, which keeps them in use.
+        smoothness: Weight of the roughness, relative to nats; 0 leaves enlargements unconstrained.
+        smoothed: Fraction of the pictures of a batch on which the roughness is computed.
+        importance_samples: Samples of the importance-weighted bound in tests; 0: none.
 
     Raises:
         ValueError: settings out of range, or smoothness for a model of one scale.
@@ -91,7 +92,7 @@ class GenerationTask(Task):
         rate = rates.sum()
         nats = distortion + rate
         weights = rate_weights(self._stages, self._warmed_up())
-        minimised = distortion + (rates * weights.to(rates)).sum()
+        objective = distortion + (rates * weights.to(rates)).sum()
         metrics: dict[str, Tensor] = {
             "nats": nats,
             "bits_per_dim": bits_per_dimension(nats, self.vae.dimensions),
@@ -104,19 +105,19 @@ class GenerationTask(Task):
             metrics["roughness"] = roughness(
                 self.vae, tuple(f[:count] for f in inference.features)
             ).mean()
-            minimised = minimised + self.smoothness * metrics["roughness"]
+            objective = objective + self.smoothness * metrics["roughness"]
         metrics = {name: value.detach() for name, value in metrics.items()}
-        return {"loss": minimised / self.vae.dimensions, **metrics}
+        return {"loss": objective / self.vae.dimensions, **metrics}
 
     def test_step(self, batch: Float[Tensor, "b c h w"], batch_idx: int) -> None:
         super().test_step(batch, batch_idx)
         if self.importance_samples:
-            tight = self.vae.importance_bound(batch, self.importance_samples).mean()
+            nats = self.vae.importance_bound(batch, self.importance_samples).mean()
             name = "test/importance_nats"
-            self.log(name, tight, on_epoch=True, sync_dist=True, batch_size=len(batch))
+            self.log(name, nats, on_epoch=True, sync_dist=True, batch_size=len(batch))
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
-        """Reconstructions, samples at two temperatures, and of a model that can, enlarged ones."""
+        """Reconstructions, samples at two temperatures and, of scalable models, enlarged ones."""
         likelihood = self.vae.likelihood
         shown = {"original": batch, "reconstruction": self.vae.reconstruct(batch)}
         for temperature in (1.0, 0.7):
@@ -130,43 +131,43 @@ class GenerationTask(Task):
         return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
 
     def _warmed_up(self) -> float:
-        """How far the warm-up of the rates has come, from 0 to 1."""
+        """Progress of the warm-up of the rates, from 0 to 1."""
         if not self.training or self.global_step >= self.rate_warmup_steps:
             return 1.0
         return self.global_step / self.rate_warmup_steps
 
 
 def rate_weights(stages: Sequence[int], progress: float) -> Float[Tensor, " s"]:
-    """What the rate of each stage counts, path by path, at some progress (0 to 1) of the warm-up.
+    """Weights of the rates of all stages, path by path, at some progress (0 to 1) of the warm-up.
 
-    stages: how many each path has. The first stage of a path starts at 0, the last one at 1.
+    stages: number of stages of each path. The first of a path starts at 0, the last one at 1.
     """
-    late = torch.cat([torch.linspace(0, 1, n) if n > 1 else torch.ones(1) for n in stages])
-    return late + (1 - late) * progress
+    initial = torch.cat([torch.linspace(0, 1, n) if n > 1 else torch.ones(1) for n in stages])
+    return initial + (1 - initial) * progress
 
 
 def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]:
-    """How far enlarged pictures are from the smooth ones of the same averages, in nats.
+    """Divergence of enlarged pictures from the smooth ones of the same averages, in nats.
 
-    The expected picture of the smooth parameters is coded with the parameters at that scale; a
-    cell of it counts as much as it covers of a pixel. For Bernoulli pixels this is the divergence
-    and 0 or more. No gradient goes through the smooth parameters.
+    The excess code length of the mean picture of the smooth parameters under the model's parameters
+    at that scale, weighted by the area of the samples in pixels. For Bernoulli pixels this is the
+    Kullback-Leibler divergence, 0 or more. The smooth parameters are detached.
     """
     scale = 2**_OCTAVES
     with torch.no_grad():
         smooth = smoothly_enlarged(model.render(features), _OCTAVES)
         expected = model.likelihood.mean(smooth)
-        least = model.likelihood.log_prob(smooth, expected)
-    found = model.likelihood.log_prob(model.render(features, scale), expected)
-    excess: Tensor = (least - found) / scale**2
+        largest = model.likelihood.log_prob(smooth, expected)
+    actual = model.likelihood.log_prob(model.render(features, scale), expected)
+    excess: Tensor = (largest - actual) / scale**2
     return excess
 
 
 def smoothly_enlarged(
     parameters: Float[Tensor, "b p h w"], octaves: int
 ) -> Float[Tensor, "b p H W"]:
-    """Average interpolation to 2**octaves times the size; averages down to what it was given."""
+    """Average interpolation to 2**octaves times the size; its block averages are the input."""
     for _ in range(octaves):
-        padded = functional.pad(parameters, (_REACH,) * 4, mode="replicate")
+        padded = functional.pad(parameters, (_SUPPORT,) * 4, mode="replicate")
         parameters = enlarge(padded.flatten(0, 1)).unflatten(0, parameters.shape[:2])
     return parameters

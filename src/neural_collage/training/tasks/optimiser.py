@@ -17,14 +17,14 @@ class OptimiserConfig:
 
     Attributes:
         learning_rate: The largest one, reached at the end of the warm-up.
-        weight_decay: Decoupled, of parameters with two or more dimensions; biases, scales and
-            other vectors are never decayed.
-        betas: Of the running means of the gradient and of its square.
+        weight_decay: Decoupled weight decay of parameters with two or more dimensions; biases,
+            scales and other vectors are not decayed.
+        betas: Decay rates of the running means of the gradient and of its square.
         warmup_steps: Steps over which the learning rate rises linearly from zero.
-        floor: What the cosine ends at, as a fraction of `learning_rate`.
+        floor: The last value of the cosine, as a fraction of `learning_rate`.
         multipliers: Learning rate of some parameters as a multiple of `learning_rate`, by the
-            start of their name in the model, such as {"operator.": 0.1}; the longest start that
-            fits counts, and 0 freezes.
+            prefix of their name in the model, such as {"operator.": 0.1}; the longest matching
+            prefix applies, and 0 freezes.
     """
 
     learning_rate: float = 1e-3
@@ -35,9 +35,9 @@ class OptimiserConfig:
     multipliers: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        wrong = [
+        problems = [
             message
-            for bad, message in (
+            for invalid, message in (
                 (not self.learning_rate > 0, f"learning_rate {self.learning_rate}: above 0"),
                 (not self.weight_decay >= 0, f"weight_decay {self.weight_decay}: 0 or more"),
                 (not all(0 <= b < 1 for b in self.betas), f"betas {self.betas}: in [0, 1)"),
@@ -48,26 +48,26 @@ class OptimiserConfig:
                     f"multipliers {dict(self.multipliers)}: 0 or more",
                 ),
             )
-            if bad
+            if invalid
         ]
-        if wrong:
-            raise ValueError("expected " + "; ".join(wrong))
+        if problems:
+            raise ValueError("expected " + "; ".join(problems))
 
 
 def make_optimiser(model: nn.Module, config: OptimiserConfig) -> AdamW:
     """AdamW over the trainable parameters of a model.
 
     Raises:
-        ValueError: a multiplier fits no parameter, or nothing is trainable.
+        ValueError: a multiplier matches no parameter, or nothing is trainable.
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     unused = [
-        start for start in config.multipliers if not any(n.startswith(start) for n in parameters)
+        prefix for prefix in config.multipliers if not any(n.startswith(prefix) for n in parameters)
     ]
     if unused:
         raise ValueError(
             f"optimiser.multipliers: no trainable parameter starts with {', '.join(unused)}: "
-            f"choose among {', '.join(_starts(parameters))}"
+            f"choose among {', '.join(_first_parts(parameters))}"
         )
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters.items():
@@ -88,7 +88,7 @@ def make_optimiser(model: nn.Module, config: OptimiserConfig) -> AdamW:
 def learning_rate_factor(step: int, config: OptimiserConfig, total: int) -> float:
     """The learning rate of a step (from 0) as a fraction of the largest one, in (0, 1].
 
-    total: steps of the whole training; later steps keep the floor.
+    total: steps of the whole training; later steps stay at the floor.
     """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
@@ -98,10 +98,10 @@ def learning_rate_factor(step: int, config: OptimiserConfig, total: int) -> floa
 
 
 def _multiplier(name: str, multipliers: Mapping[str, float]) -> float:
-    fitting = [start for start in multipliers if name.startswith(start)]
-    return multipliers[max(fitting, key=len)] if fitting else 1.0
+    matching = [prefix for prefix in multipliers if name.startswith(prefix)]
+    return multipliers[max(matching, key=len)] if matching else 1.0
 
 
-def _starts(names: Mapping[str, nn.Parameter]) -> Iterator[str]:
+def _first_parts(names: Mapping[str, nn.Parameter]) -> Iterator[str]:
     """The first parts of dotted names, once each."""
     return iter(dict.fromkeys(name.split(".")[0] for name in names))

@@ -1,4 +1,4 @@
-"""What is trained: a model, its losses on a batch of pictures, and how it is optimised."""
+"""Base class of tasks: a model, its losses on a batch of pictures, and its optimiser."""
 
 from abc import ABC, abstractmethod
 from typing import Literal
@@ -21,14 +21,15 @@ Stage = Literal["train", "val", "test"]
 
 
 class Task(LightningModule, ABC):
-    """Base of everything `collage train` can train; subclasses say what the losses are.
+    """Base of the tasks of `collage train`; subclasses define the losses.
 
-    A subclass is final. It implements `losses`, may implement `pictures`, and may take settings
-    of its own in `__init__`, with defaults and documented there: they are keys of the config.
+    A subclass is final. It implements `losses`, may implement `pictures` and `begin`, and may have
+    further arguments of `__init__`, with defaults and documented there: they are keys of the
+    config.
 
     Args:
         model: The network, saved and averaged as `model.*`.
-        optimiser: How it is optimised.
+        optimiser: Optimiser and learning rate.
     """
 
     def __init__(self, model: nn.Module, optimiser: OptimiserConfig) -> None:
@@ -39,7 +40,7 @@ class Task(LightningModule, ABC):
     def begin(self, data: LightningDataModule) -> None:
         """Prepare the model for a training that starts from the beginning; `data` is set up.
 
-        Every process does it, with the same result.
+        Called in every process; the result must be the same in all of them.
         """
         return
 
@@ -48,14 +49,14 @@ class Task(LightningModule, ABC):
         """Scalars by name for a batch of pictures in [0, 1]; "loss" is minimised, all are logged.
 
         Also called for validation and test, with the averaged weights, in eval mode and without
-        gradient; `self.training` tells.
+        gradient; `self.training` is then False.
         """
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
-        """Pictures worth looking at while training, in [0, 1], by name; each name is a grid.
+        """Pictures for inspection during training, in [0, 1], by name; each name becomes a grid.
 
-        Called in eval mode with the averaged weights and without gradient, on at most as many
-        pictures of the validation set as a grid shows.
+        Called in eval mode with the averaged weights and without gradient, on the pictures of the
+        validation set that a grid shows.
         """
         return {}
 
@@ -73,7 +74,7 @@ class Task(LightningModule, ABC):
         self._log_mean("test", batch)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW; warm-up and cosine over the steps the trainer is going to take.
+        """AdamW; warm-up and cosine over the steps of the trainer.
 
         Raises:
             ConfigError: the trainer has no last step, or the optimiser does not fit the model.
@@ -86,7 +87,7 @@ class Task(LightningModule, ABC):
             optimiser = make_optimiser(self.model, self.optimiser)
         except ValueError as error:
             raise ConfigError(f"model.init_args.optimiser: {error}") from error
-        # A lambda, because a checkpoint would hold what is not a plain function.
+        # A lambda, because LambdaLR saves the state of other callables in checkpoints.
         schedule = LambdaLR(optimiser, lambda step: self._learning_rate_factor(step))
         return {
             "optimizer": optimiser,
@@ -94,15 +95,14 @@ class Task(LightningModule, ABC):
         }
 
     def _learning_rate_factor(self, step: int) -> float:
-        # The trainer can say how many steps there will be only after it has made the loaders. If
-        # it were made to do that while it sets up a resumed training, it would not restore them.
+        # The trainer needs the loaders to compute the number of steps. If it created them this
+        # early in a resumed training, it would not restore their state.
         total = 1 if step == 0 else int(self.trainer.estimated_stepping_batches)
         return learning_rate_factor(step, self.optimiser, total)
 
     def _checked_losses(self, batch: Tensor) -> dict[str, Tensor]:
         losses = self.losses(batch)
-        wrong = [name for name, value in losses.items() if value.ndim]
-        if "loss" not in losses or wrong:
+        if "loss" not in losses or any(value.ndim for value in losses.values()):
             raise TypeError(
                 f"{type(self).__name__}.losses must return scalars, 'loss' among them; got "
                 f"{ {name: tuple(value.shape) for name, value in losses.items()} }"
@@ -110,9 +110,9 @@ class Task(LightningModule, ABC):
         return losses
 
     def _log_over_devices(self, losses: dict[str, Tensor]) -> None:
-        """Log means over all devices, at the cost of one message; the devices' batches are alike.
+        """Log means over all devices, whose batches have equal sizes, with one reduction.
 
-        Lightning's sync_dist would send one per loss and step, logged or not.
+        Lightning's sync_dist would reduce each loss at every step, logged or not.
         """
         values = torch.stack([value.detach().float().to(self.device) for value in losses.values()])
         means = self.trainer.strategy.reduce(values, reduce_op="mean")

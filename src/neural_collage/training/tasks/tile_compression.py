@@ -1,6 +1,6 @@
-"""Compression as the paper trains it: the error of tiles, and a penalty on their parameters.
+"""Training of the tile compressor of Poli et al. 2022: squared error and an L2 penalty.
 
-Poli et al. 2022, arXiv 2204.07673. Small parameters are what the paper counts on for few bits.
+arXiv 2204.07673. The penalty on the parameters of a tile keeps them small, for a low rate.
 """
 
 from typing import final
@@ -24,12 +24,12 @@ class TileCompressionTask(Task):
 
     Logs "loss", its parts "error" and "penalty", "psnr" in dB (8 bits, averaged over tiles) and,
     in validation and test, "estimated_bpp": bits per pixel by the formula of the published script
-    (see `models.poli2022.estimated_bits`). What a file takes is for `benchmarks.aerial` to measure.
+    (see `models.poli2022.estimated_bits`). `benchmarks.aerial` measures the sizes of real files.
 
     Args:
         model: The compressor; crops have the size of its tiles.
-        optimiser: How it is optimised.
-        penalty: What the sum of the squares of a tile's parameters counts beside its error.
+        optimiser: Optimiser and learning rate.
+        penalty: Weight of the sum of the squares of a tile's parameters.
 
     Raises:
         ValueError: the penalty is negative.
@@ -62,7 +62,7 @@ class TileCompressionTask(Task):
         return losses
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
-        """Tiles, what they decode to, and that enlarged."""
+        """Tiles, their reconstructions, and these enlarged."""
         code = self.model.encode(batch)
         return {
             "input": batch,

@@ -1,4 +1,4 @@
-"""How long whole calls of our codecs take, pixels to file and back, at a number of threads."""
+"""Times of complete calls of our codecs, pixels to file and back, at a number of threads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 import neural_collage as nc
-from benchmarks.speed.study import peers_at, turns
 from benchmarks.support.neural import Variant
+from benchmarks.support.peers import peers_at
+from benchmarks.support.timing import turns
 from neural_collage.codec.api import DEFAULT_EFFORT, DEFAULT_QUALITY
 from neural_collage.evaluation.report import markdown_table
 
@@ -18,30 +19,30 @@ FRACTAL = f"fractal, effort {DEFAULT_EFFORT}"
 
 
 @dataclass(frozen=True)
-class Seconds:
-    """Of several rounds: the median, and its bars, the quickest and the slowest."""
+class Timing:
+    """Seconds of several rounds: the median, the fastest and the slowest."""
 
     median: float
     least: float
     most: float
 
     @classmethod
-    def of(cls, rounds: Sequence[float]) -> "Seconds":
-        """Of the seconds of each round."""
+    def of(cls, rounds: Sequence[float]) -> "Timing":
+        """From the seconds of each round."""
         return cls(median(rounds), min(rounds), max(rounds))
 
 
 @dataclass(frozen=True)
 class Calls:
-    """Whole calls at one number of torch threads, by contestant: pixels to file, and back."""
+    """Times of encode and decode at one number of torch threads, by codec."""
 
     threads: int
-    encode: Mapping[str, Seconds]
-    decode: Mapping[str, Seconds]
+    encode: Mapping[str, Timing]
+    decode: Mapping[str, Timing]
 
 
 def calls(picture: Image.Image, model: str, threads: int, rounds: int) -> Calls:
-    """Encode and decode at the default settings, beside JPEG with about as large a file."""
+    """Encode and decode at the default settings, beside JPEG with a file of about equal size."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     encoders: dict[str, Callable[[], bytes]] = {
@@ -59,16 +60,16 @@ def calls(picture: Image.Image, model: str, threads: int, rounds: int) -> Calls:
     decoders[jpeg.name] = partial(jpeg.decode, encoders[jpeg.name]())
     found = Calls(
         threads,
-        {name: Seconds.of(values) for name, values in turns(encoders, rounds).items()},
-        {name: Seconds.of(values) for name, values in turns(decoders, rounds).items()},
+        {name: Timing.of(values) for name, values in turns(encoders, rounds).items()},
+        {name: Timing.of(values) for name, values in turns(decoders, rounds).items()},
     )
     torch.set_num_threads(before)
     return found
 
 
-def call_table(seconds: Mapping[str, Seconds], what: str) -> str:
+def call_table(timings: Mapping[str, Timing], title: str) -> str:
     """Milliseconds, and the ratio to the first row."""
-    first = next(iter(seconds.values())).median
+    first = next(iter(timings.values())).median
     rows = [
         [
             name,
@@ -76,6 +77,6 @@ def call_table(seconds: Mapping[str, Seconds], what: str) -> str:
             f"{1e3 * found.least:,.1f} to {1e3 * found.most:,.1f}",
             f"{found.median / first:.2f}",
         ]
-        for name, found in seconds.items()
+        for name, found in timings.items()
     ]
-    return markdown_table([what, "ms", "from, to", "of the first"], rows)
+    return markdown_table([title, "ms", "range (ms)", "relative to the first"], rows)

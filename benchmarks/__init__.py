@@ -1,0 +1,1 @@
+"""Studies that measure the library, one folder each: see README.md."""

@@ -1,0 +1,1 @@
+"""Robustness of the decoders against mutated files and single-bit errors."""

@@ -1,0 +1,1 @@
+"""Speed and memory of `CollageOperator` beside the published torch operator."""

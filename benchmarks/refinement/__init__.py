@@ -1,0 +1,1 @@
+"""Rate, distortion and time of the neural codec's efforts, and times of complete calls."""

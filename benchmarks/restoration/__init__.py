@@ -1,0 +1,1 @@
+"""PSNR of inpainting, denoising and enlargement by collages beside standard methods."""

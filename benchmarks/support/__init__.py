@@ -1,0 +1,1 @@
+"""What studies share: command lines, photos, timing, processes and result files."""
