@@ -51,6 +51,15 @@ _NEW_CLASSES = {
 """Classes of these modules that have other names now."""
 
 
+def current_name(path: str) -> str:
+    """The dotted name that a class or module has now, given one that it has or had."""
+    for old, new in NEW_NAMES.items():
+        rest = path.removeprefix(f"{_PACKAGE}.{old}.")
+        if rest != path:
+            return f"{_PACKAGE}.{new}.{_NEW_CLASSES.get(new, {}).get(rest, rest)}"
+    return path
+
+
 class _MovedLoader(Loader):
     def __init__(self, new: str) -> None:
         self._new = new

@@ -67,6 +67,18 @@ def test_a_part_that_is_empty_is_refused(tmp_path: Path) -> None:
         open_images(ImageSource(str(tmp_path / "a"), start=3))
     with pytest.raises(ValueError, match="0 <= start < stop"):
         ImageSource("x", start=3, stop=3)
+    with pytest.raises(ValueError, match="every must be at least 1 and except_every"):
+        ImageSource("x", every=0)
+    with pytest.raises(ValueError, match="every must be at least 1 and except_every"):
+        ImageSource("x", except_every=1)
+
+
+@pytest.mark.parametrize("count", [1, 7, 30, 31])
+def test_every_nth_image_and_the_others_are_a_partition(count: int) -> None:
+    some = ImageSource("x", start=2, every=3).chosen(count)
+    others = ImageSource("x", start=2, except_every=3).chosen(count)
+    assert some == list(range(2, count, 3))
+    assert sorted(some + others) == list(range(2, count))
 
 
 @pytest.mark.parametrize("column", ["image", "img"])

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from neural_collage.errors import CheckpointError
+from neural_collage.moved import current_name
 from neural_collage.training.checkpoint_io import (
     AtomicCheckpointIO,
     load_weights,
@@ -157,6 +158,16 @@ def test_a_prefix_of_a_key_is_not_left_out(left_out: str) -> None:
     checkpoint = {"config": {"model": other}}
     with pytest.raises(CheckpointError, match=r"net\.sizes .*floor \(0\.2 there"):
         require_same_model(Path("x"), checkpoint, {"model": MODEL}, apart_from=[left_out])
+
+
+def test_classes_of_old_checkpoints_are_known_by_their_names_of_today() -> None:
+    names = (
+        "training.rate_distortion.RateDistortion",
+        "training.tasks.compression.CompressionTask",
+    )
+    old, new = ({"class_path": f"neural_collage.{name}", "init_args": {}} for name in names)
+    require_same_model(Path("x"), {"config": {"model": old}}, {"model": new})
+    assert current_name("elsewhere.Task") == "elsewhere.Task"
 
 
 def test_a_checkpoint_without_config_is_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from neural_collage.data.catalogue import find
-from neural_collage.data.sources import KNOWN_NAMES
+from neural_collage.data.sources import KNOWN_NAMES, ImageSource
 from tests.root import ROOT
 
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -16,16 +16,18 @@ IN_HUB_LAYOUT = {*KNOWN_NAMES, "data/mnist"}
 """Sets with splits of their own; without a split, that of the use is read."""
 
 
+LARGEST = 100_000  # images of a set, for comparing which are used
+
+
 class Part(NamedTuple):
-    """The images of a folder from start to stop - 1."""
+    """Some images of a folder, by their indices."""
 
     folder: PurePosixPath
-    start: int
-    stop: float
+    indices: frozenset[int]
 
     def overlaps(self, other: "Part") -> bool:
         if self.folder == other.folder:
-            return self.start < other.stop and other.start < self.stop
+            return bool(self.indices & other.indices)
         return self.folder in other.folder.parents or other.folder in self.folder.parents
 
 
@@ -39,9 +41,8 @@ def sources_of(config: Path) -> dict[str, dict[str, Any]]:
 def parts_of(source: dict[str, Any], use: str) -> list[Part]:
     """A source as parts of folders; splits are subfolders."""
     split = source.get("split", use if source["path"] in IN_HUB_LAYOUT else "")
-    start, stop = source.get("start", 0), source.get("stop", float("inf"))
-    folder = PurePosixPath(source["path"])
-    return [Part(folder / name, start, stop) for name in split.split("+")]
+    folder, indices = PurePosixPath(source["path"]), ImageSource(**source).chosen(LARGEST)
+    return [Part(folder / name, frozenset(indices)) for name in split.split("+")]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""Deep zoom tiles are windows of the picture, and there are no others."""
+"""Deep Zoom tiles are windows of the scene; tiles outside are refused."""
 
 import math
 
@@ -16,16 +16,16 @@ from neural_collage.web.tiles import OCTAVES, TILE, base_level, deepest_level, t
 from tests.pictures import photo_crop, texture
 
 
-def scene(height: int = 300, width: int = 520) -> Scene:
+def make_scene(height: int = 300, width: int = 520) -> Scene:
     return nc.encode(texture(height, width, 3), codec="neural", quality=30)
 
 
-def assembled(shown: Scene, level: int) -> Tensor:
-    scale = 2.0 ** (level - base_level(shown))
-    rows, columns = (math.ceil(side * scale / TILE) for side in (shown.height, shown.width))
+def assembled(scene: Scene, level: int) -> Tensor:
+    scale = 2.0 ** (level - base_level(scene))
+    rows, columns = (math.ceil(side * scale / TILE) for side in (scene.height, scene.width))
     return torch.cat(
         [
-            torch.cat([tile(shown, level, column, row) for column in range(columns)], 2)
+            torch.cat([tile(scene, level, column, row) for column in range(columns)], 2)
             for row in range(rows)
         ],
         1,
@@ -33,26 +33,26 @@ def assembled(shown: Scene, level: int) -> Tensor:
 
 
 def test_the_base_level_is_the_picture() -> None:
-    shown = scene()
-    assert base_level(shown) == 10
-    torch.testing.assert_close(assembled(shown, 10), shown.decode(), atol=1e-5, rtol=0)
-    assert tile(shown, 0, 0, 0).shape == (3, 1, 1)
+    picture = make_scene()
+    assert base_level(picture) == 10
+    torch.testing.assert_close(assembled(picture, 10), picture.decode(), atol=1e-5, rtol=0)
+    assert tile(picture, 0, 0, 0).shape == (3, 1, 1)
 
 
-def test_levels_are_octaves() -> None:
-    shown = scene(256, 256)
-    fine, coarse = assembled(shown, 9), assembled(shown, 8)
+def test_each_level_averages_down_to_the_one_below() -> None:
+    picture = make_scene(256, 256)
+    fine, coarse = assembled(picture, 9), assembled(picture, 8)
     assert fine.shape == (3, 512, 512)
     torch.testing.assert_close(pool(fine, 2), coarse, atol=0.05, rtol=0)
 
 
-def test_there_are_tiles_where_no_pixels_are() -> None:
-    shown = fractalize(photo_crop(64), Tiling(8))
-    deepest = deepest_level(shown)
+def test_tiles_exist_beyond_scale_1() -> None:
+    scene = fractalize(photo_crop(64), Tiling(8))
+    deepest = deepest_level(scene)
     assert deepest == 6 + OCTAVES
     last = (64 << OCTAVES) // TILE - 1
     for column, row in ((0, 0), (last, last), (last // 2, last // 3)):
-        pixels = tile(shown, deepest, column, row)
+        pixels = tile(scene, deepest, column, row)
         assert pixels.shape == (3, TILE, TILE)
         assert bool(pixels.isfinite().all())
 
@@ -71,6 +71,6 @@ def test_there_are_tiles_where_no_pixels_are() -> None:
         (30, 1 << 62, 0),
     ],
 )
-def test_tiles_that_are_not_there_are_refused(level: int, column: int, row: int) -> None:
-    with pytest.raises(nc.CollageError, match=r"there are"):
-        tile(scene(), level, column, row)
+def test_tiles_outside_are_refused(level: int, column: int, row: int) -> None:
+    with pytest.raises(nc.CollageError, match="does not exist: there are"):
+        tile(make_scene(), level, column, row)

@@ -159,8 +159,9 @@ def _fit(
         matched = domains[:, best]
         centre = (matched * weight).sum(2, keepdim=True)
         brightness = (ranges[:, part] * weight).sum(2, keepdim=True)
-        product = weight * (matched - centre) * (ranges[:, part] - brightness)
-        variance = (weight * (matched - centre).square()).sum(2, keepdim=True)
-        contrast = (product.sum(2, keepdim=True) / (variance + 1e-4)).clamp(-_BOUND, _BOUND)
-        result[:, part] = brightness + contrast * (matched - centre)
+        detail = matched - centre
+        covariance = (weight * detail * (ranges[:, part] - brightness)).sum(2, keepdim=True)
+        variance = (weight * detail.square()).sum(2, keepdim=True)
+        contrast = (covariance / (variance + 1e-4)).clamp(-_BOUND, _BOUND)
+        result[:, part] = brightness + contrast * detail
     return result

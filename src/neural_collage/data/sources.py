@@ -44,18 +44,35 @@ class ImageSource:
             default the split of the use (train, val or test), or the whole folder of images.
         start: the first image to use, in the order of rows or of the names of files.
         stop: the image to stop before, by default the end.
+        every: use only every n-th of these, beginning with the first.
+        except_every: leave out every n-th of these: the others of a set of which `every` validates,
+            both of all classes where names are sorted by class.
     """
 
     path: str
     split: str | None = None
     start: int = 0
     stop: int | None = None
+    every: int | None = None
+    except_every: int | None = None
 
     def __post_init__(self) -> None:
         if self.start < 0 or (self.stop is not None and self.stop <= self.start):
             raise ValueError(
                 f"start and stop must be 0 <= start < stop, not {self.start} and {self.stop}"
             )
+        too_small = self.every is not None and self.every < 1
+        if too_small or (self.except_every is not None and self.except_every < 2):
+            raise ValueError(
+                "every must be at least 1 and except_every at least 2, not "
+                f"{self.every} and {self.except_every}"
+            )
+
+    def chosen(self, count: int) -> list[int]:
+        """The indices of the images to use, of `count` in all."""
+        indices = range(count)[self.start : self.stop]
+        left_out = set(indices[:: self.except_every]) if self.except_every else set()
+        return [index for index in indices[:: self.every] if index not in left_out]
 
 
 def open_images(
@@ -91,13 +108,13 @@ def open_images(
             f"{path}: no such folder or file: give a folder of images, a parquet file, "
             f"a name on the hub such as ylecun/mnist, or one of {', '.join(KNOWN_NAMES)}"
         )
-    stop = len(rows) if source.stop is None else min(source.stop, len(rows))
-    if source.start >= stop:
+    chosen = source.chosen(len(rows))
+    if not chosen:
         raise DataError(
             f"{source.path}: holds {len(rows)} images, none left from {source.start} on: "
             "check the path, the split and `start`"
         )
-    return Images(rows.select(range(source.start, stop)), source.path, channels, resize)
+    return Images(rows.select(chosen), source.path, channels, resize)
 
 
 def _folder_rows(folder: Path, source: ImageSource) -> datasets.Dataset:

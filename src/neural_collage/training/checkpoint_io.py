@@ -17,6 +17,7 @@ from torch import nn
 from neural_collage.errors import CheckpointError, OutputError
 from neural_collage.io.files import write_atomically
 from neural_collage.models.pretrained import Pretrained
+from neural_collage.moved import current_name
 
 M = TypeVar("M", bound=Pretrained)
 
@@ -102,9 +103,10 @@ def trained_model(path: Path, *kinds: type[M]) -> M:
     task = read_checkpoint(path).get(CONFIG, {}).get("model", {}).get("init_args", {})
     spec = task.get("model", {})
     names = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in kinds}
-    if not isinstance(spec, dict) or spec.get("class_path") not in names:
+    name = current_name(str(spec.get("class_path"))) if isinstance(spec, dict) else ""
+    if name not in names:
         raise CheckpointError(f"{path}: holds no network that is one of {', '.join(names)}")
-    kind = names[spec["class_path"]]
+    kind = names[name]
     model = kind(**kind.arguments_of(spec.get("init_args", {})))
     load_weights(path, model)
     return model.eval()
@@ -142,10 +144,12 @@ def require_same_model(
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
-    """The dotted keys of a nested config and their values."""
+    """The dotted keys of a nested config and their values, classes under their current names."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}")
+    elif key.endswith(".class_path"):
+        yield key, current_name(str(value))
     else:
         yield key, value
 

@@ -1,4 +1,4 @@
-"""The studio: the library in a browser, on this machine alone."""
+"""The studio: a local web application with the codec, the art and the restoration."""
 
 from neural_collage.extras import needs_extra
 

@@ -1,4 +1,4 @@
-"""The studio's server: pages by Gradio, tiles for the viewer, nothing from anywhere else."""
+"""The studio's server: Gradio pages, the viewer and its tiles; no external resources."""
 
 import json
 import os
@@ -22,7 +22,7 @@ with needs_extra("studio"):
 
 STATIC = Path(__file__).parent / "static"
 MAX_UPLOAD = 64 << 20
-"""Bytes of a file that is uploaded."""
+"""Limit on the bytes of an uploaded file."""
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -31,17 +31,17 @@ _POLICY = (
 )
 
 
-class StayHere:
-    """Tells browsers, with every answer, to ask nobody else for anything.
+class SecurityHeaders:
+    """Middleware with security headers for every response; browsers load nothing from elsewhere.
 
-    As plain ASGI, which a visitor who leaves in the middle of an answer does not disturb.
+    Plain ASGI, because Starlette's `BaseHTTPMiddleware` fails when a client disconnects early.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_policy(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = _POLICY
@@ -49,33 +49,34 @@ class StayHere:
                 headers["Referrer-Policy"] = "no-referrer"
             await send(message)
 
-        await self._app(scope, receive, with_policy)
+        await self._app(scope, receive, send_with_headers)
 
 
 def create_app(sessions: Sessions | None = None) -> FastAPI:
-    """The application, ready for a server; its files are removed when the server ends."""
+    """The ASGI application; its files are removed when the server stops."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = os.environ.get("HF_HUB_OFFLINE", "1")
     uploads = tempfile.TemporaryDirectory(prefix="collage-uploads-")
     os.environ["GRADIO_TEMP_DIR"] = uploads.name
     from neural_collage.web.studio import STYLE, make_pages, make_theme
 
-    kept = sessions or Sessions(Path(uploads.name))  # where Gradio makes no copies of files
+    # in the folder of uploads, from which Gradio serves files without copying them
+    store = sessions or Sessions(Path(uploads.name))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        kept.close()
+        store.close()
         uploads.cleanup()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
-    app.add_middleware(StayHere)
+    app.add_middleware(SecurityHeaders)
 
     @app.get("/tiles/{token}/{level}/{column}_{row}.jpg")
     def tile(token: str, level: int, column: int, row: int) -> Response:
         try:
-            data = kept.get(token).tile(level, column, row)
+            data = store.get(token).tile(level, column, row)
         except CollageError as error:
             return Response(str(error), 404, media_type="text/plain")
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private"})
@@ -83,10 +84,10 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
     @app.get("/view/{token}")
     def view(token: str) -> Response:
         try:
-            scene = kept.get(token).scene
+            scene = store.get(token).scene
         except CollageError as error:
             return Response(str(error), 404, media_type="text/plain")
-        shown = {
+        settings = {
             "token": token,
             "width": scene.width,
             "height": scene.height,
@@ -95,13 +96,13 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
             "deepest": deepest_level(scene),
         }
         page = (Path(__file__).parent / "viewer.html").read_text(encoding="utf-8")
-        return HTMLResponse(page.replace("SCENE", json.dumps(shown), 1))
+        return HTMLResponse(page.replace("SCENE", json.dumps(settings), 1))
 
     if STATIC.is_dir():
         app.mount("/viewer", StaticFiles(directory=STATIC), name="viewer")
-    whole: FastAPI = gradio.mount_gradio_app(
+    with_pages: FastAPI = gradio.mount_gradio_app(
         app,
-        make_pages(kept),
+        make_pages(store),
         path="/",
         max_file_size=MAX_UPLOAD,
         show_error=True,
@@ -111,11 +112,11 @@ def create_app(sessions: Sessions | None = None) -> FastAPI:
         theme=make_theme(),
         css=STYLE,
     )
-    return whole
+    return with_pages
 
 
 def serve(host: str, port: int) -> None:
-    """Answer requests until interrupted."""
+    """Serve requests until interrupted."""
     import uvicorn
 
     uvicorn.run(

@@ -1,86 +1,92 @@
-"""Pages on which pictures become small files, and are looked into."""
+"""The Compress page, and the Zoom page for a picture or a .clg file."""
 
 import io
 from pathlib import Path
 
 import gradio
+import numpy as np
 from PIL import Image
 
 from neural_collage.art.fractalize import Tiling, fractalize
 from neural_collage.art.zoom import Scene
 from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
-from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CollageError
+from neural_collage.evaluation.metrics import Rgb, psnr
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import image_bytes, to_pil
-from neural_collage.web.jobs import explained, telling, uploaded
+from neural_collage.web.jobs import checked_upload, report_errors, start_job
 from neural_collage.web.sessions import Sessions
 from neural_collage.web.widgets import comparison, file_input, picture_input, picture_output, viewer
 
 
 def compress_page(sessions: Sessions) -> None:
-    """Upload, quality, sizes; original and decode beside each other; a JPEG of the same size."""
+    """Upload, quality and codec; original and decoded picture, and a JPEG of the same size."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
             image = picture_input(sessions)
             quality = gradio.Slider(1, 100, 50, step=1, label="Quality")
             codec = gradio.Radio(["neural", "fractal"], value="neural", label="Codec")
-            go = gradio.Button("Compress", variant="primary")
+            start = gradio.Button("Compress", variant="primary")
         with gradio.Column(scale=2, min_width=320):
-            both = comparison("Original | decoded")
-            facts = gradio.Markdown()
+            original_decoded = comparison("Original | decoded")
+            summary = gradio.Markdown()
             with gradio.Row():
                 clg = gradio.DownloadButton("Download .clg", interactive=False)
                 png = gradio.DownloadButton("Download PNG", interactive=False)
             jpeg = picture_output("JPEG of the same size")
-            look = gradio.HTML(elem_classes="viewer")
+            frame = gradio.HTML(elem_classes="viewer")
 
-    @explained
+    @report_errors
     def compress(
         path: str | None, quality: int, codec: str, request: gradio.Request
     ) -> tuple[object, ...]:
         owner = request.session_hash or ""
-        file = uploaded(sessions, owner, path)
+        file = checked_upload(sessions, owner, path)
         collage = api.encode(file, codec=codec, quality=int(quality))
         data = collage.to_bytes()
         decoded = collage.to_pil()
-        original = read_picture(file)
-        rival, rivals_quality = _jpeg_within(to_pil(original.pixels).convert("RGB"), len(data))
+        original = to_pil(read_picture(file).pixels)
+        jpeg_data, jpeg_quality = _jpeg_within(original.convert("RGB"), len(data))
         pixels = collage.width * collage.height
         text = (
             f"**{len(data):,} bytes**, {8 * len(data) / pixels:.3f} bits per pixel; the upload has "
-            f"{file.stat().st_size:,} bytes. PSNR {_psnr(to_pil(original.pixels), decoded):.2f} dB"
+            f"{file.stat().st_size:,} bytes. PSNR {psnr(_rgb(original), _rgb(decoded)):.2f} dB"
         )
-        if rival is None:
+        if jpeg_data is None:
             text += "; no JPEG is as small."
         else:
-            shown = Image.open(io.BytesIO(rival))
+            decoded_jpeg = Image.open(io.BytesIO(jpeg_data))
             text += (
-                f"; JPEG of {len(rival):,} bytes (quality {rivals_quality}) "
-                f"{_psnr(to_pil(original.pixels), shown):.2f} dB."
+                f"; JPEG of {len(jpeg_data):,} bytes (quality {jpeg_quality}) "
+                f"{psnr(_rgb(original), _rgb(decoded_jpeg)):.2f} dB."
             )
         stem = file.stem or "picture"
-        decoded_png = sessions.file(owner, f"{stem}-decoded.png", image_bytes(decoded, ".png"))
-        before = sessions.file(owner, f"{stem}.png", image_bytes(to_pil(original.pixels), ".png"))
-        as_jpeg = None if rival is None else sessions.file(owner, f"{stem}-jpeg.jpg", rival)
+        before, after = (
+            sessions.write_file(owner, name, image_bytes(shown, ".png"))
+            for name, shown in ((f"{stem}.png", original), (f"{stem}-decoded.png", decoded))
+        )
+        jpeg_file = (
+            None if jpeg_data is None else sessions.write_file(owner, f"{stem}-jpeg.jpg", jpeg_data)
+        )
         token = sessions.add(owner, collage)
         return (
-            (before, decoded_png),
+            (before, after),
             text,
             gradio.DownloadButton(
-                value=sessions.file(owner, stem + SUFFIX, data), interactive=True
+                value=sessions.write_file(owner, stem + SUFFIX, data), interactive=True
             ),
-            gradio.DownloadButton(value=decoded_png, interactive=True),
-            as_jpeg,
+            gradio.DownloadButton(value=after, interactive=True),
+            jpeg_file,
             viewer(token),
         )
 
-    go.click(compress, [image, quality, codec], [both, facts, clg, png, jpeg, look])
+    outputs = [original_decoded, summary, clg, png, jpeg, frame]
+    start.click(compress, [image, quality, codec], outputs)
 
 
 def zoom_page(sessions: Sessions) -> None:
-    """A picture or a .clg file, without end."""
+    """Deep zoom into a picture or a .clg file."""
     with gradio.Row():
         with gradio.Column(scale=1, min_width=280):
             file = file_input(sessions, "Picture or .clg file", ["image", SUFFIX])
@@ -89,42 +95,42 @@ def zoom_page(sessions: Sessions) -> None:
                 value="copies of itself",
                 label="A picture becomes",
             )
-            go = gradio.Button("Look", variant="primary")
+            start = gradio.Button("Look", variant="primary")
         with gradio.Column(scale=2, min_width=320):
-            look = gradio.HTML(
-                "Upload a picture; then plus, minus, the wheel or two fingers zoom.",
+            frame = gradio.HTML(
+                "Upload a picture, then zoom with plus, minus, the wheel or two fingers.",
                 elem_classes="viewer",
             )
 
-    @explained
+    @report_errors
     def show(
         path: str | None,
         kind: str,
         request: gradio.Request,
-        progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - gradio's way
+        progress: gradio.Progress = gradio.Progress(),  # noqa: B008 - how Gradio passes it
     ) -> str:
         owner = request.session_hash or ""
         scene: Scene
         if path is not None and Path(path).suffix.lower() == SUFFIX:
-            sessions.remember(owner, Path(path))
+            sessions.add_file(owner, Path(path))
             try:
                 scene = api.load(path)
             except CollageError as error:
                 raise CollageError(str(error).replace(path, Path(path).name)) from error
         else:
-            picture = uploaded(sessions, owner, path, "a picture or a .clg file")
-            told = telling(sessions, owner, progress, "fitting copies")
+            picture = checked_upload(sessions, owner, path, "a picture or a .clg file")
+            report = start_job(sessions, owner, progress, "fitting copies")
             if kind == "copies of itself":
-                scene = fractalize(picture, Tiling(), told)
+                scene = fractalize(picture, Tiling(), report)
             else:
                 scene = api.encode(picture, codec=kind, quality=75)
         return viewer(sessions.add(owner, scene))
 
-    go.click(show, [file, kind], look)
+    start.click(show, [file, kind], frame)
 
 
 def _jpeg_within(image: Image.Image, size: int) -> tuple[bytes | None, int]:
-    """The best JPEG of at most so many bytes, and its quality; None if even the worst is larger."""
+    """The best JPEG of at most `size` bytes and its quality; None if the smallest is larger."""
     best, quality, low, high = None, 0, 1, 96
     while low < high:
         middle = (low + high) // 2
@@ -137,7 +143,6 @@ def _jpeg_within(image: Image.Image, size: int) -> tuple[bytes | None, int]:
     return best, quality
 
 
-def _psnr(first: Image.Image, second: Image.Image) -> float:
-    """Of 8-bit colours, in dB."""
-    one, two = (read_picture(image.convert("RGB")).pixels for image in (first, second))
-    return float(psnr_of((one - two).square().mean().double()))
+def _rgb(image: Image.Image) -> Rgb:
+    """8-bit colours without alpha."""
+    return np.asarray(image.convert("RGB"))

@@ -1,10 +1,8 @@
-"""The pages of the studio, one for each thing that a visitor can do."""
+"""The pages of the studio, their style and theme."""
 
 import gradio
 
-from neural_collage.web import compress as pressing
-from neural_collage.web import create as creating
-from neural_collage.web import restore as restoring
+from neural_collage.web import compress, create, restore
 from neural_collage.web.sessions import Sessions
 
 STYLE = """
@@ -13,12 +11,12 @@ STYLE = """
 :focus-visible { outline: 2px solid var(--primary-500) !important; outline-offset: 2px; }
 """
 _INTRO = """# Collage studio
-A picture as the one image that a map of it to itself leaves alone: small to keep, and there at any
-size. Everything happens on this machine; what you upload is gone when you close the page."""
+Pictures stored as fixed points of contractive maps: small files, decoded at any size. Everything
+is computed on this machine; your uploads are deleted when you close the page."""
 
 
 def make_theme() -> gradio.Theme:
-    """Fonts of the machine, light and dark as the machine is."""
+    """System fonts; light or dark as the system is."""
     return gradio.themes.Soft(
         primary_hue="orange",
         font=["system-ui", "sans-serif"],
@@ -27,7 +25,7 @@ def make_theme() -> gradio.Theme:
 
 
 def make_pages(sessions: Sessions) -> gradio.Blocks:
-    """All pages; what they make belongs to the session of the visitor."""
+    """All pages; their scenes and files belong to the session of the visitor."""
     pages: gradio.Blocks = gradio.Blocks(
         title="Collage studio", analytics_enabled=False, delete_cache=(600, 3600)
     )
@@ -35,20 +33,20 @@ def make_pages(sessions: Sessions) -> gradio.Blocks:
         gradio.Markdown(_INTRO)
         with gradio.Tabs():
             with gradio.Tab("Compress", id="compress"):
-                pressing.compress_page(sessions)
+                compress.compress_page(sessions)
             with gradio.Tab("Zoom", id="zoom"):
-                pressing.zoom_page(sessions)
+                compress.zoom_page(sessions)
             with gradio.Tab("Fractalize", id="fractalize"):
-                creating.fractalize_page(sessions)
+                create.fractalize_page(sessions)
             with gradio.Tab("Stylize", id="stylize"):
-                creating.stylize_page(sessions)
+                create.stylize_page(sessions)
             with gradio.Tab("Restore", id="restore"):
-                restoring.restore_page(sessions)
+                restore.restore_page(sessions)
             with gradio.Tab("Samples", id="samples"):
-                creating.samples_page(sessions)
+                create.samples_page(sessions)
 
-        def goodbye(request: gradio.Request) -> None:
+        def end_session(request: gradio.Request) -> None:
             sessions.end(request.session_hash or "")
 
-        pages.unload(goodbye)
+        pages.unload(end_session)
     return pages

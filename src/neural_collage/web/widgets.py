@@ -1,4 +1,4 @@
-"""What the pages of the studio are made of."""
+"""Components that the pages of the studio share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,23 +9,23 @@ from neural_collage.web.sessions import Sessions
 
 
 def picture_input(sessions: Sessions, label: str = "Picture") -> gradio.Image:
-    """Where a picture is uploaded, as it is: with its depth and its alpha."""
-    place = gradio.Image(
+    """An upload of a picture, unconverted, with its bit depth and alpha."""
+    component = gradio.Image(
         type="filepath", label=label, sources=["upload", "clipboard"], image_mode=None
     )
-    place.upload(_remembering(sessions), place, None, queue=False)
-    return place
+    component.upload(_add_file_to(sessions), component, None, queue=False)
+    return component
 
 
 def file_input(sessions: Sessions, label: str, kinds: list[str]) -> gradio.File:
-    """Where a file is uploaded."""
-    place = gradio.File(label=label, type="filepath", file_types=kinds)
-    place.upload(_remembering(sessions), place, None, queue=False)
-    return place
+    """An upload of a file."""
+    component = gradio.File(label=label, type="filepath", file_types=kinds)
+    component.upload(_add_file_to(sessions), component, None, queue=False)
+    return component
 
 
 def picture_output(label: str) -> gradio.Image:
-    """Where a picture is shown, and from where it can be saved."""
+    """A picture with buttons to save and enlarge it."""
     return gradio.Image(
         label=label,
         type="filepath",
@@ -37,32 +37,32 @@ def picture_output(label: str) -> gradio.Image:
 
 
 def comparison(label: str) -> gradio.ImageSlider:
-    """Two pictures, and a line between them that can be moved."""
+    """Two pictures with a movable line between them."""
     return gradio.ImageSlider(label=label, type="filepath", format="png", image_mode=None)
 
 
 def start_and_stop(sessions: Sessions, what: str) -> gradio.Button:
-    """The button that begins long work, and beside it one that stops what the session works at."""
+    """A button to start a job, which is returned, and one to stop the job of the session."""
 
-    def halt(request: gradio.Request) -> None:
+    def stop(request: gradio.Request) -> None:
         sessions.stop(request.session_hash or "")
 
     with gradio.Row():
         start = gradio.Button(what, variant="primary")
-        gradio.Button("Stop").click(halt, None, None, queue=False)
+        gradio.Button("Stop").click(stop, None, None, queue=False)
     return start
 
 
-def _remembering(sessions: Sessions) -> Callable[[str | None, gradio.Request], None]:
-    """Uploads are removed when their session ends, whether they are used or not."""
+def _add_file_to(sessions: Sessions) -> Callable[[str | None, gradio.Request], None]:
+    """A handler of uploads, which are then removed when the session ends, used or not."""
 
-    def remember(path: str | None, request: gradio.Request) -> None:
+    def add(path: str | None, request: gradio.Request) -> None:
         if path is not None:
-            sessions.remember(request.session_hash or "", Path(path))
+            sessions.add_file(request.session_hash or "", Path(path))
 
-    return remember
+    return add
 
 
 def viewer(token: str) -> str:
-    """A frame that shows the scene of a token."""
+    """HTML of a frame with the deep zoom viewer of a scene."""
     return f'<iframe src="/view/{token}" title="Deep zoom viewer"></iframe>'
