@@ -40,7 +40,7 @@ def encode(
     quality: 1 (smallest) to 100 (best), 50 if None; effort: 0 (fastest) to 9 (most thorough
         search), 5 if None. Codecs of a single rate take neither.
     model: for "neural": "natural" (photographs; if None), "aerial", a path of weights or their
-        name on the hub. Whoever decodes needs the same weights.
+        name on the hub. Decoding needs the same weights.
     device: where to search, "cpu" or "cuda" or "cuda:1"; the file does not depend on it.
 
     Raises:

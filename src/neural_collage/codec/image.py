@@ -78,7 +78,7 @@ class CollageImage:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The collages, read from the payload when first asked for.
+        """The collages, read from the payload on first use.
 
         Raises:
             CollageFormatError: the payload is damaged.
