@@ -111,7 +111,7 @@ def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
 
     name: one of `shipped`, models of the package; a safetensors file, or a folder with
         model.safetensors in it, as `save_pretrained` writes; or "owner/name" on the Hugging Face
-        hub. A file is read again only if it has changed, the hub asked once in a process.
+        hub. A file is read again only if it has changed; the hub is queried once a process.
 
     Raises:
         CheckpointError: there are none.

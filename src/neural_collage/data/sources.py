@@ -175,7 +175,7 @@ def _hub_rows(name: str, source: ImageSource, use: str) -> datasets.Dataset:
 def _hub_has(name: str) -> bool:
     """Whether the hub holds a data set; False if it does not answer within seconds.
 
-    Asked first because `datasets` itself retries for half a minute.
+    Checked first because `datasets` itself retries for half a minute.
     """
     try:
         huggingface_hub.HfApi().dataset_info(name, timeout=_PROBE_SECONDS)
