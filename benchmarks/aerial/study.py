@@ -26,10 +26,11 @@ from torch.nn import functional
 import neural_collage as nc
 from benchmarks.aerial.figure import figure
 from benchmarks.support.commands import shown_path
-from benchmarks.support.photos import image_folder, rgb
+from benchmarks.support.photos import rgb
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import timed
 from neural_collage.codec.streams.poli2022 import NAME, make_encoder, tile_symbols
+from neural_collage.data.catalogue import image_folder
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr

@@ -18,7 +18,6 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.support.photos import image_folder
 from benchmarks.support.processes import descendants, peak_bytes
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.batch.engines import Engine, LocalEngine
@@ -26,6 +25,7 @@ from neural_collage.batch.manifest import Manifest, ManifestEntry
 from neural_collage.batch.runner import Summary, run_batch
 from neural_collage.batch.stores import Folder
 from neural_collage.batch.tasks import BatchTask
+from neural_collage.data.catalogue import image_folder
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.environment import Environment
 

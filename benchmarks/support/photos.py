@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from neural_collage.data.catalogue import FOLDER, find, how_to_get, resolve
-from neural_collage.errors import CollageError
+from neural_collage.data.catalogue import image_folder
 from neural_collage.evaluation.rate_distortion import find_pictures
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
@@ -16,23 +15,6 @@ PHOTOS = (
     *("hubble_deep_field.jpg", "motorcycle_left.png", "rocket.jpg"),
 )
 """Colour photos that scikit-image ships."""
-
-
-def image_folder(folder: Path) -> Path:
-    """An existing folder; one of `data/` may lie elsewhere, see `resolve`.
-
-    Raises:
-        CollageError: there is no such folder; names the source of the data set, if it is one of
-            the catalogue.
-    """
-    found = resolve(folder)
-    if found.is_dir():
-        return found
-    data = find(folder) or find(Path(FOLDER, folder))
-    raise CollageError(
-        f"{folder} is not a folder: "
-        + (how_to_get(data) if data is not None else "give one that holds pictures")
-    )
 
 
 def photo_files(folder: Path | None) -> list[Path]:

@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.support.commands import run, shown_path
-from benchmarks.support.photos import image_folder, photo
+from benchmarks.support.photos import photo
 from benchmarks.support.processes import descendants, peak_bytes
 from benchmarks.support.timing import medians, turns
-from neural_collage.data.catalogue import VARIABLE
 from neural_collage.errors import CollageError
 
 
@@ -29,19 +28,6 @@ def test_work_is_timed_in_turns_after_an_untimed_round() -> None:
     assert [len(seconds) for seconds in turns(work, 2).values()] == [2, 2]
     assert calls == ["a", "b"] * 3
     assert all(seconds >= 0 for seconds in medians(work, 1).values())
-
-
-def test_a_missing_data_set_is_refused_with_its_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(CollageError, match=r"data/dota is not a folder: dota .*captain-whu"):
-        image_folder(Path("data/dota"))
-    with pytest.raises(CollageError, match="holiday is not a folder: give one"):
-        image_folder(Path("holiday"))
-    (tmp_path / "dota").mkdir()
-    assert image_folder(Path("data/dota")) == tmp_path / "dota"
 
 
 def test_an_error_for_users_is_one_line_and_exit_code_1(

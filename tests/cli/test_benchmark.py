@@ -56,6 +56,19 @@ def test_a_published_curve_must_not_be_named_like_a_codec(rd: Run, tmp_path: Pat
     assert "rename it" in found.stderr
 
 
+def test_sets_of_the_catalogue_lie_where_the_variable_says(
+    collage: Run, photo: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    photo("kodak/a.png")
+    monkeypatch.setenv("NEURAL_COLLAGE_DATA", str(tmp_path))
+    output = tmp_path / "results"
+    found = collage("benchmark", "rd", "--images", "data/kodak", "--codecs", "jpeg", "-o", output)
+    assert found.exit_code == 0, found.output
+    refused = collage("benchmark", "rd", "--images", "data/screens", "--codecs", "jpeg")
+    assert refused.exit_code == 1
+    assert "gb82-image-set" in refused.stderr
+
+
 def test_qualities_and_effort_are_passed_to_the_codec(rd: Run, tmp_path: Path) -> None:
     found = rd("--codecs", "fractal", "--qualities", "60,20", "--effort", "0")
     assert found.exit_code == 0, found.output

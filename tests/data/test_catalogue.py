@@ -10,9 +10,11 @@ from neural_collage.data.catalogue import (
     data_folder,
     find,
     how_to_get,
+    image_folder,
     missing,
     resolve,
 )
+from neural_collage.errors import CollageError
 
 NAMES = [each.name for each in CATALOGUE]
 
@@ -51,6 +53,19 @@ def test_a_path_belongs_to_the_set_of_its_folder() -> None:
     assert found.path == "data/aid"
     for other in ("data", "data/unknown/train", "aid/train", "photos/data/aid"):
         assert find(other) is None
+
+
+def test_a_missing_data_set_is_refused_with_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CollageError, match=r"data/dota is not a folder: dota .*captain-whu"):
+        image_folder(Path("data/dota"))
+    with pytest.raises(CollageError, match="holiday is not a folder: give one"):
+        image_folder(Path("holiday"))
+    (tmp_path / "dota").mkdir()
+    assert image_folder(Path("data/dota")) == tmp_path / "dota"
 
 
 def test_absent_folders_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

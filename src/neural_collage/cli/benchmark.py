@@ -53,6 +53,7 @@ def rd(
     from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 
     from neural_collage.cli.support.progress import progress_bar
+    from neural_collage.data.catalogue import image_folder
     from neural_collage.evaluation.environment import Environment
     from neural_collage.evaluation.peers import benchmark_codecs
     from neural_collage.evaluation.rate_distortion import (
@@ -69,7 +70,7 @@ def rd(
     )
     from neural_collage.io.files import write_atomically
 
-    pictures = find_pictures(images)
+    pictures = find_pictures(image_folder(images))
     chosen = benchmark_codecs(codecs.split(","), _parse_qualities(qualities), effort, model)
     published = read_anchors(anchors, [codec.name for codec in chosen]) if anchors else {}
     _prepare(output, REPORT_FILES, overwrite=overwrite)

@@ -208,7 +208,7 @@ def _range_offset_at_pixels(
     rank = is_read.cumsum(0)[block] - 1  # of each pixel's block among those that are read
     series = _block_series(collage, scale, is_read.nonzero()[:, 0])
     width = 1 / scaled(collage.partition.blocks[is_read, 2], scale).to(series)
-    row_position, column_position = ((n + 0.5) * width[rank] for n in (row, column))
+    row_position, column_position = ((n.to(series) + 0.5) * width[rank] for n in (row, column))
     found: list[tuple[Tensor, Tensor]] = []  # indices of pixels, and their values
     rest = torch.ones_like(rank, dtype=torch.bool)
     for k, pixels in _densely_sampled_blocks(rank):

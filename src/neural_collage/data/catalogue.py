@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from neural_collage.errors import CollageError
+
 VARIABLE = "NEURAL_COLLAGE_DATA"
 """The environment variable that names the folder of all sets."""
 FOLDER = "data"
@@ -131,6 +133,23 @@ def find(path: str | Path) -> DataSet | None:
     if len(parts) < 2 or parts[0] != FOLDER:
         return None
     return next((each for each in CATALOGUE if each.name == parts[1]), None)
+
+
+def image_folder(folder: Path) -> Path:
+    """An existing folder; one of `data/` may lie elsewhere, see `resolve`.
+
+    Raises:
+        CollageError: there is no such folder; names the source of the data set, if it is one of
+            the catalogue.
+    """
+    found = resolve(folder)
+    if found.is_dir():
+        return found
+    data = find(folder) or find(Path(FOLDER, folder))
+    raise CollageError(
+        f"{folder} is not a folder: "
+        + (how_to_get(data) if data is not None else "give one that holds pictures")
+    )
 
 
 def missing(root: Path | None = None) -> list[DataSet]:
