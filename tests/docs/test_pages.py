@@ -83,7 +83,7 @@ def test_the_table_of_data_sets_is_the_catalogue() -> None:
 
 def test_sets_are_in_a_folder_that_everybody_can_have() -> None:
     for page in pages():
-        assert "../shared" not in page.read_text(encoding="utf-8"), page.name
+        assert not re.search(r"\.\./\S*\bdata/", page.read_text(encoding="utf-8")), page.name
 
 
 def test_the_citation_is_of_this_version() -> None:
