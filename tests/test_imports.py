@@ -5,6 +5,7 @@ nothing has to be installed.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.root import ROOT
 PACKAGE = "neural_collage"
 SOURCE = ROOT / "src" / PACKAGE
 
-FLOORS = (
+TIERS = (
     ("errors",),
     ("extras", "runtime", "moved"),
     ("core", "io"),
@@ -28,7 +29,7 @@ FLOORS = (
     ("cli",),
     ("__main__",),
 )
-"""From the bottom up. What stands on one floor does not import its neighbours there."""
+"""From the bottom up. Packages of one tier do not import each other."""
 PARTS = {
     "models": ("weights_file", "packing", "pretrained", "operator", "*"),
     "codec": ("ids", "container", "base", "colour", "entropy", "weights", "streams", "*"),
@@ -73,21 +74,21 @@ def test_no_module_is_in_a_circle() -> None:
         pytest.fail(f"imports go round: {' > '.join(error.args[1])}")
 
 
-def test_every_package_has_a_floor() -> None:
+def test_every_package_has_a_tier() -> None:
     tops = {name.partition(".")[0] for name in MODULES} - {""}
-    listed = [name for floor in FLOORS for name in floor]
+    listed = [name for tier in TIERS for name in tier]
     assert sorted(listed) == sorted(tops)
 
 
 def test_imports_between_packages_go_down() -> None:
-    floor_of = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+    tier_of = {name: number for number, tier in enumerate(TIERS) for name in tier}
     wrong = [
         f"{name} imports {other}"
         for name, others in IMPORTS.items()
         for other in others
         if name and other
         for own, theirs in [(name.partition(".")[0], other.partition(".")[0])]
-        if own != theirs and floor_of[own] <= floor_of[theirs]
+        if own != theirs and tier_of[own] <= tier_of[theirs]
     ]
     assert not wrong
 
@@ -133,9 +134,10 @@ def test_folders_and_files_stay_small() -> None:
     assert not {folder: n for folder, n in modules.items() if n > 16}
 
 
-def test_every_package_says_what_belongs_in_it() -> None:
-    for path in SOURCE.rglob("__init__.py"):
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+def test_every_package_says_what_belongs_in_it_and_what_does_not() -> None:
+    for path in SOURCE.rglob("*/__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert re.search(r";.* (no|not|nothing)\b|; (no|not|nothing)\b", text.splitlines()[0]), path
 
 
 def _lines(path: Path) -> int:

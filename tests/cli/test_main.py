@@ -10,7 +10,10 @@ import pytest
 
 from tests.cli.conftest import Photo, Run
 
-COMMANDS = ("compress", "decompress", "info", "train", "evaluate", "benchmark")
+COMMANDS = (
+    *("compress", "decompress", "info", "fractalize", "zoom", "stylize", "converge", "restore"),
+    *("sample", "studio", "batch", "data", "train", "evaluate", "benchmark"),
+)
 
 # Blocks in the middle of a job: the replaced function prints a line and sleeps.
 STUCK = """

@@ -11,11 +11,11 @@ import yaml
 import neural_collage as nc
 from neural_collage.data.catalogue import CATALOGUE
 from tests.root import ROOT
-from tests.test_imports import FLOORS, MODULES
+from tests.test_imports import MODULES, TIERS
 
 DOCS = ROOT / "docs"
 CARDS = ROOT / "src/neural_collage/weights"
-ROOMS = {name for floor in FLOORS for name in floor}
+PACKAGES = {name for tier in TIERS for name in tier}
 NAME = re.compile(r"`(?:neural_collage\.)?(\w+(?:\.\w+)+)(?<!\.py)`")
 SOURCE_FILE = re.compile(r"`((?:\w+/)+\w+\.(?:py|npz|md|yaml))`")
 
@@ -26,7 +26,7 @@ def pages() -> list[Path]:
 
 def names_in(page: Path) -> Iterator[str]:
     for name in NAME.findall(page.read_text(encoding="utf-8")):
-        if name.partition(".")[0] in ROOMS and not name.startswith("data.init_args"):
+        if name.partition(".")[0] in PACKAGES and not name.startswith("data.init_args"):
             yield name
 
 
@@ -53,16 +53,17 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert not [path for path in named if not any((root / path).exists() for root in folders)]
 
 
-def test_the_drawing_of_the_floors_is_that_of_the_imports() -> None:
+def test_the_drawing_of_the_packages_is_that_of_the_imports() -> None:
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
     drawn = re.search(r"```mermaid\n(.*?)```", text, flags=re.DOTALL)
     assert drawn
     arrows = [line.strip() for line in drawn[1].splitlines() if "-->" in line]
-    floors = [" & ".join(floor) for floor in reversed(FLOORS)]
-    assert arrows == [f"{upper} --> {lower}" for upper, lower in pairwise(floors)]
-    for room in {name for name, path in MODULES.items() if path.name == "__init__.py"} - {""}:
-        if "." not in room:
-            assert f"**{room}**" in text
+    tiers = [" & ".join(tier) for tier in reversed(TIERS)]
+    assert arrows == [f"{upper} --> {lower}" for upper, lower in pairwise(tiers)]
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"} - {""}
+    for package in packages:
+        if "." not in package:
+            assert f"**{package}**" in text
 
 
 def test_a_word_of_the_glossary_has_one_meaning() -> None:

@@ -1,1 +1,1 @@
-"""Fractal art, styles, samples, zooms and movies; inpainting, denoising, enlarging, morphing."""
+"""Fractal art, styles, samples, zooms, movies, restoration; no user interface (`cli`, `web`)."""

@@ -1,1 +1,1 @@
-"""The `collage` command; one thin module per subcommand, heavy imports inside them."""
+"""The `collage` command: one thin module per subcommand; no work that Python users would miss."""

@@ -1,1 +1,1 @@
-"""Bits: the .clg container, the codecs that fill it, and pictures going in and out."""
+"""The .clg container and the codecs of its payload; not the files of other formats (`io`)."""

@@ -1,1 +1,1 @@
-"""The mathematics of collages: blocks, isometries, partitions, fixed points, exact decoding."""
+"""The mathematics of collages: partitions, isometries, fixed points; no files, no networks."""

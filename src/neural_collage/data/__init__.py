@@ -1,1 +1,1 @@
-"""Images to train and test on: their sources, crops of them, and batches of crops."""
+"""Images to train and test on: sources, crops, batches of crops; nothing about models."""

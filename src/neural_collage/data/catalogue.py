@@ -70,7 +70,7 @@ CATALOGUE = (
     ),
     DataSet(
         "clic",
-        "CLIC 2025 validation pictures: 26 centres, lossless, 640x640",
+        "CLIC 2025 validation pictures: 26 centre crops, lossless, 640x640",
         "validate",
         "Unsplash licence",
         "clic.compression.cc",

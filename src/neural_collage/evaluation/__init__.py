@@ -1,1 +1,1 @@
-"""Evaluation: picture metrics, rate-distortion curves of our and other codecs, and their plots."""
+"""Metrics, and rate-distortion curves of this and other codecs; no studies (`benchmarks`)."""

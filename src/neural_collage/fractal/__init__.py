@@ -1,1 +1,1 @@
-"""Search-based fractal encoding: matching, rate-distortion quadtree, codes and their syntax."""
+"""Fractal encoding by search: matching, quadtree, symbols; no bits or files (`codec`)."""

@@ -1,1 +1,1 @@
-"""Networks: the collage operator as a layer, and the models that predict its parameters."""
+"""Networks and their configurations; no entropy coding (`codec`), no training (`training`)."""

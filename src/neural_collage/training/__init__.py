@@ -1,4 +1,4 @@
-"""Training of models, and export of the weights and tables that the package ships."""
+"""Training of models, and export of the weights that the package ships; no architectures."""
 
 from neural_collage.extras import needs_extra
 

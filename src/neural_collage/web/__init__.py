@@ -1,4 +1,4 @@
-"""The studio: a local web application with the codec, the art and the restoration."""
+"""The studio, a local web application; no image processing (`codec`, `art`)."""
 
 from neural_collage.extras import needs_extra
 

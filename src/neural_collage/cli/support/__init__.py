@@ -1,1 +1,1 @@
-"""Shared by the commands: options, plans of inputs and outputs, running, progress, reports."""
+"""Shared by commands: options, plans of inputs and outputs, progress, reports; no command."""

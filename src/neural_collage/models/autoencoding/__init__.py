@@ -1,1 +1,1 @@
-"""Networks from images to collages and back, and the plain autoencoder to compare them with."""
+"""Collage autoencoders, and a plain one to compare with; no rate and no samples."""

@@ -15,7 +15,7 @@ Quantised latents always pass gradients straight through.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 import torch
 from jaxtyping import Float
@@ -38,7 +38,14 @@ def make_quantiser(
     """The quantiser of a name.
 
     bits_per_squared_step: what RDOQ weighs the squared error of each latent with, see `rdoq`.
+
+    Raises:
+        ValueError: there is none of this name.
     """
+    if quantisation not in get_args(Quantisation):
+        raise ValueError(
+            f"quantisation must be one of {', '.join(get_args(Quantisation))}, not {quantisation!r}"
+        )
     if quantisation == "noise":
         return Noise()
     if quantisation == "round":

@@ -1,1 +1,1 @@
-"""Hierarchical VAEs and their likelihoods; `art` samples from them and zooms into samples."""
+"""Hierarchical VAEs and their likelihoods; not the pictures made of samples (`art`)."""

@@ -8,12 +8,14 @@ both. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+LikelihoodKind = Literal["bernoulli", "logistic_mixture"]
 
 _MIN_LOG_SCALE = -7.0  # of the logistic scales, relative to intensities in [-1, 1]
 
@@ -31,13 +33,16 @@ class LikelihoodConfig:
         bits: bits per pixel and channel of a mixture, 1 to 8.
     """
 
-    kind: Literal["bernoulli", "logistic_mixture"] = "bernoulli"
+    kind: LikelihoodKind = "bernoulli"
     channels: int = 1
     mixtures: int = 10
     bits: int = 8
 
     def __post_init__(self) -> None:
         problems = []
+        if self.kind not in get_args(LikelihoodKind):
+            kinds = " or ".join(get_args(LikelihoodKind))
+            problems.append(f"kind must be {kinds}, not {self.kind!r}")
         if self.channels not in (1, 3):
             problems.append(f"channels must be 1 or 3, not {self.channels}")
         if self.mixtures < 1:

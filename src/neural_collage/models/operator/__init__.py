@@ -1,1 +1,1 @@
-"""The collage operator as a differentiable layer, and the heads that predict its parameters."""
+"""The collage operator as a layer, and heads that predict its parameters; no whole models."""

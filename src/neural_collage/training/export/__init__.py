@@ -1,1 +1,1 @@
-"""Programs that export finished trainings as the weights and tables of the package."""
+"""Programs that export finished trainings as weights and tables of the package; no training."""

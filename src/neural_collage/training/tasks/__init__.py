@@ -1,1 +1,1 @@
-"""Tasks: models with their losses, metrics and optimiser, independent of how they are run."""
+"""Tasks: models with losses, metrics and optimiser; not the trainer, data or checkpoints."""
