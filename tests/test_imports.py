@@ -19,7 +19,7 @@ SOURCE = ROOT / "src" / PACKAGE
 
 TIERS = (
     ("errors",),
-    ("extras", "runtime", "moved"),
+    ("arguments", "extras", "runtime", "moved"),
     ("core", "io"),
     ("fractal", "models"),
     ("codec",),

@@ -9,9 +9,17 @@ import pytest
 
 PROGRAM = """
 import io, json, sys, numpy as np, torch, neural_collage as nc
+from neural_collage.art.fractalize import Tiling
+from neural_collage.core.fixed_point import fixed_point
+from neural_collage.models.compression.compressor import CompressorConfig
+from neural_collage.models.compression.quantisers import make_quantiser
+from neural_collage.models.generation.likelihoods import LikelihoodConfig
+from neural_collage.training.callbacks.checkpoints import Checkpoints
+from neural_collage.training.data_modules import ImageData
 photo = torch.rand(3, 16, 16)
 config = nc.OperatorConfig(image_size=(16, 16))
 operator = nc.CollageOperator(config)
+model = nc.NeuralCollage(config)
 weights, bias = torch.zeros(1, *config.weights_shape), torch.zeros(1, *config.bias_shape)
 shown = []
 for call in json.load(sys.stdin):
@@ -28,8 +36,19 @@ REFUSED = {
     "nc.encode(b'')": "ImageError the picture: the file is empty",
     "nc.encode(photo, quality='high')": "CollageError quality must be a whole number",
     "nc.encode(photo, quality=True)": "CollageError quality must be a whole number",
+    "nc.encode(photo, device=None)": "CollageError device None cannot be used",
+    "nc.encode(photo, model=3)": "CheckpointError a model is a name or a path of weights, not 3",
+    "nc.encode(photo, codec=[])": r"CollageError unknown codec \[\]: choose one of fractal",
+    "nc.encode(photo.to_sparse())": "ImageError the tensor: expected a dense tensor .* sparse_coo",
+    "nc.decompress(None)": r"TypeError expected the bytes of a \.clg file, not NoneType:",
+    "nc.decompress('a.clg')": r"TypeError expected the bytes of a \.clg file, not str: .*nc\.load",
+    "nc.decompress(io.BytesIO())": r"TypeError expected the bytes of a \.clg file, not BytesIO",
+    "nc.decompress(5)": r"TypeError expected the bytes of a \.clg file, not int",
     "nc.encode(photo, device='meta')": "CollageError device 'meta' cannot be used",
     "nc.encode(photo).decode('big')": "ScaleError scale must be a positive number, not 'big'",
+    "nc.encode(photo).decode('2')": "ScaleError scale must be a positive number, not '2'",
+    "nc.encode(photo).decode(1, 5)": r"ScaleError a region is \(x, y, width, height\) in whole",
+    "nc.encode(photo).decode(1, (0.5, 0, 5, 5))": r"ScaleError a region is .* not \(0.5, 0, 5, 5\)",
     "nc.encode(photo).decode(None)": "ScaleError scale must be a positive number, not None",
     "nc.encode(photo).decode(1e6)": "ScaleError .* pixels are above the limit of",
     "nc.encode(photo).decode(1, (0, 0, 5))": r"ScaleError a region is \(x, y, width, height\)",
@@ -37,14 +56,51 @@ REFUSED = {
     "nc.OperatorConfig(patches='lerned')": "ValueError patches must be one of learned, given",
     "nc.OperatorConfig(enlarge='smoth')": "ValueError enlarge must be one of cosine, smooth",
     "nc.OperatorConfig(isometries='rotation')": "ValueError isometries must be one of identity",
-    "nc.OperatorConfig(image_size=64)": "ValueError image_size must be two whole numbers, not 64",
-    "nc.OperatorConfig(domain_sizes=16)": "ValueError domain_sizes must be whole numbers, not 16",
+    "nc.OperatorConfig(image_size=64)": "ValueError image_size must be 2 whole numbers .*, not 64",
+    "nc.OperatorConfig(domain_sizes=16)": "ValueError domain_sizes must be whole numbers .* not 16",
+    "nc.OperatorConfig(channels=2.5)": "ValueError channels must be a whole number .*, not 2.5",
+    "nc.OperatorConfig(range_size='4')": "ValueError range_size must be a whole number .*, not '4'",
+    "nc.OperatorConfig(n_patches=1.5)": "ValueError n_patches must be a whole number .*, not 1.5",
+    "nc.OperatorConfig(per_channel='no')": "ValueError per_channel must be True or False, not 'no'",
+    "nc.OperatorConfig(bound=None)": "ValueError bound must lie between 0 and 1, not None",
+    "nc.OperatorConfig(patch_share='1')": "ValueError patch_share must be in 0..1, not '1'",
+    "nc.OperatorConfig(step=float('inf'))": "ValueError step must be positive and finite, not inf",
+    "nc.OperatorConfig(channels=0, bound=2)": "ValueError channels must .*; bound must",
+    "CompressorConfig(groups=(1.5,))": r"ValueError groups must be whole numbers .* not \(1.5,\)",
+    "CompressorConfig(widths=(8,))": "ValueError widths must be 2 whole numbers",
+    "CompressorConfig(lapped=1)": "ValueError lapped must be True or False, not 1",
+    "LikelihoodConfig('normal')": "ValueError kind must be one of bernoulli, logistic_mixture, not",
+    "make_quantiser('floor', bias)": "ValueError quantisation must be one of noise, round, rdoq,",
+    "Tiling(tiles=8.5)": "CollageError tiles across must be a whole number, 2 to 512, not 8.5",
+    "Checkpoints(mode='mn')": "ValueError mode must be one of min, max, not 'mn'",
+    "ImageData('x', val_crops='tile')": "ValueError val_crops must be one of centre, tiles, not",
+    "ImageData('x', undersized='no')": "ValueError undersized must be one of error, skip, not 'no'",
+    "ImageData('x', binarise='no')": "ValueError binarise must be one of none, static, dynamic",
+    "ImageData('x', augment='', channels=2)": "ValueError augment must .*; channels must be 1 or 3",
+    "fixed_point(torch.cos, bias, gradient='none')": "ValueError gradient must be one of",
+    "fixed_point(torch.cos, bias, 'picard')": r"ValueError solver must be Picard\(\), Anderson\(\)",
+    "nc.CollageOperator(config, gradient='implict')": "ValueError gradient must be one of",
+    "nc.CollageOperator(config, gradient='')": "ValueError gradient must be one of implicit,",
+    "nc.CollageOperator(config, solver='picard')": r"ValueError solver must be Pyramid\(\),",
     "operator(weights.numpy(), bias)": "TypeError weights must be a tensor, not ndarray",
     "operator(weights[0], bias[0])": "ValueError bias must have 3 dimensions, not 2: add a batch",
+    "operator(weights, None)": "TypeError bias must be a tensor, not NoneType",
+    "operator(weights, bias, scale='2')": "ScaleError scale must be a positive number, not '2'",
+    "operator(weights, bias, scale=1e6)": "ScaleError 16000000 x 16000000 pixels are above the",
+    "operator(weights, bias, scale=1e6, region=(0, 0, 4, 4))": "ScaleError 8388608 x 8388608",
+    "operator.trajectory(weights, bias, steps=1, scale=1e6)": "ScaleError 16000000 x 16000000 pixe",
+    "operator.trajectory(weights, bias.numpy(), steps=1)": "TypeError bias must be a tensor, not",
+    "operator.contraction(weights.numpy())": "TypeError weights must be a tensor, not ndarray",
+    "operator.contraction(weights[0])": "ValueError weights must have 4 dimensions, not 3",
+    "operator.collages(weights.numpy(), bias)": "TypeError weights must be a tensor, not ndarray",
+    "nc.NeuralCollage(config, key_width=-1)": "ValueError key_width must be a whole number of",
+    "model.encode(photo)": r"ValueError images must have 4 dimensions \(b, c, h, w\), not 3: add",
+    "model.encode(photo.numpy())": "TypeError images must be a tensor, not ndarray",
 }
 ACCEPTED = {
     "nc.encode(photo, quality=np.int64(50)).decode(np.float32(2)).shape[1:]": "[32, 32]",
     "nc.decompress(bytearray(nc.compress(photo)), scale=np.int64(3)).shape[1:]": "[48, 48]",
+    "torch.Size(nc.OperatorConfig((np.int64(16), 16)).image_size)": "[16, 16]",
 }
 
 

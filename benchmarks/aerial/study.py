@@ -26,7 +26,6 @@ from torch.nn import functional
 import neural_collage as nc
 from benchmarks.aerial.figure import figure
 from benchmarks.support.commands import shown_path
-from benchmarks.support.photos import rgb
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import timed
 from neural_collage.codec.streams.poli2022 import NAME, make_encoder, tile_symbols
@@ -35,7 +34,7 @@ from neural_collage.errors import CollageError
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr
 from neural_collage.evaluation.peers import BenchmarkCodec, benchmark_codecs
-from neural_collage.evaluation.rate_distortion import Point
+from neural_collage.evaluation.rate_distortion import Point, read_rgb
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
@@ -123,7 +122,7 @@ def main(
     peers = benchmark_codecs(PEERS, effort=effort, model=MODEL)
     scenes, pictures = [], []
     for path in scene_files(images):
-        picture = rgb(path)
+        picture = read_rgb(path)
         scene = measure(path.name, picture, peers, rounds)
         scenes.append(scene)
         pictures.append((picture, {p.name: scene.at_its_rate[p.name].quality for p in peers}))

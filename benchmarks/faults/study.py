@@ -49,9 +49,9 @@ class Result:
         expected: inputs that must fail.
         lost: missing outputs.
         wrong: outputs with other bytes than those of an undisturbed run.
-        litter: other files left in the destination, temporary ones included.
+        stray_files: other files left in the destination, temporary ones included.
         seconds: duration of all runs.
-        said: last line of the program in the first run on stderr.
+        last_stderr_line: last line of the program in the first run on stderr.
     """
 
     scenario: str
@@ -62,14 +62,19 @@ class Result:
     expected: int
     lost: int
     wrong: int
-    litter: int
+    stray_files: int
     seconds: float
-    said: str = ""
+    last_stderr_line: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """The fields under the keys of faults.json."""
+        keys = {"stray_files": "litter", "last_stderr_line": "said"}
+        return {keys.get(name, name): value for name, value in asdict(self).items()}
 
     @property
     def good(self) -> bool:
         """Whether the outputs, the failures and the last exit code are those expected."""
-        problems = (self.lost, self.wrong, self.litter, self.failed - self.expected)
+        problems = (self.lost, self.wrong, self.stray_files, self.failed - self.expected)
         return not any(problems) and self.exits[-1] == (1 if self.expected else 0)
 
 
@@ -120,9 +125,9 @@ class Stage:
             expected=len(gone),
             lost=len(expected.keys() - found.keys()),
             wrong=sum(found[name] != data for name, data in expected.items() if name in found),
-            litter=len(found.keys() - expected.keys()) + len(list(out.rglob("*.part"))),
+            stray_files=len(found.keys() - expected.keys()) + len(list(out.rglob("*.part"))),
             seconds=round(time.perf_counter() - started, 1),
-            said=lines[-1] if lines else "",
+            last_stderr_line=lines[-1] if lines else "",
         )
 
 
@@ -311,7 +316,7 @@ def to_markdown(results: Sequence[Result], environment: Environment) -> str:
         exits = ", ".join(map(str, r.exits))
         lines.append(
             f"| {r.scenario} | {r.pictures} | {exits} | {r.kept} | {r.failed} ({r.expected}) | "
-            f"{r.lost} | {r.wrong} | {r.litter} | {r.seconds:.0f} |"
+            f"{r.lost} | {r.wrong} | {r.stray_files} | {r.seconds:.0f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -322,7 +327,7 @@ def main(
 ) -> None:
     """Run all scenarios; writes faults.json and faults.md. Exit code 1 if a scenario fails."""
     results = measure(pictures, SCENARIOS)
-    rows = {"faults": [asdict(result) for result in results]}
+    rows = {"faults": [result.to_json() for result in results]}
     write_results(output, "faults", rows, to_markdown(results, Environment.current()))
     if not all(result.good for result in results):
         raise typer.Exit(1)

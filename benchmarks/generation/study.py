@@ -112,9 +112,8 @@ def training_step(run: Run, batch_size: int = 64) -> Callable[[], None]:
     batch = torch.rand(batch_size, *run.model.picture_shape).round()
 
     def step() -> None:
-        task.eval()  # without the warm-up of the rates
         with torch.autocast("cpu", torch.bfloat16):
-            loss = task.losses(batch)["loss"]
+            loss = task.validation_losses(batch)["loss"]  # without the warm-up of rates
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(task.parameters(), 1.0)

@@ -25,7 +25,7 @@ from benchmarks.support.timing import Seconds, medians
 from neural_collage.core.fixed_point import Picard, solve
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
-from neural_collage.models.operator.block_solver import Gradient
+from neural_collage.models.operator.block_solver import OperatorGradient
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.operator import CollageOperator
 from neural_collage.runtime import available_cores
@@ -210,7 +210,7 @@ def steps_point(steps: int) -> StepsPoint:
     config = OperatorConfig(image_size=(64, 64), bound=0.99)
     solver = Picard(tolerance=1e-6, max_steps=2 * steps + 10)
     weights, bias = parameters(config, 1, contraction=float(1e-6 ** (1 / steps)))
-    gradients: tuple[Gradient, ...] = ("implicit", "unrolled")
+    gradients: tuple[OperatorGradient, ...] = ("implicit", "unrolled")
     implicit, unrolled = (
         kept_bytes(CollageOperator(config, solver=solver, gradient=gradient), weights, bias)
         for gradient in gradients

@@ -25,15 +25,15 @@ import neural_collage as nc
 from benchmarks.refinement.calls import FRACTAL, Calls, Timing, call_table, calls
 from benchmarks.support.commands import numbers, shown_path
 from benchmarks.support.neural import Variant, linked_share
-from benchmarks.support.photos import photo, photo_files, rgb
+from benchmarks.support.photos import photo, photo_files
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import turns
 from neural_collage.codec.api import DEFAULT_EFFORT
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import psnr
+from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
-from neural_collage.models.compression.compressor import lambda_at
-from neural_collage.models.compression.ladder import level_of
+from neural_collage.models.compression.compressor import lambda_of_quality
 from neural_collage.runtime import available_cores
 
 EFFORT_WITHOUT_LINKS = 7
@@ -97,7 +97,7 @@ def main(
 ) -> None:
     """Measure efforts and complete calls; writes refinement.json and refinement.md."""
     torch.set_num_threads(threads)
-    pictures = {path.name: rgb(path) for path in photo_files(images)[:count]}
+    pictures = {path.name: read_rgb(path) for path in photo_files(images)[:count]}
     outcomes = [
         outcome
         for name, picture in pictures.items()
@@ -166,15 +166,10 @@ def outcome_of(
         bytes=len(data),
         bpp=bpp,
         psnr=decibels,
-        cost=bpp + training_lambda(quality) * mse if neural else None,
+        cost=bpp + lambda_of_quality(quality) * mse if neural else None,
         linked=linked_share(image) if neural else None,
         encode=Timing.of(seconds),
     )
-
-
-def training_lambda(quality: int) -> float:
-    """The lambda of training at a quality 1..100, for an MSE of 8-bit samples."""
-    return float(lambda_at(torch.tensor(level_of(quality))))
 
 
 def to_markdown(result: Refinement) -> str:

@@ -25,10 +25,11 @@ from PIL import Image
 
 import neural_collage as nc
 from benchmarks.support.commands import shown_path
-from benchmarks.support.photos import photo_files, rgb
+from benchmarks.support.photos import photo_files
 from benchmarks.support.processes import in_fresh_process
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
+from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.writing import to_pil
 
@@ -178,7 +179,7 @@ def encode_samples(
 ) -> Iterator[Sample]:
     """Files of random parts of photos; the logarithms of their sides are uniformly distributed."""
     rng = np.random.default_rng(seed)
-    pictures = {path.name: rgb(path) for path in photos}
+    pictures = {path.name: read_rgb(path) for path in photos}
     for _ in range(count):
         name = str(rng.choice(list(pictures)))
         photo = pictures[name]

@@ -23,10 +23,11 @@ from PIL import Image
 import neural_collage as nc
 from benchmarks.support.commands import numbers, shown_path
 from benchmarks.support.neural import Variant, linked_share
-from benchmarks.support.photos import photo_files, rgb
+from benchmarks.support.photos import photo_files
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import Rgb, ms_ssim, psnr
+from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.runtime import available_cores
 
@@ -108,7 +109,7 @@ def main(
 
 def measure(path: Path, qualities: Sequence[int], model: str) -> PictureResult:
     """All variants on one picture; an odd last row or column is cut off."""
-    picture = rgb(path)
+    picture = read_rgb(path)
     width, height = (side - side % SCALE for side in picture.size)
     full = picture.crop((0, 0, width, height))
     half = full.reduce(SCALE)

@@ -6,9 +6,8 @@ import numpy as np
 from PIL import Image
 
 from neural_collage.data.catalogue import image_folder
+from neural_collage.evaluation.metrics import rgb_samples
 from neural_collage.evaluation.rate_distortion import find_pictures
-from neural_collage.io.reading import read_picture
-from neural_collage.io.writing import to_pil
 
 PHOTOS = (
     *("astronaut.png", "chelsea.png", "coffee.png"),
@@ -30,11 +29,6 @@ def photo_files(folder: Path | None) -> list[Path]:
     return [Path(data_dir) / name for name in PHOTOS]
 
 
-def rgb(path: Path) -> Image.Image:
-    """A picture as RGB, without alpha."""
-    return to_pil(read_picture(path).pixels).convert("RGB")
-
-
 def photo(path: Path | None, width: int, height: int) -> Image.Image:
     """A photo cropped to a size, or extended to it by mirroring, so that detail keeps its scale.
 
@@ -44,7 +38,7 @@ def photo(path: Path | None, width: int, height: int) -> Image.Image:
         from skimage.data import data_dir
 
         path = Path(data_dir) / "astronaut.png"
-    pixels = np.asarray(Image.open(path).convert("RGB"))
+    pixels = rgb_samples(Image.open(path))
     missing = (max(0, height - pixels.shape[0]), max(0, width - pixels.shape[1]))
     filled = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
     return Image.fromarray(filled[:height, :width])

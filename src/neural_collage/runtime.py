@@ -23,13 +23,13 @@ def check_device(device: str) -> None:
     import torch  # not needed to count cores
 
     try:
-        torch.ones(1, device=device).sum().item()
+        torch.ones(1, device=torch.device(device)).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise CollageError(f"device {device!r} cannot be used on this machine: try cpu") from error
 
 
 @contextmanager
-def full_precision(device: str = "cpu") -> Iterator[None]:
+def without_autocast(device: str = "cpu") -> Iterator[None]:
     """Compute in the types of the tensors inside, whatever autocast says outside.
 
     Files and pixels then do not depend on it.

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import neural_collage as nc
-from neural_collage.art.convergence import film, iterates
+from neural_collage.art.convergence import crossfade_frames, iterates
 from tests.pictures import photo_crop, texture
 
 
@@ -49,7 +49,7 @@ def test_invalid_starts_and_steps_are_refused() -> None:
 
 def test_a_film_alternates_cross_fades_and_still_pictures() -> None:
     pictures = [torch.full((1, 2, 2), level) for level in (0.0, 0.5, 1.0)]
-    levels = [float(frame.mean()) for frame in film(pictures, 4)]
+    levels = [float(frame.mean()) for frame in crossfade_frames(pictures, 4)]
     assert levels == [0, 0, 0, 0, 0.25, 0.5, 0.5, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1]
     with pytest.raises(nc.CollageError, match="at least 2"):
-        next(film(pictures[:1], 4))
+        next(crossfade_frames(pictures[:1], 4))

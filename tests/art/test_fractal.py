@@ -143,7 +143,7 @@ def test_progress_counts_rounds_until_the_fit_converges() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"tiles": 1}, "tiles across must be 2 to 512, not 1"),
+        ({"tiles": 1}, "tiles across must be a whole number, 2 to 512, not 1"),
         ({"domains": 4}, "domains must be one of 1, 9, 49"),
         ({"tiles": 9, "domains": 9}, "tiles across must be a multiple of 2"),
         ({"contrast": 1.0}, "contrast must be 0 to 0.9, not 1"),

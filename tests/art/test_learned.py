@@ -34,7 +34,7 @@ def test_a_network_learns_a_picture_from_patches_of_a_style() -> None:
     )
     assert progress[-1].psnr > progress[0].psnr + 3
     assert scene.collage.patches is not None
-    assert scene.collage.n_sources <= 4
+    assert scene.collage.domains_per_range <= 4
     window = scene.decode(8, (10, 20, 30, 40))
     torch.testing.assert_close(window, scene.decode(8)[:, 20:60, 10:40], atol=1e-5, rtol=0)
 
@@ -42,7 +42,7 @@ def test_a_network_learns_a_picture_from_patches_of_a_style() -> None:
 def test_pruning_keeps_the_strongest_domains_and_the_averages() -> None:
     scene = learn_style(photo_crop(32), texture(32, 32, 3), ranges=4, patches=4, steps=10)
     two = prune(scene.collage, 2)
-    assert two.n_sources == 2
+    assert two.domains_per_range == 2
     assert prune(two, 2) is two
     averages = [pool(collage.decode(), 8) for collage in (scene.collage, two)]
     torch.testing.assert_close(*averages, atol=1e-3, rtol=0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import neural_collage as nc
-from neural_collage.art.morph import fractal_pair, morphing
+from neural_collage.art.morph import fractal_pair, morph_frames
 from tests.pictures import photo_crop, texture
 
 PAIR = fractal_pair(photo_crop(48), texture(60, 30, 3))
@@ -18,7 +18,7 @@ def test_shares_0_and_1_give_the_two_pictures() -> None:
 
 
 def test_frames_change_evenly_and_differ_from_a_cross_fade() -> None:
-    frames = list(morphing(*PAIR, 9))
+    frames = list(morph_frames(*PAIR, 9))
     ends = frames[0], frames[-1]
     changes = [float((a - b).abs().mean()) for a, b in itertools.pairwise(frames)]
     assert max(changes) < 2 * min(changes)
@@ -40,4 +40,4 @@ def test_invalid_shares_and_pairs_are_refused() -> None:
     with pytest.raises(nc.CollageError, match="of one size and codec"):
         nc.morph(PAIR[0], other, 0.5)
     with pytest.raises(nc.CollageError, match="at least 2 frames"):
-        morphing(*PAIR, 1)
+        morph_frames(*PAIR, 1)

@@ -50,4 +50,4 @@ def test_all_outputs_are_complete_after_a_fault(
     if scenario is killed_driver:
         assert result.kept > 0
     if scenario is full_disk:
-        assert "No space left on device" in result.said
+        assert "No space left on device" in result.last_stderr_line

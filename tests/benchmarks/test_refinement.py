@@ -13,6 +13,7 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.codec.streams import neural as neural_stream
 from neural_collage.codec.streams.links import Links
 from neural_collage.io.writing import to_pil
+from neural_collage.models.compression.compressor import lambda_of_quality
 from tests.pictures import photo_crop
 
 
@@ -71,4 +72,4 @@ def test_a_timing_has_a_median_a_minimum_and_a_maximum() -> None:
 
 @pytest.mark.parametrize(("quality", "least", "most"), [(1, 4e-4, 6e-4), (100, 0.2, 0.3)])
 def test_lambda_rises_with_quality(quality: int, least: float, most: float) -> None:
-    assert least < refinement.training_lambda(quality) < most
+    assert least < lambda_of_quality(quality) < most

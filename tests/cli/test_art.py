@@ -155,7 +155,7 @@ def test_errors_name_inputs_that_are_no_pictures(collage: Run, words: str) -> No
         ("stylize a.png a.png -o x.png --colors mine", "'mine' is not one of 'content', 'style'"),
         ("fractalize a.png -o x.png --scale 0", "--scale 0"),
         ("fractalize a.png -o x.png --scale 1e6", "above the limit"),
-        ("fractalize a.png -o x.png --tiles 1", "tiles across must be 2 to 512"),
+        ("fractalize a.png -o x.png --tiles 1", "tiles across must be a whole number, 2 to 512"),
         ("converge a.png -o x.png", "--output x.png: end it in"),
         ("converge a.png -o x.gif --steps 0", "steps must be at least 1"),
         ("restore denoise a.png -o x.png --noise -1", "--noise -1: give 0 to 255"),

@@ -103,7 +103,7 @@ def test_other_weights_cannot_decode_a_file(collage: Run, photo: Photo, mine: Pa
 def test_missing_weights_fail_once(
     collage: Run, photo: Photo, command: str, model: str, tmp_path: Path
 ) -> None:
-    """And not again for every input."""
+    """One error for the command, not one for every input."""
     (tmp_path / "empty").mkdir()
     photo("x.png")
     collage("compress", "x.png")

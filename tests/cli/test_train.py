@@ -160,7 +160,7 @@ def test_a_killed_training_resumes_to_the_same_curve(
 
 
 def test_two_processes_share_the_batches_of_one(collage: Run, config: Path, tmp_path: Path) -> None:
-    """And skip a step together if the gradient of one explodes, and stop together."""
+    """If the gradient of one explodes, both skip the step; both stop at the same step."""
     changed = ("--model.init_args.noise=0", "--model.init_args.nan_at=[4]")
     train = ("train", "--config", str(config), *changed)
     one = (*train, "--trainer.default_root_dir", "one")

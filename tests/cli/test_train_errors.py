@@ -1,4 +1,4 @@
-"""What `collage train` and `collage evaluate` refuse, and how they say so."""
+"""Error messages and exit codes of `collage train` and `collage evaluate`."""
 
 import json
 import sys

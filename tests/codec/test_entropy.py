@@ -1,7 +1,11 @@
 """The range coder by itself; whole planes are in tests/fractal/test_syntax_and_statistics.py."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.errors import CollageFormatError
@@ -91,3 +95,100 @@ def test_noise_gives_symbols_of_the_alphabet_or_a_format_error(rng: np.random.Ge
             assert ((symbols >= 0) & (symbols < 3)).all()
             assert ((numbers >= 0) & (numbers < 1000)).all()
     assert "read" in outcomes
+
+
+SIZES = (1, 2, 3, 256, 1000, 1 << 16, 1 << 23)
+Numbers = list[tuple[int, int]]
+"""Sizes of alphabets, and a symbol of each."""
+
+
+def streams(max_size: int = 60) -> st.SearchStrategy[Numbers]:
+    """Any symbols; mostly the first of their alphabet, which leave zeros at the end of a stream."""
+
+    def numbers(size: int) -> st.SearchStrategy[tuple[int, int]]:
+        any_of_them = st.integers(0, size - 1)
+        return st.tuples(st.just(size), st.one_of(st.just(0), st.just(size - 1), any_of_them))
+
+    return st.lists(st.sampled_from(SIZES).flatmap(numbers), max_size=max_size)
+
+
+def written(numbers: Numbers) -> bytes:
+    sizes, values = np.array(numbers, np.int64).reshape(-1, 2).T
+    writer = SymbolWriter()
+    writer.uniform(sizes, values)
+    return writer.finish()
+
+
+def read(data: bytes, numbers: Numbers) -> tuple[Numbers | None, bool]:
+    """The symbols of a stream, None if it is refused; and whether its end is accepted."""
+    sizes = [size for size, _ in numbers]
+    reader = SymbolReader(data)
+    try:
+        found = reader.uniform(np.array(sizes, np.int64)).tolist()
+    except CollageFormatError:
+        return None, False
+    try:
+        reader.finish()
+    except CollageFormatError as error:
+        assert "too long" in str(error)  # noqa: PT017
+        return list(zip(sizes, found, strict=True)), False
+    return list(zip(sizes, found, strict=True)), True
+
+
+def value(data: bytes) -> Fraction:
+    """A stream as a number in [0, 1)."""
+    words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").tolist()
+    return sum((Fraction(w, 1 << 32 * n) for n, w in enumerate(words, 1)), Fraction(0))
+
+
+@given(streams())
+def test_the_end_of_every_stream_is_accepted(numbers: Numbers) -> None:
+    assert read(written(numbers), numbers) == (numbers, True)
+
+
+@pytest.mark.parametrize("skew", [1, 4, 16])
+def test_the_end_of_streams_with_adaptive_tables_is_accepted(
+    skew: int, rng: np.random.Generator
+) -> None:
+    for count in [*range(200), 5000, 20_000]:
+        symbols, contexts = rng.integers(0, 3 * skew, count) // skew, rng.integers(0, 2, count)
+        symbols = np.minimum(symbols, rng.integers(0, 3))
+        reader = reader_of(write(symbols, contexts))
+        reader.symbols("a", contexts)
+        reader.finish()
+
+
+zeros_then_one = st.integers(0, 7).map(lambda n: bytes(n) + b"\1")
+
+
+@given(streams(), st.one_of(zeros_then_one, st.binary(min_size=1, max_size=8)))
+@example([], b"\1")
+@example([(2, 0)], b"\1")
+@example([(256, 0)] * 30, bytes(28) + b"\1")
+@example([(1000, 999), *[(256, 0)] * 30], bytes(24) + b"\1")
+def test_bytes_after_a_stream_are_refused_or_give_other_symbols(
+    numbers: Numbers, extra: bytes
+) -> None:
+    found, accepted = read(written(numbers) + extra, numbers)
+    assert not accepted or found != numbers
+
+
+@given(streams(), st.integers(1, 12))
+def test_a_truncated_stream_gives_other_symbols(numbers: Numbers, count: int) -> None:
+    data = written(numbers)
+    if data:
+        assert read(data[:-count], numbers)[0] != numbers
+
+
+@given(streams(), st.binary(max_size=12))
+def test_an_accepted_stream_is_as_written_up_to_one_in_its_last_word(
+    numbers: Numbers, data: bytes
+) -> None:
+    found, accepted = read(data, numbers)
+    if found is None:
+        return
+    canonical = written(found)
+    assert accepted or data != canonical
+    if accepted and data != canonical:
+        words = -(-max(len(data), len(canonical)) // 4)
+        assert value(data) - value(canonical) == Fraction(1, 1 << 32 * words)

@@ -35,7 +35,7 @@ def drawn(rng: np.random.Generator, counts: IntArray, which: IntArray) -> IntArr
 
 def written(tables: FixedTables, which: IntArray, values: IntArray) -> bytes:
     writer = SymbolWriter()
-    writer.fixed(tables, which, values)
+    writer.write_static(tables, which, values)
     return writer.finish()
 
 
@@ -46,7 +46,7 @@ def test_numbers_come_back(count: int, rng: np.random.Generator) -> None:
     assert len(tables) == len(counts)
     values = drawn(rng, counts, which)
     reader = SymbolReader(written(tables, which, values))
-    np.testing.assert_array_equal(reader.fixed(tables, which), values)
+    np.testing.assert_array_equal(reader.read_static(tables, which), values)
     reader.finish()
 
 
@@ -57,7 +57,7 @@ def test_every_number_has_a_code_in_every_table(table: int, rng: np.random.Gener
     near = np.concatenate([edges - 1, edges, edges + 1, np.arange(2 * LIMIT), [LARGEST]])
     values = np.concatenate([near, -near])
     which = np.full(len(values), table)
-    read = SymbolReader(written(tables, which, values)).fixed(tables, which)
+    read = SymbolReader(written(tables, which, values)).read_static(tables, which)
     np.testing.assert_array_equal(read, values)
 
 
@@ -69,19 +69,19 @@ def test_numbers_share_a_stream_with_other_symbols(rng: np.random.Generator) -> 
     flags, zeros = rng.integers(0, 2, 100), np.zeros(100, np.int64)
     writer = SymbolWriter()
     writer.counts = {"a": np.ones((1, 2), np.int64)}
-    writer.fixed(tables, which, values)
+    writer.write_static(tables, which, values)
     writer.symbols("a", zeros, flags)
-    writer.fixed(tables, which[::-1], values[::-1])
+    writer.write_static(tables, which[::-1], values[::-1])
     writer.uniform(zeros + 2, flags)
     reader = SymbolReader(writer.finish())
     reader.counts = {"a": np.ones((1, 2), np.int64)}
-    assert reader.fixed(tables, which).tolist() == values.tolist()
+    assert reader.read_static(tables, which).tolist() == values.tolist()
     assert reader.symbols("a", zeros).tolist() == flags.tolist()
-    assert reader.fixed(tables, which[::-1]).tolist() == values[::-1].tolist()
+    assert reader.read_static(tables, which[::-1]).tolist() == values[::-1].tolist()
     assert reader.uniform(zeros + 2).tolist() == flags.tolist()
 
 
-def test_bytes_are_what_the_tables_say(rng: np.random.Generator) -> None:
+def test_bits_and_bytes_match_the_information_content(rng: np.random.Generator) -> None:
     counts = counts_of(rng)
     which = rng.integers(0, len(counts) - 1, 30_000)
     values = drawn(rng, counts, which)
@@ -97,7 +97,7 @@ def test_bytes_are_what_the_tables_say(rng: np.random.Generator) -> None:
     assert size == pytest.approx(-np.log2(share[within]).sum(), rel=2e-3, abs=64)
 
 
-def test_all_escapes_are_priced_alike() -> None:
+def test_all_escapes_have_the_same_rate() -> None:
     tables = FixedTables(np.array([[0, 4, 7, 4, 0, 1], [0, 0, 0, 0, 0, 1]]))
     bits = tables.bits(torch.zeros(9, dtype=torch.int64), torch.arange(-4, 5))
     expected = [4, 4, 4, 2, 4 - np.log2(7), 2, 4, 4, 4]
@@ -128,7 +128,7 @@ def test_numbers_too_large_to_be_escaped_are_refused(number: int) -> None:
     ],
     ids=["no rows", "no escapes", "impossible escapes", "negative"],
 )
-def test_what_are_no_tables_is_refused(counts: IntArray) -> None:
+def test_malformed_counts_are_refused(counts: IntArray) -> None:
     with pytest.raises(ValueError, match="a row of numbers and a count of escapes each"):
         FixedTables(counts)
 
@@ -149,7 +149,7 @@ def test_noise_gives_numbers_or_a_format_error(rng: np.random.Generator) -> None
     outcomes = set()
     for length in [0, 1, 5, *[300] * 60]:
         try:
-            read = SymbolReader(rng.bytes(length)).fixed(tables, which)
+            read = SymbolReader(rng.bytes(length)).read_static(tables, which)
         except CollageFormatError as error:
             outcomes.add("refused")
             assert "damaged" in str(error)  # noqa: PT017
@@ -159,10 +159,10 @@ def test_noise_gives_numbers_or_a_format_error(rng: np.random.Generator) -> None
     assert "read" in outcomes
 
 
-def test_what_follows_the_last_number_is_refused(rng: np.random.Generator) -> None:
+def test_bytes_after_the_last_symbol_are_refused(rng: np.random.Generator) -> None:
     tables, which = FixedTables(counts_of(rng)), np.zeros(10, np.int64)
     reader = SymbolReader(written(tables, which, which) + bytes(range(1, 17)))
-    reader.fixed(tables, which)
+    reader.read_static(tables, which)
     with pytest.raises(CollageFormatError, match="too long"):
         reader.finish()
 

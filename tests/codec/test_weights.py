@@ -283,6 +283,15 @@ def test_weights_that_are_not_finite_are_refused(name: str, value: float, data: 
         broken.build(CodecModel)
 
 
+def test_packed_tensors_that_do_not_fit_each_other_are_refused(data: bytes) -> None:
+    def narrowed(tensors: dict[str, Tensor]) -> None:
+        tensors["compressor.patches.0"] = tensors["compressor.patches.0"][..., :1].contiguous()
+
+    for change in (lambda tensors: tensors.pop("compressor.patches.1"), narrowed):
+        with pytest.raises(CheckpointError, match="packed tensors do not fit each other"):
+            Weights("mine", altered(data, change)).build(CodecModel)
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("count", [0, -1])
 def test_tables_that_cannot_escape_are_refused(count: int, data: bytes, tmp_path: Path) -> None:

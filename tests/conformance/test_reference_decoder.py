@@ -73,9 +73,9 @@ def test_the_golden_plane_is_decoded_alike() -> None:
 
 
 RECIPES: list[tuple[CodeRecipe, Mode, int]] = [
-    (CodeRecipe(70, 50, lattice=4, n_sources=3, matched=0.9), "RGBA", 1),
-    (CodeRecipe(70, 90, lattice=8, n_sources=2, matched=0.7), "RGB", 2),
-    (CodeRecipe(33, 600, lattice=16, n_sources=2), "L", 1),
+    (CodeRecipe(70, 50, lattice=4, domains_per_range=3, matched=0.9), "RGBA", 1),
+    (CodeRecipe(70, 90, lattice=8, domains_per_range=2, matched=0.7), "RGB", 2),
+    (CodeRecipe(33, 600, lattice=16, domains_per_range=2), "L", 1),
     (CodeRecipe(700, 3, lattice=4), "LA", 1),
 ]
 
@@ -87,12 +87,12 @@ def test_what_no_encoder_writes_is_decoded_alike(
     """Random symbols: domains in every plane, far tiles, coefficients of thousands."""
     height, width = (-(-side // reduction) for side in (recipe.height, recipe.width))
     chroma = replace(recipe, height=height, width=width)
-    parameters = Parameters(recipe.lattice, recipe.n_sources, reduction)
+    parameters = Parameters(recipe.lattice, recipe.domains_per_range, reduction)
     writer, statistics = SymbolWriter(), {kind: prior_counts(kind) for kind in KINDS}
     for spec in parameters.planes(len(mode), 90):
         code = (recipe if spec.kind == "luma" else chroma).make(rng)
         writer.counts = statistics[spec.kind]
-        code_plane(writer, code.geometry, recipe.n_sources, code)
+        code_plane(writer, code.geometry, recipe.domains_per_range, code)
     header = Header(codec=1, width=recipe.width, height=recipe.height, mode=mode, quality=90)
     assert_agreement(pack_file(header, parameters.to_byte() + writer.finish()))
 

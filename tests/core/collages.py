@@ -118,7 +118,7 @@ def reference_step(collage: Collage, z: Tensor) -> Tensor:
     reduced, result = pool(z, collage.pooling), torch.full_like(z, torch.nan)
     for r, (y, x, size) in enumerate(collage.partition.blocks.tolist()):
         block = collage.bias[:, r, None, None].expand(-1, size, size).clone()
-        for k in range(collage.n_sources):
+        for k in range(collage.domains_per_range):
             if not collage.weights[:, r, k].any():
                 continue
             v, u = (collage.domains[r, k] // collage.pooling).tolist()

@@ -27,7 +27,7 @@ def integers(*shape: int, value: int = 0) -> torch.Tensor:
 
 
 def test_the_size_is_that_of_the_parameters() -> None:
-    assert (GOOD.height, GOOD.width, GOOD.channels, GOOD.n_sources) == (13, 18, 3, 2)
+    assert (GOOD.height, GOOD.width, GOOD.channels, GOOD.domains_per_range) == (13, 18, 3, 2)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_domain_without_room_needs_a_weight_of_zero() -> None:
     partition = Partition.uniform(4, 32, 4)
     assert not Collage(
         partition, integers(8, 1, 2), integers(8, 1), double(1, 8, 1), double(1, 8)
-    ).has_room.any()
+    ).domains_fit.any()
     with pytest.raises(ValueError, match="beyond the canvas"):
         Collage(partition, integers(8, 1, 2), integers(8, 1), double(1, 8, 1) + 0.1, double(1, 8))
 

@@ -47,7 +47,7 @@ def test_gradients_agree_with_finite_differences(
     recipe: Recipe, view: Callable[[Collage], Tensor]
 ) -> None:
     collage = recipe.make()
-    room = collage.has_room[:, None].expand_as(collage.weights)
+    room = collage.domains_fit[:, None].expand_as(collage.weights)
     weights, *rest = parameters_of(collage)
 
     def decode(weights: Tensor, *rest: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class CodeRecipe:
     height: int
     width: int
     lattice: int = 8
-    n_sources: int = 1
+    domains_per_range: int = 1
     split: float = 0.6
     matched: float = 0.5
     spread: float = 1.5
@@ -54,11 +54,11 @@ class CodeRecipe:
         coefficients *= (last[:, None, None] >= DIAGONAL) & (DIAGONAL > 0)
         coefficients[blocks[:, 2] == 4, 4:] = 0
         coefficients[blocks[:, 2] == 4, :, 4:] = 0
-        contrasts, addresses, isometries = np.zeros((3, count, self.n_sources), np.int64)
+        contrasts, addresses, isometries = np.zeros((3, count, self.domains_per_range), np.int64)
         for r, (y, x, size) in enumerate(blocks):
             _, _, rows, columns = geometry.pools(int(size), np.array([y]), np.array([x]))
             positions, unspent = int(rows[0] * columns[0]), MAX_CONTRAST
-            for k in range(self.n_sources):
+            for k in range(self.domains_per_range):
                 if not positions or not unspent or rng.random() > self.matched:
                     break
                 contrast = int(rng.integers(1, unspent + 1))
@@ -86,11 +86,11 @@ class CodeRecipe:
 
 RECIPES = [
     CodeRecipe(1, 1, lattice=16, matched=1),
-    CodeRecipe(3, 700, lattice=4, n_sources=2, split=0.8),
-    CodeRecipe(700, 3, lattice=8, n_sources=3, matched=0.9, wild=0.2),
+    CodeRecipe(3, 700, lattice=4, domains_per_range=2, split=0.8),
+    CodeRecipe(700, 3, lattice=8, domains_per_range=3, matched=0.9, wild=0.2),
     CodeRecipe(64, 64, lattice=16, split=0),
-    CodeRecipe(65, 95, lattice=4, n_sources=3, split=1, matched=0.9),
-    CodeRecipe(130, 290, lattice=8, n_sources=2, spread=0.6, wild=0),
+    CodeRecipe(65, 95, lattice=4, domains_per_range=3, split=1, matched=0.9),
+    CodeRecipe(130, 290, lattice=8, domains_per_range=2, spread=0.6, wild=0),
     CodeRecipe(270, 70, lattice=16, spread=4, wild=0.05),
 ]
 

@@ -56,7 +56,7 @@ def test_the_collage_has_the_contrasts_and_domains_of_the_code(
     assert (collage.height, collage.width, collage.pooling) == (recipe.height, recipe.width, 2)
     assert collage.contraction() == pytest.approx(np.abs(code.contrasts).sum(1).max() / 8)
     assert collage.contraction() < 1
-    sources = collage.n_sources
+    sources = collage.domains_per_range
     assert sources == (code.contrasts != 0).any(0).sum()
     np.testing.assert_array_equal(collage.weights[0].numpy() * 8, code.contrasts[:, :sources])
     for r, (y, x, size) in enumerate(collage.partition.blocks.tolist()):
@@ -71,16 +71,16 @@ def test_the_collage_has_the_contrasts_and_domains_of_the_code(
 
 
 def test_unused_columns_of_domains_are_dropped(rng: np.random.Generator) -> None:
-    code = CodeRecipe(64, 64, n_sources=3, matched=0).make(rng)
-    assert code.to_collage(STEP).n_sources == 0
-    code = CodeRecipe(64, 64, n_sources=1, matched=1).make(rng)
+    code = CodeRecipe(64, 64, domains_per_range=3, matched=0).make(rng)
+    assert code.to_collage(STEP).domains_per_range == 0
+    code = CodeRecipe(64, 64, domains_per_range=1, matched=1).make(rng)
     wider = replace(
         code,
         contrasts=np.pad(code.contrasts, ((0, 0), (0, 2))),
         addresses=np.pad(code.addresses, ((0, 0), (0, 2))),
         isometries=np.pad(code.isometries, ((0, 0), (0, 2))),
     )
-    assert wider.to_collage(STEP).n_sources == 1
+    assert wider.to_collage(STEP).domains_per_range == 1
     assert torch.equal(canvas(wider, Fraction(1)), canvas(code, Fraction(1)))
 
 

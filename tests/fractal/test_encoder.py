@@ -66,7 +66,7 @@ def test_every_code_contracts_and_has_the_size_of_its_image(effort: int) -> None
     collage = code.to_collage(STEP)
     assert collage.contraction() < 1
     assert (collage.height, collage.width) == (50, 67)
-    assert code.contrasts.shape[1] == EFFORTS[effort].n_sources
+    assert code.contrasts.shape[1] == EFFORTS[effort].domains_per_range
     error = squared_error(decode(code), image) / image.numel()
     assert error < STEP**2 / 12  # less than rounding every pixel to the step
 

@@ -7,7 +7,7 @@ from neural_collage.core import isometry
 from neural_collage.core.blocks import cut, pad_to_multiple, pool
 from neural_collage.fractal import matching
 from neural_collage.fractal.geometry import IntArray, PlaneGeometry
-from neural_collage.fractal.matching import Matches, domain_blocks, match
+from neural_collage.fractal.matching import Matches, centred_domains, match
 from tests.pictures import texture
 
 
@@ -66,7 +66,7 @@ def test_a_copied_domain_is_found_with_its_isometry(code: int) -> None:
     address = 123 + 7 * code
     corner_y, corner_x = geometry.domain_corners(8, y[[copy]], x[[copy]], np.array([address]))
     corner = torch.tensor([[corner_y[0], corner_x[0]]])
-    domain = domain_blocks(half, corner, torch.tensor([code]), 8)[0]
+    domain = centred_domains(half, corner, torch.tensor([code]), 8)[0]
     window = half[corner_y[0] // 2 :, corner_x[0] // 2 :][:8, :8]
     torch.testing.assert_close(
         domain, isometry.apply(window - window.mean(), code), atol=1e-3, rtol=0

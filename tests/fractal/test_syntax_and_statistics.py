@@ -83,7 +83,7 @@ def test_a_written_plane_is_read_with_the_same_calls(
     code = recipe.make(rng)
     data, written = write(code)
     read = CheckedCoder(reader_of(data))
-    assert_equal(code_plane(read, code.geometry, recipe.n_sources, None), code)
+    assert_equal(code_plane(read, code.geometry, recipe.domains_per_range, None), code)
     assert read.calls == written.calls
 
 
@@ -93,7 +93,7 @@ def test_many_random_planes_round_trip_in_one_stream(rng: np.random.Generator) -
             height=int(rng.integers(1, 140)),
             width=int(rng.integers(1, 140)),
             lattice=int(rng.choice([4, 8, 16])),
-            n_sources=int(rng.integers(1, 4)),
+            domains_per_range=int(rng.integers(1, 4)),
             split=float(rng.random()),
             matched=float(rng.random()),
             spread=float(rng.exponential(2)),
@@ -119,7 +119,7 @@ def test_the_counter_gives_the_size_of_the_stream(
     code = recipe.make(rng)
     data, _ = write(code)
     counter = Counter(prior_counts("luma"))
-    assert_equal(code_plane(counter, code.geometry, recipe.n_sources, code), code)
+    assert_equal(code_plane(counter, code.geometry, recipe.domains_per_range, code), code)
     assert 8 * len(data) == pytest.approx(sum(counter.bits.values()), rel=0.01, abs=48)
 
 

@@ -1,7 +1,7 @@
-"""What hostile bytes are thrown at, and how bytes become hostile.
+"""Targets of the fuzzing tests, and mutations of valid files.
 
-A target returns whether the bytes were taken for a picture. All else it may do is to raise an
-error that is meant for users; whatever else comes out of it is a find.
+A target returns whether it accepts the bytes as a picture. Refusals are errors of documented types,
+which targets catch; any other exception is a defect.
 """
 
 import random
@@ -31,7 +31,7 @@ def corpus() -> list[bytes]:
 
 
 def container(data: bytes) -> bool:
-    """Header and checksum alone."""
+    """Reads the header and checks the checksum."""
     try:
         unpack_file(data, max_pixels=MAX_PIXELS)
     except CollageError:
@@ -40,7 +40,7 @@ def container(data: bytes) -> bool:
 
 
 def decode(data: bytes) -> bool:
-    """All the way to pixels, through whichever bitstream the file says it has."""
+    """Decodes to pixels, by the codec that the header names."""
     try:
         nc.CollageImage.from_bytes(data, max_pixels=MAX_PIXELS).decode()
     except CollageError:
@@ -49,7 +49,7 @@ def decode(data: bytes) -> bool:
 
 
 def pillow(data: bytes) -> bool:
-    """The Pillow plugin."""
+    """Opens and loads the file with the Pillow plugin."""
     if not container(data):  # for it, the limit is Pillow's
         try:
             Image.open(BytesIO(data)).close()
@@ -68,13 +68,13 @@ TARGETS: dict[str, Target] = {"container": container, "decode": decode, "pillow"
 
 
 def sealed(data: bytes) -> bytes:
-    """With the last bytes replaced by a checksum that fits, as a forger would."""
+    """The data with a valid checksum in place of its last bytes."""
     body = data[:-_CRC]
     return body + zlib.crc32(body).to_bytes(_CRC, "little")
 
 
 def mutated(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
-    """A file with some damage: bits, bytes, runs, parts of another file, another length."""
+    """A file after 1 to 8 random changes: bits, bytes, insertions, deletions, parts of others."""
     mutant = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         if not mutant:

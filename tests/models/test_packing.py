@@ -123,5 +123,5 @@ def test_a_model_loads_unpacked_weights() -> None:
     assert torch.equal(loaded.counts, model.counts)
     images = torch.rand(1, 3, 32, 48)
     with torch.no_grad():
-        values, expected = (m.eval().values(images, 40) for m in (loaded, model))
+        values, expected = (m.eval().latents(images, 40) for m in (loaded, model))
     torch.testing.assert_close(values, expected, atol=0.1, rtol=0.02)

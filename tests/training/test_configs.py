@@ -54,6 +54,13 @@ def test_train_val_and_test_images_do_not_overlap(config: Path) -> None:
             assert not any(part.overlaps(other) for other in others), (use, other_use)
 
 
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_no_config_validates_on_a_test_split(config: Path) -> None:
+    """The best checkpoint is selected by validation."""
+    for part in parts_of(sources_of(config)["val"], "val"):
+        assert "test" not in part.folder.parts
+
+
 def test_overlaps_are_found() -> None:
     aid = {"path": "data/aid/train"}
     whole, head, tail = (

@@ -1,4 +1,4 @@
-"""Convergence of a collage: the iterates of its map from any start, and a film of them.
+"""Convergence of a collage: the iterates of its map from any start, and cross-fades of them.
 
 The map contracts, so all starts converge to the same fixed point (Banach; Jacquin 1992).
 """
@@ -17,11 +17,13 @@ from neural_collage.codec.container import ColourSpace
 from neural_collage.codec.image import CollageImage
 from neural_collage.core.affine import ScaledMap
 from neural_collage.errors import CollageError
+from neural_collage.runtime import without_autocast
 
 MAX_PIXELS = 1 << 24
 """Limit on the pixels of an image, since all of its iterates are kept in memory."""
 
 
+@without_autocast()
 def iterates(
     image: CollageImage, start: Float[Tensor, "c h w"], steps: int
 ) -> list[Float[Tensor, "c h w"]]:
@@ -68,7 +70,7 @@ def iterates(
     return results
 
 
-def film(
+def crossfade_frames(
     pictures: Sequence[Float[Tensor, "c h w"]], frames: int
 ) -> Iterator[Float[Tensor, "c h w"]]:
     """Frames that show the pictures one after another, each cross-faded into the next.
@@ -79,7 +81,7 @@ def film(
         CollageError: fewer than two pictures, or no frames.
     """
     if len(pictures) < 2 or frames < 1:
-        raise CollageError("a film needs at least 2 pictures and 1 frame for each")
+        raise CollageError("a movie needs at least 2 pictures and 1 frame for each")
     fading = max(1, frames // 2)
     yield from (pictures[0] for _ in range(frames))
     for before, after in pairwise(pictures):

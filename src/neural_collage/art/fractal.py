@@ -18,8 +18,15 @@ from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.resample import area_resample
-from neural_collage.core.scales import Region, output_length, render_cells, window_of
-from neural_collage.io.limits import check_output_size
+from neural_collage.core.scales import (
+    Region,
+    output_length,
+    pixel_interval,
+    render_cells,
+    window_of,
+)
+from neural_collage.io.limits import check_decoded_size
+from neural_collage.runtime import without_autocast
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +52,7 @@ class Fractal:
         """Height in pixels at scale 1."""
         return self.photo.shape[1]
 
+    @without_autocast()
     def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "3 h w"]:
         """Pixels in [0, 1] at any scale.
 
@@ -55,8 +63,7 @@ class Fractal:
         """
         down, across = (output_length(side, scale) for side in (self.height, self.width))
         window = window_of(region, down, across)
-        if window.width * window.height > self.width * self.height:
-            check_output_size(window.width, window.height, "choose a smaller scale or a region")
+        check_decoded_size((window.width, window.height), (self.width, self.height))
         pixels = self._collage(window, down, across)
         if self.strength < 1:
             pixels = torch.lerp(self._photo(window, down, across), pixels, self.strength)
@@ -91,8 +98,8 @@ class Fractal:
         """A window of the collage, which has down x across pixels in all."""
         height, width = self.collage.height, self.collage.width
         scale = self._exact_scale(max(down / height, across / width))
-        rows = _span(window.top, window.height, int(height * scale), down)
-        columns = _span(window.left, window.width, int(width * scale), across)
+        rows = pixel_interval(window.top, window.height, down, int(height * scale))
+        columns = pixel_interval(window.left, window.width, across, int(width * scale))
         return render_cells(
             lambda cells: self._decoder.window(scale, cells),
             (window.height, window.width),
@@ -121,8 +128,8 @@ class Fractal:
     def _photo(self, window: Window, down: int, across: int) -> Tensor:
         """A window of the photo, which has down x across pixels in all."""
         if down <= self.height:
-            rows = _span(window.top, window.height, self.height, down)
-            columns = _span(window.left, window.width, self.width, across)
+            rows = pixel_interval(window.top, window.height, down, self.height)
+            columns = pixel_interval(window.left, window.width, across, self.width)
             return area_resample(self.photo, window.height, window.width, rows, columns)
         y = (torch.arange(window.height, dtype=torch.float64) + window.top + 0.5) / down
         x = (torch.arange(window.width, dtype=torch.float64) + window.left + 0.5) / across
@@ -136,8 +143,3 @@ class Fractal:
     @cached_property
     def _decoder(self) -> PyramidDecoder:
         return PyramidDecoder(self.collage)
-
-
-def _span(start: int, length: int, pixels: int, total: int) -> tuple[Fraction, Fraction]:
-    """A span of a side in pixels of another resolution of that side: `total` become `pixels`."""
-    return Fraction(start * pixels, total), Fraction((start + length) * pixels, total)

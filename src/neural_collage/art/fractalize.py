@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from neural_collage.arguments import is_whole
 from neural_collage.art.colours import luma, read_colours, resized
 from neural_collage.art.fractal import Fractal
 from neural_collage.art.progress import Progress
@@ -24,6 +25,7 @@ from neural_collage.core.partition import Partition
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
+from neural_collage.runtime import without_autocast
 
 DOMAINS = {1: 1, 9: 2, 49: 4}
 """Number of domains, and the ratio of the sides of the picture to those of a domain."""
@@ -62,11 +64,15 @@ class Tiling:
 
     def __post_init__(self) -> None:
         problems = []
-        if not 2 <= self.tiles <= 512:
-            problems.append(f"tiles across must be 2 to 512, not {self.tiles}")
+        if not (is_whole(self.tiles) and 2 <= self.tiles <= 512):
+            problems.append(f"tiles across must be a whole number, 2 to 512, not {self.tiles!r}")
         if self.domains not in DOMAINS:
             problems.append(f"domains must be one of {', '.join(map(str, DOMAINS))}")
-        elif self.parts > 1 and (self.tiles % self.parts or self.tiles <= self.parts):
+        elif (
+            not problems
+            and self.parts > 1
+            and (self.tiles % self.parts or self.tiles <= self.parts)
+        ):
             problems.append(f"tiles across must be a multiple of {self.parts} above it")
         if not 0 <= self.contrast <= BOUND:
             problems.append(f"contrast must be 0 to {BOUND}, not {self.contrast:g}")
@@ -81,6 +87,7 @@ class Tiling:
         return DOMAINS[self.domains] * (2 if self.adaptive else 1)
 
 
+@without_autocast()
 def fractalize(
     image: ImageLike,
     tiling: Tiling = Tiling(),
@@ -150,13 +157,13 @@ class _Fit:
             ranges = blocks[
                 :, group.grid_rows * _columns(self.canvas, group.size) + group.grid_columns
             ]
-            domains = _blocks(
+            domains = isometry.blocks_at(
                 small,
                 matches.corners[group.ranges] // self.pooling,
                 matches.isometries[group.ranges],
                 group.size,
             )
-            contrast = fit_contrast(ranges, domains, self.tiling.contrast)
+            contrast = bounded_contrasts(ranges, domains, self.tiling.contrast)
             weights.append(contrast)
             bias.append(ranges.mean((2, 3)) - contrast * domains.mean((2, 3)))
         collage = Collage(
@@ -178,7 +185,11 @@ class _Fit:
             starts = torch.arange(0, small.shape[1] - group.size + 1, max(1, group.size // 2))
             places = torch.cartesian_prod(starts, starts)
             domains = torch.cat(
-                [_blocks(small, places, code.expand(len(places)), group.size) for code in codes], 1
+                [
+                    isometry.blocks_at(small, places, code.expand(len(places)), group.size)
+                    for code in codes
+                ],
+                1,
             )
             best = most_correlated(luma(blocks[:, at].movedim(0, 1)), luma(domains.movedim(0, 1)))
             corners.append(places[best % len(places)] * self.pooling)
@@ -186,7 +197,7 @@ class _Fit:
         return _Matches(torch.cat(corners), torch.cat(isometries))
 
 
-def fit_contrast(
+def bounded_contrasts(
     ranges: Float[Tensor, "c r n n"], domains: Float[Tensor, "c r n n"], least: float
 ) -> Float[Tensor, "c r"]:
     """Least-squares contrasts of domains for ranges, between `least` and `BOUND`.
@@ -256,15 +267,3 @@ def _splits(
 def _columns(canvas: Float[Tensor, "3 n n"], size: int) -> int:
     """Blocks in a row of the canvas."""
     return canvas.shape[2] // size
-
-
-def _blocks(
-    small: Float[Tensor, "3 m m"],
-    corners: Int64[Tensor, "r 2"],
-    codes: Int64[Tensor, " r"],
-    size: int,
-) -> Float[Tensor, "3 r n n"]:
-    """Blocks of the reduced picture under their isometries."""
-    pixel = torch.arange(size)
-    row, column = isometry.source_index(codes[:, None, None], size, pixel[:, None], pixel)
-    return small[:, corners[:, 0, None, None] + row, corners[:, 1, None, None] + column]

@@ -107,8 +107,9 @@ def _fill(
     at = at[overlaps_hole]
     if not len(at):
         return filled
-    weights = torch.where(known.flatten()[at], 1.0, _FILLED_WEIGHT).flatten(1)
-    counts = torch.zeros(height * width).index_add_(0, at.flatten(), torch.ones(at.numel()))
+    known_weight, filled_weight = image.new_tensor([1.0, _FILLED_WEIGHT])
+    weights = torch.where(known.flatten()[at], known_weight, filled_weight).flatten(1)
+    counts = image.new_zeros(height * width).index_add_(0, at.flatten(), image.new_ones(at.numel()))
     for _ in range(_ROUNDS):
         ranges = filled.flatten(1)[:, at].flatten(2)
         fitted = _fit(ranges, weights, _domains(filled, known))

@@ -23,11 +23,13 @@ from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
 from neural_collage.models.autoencoding.neural_collage import NeuralCollage
-from neural_collage.models.autoencoding.range_encoder import EncoderConfig
+from neural_collage.models.autoencoding.range_encoder import EncoderConfig, RangeEncoder
 from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.runtime import without_autocast
 
 RANGE = 8
 """Pixels across a range."""
+_ENCODER = EncoderConfig(width=64, depth=2)
 _CONTRAST_PENALTY = 0.1  # weight of squared contrasts below the least one; the squared error has 1
 _WARM_UP = 20  # steps
 _KEPT = 4  # sources of a range
@@ -45,6 +47,7 @@ class FitProgress(NamedTuple):
     psnr: float
 
 
+@without_autocast()
 def learn_fractal(
     image: ImageLike,
     tiles: int = 32,
@@ -75,6 +78,7 @@ def learn_fractal(
     return Fractal(fitted, photo)
 
 
+@without_autocast()
 def learn_style(
     content: ImageLike,
     style: ImageLike,
@@ -129,7 +133,8 @@ def _fit(
         raise CollageError(f"steps must be 1 to 100000, not {steps}")
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        model = NeuralCollage(operator, EncoderConfig(width=64, depth=2), style=style)
+        encoder = RangeEncoder(3, RANGE, _ENCODER, dtype=torch.float32)
+        model = NeuralCollage(operator, encoder, style=style)
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
@@ -160,7 +165,7 @@ def prune(collage: Collage, kept: int) -> Collage:
     Decoding a window takes time and memory in proportion to the domains of its ranges. The bias is
     corrected so that the averages of ranges stay.
     """
-    if collage.n_sources <= kept:
+    if collage.domains_per_range <= kept:
         return collage
     strongest = collage.weights.abs().amax(0).topk(kept, 1).indices
     averages = pool(collage.decode(), int(collage.partition.blocks[0, 2])).flatten(1)

@@ -19,6 +19,7 @@ from neural_collage.core.affine import ScaledMap
 from neural_collage.core.fixed_point import Picard, solve
 from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
+from neural_collage.runtime import without_autocast
 
 _SOLVER = Picard(tolerance=1 / 1024, max_steps=60)
 
@@ -37,6 +38,7 @@ def fractal_pair(
     return one, two
 
 
+@without_autocast()
 def morph(
     first: CollageImage | ImageLike, last: CollageImage | ImageLike, share: float
 ) -> Float[Tensor, "c h w"]:
@@ -72,7 +74,7 @@ def _pixels(image: CollageImage | ImageLike) -> ImageLike:
     return image.decode() if isinstance(image, CollageImage) else image
 
 
-def morphing(
+def morph_frames(
     first: CollageImage, last: CollageImage, frames: int
 ) -> Iterator[Float[Tensor, "c h w"]]:
     """Frames from one picture to the other; raises as `morph` does, and for fewer than 2 frames."""

@@ -9,8 +9,10 @@ from neural_collage.art.progress import Progress
 from neural_collage.codec import api
 from neural_collage.io.picture import ImageLike
 from neural_collage.io.reading import read_picture
+from neural_collage.runtime import without_autocast
 
 
+@without_autocast()
 def inpaint(
     image: ImageLike, mask: ImageLike, progress: Progress | None = None
 ) -> Float[Tensor, "c h w"]:
@@ -26,6 +28,7 @@ def inpaint(
     return inpainting.fill(read_picture(image).pixels, luma(read_colours(mask)) > 0.5, progress)
 
 
+@without_autocast()
 def denoise(
     image: ImageLike, noise: float | None = None, progress: Progress | None = None
 ) -> Float[Tensor, "c h w"]:

@@ -31,7 +31,7 @@ class Sample:
         return int(self.model.picture_shape[1])
 
     def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "c h w"]:
-        """Pixels in [0, 1]; raises ValueError for a scale that the model does not support."""
+        """Pixels in [0, 1]; raises ScaleError for a scale that the model does not support."""
         first = tuple(f[:1] for f in self.features)
         return next(pictures(self.model, first, scale, region=region, soft=self.soft))
 
@@ -46,8 +46,8 @@ def edge(sample: Sample) -> tuple[float, float]:
     gradient = torch.zeros_like(grey)
     gradient[1:-1] += (grey[2:] - grey[:-2]).abs()
     gradient[:, 1:-1] += (grey[:, 2:] - grey[:, :-2]).abs()
-    rows = torch.linspace(-1, 1, height)[:, None]
-    columns = torch.linspace(-1, 1, width)
+    rows = torch.linspace(-1, 1, height, dtype=grey.dtype)[:, None]
+    columns = torch.linspace(-1, 1, width, dtype=grey.dtype)
     score = gradient - 0.25 * (rows.square() + columns.square())
     row, column = divmod(int(score.argmax()), width)
     return (column + 0.5) / width, (row + 0.5) / height

@@ -20,6 +20,7 @@ from neural_collage.io.writing import to_pil
 from neural_collage.models.generation.collage_vae import CollageVae
 from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.generation.vdvae import Vdvae
+from neural_collage.runtime import without_autocast
 
 GENERATORS = ("mnist",)
 """Names of the generative models that are shipped with the package."""
@@ -38,7 +39,7 @@ def load_generator(name: str) -> HierarchicalVae:
     weights = find_weights(name, GENERATORS)
     try:
         keys = set(weights.config)
-    except (ValueError, LookupError, TypeError):
+    except ValueError:
         keys = set()
     if "hierarchy" not in keys:
         raise CheckpointError(
@@ -56,7 +57,7 @@ def draw(
 
     temperature: as in `HierarchicalVae.sample`; raises as that does.
     """
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), without_autocast(_device(model)):
         torch.manual_seed(seed)
         return model.sample(count, temperature).features
 
@@ -83,15 +84,19 @@ def pictures(
         as at scale 1, in pixels (see `Likelihood.picture`).
 
     Raises:
-        ValueError: a scale or a region that the model does not support.
+        ScaleError: a scale or a region that the model does not support.
     """
     values = math.prod(region[2:] if region else picture_size(model, scale))
     at_once = max(1, _VALUES_AT_ONCE // (values * model.planes))
     for parts in zip(*(f.split(at_once) for f in features), strict=True):
-        with torch.no_grad():
+        with torch.no_grad(), without_autocast(_device(model)):
             parameters = model.render(parts, scale, region)
             batch = model.likelihood.picture(parameters, 1 if soft else scale)
         yield from batch
+
+
+def _device(model: HierarchicalVae) -> str:
+    return next(model.parameters()).device.type
 
 
 def grid(

@@ -25,6 +25,7 @@ from neural_collage.core.lapped import LappedTexture, synthesise
 from neural_collage.core.partition import Partition
 from neural_collage.errors import CollageError
 from neural_collage.io.picture import ImageLike
+from neural_collage.runtime import without_autocast
 
 Colours = Literal["content", "style"]
 _CANDIDATES, _DICTIONARY_SIZE = 1024, 384  # patches of the style that are compared, and kept
@@ -70,6 +71,7 @@ class Style:
             raise CollageError("; ".join(problems))
 
 
+@without_autocast()
 def stylize(
     content: ImageLike,
     style: ImageLike,
@@ -113,7 +115,7 @@ def stylize(
     done(1)
     window = _window(how.size)
     # three constant patches, red, green and blue, have the averages of ranges as coefficients
-    plain = torch.eye(3)[:, :, None, None] * window
+    plain = torch.eye(3, dtype=torch.float32)[:, :, None, None] * window
     averages = pool(canvas - own, how.size)
     residual = canvas - own - synthesise(averages[None], plain)[0]
     patches = _dictionary(style_pixels, residual, how)
@@ -148,7 +150,8 @@ def transfer_colours(
     The linear Monge-Kantorovich map (Pitie & Kokaram 2007), which moves colours the least.
     """
     source, target = pixels.flatten(1).double(), style.flatten(1).double()
-    source_cov, target_cov = (torch.cov(x) + 1e-6 * torch.eye(3) for x in (source, target))
+    ridge = 1e-6 * torch.eye(3, dtype=torch.float32)
+    source_cov, target_cov = (torch.cov(x) + ridge for x in (source, target))
     root = _root(source_cov)
     inverse = torch.linalg.inv(root)
     matrix = inverse @ _root(root @ target_cov @ root) @ inverse
@@ -166,7 +169,7 @@ def _root(matrix: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
 
 def _window(size: int) -> Float[Tensor, "m m"]:
     """Squared sines, which sum to 1 over overlapping patches."""
-    position = (torch.arange(2 * size) + 0.5) / (2 * size)
+    position = (torch.arange(2 * size, dtype=torch.float32) + 0.5) / (2 * size)
     profile = torch.sin(math.pi * position).square()
     return profile[:, None] * profile
 
@@ -208,13 +211,14 @@ def _pursuit_step(
     target = _surroundings(residual, how.size) * window
     windowed = luma(patches) * window
     # noise chooses the patches of plain areas at random: equal ones would make a regular pattern
-    noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(target.shape, generator=generator, dtype=target.dtype)
     best = most_correlated(target + _NOISE * noise * window, windowed)
     chosen = windowed[best].flatten(1)
     fitted = (target.flatten(1) * chosen).sum(1) / chosen.square().sum(1).clamp_min(1e-6)
     room = torch.minimum(brightness, 1 - brightness) / chosen.abs().amax(1).clamp_min(1e-6)
     limited = torch.maximum(fitted, room.clamp(0, least)).clamp(0, 1)
-    coefficients = torch.zeros(len(patches), len(best))
+    coefficients = limited.new_zeros(len(patches), len(best))
     coefficients[best, torch.arange(len(best))] = limited
     return coefficients.view(len(patches), residual.shape[1] // how.size, -1)
 
@@ -230,10 +234,11 @@ def _own_domains(
 ) -> tuple[Float[Tensor, " r"], Int64[Tensor, "r 2"], Int64[Tensor, " r"], Float[Tensor, "3 h w"]]:
     """Contrasts, corners and isometries of the best domain of each range, and their details."""
     ranges = luma(cut(canvas, how.size).movedim(0, 1))
-    corners, codes = torch.zeros(len(ranges), 2, dtype=torch.int64), torch.zeros(len(ranges)).long()
+    corners = torch.zeros(len(ranges), 2, dtype=torch.int64)
+    codes = torch.zeros(len(ranges), dtype=torch.int64)
     height, width = canvas.shape[1:]
     if not how.own or min(height, width) < 2 * how.size:
-        return torch.zeros(len(ranges)), corners, codes, torch.zeros_like(canvas)
+        return canvas.new_zeros(len(ranges)), corners, codes, torch.zeros_like(canvas)
     half = pool(canvas, 2)
     rows, columns = (torch.arange(0, n - how.size + 1, how.size // 2) for n in half.shape[1:])
     domains = cut_overlapping(luma(half), how.size, how.size // 2)
@@ -256,7 +261,7 @@ def _domain_details(
     size: int,
 ) -> Float[Tensor, "3 h w"]:
     """Domains without their means, times their contrasts, in the place of the ranges."""
-    blocks = _domain_blocks(canvas, corners, codes, size)
+    blocks = isometry.blocks_at(pool(canvas, 2), corners // 2, codes, size)
     blocks = (blocks - blocks.mean((2, 3), keepdim=True)) * weights[:, None, None]
     return stitch(blocks, *canvas.shape[1:])
 
@@ -270,18 +275,5 @@ def _domain_means(
 ) -> Float[Tensor, "3 r"]:
     """Means of domains times their contrasts, which the bias has to compensate."""
     if not bool(weights.any()):
-        return torch.zeros(len(canvas), len(weights))
-    return _domain_blocks(canvas, corners, codes, size).mean((2, 3)) * weights
-
-
-def _domain_blocks(
-    canvas: Float[Tensor, "3 h w"],
-    corners: Int64[Tensor, "r 2"],
-    codes: Int64[Tensor, " r"],
-    n: int,
-) -> Float[Tensor, "3 r n n"]:
-    """Reduced domains under their isometries."""
-    pixel = torch.arange(n)
-    row, column = isometry.source_index(codes[:, None, None], n, pixel[:, None], pixel)
-    corner = corners // 2
-    return pool(canvas, 2)[:, corner[:, 0, None, None] + row, corner[:, 1, None, None] + column]
+        return canvas.new_zeros(len(canvas), len(weights))
+    return isometry.blocks_at(pool(canvas, 2), corners // 2, codes, size).mean((2, 3)) * weights

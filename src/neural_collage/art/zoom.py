@@ -7,14 +7,13 @@ A collage can be decoded at any scale, and the cost of a window depends on its o
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.art.fractal import Fractal
-from neural_collage.core.scales import Region, output_length, render_cells
+from neural_collage.core.scales import Region, output_length, pixel_interval, render_cells
 from neural_collage.errors import CollageError
 
 DEEPEST = 2.0**30
@@ -57,8 +56,8 @@ def look(scene: Scene, view: View, width: int, height: int) -> Float[Tensor, "c 
     scale = 2.0 ** math.ceil(math.log2(width / view.width) - 1e-9)
     down, across = output_length(scene.height, scale), output_length(scene.width, scale)
     extent = view.width * height / width
-    rows = _pixels(view.top, extent, scene.height, down)
-    columns = _pixels(view.left, view.width, scene.width, across)
+    rows = pixel_interval(view.top, extent, scene.height, down)
+    columns = pixel_interval(view.left, view.width, scene.width, across)
     return render_cells(
         lambda window: scene.decode(scale, (window.left, window.top, window.width, window.height)),
         (height, width),
@@ -134,11 +133,3 @@ def path(
             )
         )
     return views
-
-
-def _pixels(start: float, length: float, side: int, pixels: int) -> tuple[Fraction, Fraction]:
-    """A span of a side in pixels of another resolution, clipped to the picture."""
-    ratio = Fraction(pixels, side)
-    low = max(Fraction(start) * ratio, Fraction(0))
-    high = min(Fraction(start + length) * ratio, Fraction(pixels))
-    return low, high

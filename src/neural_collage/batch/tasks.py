@@ -15,17 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-import numpy as np
-from PIL import Image
-
 from neural_collage.batch.manifest import ManifestEntry
 from neural_collage.batch.stores import ItemSink, ItemSource, stem
 from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.registry import CODECS, get_encoder
+from neural_collage.codec.registry import check_rate, get_encoder
 from neural_collage.errors import CollageError, OutputError, describe
-from neural_collage.evaluation.metrics import psnr
+from neural_collage.evaluation.metrics import psnr, rgb_samples
 from neural_collage.io.picture import Picture, PictureWarning
 from neural_collage.io.reading import PICTURE_SUFFIXES, parse_picture, read_picture
 from neural_collage.io.writing import image_bytes, to_pil
@@ -111,12 +108,11 @@ class BatchTask:
         check_device(self.device)
         parts: list[Any] = [self.kind]
         if self.kind == "decompress":
-            api.know_model(self.model)
+            api.preload_weights(self.model)
             parts += [self.scale, self.suffix]
         else:
             model = get_encoder(self.codec, self.model).model
-            if CODECS[self.codec].single_rate and (self.quality, self.effort) != (None, None):
-                raise CollageError(f"codec {self.codec!r} has a single rate: leave out quality")
+            check_rate(self.codec, self.quality, self.effort)
             digest = model.digest.hex() if model else None
             parts += [self.codec, digest, self.quality, self.effort, self.psnr]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
@@ -130,7 +126,7 @@ class BatchTask:
         if self.kind == "decompress":
             return self._decompress(data)
         if self.kind == "reencode":
-            api.know_model(self.model)
+            api.preload_weights(self.model)
             image = CollageImage.from_bytes(data).to_pil()
             return self._compress(read_picture(image))
         return self._compress(parse_picture(data, name))
@@ -145,13 +141,15 @@ class BatchTask:
             device=self.device,
         )
         data = collage.to_bytes()
-        measure = self.psnr or self.kind == "evaluate"
-        quality = psnr(_rgb(to_pil(picture.pixels)), _rgb(collage.to_pil())) if measure else None
+        quality = None
+        if self.psnr or self.kind == "evaluate":
+            original = rgb_samples(to_pil(picture.pixels))
+            quality = psnr(original, rgb_samples(collage.to_pil()))
         kept = None if self.kind == "evaluate" else data
         return ItemResult(kept, len(data), picture.width, picture.height, quality)
 
     def _decompress(self, data: bytes) -> ItemResult:
-        api.know_model(self.model)
+        api.preload_weights(self.model)
         collage = CollageImage.from_bytes(data)
         image = to_pil(
             collage.decode(scale=self.scale, device=self.device), collage.header.icc_profile
@@ -223,10 +221,6 @@ class Worker:
             seconds=_since(started),
         )
         return Outcome(done, None if self.sink.shared else result.data)
-
-
-def _rgb(image: Image.Image) -> Any:
-    return np.asarray(image.convert("RGB"))
 
 
 def _since(started: float) -> float:

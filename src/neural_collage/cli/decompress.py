@@ -45,7 +45,7 @@ def decompress(
         return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 
     check_device(device)
-    api.know_model(model)
+    api.preload_weights(model)
     plan = plan_jobs(
         inputs, output, searched=(SUFFIX,), written=PICTURE_SUFFIXES, overwrite=overwrite
     )

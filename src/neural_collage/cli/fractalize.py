@@ -8,7 +8,7 @@ from neural_collage.cli.support import artwork, options
 
 
 def fractalize(
-    image: artwork.Picture,
+    image: artwork.ImageArgument,
     output: artwork.Output,
     tiles: Annotated[
         int, typer.Option(metavar="N", help="Tiles across, and as many down: 2 to 512.")

@@ -14,7 +14,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", show_def
 
 @app.command()
 def inpaint(
-    image: artwork.Picture,
+    image: artwork.ImageArgument,
     mask: Annotated[
         Path,
         typer.Option(
@@ -42,7 +42,7 @@ def inpaint(
 
 @app.command()
 def denoise(
-    image: artwork.Picture,
+    image: artwork.ImageArgument,
     output: Output,
     noise: Annotated[
         float | None,
@@ -101,7 +101,7 @@ def morph(
         raise typer.BadParameter(f"--steps {steps}: give 1 or more")
 
     from neural_collage.art import morph as art
-    from neural_collage.art.convergence import film, iterates
+    from neural_collage.art.convergence import crossfade_frames, iterates
     from neural_collage.cli.support.progress import step_progress
 
     with step_progress("encoding"):
@@ -113,16 +113,16 @@ def morph(
             return
         each = max(1, frames // (steps + 2))
         count = (len(pictures) + 1) * each
-        artwork.write_movie(film(pictures, each), count, output, fps, "morphing")
+        artwork.write_movie(crossfade_frames(pictures, each), count, output, fps, "morphing")
     elif moving:
-        artwork.write_movie(art.morphing(one, two, frames), frames, output, fps, "morphing")
+        artwork.write_movie(art.morph_frames(one, two, frames), frames, output, fps, "morphing")
     else:
         artwork.write_picture(art.morph(one, two, at), output)
 
 
 @app.command()
 def enlarge(
-    image: artwork.Picture,
+    image: artwork.ImageArgument,
     output: Output,
     scale: artwork.Scale = 2.0,
     codec: Annotated[

@@ -75,25 +75,26 @@ def sample(
     from neural_collage.io.writing import image_bytes
 
     generator = load_generator(model)
-    count = 1 if moving else (count or 64)
     try:
-        features = draw(generator, count, temperatures, seed)
-        if moving:
-            shown = Sample(generator, features, soft)
-            size = (_ZOOM_WIDTH, _ZOOM_WIDTH * shown.height // shown.width)
-            factor = (scale or 160) * shown.width / _ZOOM_WIDTH
-            if factor < 1:
-                raise typer.BadParameter(
-                    f"--scale {scale:g}: a zoom begins at {_ZOOM_WIDTH / shown.width:g}: give more"
-                )
-            path = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
-            data = movie(there_and_back(path), output.suffix, fps=frames / _ZOOM_SECONDS)
-        else:
-            samples = pictures(generator, features, scale or 1, soft=soft)
-            image = grid(samples, count, picture_size(generator, scale or 1))
-            data = image_bytes(image, output.suffix)
-    except ValueError as error:  # a scale or number of temperatures that the model does not have
+        temperatures = generator.temperatures(temperatures)
+    except ValueError as error:
         raise CollageError(f"{model}: {error}") from error
+    count = 1 if moving else (count or 64)
+    features = draw(generator, count, temperatures, seed)
+    if moving:
+        shown = Sample(generator, features, soft)
+        size = (_ZOOM_WIDTH, _ZOOM_WIDTH * shown.height // shown.width)
+        factor = (scale or 160) * shown.width / _ZOOM_WIDTH
+        if factor < 1:
+            raise typer.BadParameter(
+                f"--scale {scale:g}: a zoom begins at {_ZOOM_WIDTH / shown.width:g}: give more"
+            )
+        path = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
+        data = movie(there_and_back(path), output.suffix, fps=frames / _ZOOM_SECONDS)
+    else:
+        samples = pictures(generator, features, scale or 1, soft=soft)
+        image = grid(samples, count, picture_size(generator, scale or 1))
+        data = image_bytes(image, output.suffix)
     artwork.write(output, data)
 
 

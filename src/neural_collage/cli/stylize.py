@@ -9,7 +9,7 @@ from neural_collage.cli.support import artwork, options
 
 
 def stylize(
-    image: artwork.Picture,
+    image: artwork.ImageArgument,
     style: Annotated[Path, typer.Argument(metavar="STYLE", show_default=False)],
     output: artwork.Output,
     patch: Annotated[

@@ -1,7 +1,6 @@
 """`collage train` and `collage evaluate`: experiments described by a config."""
 
 import json as json_format
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,12 +57,12 @@ def train(
     if help_config:
         typer.echo(config_help())
         return
-    with _one_line_errors(ctx), _warnings_as_lines():
+    with _one_line_errors(ctx), _quiet_training():
         experiment = training_experiment(arguments, ckpt, overwrite=overwrite)
-        for line in experiment.introduction(ckpt):
+        for line in experiment.start_lines(ckpt):
             _status(line)
         experiment.fit()
-        _status(experiment.conclusion())
+        _status(experiment.end_line())
 
 
 def evaluate(
@@ -88,7 +87,7 @@ def evaluate(
     with _training_extra():
         from neural_collage.training.run.experiment import evaluation_experiment
 
-    with _one_line_errors(ctx), _warnings_as_lines():
+    with _one_line_errors(ctx), _quiet_training():
         experiment = evaluation_experiment(arguments, ckpt)
         metrics = experiment.evaluate()
     if json:
@@ -148,21 +147,14 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print each warning as one line as it is raised, from the first process only."""
+def _quiet_training() -> Iterator[None]:
+    """Print each warning as one line, from the first process only; no messages of Lightning."""
+    from neural_collage.cli.support.jobs import warnings_as_lines
     from neural_collage.training.processes import is_first_process
     from neural_collage.training.run.quiet import quiet_lightning
 
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        if is_first_process():
-            typer.echo(f"collage: warning: {' '.join(str(message).split())}", err=True)
-
-    with quiet_lightning():
-        shown, warnings.showwarning = warnings.showwarning, show
-        try:
-            yield
-        finally:
-            warnings.showwarning = shown
+    with quiet_lightning(), warnings_as_lines(shown=is_first_process):
+        yield
 
 
 def _status(line: str) -> None:

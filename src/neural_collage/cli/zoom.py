@@ -85,7 +85,7 @@ def converge(
     import torch
 
     from neural_collage.art.colours import read_colours, resized
-    from neural_collage.art.convergence import film, iterates
+    from neural_collage.art.convergence import crossfade_frames, iterates
 
     collage = _collage(image, "fractal")
     shape = (collage.channels, collage.height, collage.width)
@@ -101,7 +101,7 @@ def converge(
             first = first[: shape[0]]
     pictures = iterates(collage, first, steps)
     count = (len(pictures) + 1) * frames
-    artwork.write_movie(film(pictures, frames), count, output, fps, "drawing")
+    artwork.write_movie(crossfade_frames(pictures, frames), count, output, fps, "drawing")
 
 
 def _collage(image: Path, codec: str) -> "CollageImage":

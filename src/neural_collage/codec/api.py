@@ -7,17 +7,18 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.arguments import is_whole
 from neural_collage.codec.container import Header, read_collage_file
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.registry import codec_entry, get_encoder
+from neural_collage.codec.registry import check_rate, codec_entry, get_encoder
 from neural_collage.codec.weights import find_weights
 from neural_collage.core.scales import Region
 from neural_collage.errors import CollageError, CollageFormatError
 from neural_collage.io.files import write_atomically
 from neural_collage.io.picture import ImageLike
 from neural_collage.io.reading import read_picture
-from neural_collage.runtime import check_device, full_precision
+from neural_collage.runtime import check_device, without_autocast
 
 DEFAULT_CODEC, DEFAULT_QUALITY, DEFAULT_EFFORT = "neural", 50, 5
 
@@ -49,12 +50,11 @@ def encode(
         CheckpointError: the model cannot be found or used.
     """
     entry = codec_entry(codec)
-    if entry.single_rate and (quality is not None or effort is not None):
-        raise CollageError(f"codec {codec!r} has a single rate: leave out quality and effort")
+    check_rate(codec, quality, effort)
     quality = _whole_number("quality", quality, 1, 100, DEFAULT_QUALITY)
     effort = _whole_number("effort", effort, 0, 9, DEFAULT_EFFORT)
     check_device(device)
-    with full_precision(device):
+    with without_autocast(device):
         encoder = get_encoder(codec, model)
         picture = read_picture(image)
         payload = encoder.encode(picture, quality=quality, effort=effort, device=device)
@@ -103,7 +103,7 @@ def decompress(
         ScaleError: the scale or the region does not fit the picture.
     """
     check_device(device)
-    know_model(model)
+    preload_weights(model)
     return CollageImage.from_bytes(data).decode(scale=scale, region=region, device=device)
 
 
@@ -126,7 +126,7 @@ def load(path: str | PathLike[str], *, model: str | None = None) -> CollageImage
         CollageFormatError: damaged, forged, or not a .clg file.
         CheckpointError: there are no such weights.
     """
-    know_model(model)
+    preload_weights(model)
     data = read_collage_file(Path(path))
     try:
         return CollageImage.from_bytes(data)
@@ -134,8 +134,8 @@ def load(path: str | PathLike[str], *, model: str | None = None) -> CollageImage
         raise CollageFormatError(f"{path}: {error}") from error
 
 
-def know_model(model: str | None) -> None:
-    """Let files that need these weights find them; raises CheckpointError if there are none."""
+def preload_weights(model: str | None) -> None:
+    """Keep weights for files that need them; raises CheckpointError if there are none."""
     if model is not None:
         find_weights(model)
 
@@ -143,10 +143,6 @@ def know_model(model: str | None) -> None:
 def _whole_number(name: str, value: int | None, low: int, high: int, default: int) -> int:
     if value is None:
         return default
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)  # numpy's numbers, too
-    except TypeError:
-        number = -1
-    if not low <= number <= high:
+    if not (is_whole(value) and low <= value <= high):
         raise CollageError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-    return number
+    return operator.index(value)

@@ -137,8 +137,15 @@ def unpack_file(
     Raises:
         CollageFormatError: truncated, altered, forged, too large, or of an unknown version or
             codec.
+        TypeError: no bytes.
     """
-    data = bytes(data)
+    try:
+        data = bytes(memoryview(data))
+    except TypeError as error:
+        raise TypeError(
+            f"expected the bytes of a .clg file, not {type(data).__name__}: neural_collage.load "
+            "(nc.load) takes paths"
+        ) from error
     _check_kind(data)
     reader = _Reader(data[: max(len(data) - _CRC_BYTES, 0)], position=len(MAGIC) + 1)
     codec, flags, colour_space, quality = reader.take(4)

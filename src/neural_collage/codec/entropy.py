@@ -51,15 +51,15 @@ class FixedTables:
         for row in counts:
             used = np.flatnonzero(row[:-1])
             low, high = (used[0], used[-1] + 1) if len(used) else (self.limit, self.limit)
-            shown = np.append(np.maximum(row[low:high], 1), row[-1]).astype(np.float32)
-            share = np.full(len(row) - 1, shown[-1] / shown.sum())
-            share[low:high] = shown[:-1] / shown.sum()
+            coded_counts = np.append(np.maximum(row[low:high], 1), row[-1]).astype(np.float32)
+            share = np.full(len(row) - 1, coded_counts[-1] / coded_counts.sum())
+            share[low:high] = coded_counts[:-1] / coded_counts.sum()
             shares.append(share)
             # a table of a single symbol cannot be coded
-            shown = shown if len(shown) > 1 else np.ones(2, np.float32)
+            coded_counts = coded_counts if len(coded_counts) > 1 else np.ones(2, np.float32)
             self._starts.append(int(low) - self.limit)
-            self._escapes.append(len(shown) - 1)
-            self._models.append(constriction.stream.model.Categorical(shown, perfect=False))
+            self._escapes.append(len(coded_counts) - 1)
+            self._models.append(constriction.stream.model.Categorical(coded_counts, perfect=False))
         self._bits = torch.from_numpy(-np.log2(np.stack(shares))).float()
 
     def __len__(self) -> int:
@@ -95,8 +95,8 @@ def by_table(tables: IntArray) -> Iterator[tuple[int, IntArray]]:
         yield int(table), order[starts[table] : starts[table] + counts[table]]
 
 
-_LONGEST = 24
-"""Twice the number of bits of the longest escaped integer."""
+_ESCAPE_LENGTHS = 24
+"""Escaped integers n are coded as zigzag(n) + 1 of at most this many bits: |n| < 2^23."""
 
 
 def _zigzag(values: IntArray) -> IntArray:
@@ -130,7 +130,7 @@ class SymbolWriter:
             )
         return values.copy()
 
-    def fixed(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
+    def write_static(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
         """Write integers, each with its own table; those of one table together.
 
         Raises ValueError for integers too large to be escaped.
@@ -144,15 +144,19 @@ class SymbolWriter:
             return
         numbers = _zigzag(values[outside]) + 1
         lengths = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
-        if lengths.max() >= _LONGEST:
+        if lengths.max() >= _ESCAPE_LENGTHS:
             raise ValueError(f"a symbol of {values[outside][lengths.argmax()]} is too large")
-        self.uniform(np.full(len(lengths), _LONGEST), lengths)
+        self.uniform(np.full(len(lengths), _ESCAPE_LENGTHS), lengths)
         self.uniform(1 << lengths, numbers - (1 << lengths))
 
     def finish(self) -> bytes:
         """The bytes written so far, whole 32-bit words with trailing zero bytes dropped."""
-        words: npt.NDArray[np.uint32] = self._encoder.get_compressed()
-        return words.astype("<u4").tobytes().rstrip(b"\0")
+        return _stored(self._encoder)
+
+
+def _stored(encoder: constriction.stream.queue.RangeEncoder) -> bytes:
+    words: npt.NDArray[np.uint32] = encoder.get_compressed()
+    return words.astype("<u4").tobytes().rstrip(b"\0")
 
 
 class SymbolReader:
@@ -160,10 +164,14 @@ class SymbolReader:
 
     def __init__(self, data: bytes) -> None:
         self.counts: Counts = {}
-        padded = data + bytes(-len(data) % 4)
-        self._decoder = constriction.stream.queue.RangeDecoder(
-            np.frombuffer(padded, "<u4").astype(np.uint32)
-        )
+        self._data = data
+        # with the one zero word that the decoder reads after the last word of a complete stream
+        words = np.frombuffer(data + bytes(-len(data) % 4 + 4), "<u4").astype(np.uint32)
+        self._decoder = constriction.stream.queue.RangeDecoder(words)
+        # Bytes after a stream that leave its symbols as they are pass the test of `finish` only as
+        # a last word of 1 instead of 0, or if there are no symbols: then symbols are encoded again.
+        is_ambiguous = len(words) == 2 or words[-2:].tolist() == [1, 0]
+        self._encoder = constriction.stream.queue.RangeEncoder() if is_ambiguous else None
 
     def symbols(self, table: str, contexts: IntArray, values: IntArray | None = None) -> IntArray:
         """Read symbols of a table."""
@@ -183,7 +191,7 @@ class SymbolReader:
             result[real] = self._decode(_UNIFORM, sizes[real].astype(np.int32))
         return result
 
-    def fixed(self, tables: FixedTables, which: IntArray) -> IntArray:
+    def read_static(self, tables: FixedTables, which: IntArray) -> IntArray:
         """Read integers, each with its own table."""
         result = np.empty(len(which), np.int64)
         escaped = []
@@ -192,18 +200,23 @@ class SymbolReader:
             result[positions], outside = tables.values(table, symbols)
             escaped.append(positions[outside])
         if len(outside := np.concatenate(escaped) if escaped else np.empty(0, np.int64)):
-            lengths = self.uniform(np.full(len(outside), _LONGEST))
+            lengths = self.uniform(np.full(len(outside), _ESCAPE_LENGTHS))
             numbers = (1 << lengths) + self.uniform(1 << lengths) - 1
             result[outside] = np.where(numbers % 2, -(numbers + 1) // 2, numbers // 2)
         return result
 
     def finish(self) -> None:
-        """Check that all data has been read.
+        """Check that the data ends where `SymbolWriter` ends it.
+
+        The encoder ends with the smallest last word that identifies the symbols; the decoder then
+        has read one word more. A last word larger by one is accepted: constriction tests no finer
+        bound and does not expose the decoder's state, so only encoding again would reveal it.
 
         Raises:
-            CollageFormatError: it has not.
+            CollageFormatError: it does not.
         """
-        if not self._decoder.maybe_exhausted():
+        ends = self._decoder.maybe_exhausted() and not self._data.endswith(b"\0")
+        if not ends or (self._encoder is not None and _stored(self._encoder) != self._data):
             raise CollageFormatError("the entropy-coded data is damaged: it is too long")
 
     def _decode(self, model: object, parameters: object) -> IntArray:
@@ -211,4 +224,7 @@ class SymbolReader:
             symbols: IntArray = self._decoder.decode(model, parameters).astype(np.int64)
         except (AssertionError, ValueError, RuntimeError) as error:
             raise CollageFormatError(f"the entropy-coded data is damaged: {error}") from error
+        if self._encoder is not None:
+            rows = () if isinstance(parameters, int) else (parameters,)
+            self._encoder.encode(symbols.astype(np.int32), model, *rows)
         return symbols

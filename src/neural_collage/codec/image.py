@@ -18,9 +18,9 @@ from neural_collage.core.blocks import Window
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.scales import Region, ScaleGrid, output_window, render_at_scale
 from neural_collage.errors import CollageFormatError, NotConvergedError
-from neural_collage.io.limits import check_output_size
+from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
-from neural_collage.runtime import full_precision
+from neural_collage.runtime import without_autocast
 
 _PIXELS_AT_ONCE = 1 << 25
 """Larger pictures are decoded in strips, so that beside them little memory is needed."""
@@ -90,7 +90,7 @@ class CollageImage:
                 f"the file is damaged: codec {self.codec} has no colour space "
                 f"{self.header.colour_space.name}"
             )
-        with full_precision():
+        with without_autocast():
             return entry.find_decoder()(self.payload, self.header)
 
     def decode(
@@ -108,9 +108,8 @@ class CollageImage:
             CheckpointError: it needs weights that cannot be found.
         """
         window = output_window((self.height, self.width), scale, region)
-        if window.width * window.height > self.width * self.height:
-            check_output_size(window.width, window.height, "choose a smaller scale or a region")
-        with full_precision(device):
+        check_decoded_size((window.width, window.height), (self.width, self.height))
+        with without_autocast(device):
             return self._decode(scale, region, device)
 
     def to_pil(self, scale: float = 1, region: Region | None = None) -> Image.Image:

@@ -48,7 +48,7 @@ class CollageImageFile(ImageFile.ImageFile):
 
 
 def register() -> None:
-    """Tell Pillow about the format."""
+    """Register the format with Pillow."""
     Image.register_open(FORMAT, CollageImageFile, _accept)
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, SUFFIX)

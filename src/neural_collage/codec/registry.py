@@ -94,9 +94,19 @@ def codec_entry(name: str) -> CodecEntry:
     Raises:
         CollageError: no codec has the name; the message lists those that exist.
     """
-    if name not in CODECS:
+    if not isinstance(name, str) or name not in CODECS:
         raise CollageError(f"unknown codec {name!r}: choose one of {', '.join(sorted(CODECS))}")
     return CODECS[name]
+
+
+def check_rate(name: str, quality: int | None, effort: int | None) -> None:
+    """Check that no quality or effort is given to a codec of a single rate.
+
+    Raises:
+        CollageError: no codec has the name, or it takes neither.
+    """
+    if codec_entry(name).single_rate and (quality, effort) != (None, None):
+        raise CollageError(f"codec {name!r} has a single rate: leave out quality and effort")
 
 
 def get_encoder(name: str, model: str | None = None) -> "PictureEncoder":

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
+from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -60,24 +61,26 @@ class Weights:
             CheckpointError: damaged, or not of this class.
         """
         try:
+            # configs raise TypeError, too, for fields that are missing or of another type
             model = cls(**cls.arguments_of(self.config)).float()
+        except (ValueError, TypeError) as error:
+            raise self._damaged(error) from error
+        try:
             state = unpack_state(read_tensors(self.data))
             check_finite(state)
             load_state(model, state)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            reason = textwrap.shorten(" ".join(str(error).split()), 300)
-            raise CheckpointError(
-                f"the weights {self.name} are damaged or of another model: {reason}"
-            ) from error
+        except ValueError as error:
+            raise self._damaged(error) from error
         return model.eval()
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments of the model's `__init__`.
-
-        Raises ValueError or LookupError for a file without it.
-        """
+        """The arguments of the model's `__init__`; raises ValueError for a file without it."""
         return read_config(self.data)
+
+    def _damaged(self, error: Exception) -> CheckpointError:
+        reason = textwrap.shorten(" ".join(str(error).split()), 300)
+        return CheckpointError(f"the weights {self.name} are damaged or of another model: {reason}")
 
 
 class _Kept:
@@ -116,6 +119,9 @@ def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
     Raises:
         CheckpointError: there are none.
     """
+    if not isinstance(name, str | PathLike):
+        raise CheckpointError(f"a model is a name or a path of weights, not {name!r}")
+    name = fspath(name)
     if name in shipped:
         return shipped_weights(name)
     weights = _named_weights(name, shipped)
@@ -126,8 +132,8 @@ def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
 def weights_of(model: ModelId) -> Weights:
     """The weights that a file was made with.
 
-    A file is not to be trusted: nothing is downloaded because of what it says, and no other file is
-    read but those of the package and of earlier downloads from the hub.
+    Nothing is downloaded, and no file is read other than those of the package and of earlier
+    downloads from the hub: a .clg file must not be able to cause either.
 
     Raises:
         CheckpointError: they are not among those, and have not been used or named before.

@@ -65,7 +65,7 @@ class ScaledMap:
             offset = offset_at(collage, scale)
         height, width = offset.shape[1:]
         cells = collage.partition.index_map
-        weight = torch.where(collage.has_room[:, None], collage.weights, 0)
+        weight = torch.where(collage.domains_fit[:, None], collage.weights, 0)
         return cls(
             _source_index(collage, scale, height, width),
             weight[:, cells].permute(0, 3, 1, 2)[..., None, :, None],
@@ -111,7 +111,7 @@ def _source_index(
     start = start + domain[..., 0] * pitch + domain[..., 1]
     start = start - per_row * corner_row[:, None] - per_column * corner_column[:, None]
     dtype = torch.int32 if height * width < 1 << 31 else torch.int64
-    terms = torch.where(collage.has_room[:, None], torch.stack([start, per_row, per_column]), 0)
+    terms = torch.where(collage.domains_fit[:, None], torch.stack([start, per_row, per_column]), 0)
     start, per_row, per_column = terms.to(dtype)[:, partition.index_map].movedim(-1, 1)
     rows, columns = partition.index_map.shape
     row = torch.arange(height, dtype=dtype, device=start.device).view(rows, -1, 1)

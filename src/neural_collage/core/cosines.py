@@ -51,7 +51,9 @@ def cosine_series(patches: Float[Tensor, "*a p p"]) -> Float[Tensor, "*a p p"]:
 def orthonormal_cosines(size: int, offset: float = 0) -> Float[Tensor, "n n"]:
     """Orthonormal DCT-II (offset 0) or DCT-IV (offset 1/2), one row per frequency (float64)."""
     position = torch.arange(size, dtype=torch.float64) + 0.5
-    waves = torch.cos(math.pi / size * (torch.arange(size)[:, None] + offset) * position)
+    # in single precision, on which results depend
+    frequency = math.pi / size * (torch.arange(size, dtype=torch.float32) + offset)
+    waves = torch.cos(frequency[:, None] * position)
     normed: Tensor = waves / waves.norm(dim=1, keepdim=True)
     return normed
 

@@ -10,11 +10,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, final, get_args
 
 import torch
 from torch import Tensor
 
+from neural_collage.arguments import check_choice
 from neural_collage.errors import NotConvergedError
 
 Gradient = Literal["implicit", "unrolled"]
@@ -131,6 +132,14 @@ def solve(
     return z, SolverResult(steps, residual, residual <= goal < math.inf)
 
 
+def check_solver(solver: object, others: str = "") -> None:
+    """Raise ValueError unless it is a `Solver`; others: what else the message offers."""
+    if not isinstance(solver, Solver):
+        raise ValueError(
+            f"solver must be {others}Picard(), Anderson() or another Solver, not {solver!r}"
+        )
+
+
 def fixed_point(
     function: Callable[[Tensor], Tensor],
     initial: Tensor,
@@ -145,11 +154,14 @@ def fixed_point(
         the number of steps); "unrolled" differentiates the iterations of a solver that allows it.
 
     Raises NotConvergedError if the step limit is reached or values become non-finite, unless
-    `throw` is false (the backward pass always raises). Raises ValueError if `gradient` is
-    "unrolled" and the solver cannot be unrolled: the iterates of Anderson acceleration converge,
-    their derivatives need not. Second derivatives raise RuntimeError unless "unrolled".
+    `throw` is false (the backward pass always raises). Raises ValueError for an unknown gradient or
+    solver, and if `gradient` is "unrolled" and the solver cannot be unrolled: the iterates of
+    Anderson acceleration converge, their derivatives need not. Second derivatives raise
+    RuntimeError unless "unrolled".
     """
-    solver = solver or Picard()
+    check_choice("gradient", gradient, get_args(Gradient))
+    solver = Picard() if solver is None else solver
+    check_solver(solver)
     unrolled = gradient == "unrolled"
     if unrolled and not solver.can_unroll:
         raise ValueError(f"{type(solver).__name__} cannot be unrolled: take Picard()")

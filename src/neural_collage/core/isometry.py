@@ -10,7 +10,7 @@ after which `row` becomes n - 1 - row if `flip_rows`, and `column` becomes n - 1
 """
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neural_collage.core.blocks import Window
@@ -66,6 +66,18 @@ def source_index(
     source_row = torch.where((isometry & 2).bool(), size - 1 - source_row, source_row)
     source_column = torch.where((isometry & 1).bool(), size - 1 - source_column, source_column)
     return source_row, source_column
+
+
+def blocks_at(
+    image: Float[Tensor, "*c h w"],
+    corners: Int64[Tensor, "r 2"],
+    isometries: Int64[Tensor, " r"],
+    size: int,
+) -> Float[Tensor, "*c r n n"]:
+    """The size x size blocks of an image with these corners (row, column), after isometries."""
+    pixel = torch.arange(size, device=image.device)
+    row, column = source_index(isometries[:, None, None], size, pixel[:, None], pixel)
+    return image[..., corners[:, 0, None, None] + row, corners[:, 1, None, None] + column]
 
 
 def source_window(isometry: int, size: int, part: Window) -> Window:

@@ -35,7 +35,7 @@ class CollageParameters:
     partition: the ranges.
     domains: (r, k, 2) top left corners (y, x) in pixels of the k domains of each range; a domain
         of a range of n pixels is pooling * n pixels wide and lies inside the canvas. Ranges whose
-        domains would not fit the canvas (see `has_room`) must have weights of zero.
+        domains would not fit the canvas (see `domains_fit`) must have weights of zero.
     isometries: (r, k) codes 0..7, see `isometry`.
     weights: (c or 1, r, k) contrast of each domain; 1 shares it among all channels. All weights,
         biases and patches have one dtype and device.
@@ -102,7 +102,7 @@ class CollageParameters:
             end = self.domains + extent[:, None, None]
             canvas = end.new_tensor([self.partition.canvas_height, self.partition.canvas_width])
             outside = ((self.domains < 0) | (end > canvas)).any(-1)
-            read = self.has_room[:, None] | self.weights.ne(0).any(0)
+            read = self.domains_fit[:, None] | self.weights.ne(0).any(0)
             if bool((outside & read).any()):
                 problems.append("a domain reaches beyond the canvas")
             if bool(((self.isometries < 0) | (self.isometries >= N_ISOMETRIES)).any()):
@@ -126,12 +126,12 @@ class CollageParameters:
         return self.bias.shape[0]
 
     @property
-    def n_sources(self) -> int:
+    def domains_per_range(self) -> int:
         """Number of domains per range."""
         return self.isometries.shape[1]
 
     @cached_property
-    def has_room(self) -> Bool[Tensor, " r"]:
+    def domains_fit(self) -> Bool[Tensor, " r"]:
         """Whether each range is small enough for its domains to fit inside the canvas."""
         canvas = min(self.partition.canvas_height, self.partition.canvas_width)
         return self.partition.blocks[:, 2] * self.pooling <= canvas
@@ -143,7 +143,7 @@ class CollageParameters:
         True for all ranges if `patch_weights` requires gradients, which weights of zero have, too.
         """
         if self.patch_weights is None:
-            return torch.zeros_like(self.has_room)
+            return torch.zeros_like(self.domains_fit)
         used = self.patch_weights.detach().ne(0).any(-1).any(0)
         return used | self.patch_weights.requires_grad
 

@@ -109,7 +109,7 @@ class PyramidDecoder:
             canvas = self.canvas(scale, offset_at(self.collage, scale))
             self._cache(scale, canvas)
             return canvas
-        if not self.collage.n_sources:
+        if not self.collage.domains_per_range:
             return offset
         source = self._source(scale, offset)
         if source is not None:

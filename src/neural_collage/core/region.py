@@ -74,7 +74,7 @@ def pixel_map(
         weight,
         domain_row.T + source_row,
         domain_column.T + source_column,
-        reads & collage.has_room[block],
+        reads & collage.domains_fit[block],
     )
 
 
@@ -96,7 +96,7 @@ def block_reads(
         rows = _overlap(y, size, window.top, window.height)
         columns = _overlap(x, size, window.left, window.width)
         for k, ((row, column), code) in enumerate(zip(corners, isometries, strict=True)):
-            if is_used[k] and bool(collage.has_room[r]):
+            if is_used[k] and bool(collage.domains_fit[r]):
                 part = Window(
                     window.top + rows.start - y,
                     window.left + columns.start - x,

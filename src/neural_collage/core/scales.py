@@ -8,7 +8,7 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 from jaxtyping import Float
 from torch import Tensor
@@ -32,9 +32,11 @@ def exact_fraction(scale: float | Fraction) -> Fraction:
         ScaleError: it is not a positive number, or rounds to zero.
     """
     try:
-        exact = scale if isinstance(scale, Fraction) else float(scale)  # accepts numpy scalars
+        # accepts numpy scalars, but no strings
+        number = scale if isinstance(scale, SupportsFloat) else math.nan
+        exact = number if isinstance(number, Fraction) else float(number)
         positive = math.isfinite(exact) and exact > 0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         positive = False
     if not positive:
         raise ScaleError(f"scale must be a positive number, not {scale!r}")
@@ -52,13 +54,16 @@ def window_of(region: Region | None, height: int, width: int) -> Window:
     """The window of (x, y, width, height) within an image.
 
     Raises:
-        ScaleError: the region has no pixels, or does not lie inside the image.
+        ScaleError: it is not four whole numbers, has no pixels, or does not lie inside the image.
     """
     if region is None:
         return Window(0, 0, height, width)
-    if len(region) != 4:
-        raise ScaleError(f"a region is (x, y, width, height), not {region}")
-    x, y, w, h = map(operator.index, region)
+    try:
+        x, y, w, h = map(operator.index, region)
+    except (TypeError, ValueError) as error:
+        raise ScaleError(
+            f"a region is (x, y, width, height) in whole pixels, not {region!r}"
+        ) from error
     if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
         raise ScaleError(
             f"region {x},{y},{w},{h} (x, y, width, height) does not lie inside the "
@@ -117,6 +122,13 @@ def output_window(image_size: tuple[int, int], scale: float, region: Region | No
     """
     height, width = (output_length(side, scale) for side in image_size)
     return window_of(region, height, width)
+
+
+def pixel_interval(start: float, length: float, side: float, pixels: int) -> Interval:
+    """An interval of a side of length `side`, in pixels of `pixels` a side; clipped to the side."""
+    ratio = Fraction(pixels) / Fraction(side)
+    low, high = Fraction(start) * ratio, Fraction(start + length) * ratio
+    return max(low, Fraction(0)), min(high, Fraction(pixels))
 
 
 def render_at_scale(

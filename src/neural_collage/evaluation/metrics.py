@@ -5,6 +5,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from PIL import Image
 
 from neural_collage.core.metrics import psnr_of
 from neural_collage.extras import needs_extra
@@ -13,6 +14,11 @@ Rgb: TypeAlias = UInt8[np.ndarray, "h w 3"]
 
 MS_SSIM_MIN_SIDE = 11 * 2**4
 """Smallest side in pixels at which the 11 x 11 window fits into the coarsest of five scales."""
+
+
+def rgb_samples(picture: Image.Image) -> Rgb:
+    """The samples of a picture as RGB, without alpha."""
+    return np.asarray(picture.convert("RGB"))
 
 
 def psnr(reference: Rgb, test: Rgb) -> float:

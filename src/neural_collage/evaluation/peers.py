@@ -15,7 +15,7 @@ from PIL import Image
 from neural_collage.codec import api
 from neural_collage.codec.registry import CODECS
 from neural_collage.errors import CollageError
-from neural_collage.evaluation.metrics import Rgb
+from neural_collage.evaluation.metrics import Rgb, rgb_samples
 from neural_collage.io.writing import to_pil
 
 
@@ -57,7 +57,7 @@ class PillowCodec:
 
     def decode(self, data: bytes) -> Rgb:
         with Image.open(BytesIO(data), formats=[self.format]) as picture:
-            return np.asarray(picture.convert("RGB"))
+            return rgb_samples(picture)
 
     def _rate(self, quality: float) -> dict[str, object]:
         if self.format == "JPEG2000":  # given as compression ratio of 24-bit pixels

@@ -180,7 +180,7 @@ def measure(
 
 def measure_picture(path: Path, codecs: Sequence[BenchmarkCodec]) -> PictureResult:
     """Measure one picture, as RGB without alpha, with each codec at each of its qualities."""
-    picture = to_pil(read_picture(path).pixels).convert("RGB")
+    picture = read_rgb(path)
     return PictureResult(
         path.name,
         {
@@ -188,6 +188,15 @@ def measure_picture(path: Path, codecs: Sequence[BenchmarkCodec]) -> PictureResu
             for codec in codecs
         },
     )
+
+
+def read_rgb(path: Path) -> Image.Image:
+    """A picture file as RGB, without alpha.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    return to_pil(read_picture(path).pixels).convert("RGB")
 
 
 def curve_of(points: Sequence[Point]) -> Curve:

@@ -83,7 +83,7 @@ def calibrate(collage: Collage, means: Float[Tensor, "c r"]) -> Collage:
 
     Raises NotConvergedError if this iteration does not converge.
     """
-    if not collage.n_sources:
+    if not collage.domains_per_range:
         return replace(collage, bias=means)
     scale = 1 / collage.lattice
     mapping = ScaledMap.of(collage, scale)

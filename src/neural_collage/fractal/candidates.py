@@ -17,7 +17,7 @@ from neural_collage.fractal.geometry import (
     IntArray,
     PlaneGeometry,
 )
-from neural_collage.fractal.matching import Matches, domain_blocks, match
+from neural_collage.fractal.matching import Matches, centred_domains, match
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def analyse(
     means = coefficients.view(geometry.grid(size)).cpu().numpy()
     matches: tuple[DomainMatch, ...] = ()
     if size in effort.match_sizes:
-        matches = _find_matches(canvas, geometry, size, blocks, effort.n_sources)
+        matches = _find_matches(canvas, geometry, size, blocks, effort.domains_per_range)
     return BlockCandidates(size, blocks, means, spectrum(blocks), matches)
 
 
@@ -63,7 +63,7 @@ def _find_matches(
     geometry: PlaneGeometry,
     size: int,
     blocks: Float[Tensor, "r n n"],
-    n_sources: int,
+    domains_per_range: int,
 ) -> tuple[DomainMatch, ...]:
     rows, columns = geometry.grid(size)
     y, x = np.indices((rows, columns)).reshape(2, -1) * size
@@ -73,10 +73,10 @@ def _find_matches(
     residual = blocks
     spent = torch.zeros(len(blocks), dtype=torch.int64, device=blocks.device)
     matches = []
-    for _ in range(n_sources):
+    for _ in range(domains_per_range):
         best = match(half, residual, y, x, geometry, size)
         corners = corner_tensor(geometry, size, y, x, best.address)
-        domains = domain_blocks(half, corners, best.isometry, size)
+        domains = centred_domains(half, corners, best.isometry, size)
         contrast = fit_contrast(residual, domains, spent)
         contrast = torch.where(best.product == 0, 0, contrast)
         spent = spent + contrast.abs()

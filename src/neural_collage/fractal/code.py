@@ -67,8 +67,11 @@ class PlaneCode:
         """
         partition = self.partition()
         blocks = partition.blocks.numpy()
-        n_sources = int((self.contrasts != 0).sum(1).max())
-        contrasts, addresses = self.contrasts[:, :n_sources], self.addresses[:, :n_sources]
+        domains_per_range = int((self.contrasts != 0).sum(1).max())
+        contrasts, addresses = (
+            self.contrasts[:, :domains_per_range],
+            self.addresses[:, :domains_per_range],
+        )
         corners = np.zeros((*addresses.shape, 2), np.int64)
         weights = torch.zeros(len(partition), ORDER * ORDER, dtype=torch.float32)
         scaled = torch.from_numpy(self.coefficients).float() * (step / 255)
@@ -85,7 +88,7 @@ class PlaneCode:
         collage = Collage(
             partition,
             torch.from_numpy(corners),
-            torch.from_numpy(self.isometries[:, :n_sources]),
+            torch.from_numpy(self.isometries[:, :domains_per_range]),
             torch.from_numpy(contrasts).float()[None] / 8,
             torch.zeros(1, len(partition), dtype=torch.float32),
             patch_bank(),

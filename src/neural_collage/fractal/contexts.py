@@ -28,7 +28,7 @@ TABLES: dict[str, tuple[int, int]] = {
     "split": (3 * 5 * N_ROUGH, 2),
     "detail": (3 * 2 * N_ROUGH, ESCAPE + 1),
     "last": (4 * 6 * N_ROUGH, 2 * ORDER - 1),
-    "links": (4 * 5, 4),
+    "links": (4 * 5, 4),  # of the number of domains; named as in priors.npz
     "contrast": (4, 2 * MAX_CONTRAST),
     "isometry": (1, 8),
     "magnitude": (4 * N_OWN * N_NEAR * 2 * N_BAND, ESCAPE + 1),

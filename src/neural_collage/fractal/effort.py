@@ -13,14 +13,14 @@ class Effort:
     lattice: step between domain corners in pixels.
     passes: rounds of decisions, each with rates from the statistics of the one before.
     refits: rounds of fitting contrasts and coefficients to the domains of the decoded image.
-    n_sources: maximum number of domains per range.
+    domains_per_range: maximum number of domains per range.
     """
 
     match_sizes: tuple[int, ...]
     lattice: int
     passes: int = 2
     refits: int = 1
-    n_sources: int = 1
+    domains_per_range: int = 1
 
     def without_matching(self) -> "Effort":
         """The same effort without domains."""
@@ -37,5 +37,5 @@ EFFORTS = (
     Effort(_ALL, 4, refits=2),
     Effort(_ALL, 4, passes=3, refits=2),
     Effort((*_ALL, 4), 4, passes=3, refits=2),
-    Effort((*_ALL, 4), 4, passes=3, refits=3, n_sources=2),
+    Effort((*_ALL, 4), 4, passes=3, refits=3, domains_per_range=2),
 )

@@ -25,7 +25,7 @@ from neural_collage.fractal.geometry import (
     IntArray,
     PlaneGeometry,
 )
-from neural_collage.fractal.matching import domain_blocks
+from neural_collage.fractal.matching import centred_domains
 from neural_collage.fractal.quadtree import DETAIL_ROUNDING, Decision, decide
 from neural_collage.fractal.rates import Rates
 from neural_collage.fractal.statistics import Counter, Counts
@@ -37,9 +37,9 @@ def encode_plane(
 ) -> PlaneCode:
     """Encode one plane.
 
-    image: in units of 1/255. step: the quantiser step in the same units. error_per_bit: lambda of
-    J = D + lambda R, the squared error worth one bit. prior: initial statistics of the entropy
-    coder.
+    image: in units of 1/255. step: the quantiser step in the same units. error_per_bit: the
+    squared error worth one bit, as in J = D + error_per_bit * R. prior: initial statistics of the
+    entropy coder.
 
     The code's collage always contracts, since the contrasts of a range sum below 1. If its biases
     cannot be solved for nevertheless, the plane is coded without domains.
@@ -51,7 +51,7 @@ def encode_plane(
     rates = Rates.of(prior)
     for remaining in reversed(range(effort.passes)):
         decision = decide(candidates, geometry, step, error_per_bit, rates)
-        code = _structure(candidates, geometry, decision, step, effort.n_sources)
+        code = _structure(candidates, geometry, decision, step, effort.domains_per_range)
         code = _fit_coefficients(
             code, candidates, original, step, error_per_bit, rates, refit=False
         )
@@ -82,7 +82,7 @@ def _structure(
     geometry: PlaneGeometry,
     decision: Decision,
     step: float,
-    n_sources: int,
+    domains_per_range: int,
 ) -> PlaneCode:
     """A code with the decided quadtree, means and domains, but without coefficients."""
     active = np.ones(geometry.grid(SIZES[0]), bool)
@@ -92,7 +92,7 @@ def _structure(
         finest = depth == len(decision.splits)
         split = np.zeros_like(active) if finest else decision.splits[depth] & active
         leaf = np.flatnonzero(active & ~split)
-        chosen = np.zeros((3, len(leaf), n_sources), np.int64)
+        chosen = np.zeros((3, len(leaf), domains_per_range), np.int64)
         for k, match in enumerate(blocks.matches):
             fields = (match.contrast, match.domains.address, match.domains.isometry)
             used = n_domains[leaf] > k
@@ -189,4 +189,4 @@ def _domains(
     address = torch.from_numpy(code.addresses[ranges, k])
     corners = corner_tensor(code.geometry, size, y, x, address).to(half.device)
     isometries = torch.from_numpy(code.isometries[ranges, k]).to(half.device)
-    return domain_blocks(half, corners, isometries, size)
+    return centred_domains(half, corners, isometries, size)

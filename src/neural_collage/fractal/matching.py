@@ -83,12 +83,9 @@ def _unit_domains(domains: Float[Tensor, "d n n"]) -> Float[Tensor, "n2 m"]:
     return isometry.all_isometries(centred * scale[:, None, None]).flatten(2).flatten(0, 1).T
 
 
-def domain_blocks(
+def centred_domains(
     half: Float[Tensor, "H W"], corners: Int64[Tensor, "r 2"], codes: Int64[Tensor, " r"], size: int
 ) -> Float[Tensor, "r n n"]:
     """Zero-mean pooled domains after isometries; `corners` are top left, in full-size pixels."""
-    pixel = torch.arange(size, device=half.device)
-    row, column = isometry.source_index(codes[:, None, None], size, pixel[:, None], pixel)
-    corner = corners // POOLING
-    blocks = half[corner[:, 0, None, None] + row, corner[:, 1, None, None] + column]
+    blocks = isometry.blocks_at(half, corners // POOLING, codes, size)
     return blocks - blocks.mean((1, 2), keepdim=True)

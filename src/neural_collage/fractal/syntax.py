@@ -36,19 +36,21 @@ from neural_collage.fractal.symbols import IntegerCoder, SymbolCoder
 
 
 def code_plane(
-    coder: SymbolCoder, geometry: PlaneGeometry, n_sources: int, code: PlaneCode | None
+    coder: SymbolCoder, geometry: PlaneGeometry, domains_per_range: int, code: PlaneCode | None
 ) -> PlaneCode:
     """Pass all integers of a plane to the coder; returns the plane that was coded or read.
 
     code: the plane to write or count; None to read.
     """
-    numbers = IntegerCoder(coder)
-    roots = _roots(numbers, geometry, None if code is None else code.roots)
-    tree = _tree(numbers, roots, code)
+    integers = IntegerCoder(coder)
+    roots = _roots(integers, geometry, None if code is None else code.roots)
+    tree = _tree(integers, roots, code)
     leaves = Leaves.of(geometry, tree)
-    last = _last(numbers, leaves, None if code is None else code.last)
-    contrasts, addresses, isometries = _domains(numbers, leaves, last, n_sources, code)
-    coefficients = _coefficients(numbers, leaves, last, None if code is None else code.coefficients)
+    last = _last(integers, leaves, None if code is None else code.last)
+    contrasts, addresses, isometries = _domains(integers, leaves, last, domains_per_range, code)
+    coefficients = _coefficients(
+        integers, leaves, last, None if code is None else code.coefficients
+    )
     return PlaneCode(
         geometry,
         tuple(tree.splits),
@@ -62,15 +64,15 @@ def code_plane(
     )
 
 
-def _roots(numbers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | None) -> IntArray:
+def _roots(integers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | None) -> IntArray:
     """Means of the roots, each predicted from its left, upper and upper left neighbours."""
     rows, columns = geometry.grid(SIZES[0])
     given = None
     if values is not None:
         y, x = np.divmod(np.arange(rows * columns), columns)
         given = values[y, x] - median_edge(values, y, x)
-    magnitude = numbers.unbounded("root", rows * columns, None if given is None else np.abs(given))
-    residual = numbers.signs(magnitude, given).reshape(rows, columns)
+    magnitude = integers.unbounded("root", rows * columns, None if given is None else np.abs(given))
+    residual = integers.signs(magnitude, given).reshape(rows, columns)
     roots = np.zeros((rows, columns), np.int64)
     for diagonal in range(rows + columns - 1):  # left and upper neighbours lie on earlier diagonals
         y = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
@@ -79,7 +81,7 @@ def _roots(numbers: IntegerCoder, geometry: PlaneGeometry, values: IntArray | No
     return roots
 
 
-def _tree(numbers: IntegerCoder, roots: IntArray, code: PlaneCode | None) -> Tree:
+def _tree(integers: IntegerCoder, roots: IntArray, code: PlaneCode | None) -> Tree:
     """Split flags and details, size by size."""
     tree = Tree([], [], [], [])
     active = np.ones(roots.shape, bool)
@@ -89,10 +91,10 @@ def _tree(numbers: IntegerCoder, roots: IntArray, code: PlaneCode | None) -> Tre
         contexts = split_context(depth, nearby[active], rough[active])
         flags = None if code is None else code.splits[depth][active].astype(np.int64)
         split = np.zeros(active.shape, bool)
-        split[active] = numbers.coder.symbols("split", contexts, flags) != 0
+        split[active] = integers.coder.symbols("split", contexts, flags) != 0
         contexts = detail_context(depth, rough[split]).reshape(-1)
         given = None if code is None else code.details[depth].reshape(-1)
-        detail = numbers.signed("detail", contexts, given).reshape(-1, 3)
+        detail = integers.signed("detail", contexts, given).reshape(-1, 3)
         tree.splits.append(split)
         tree.details.append(detail)
         tree.leaves.append(active & ~split)
@@ -107,7 +109,7 @@ def _tree(numbers: IntegerCoder, roots: IntArray, code: PlaneCode | None) -> Tre
     return tree
 
 
-def _last(numbers: IntegerCoder, leaves: Leaves, values: IntArray | None) -> IntArray:
+def _last(integers: IntegerCoder, leaves: Leaves, values: IntArray | None) -> IntArray:
     """The last diagonal of each leaf, with contexts of larger leaves nearby, and roughness."""
     coded = np.zeros(leaves.leaf_map.shape, np.int64)  # last diagonals plus one, cell by cell
     last = np.zeros(len(leaves), np.int64)
@@ -118,17 +120,21 @@ def _last(numbers: IntegerCoder, leaves: Leaves, values: IntArray | None) -> Int
         nearby = box_maximum(coded).reshape(rows, span, columns, span).max((1, 3))
         near = nearby[leaves.top[part] // span, leaves.left[part] // span]
         contexts = last_context(depth, near, leaves.rough[part])
-        symbols = numbers.coder.symbols("last", contexts, None if values is None else values[part])
+        symbols = integers.coder.symbols("last", contexts, None if values is None else values[part])
         last[part] = np.minimum(symbols, last_diagonal(size))
         coded = np.where(leaves.depth[leaves.leaf_map] <= depth, last[leaves.leaf_map] + 1, 0)
     return last
 
 
 def _domains(
-    numbers: IntegerCoder, leaves: Leaves, last: IntArray, n_sources: int, code: PlaneCode | None
+    integers: IntegerCoder,
+    leaves: Leaves,
+    last: IntArray,
+    domains_per_range: int,
+    code: PlaneCode | None,
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Number of domains of each leaf; then contrast, isometry and address of each domain."""
-    contrasts, addresses, isometries = np.zeros((3, len(leaves), n_sources), np.int64)
+    contrasts, addresses, isometries = np.zeros((3, len(leaves), domains_per_range), np.int64)
     pool_sizes = np.zeros(len(leaves), np.int64)
     for depth, size in enumerate(SIZES):
         part = np.flatnonzero(leaves.depth == depth)
@@ -138,22 +144,22 @@ def _domains(
     contexts = n_domains_context(leaves.depth[matchable], last[matchable])
     given = None if code is None else (code.contrasts[matchable] != 0).sum(1)
     count = np.zeros(len(leaves), np.int64)
-    count[matchable] = numbers.coder.symbols("links", contexts, given)
-    for k in range(n_sources):
+    count[matchable] = integers.coder.symbols("links", contexts, given)
+    for k in range(domains_per_range):
         used = np.flatnonzero(count > k)
         value = None if code is None else code.contrasts[used, k]
         symbol = None if value is None else value + MAX_CONTRAST - (value > 0)
-        symbol = numbers.coder.symbols("contrast", leaves.depth[used], symbol)
+        symbol = integers.coder.symbols("contrast", leaves.depth[used], symbol)
         contrasts[used, k] = symbol - MAX_CONTRAST + (symbol >= MAX_CONTRAST)
         given = None if code is None else code.isometries[used, k]
-        isometries[used, k] = numbers.coder.symbols("isometry", np.zeros_like(used), given)
+        isometries[used, k] = integers.coder.symbols("isometry", np.zeros_like(used), given)
         given = None if code is None else code.addresses[used, k]
-        addresses[used, k] = numbers.coder.uniform(pool_sizes[used], given)
+        addresses[used, k] = integers.coder.uniform(pool_sizes[used], given)
     return contrasts, addresses, isometries
 
 
 def _coefficients(
-    numbers: IntegerCoder, leaves: Leaves, last: IntArray, values: IntArray | None
+    integers: IntegerCoder, leaves: Leaves, last: IntArray, values: IntArray | None
 ) -> IntArray:
     """Cosine coefficients, diagonal by diagonal for all leaves, with contexts of earlier ones."""
     result = np.zeros((len(leaves), ORDER + 2, ORDER + 2), np.int64)  # two zero rows in front
@@ -176,7 +182,7 @@ def _coefficients(
         exists = np.maximum(u, v) < order[coded, None]
         given = None if values is None else values[coded[:, None], u, v][exists]
         symbols = np.zeros(exists.shape, np.int64)
-        symbols[exists] = numbers.signed("magnitude", contexts[exists], given)
+        symbols[exists] = integers.signed("magnitude", contexts[exists], given)
         result[coded[:, None], u + 2, v + 2] = symbols
         density = np.zeros(len(leaves), np.int64)
         density[coded] = np.abs(symbols).sum(1) * (CELL_UNIT // leaves.span[coded] ** 2)

@@ -52,6 +52,9 @@ def from_tensor(tensor: Tensor, name: str = "the tensor", max_pixels: int | None
     Raises:
         ImageError: another shape or type, or values out of range; the message calls it `name`.
     """
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        kind = "meta" if tensor.is_meta else str(tensor.layout).removeprefix("torch.")
+        raise ImageError(f"{name}: expected a dense tensor with values, not a {kind} tensor")
     planes = tensor[None] if tensor.ndim == 2 else tensor
     if planes.ndim != 3 or planes.shape[0] not in MODE_OF_CHANNELS:
         raise ImageError(

@@ -18,6 +18,18 @@ def pixel_limit(max_pixels: int | None = None) -> float:
     return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
+def check_decoded_size(size: tuple[int, int], original: tuple[int, int]) -> None:
+    """Check that a window is within `pixel_limit`, or has no more pixels than the whole original.
+
+    size, original: widths and heights.
+
+    Raises:
+        ScaleError: neither.
+    """
+    if size[0] * size[1] > original[0] * original[1]:
+        check_output_size(*size, "choose a smaller scale or a region")
+
+
 def check_output_size(width: int, height: int, remedy: str) -> None:
     """Check that a picture about to be made is within `pixel_limit`.
 

@@ -196,6 +196,7 @@ def _cmyk_to_srgb(image: Image.Image, name: str) -> Image.Image:
     """Through its profile where there is a usable one, else by Pillow's plain formula."""
     profile = image.info.get("icc_profile")
     if not profile:
+        warn(f"{name}: CMYK without a profile, colours are approximate")
         return image.convert("RGB")
     try:
         converted = ImageCms.profileToProfile(

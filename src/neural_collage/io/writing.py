@@ -33,10 +33,13 @@ def image_bytes(image: Image.Image, suffix: str) -> bytes:
         OutputError: Pillow cannot write that format, or it cannot hold the image's mode.
     """
     format_name = Image.registered_extensions().get(suffix.lower(), suffix)
+    profile = image.info.get("icc_profile")
     file = BytesIO()
+    if format_name.upper() not in Image.SAVE:
+        raise OutputError(f"Pillow writes no {suffix} files: choose .png")
     try:
-        image.save(file, format_name, icc_profile=image.info.get("icc_profile"), quality=95)
-    except (OSError, KeyError, ValueError) as error:
+        image.save(file, format_name, icc_profile=profile, quality=95)
+    except (OSError, ValueError) as error:  # Pillow's, for modes and sizes
         raise OutputError(
             f"a {suffix} file cannot hold this picture of mode {image.mode}: choose .png"
         ) from error

@@ -37,7 +37,17 @@ def pack_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack_state(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state_dict that was packed, rounded; tensors that are not packed stay as they are."""
+    """The state_dict that was packed, rounded; tensors that are not packed stay as they are.
+
+    Raises ValueError for parts that are missing or do not fit each other.
+    """
+    try:
+        return _unpacked(packed)
+    except (LookupError, RuntimeError) as error:  # of torch, for shapes
+        raise ValueError(f"packed tensors do not fit each other: {error}") from error
+
+
+def _unpacked(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for name, value in packed.items():
         if name.endswith(SCALE):

@@ -199,7 +199,7 @@ def _load_weights(model: nn.Module, file: Path, config: Mapping[str, Any]) -> No
         raise CheckpointError(f"{file}: {error}") from error
     try:
         saved = read_config(data)
-    except (ValueError, LookupError):
+    except ValueError:
         saved = None  # written by another program
     if saved not in (None, config):
         raise CheckpointError(
@@ -221,7 +221,10 @@ def _to_json(value: Any) -> Any:
 
 
 def _from_json(hint: Any, value: Any) -> Any:
-    """A JSON value converted to the type of a hint: objects to dataclasses, arrays to tuples."""
+    """A JSON value converted to the type of a hint: objects to dataclasses, arrays to tuples.
+
+    Raises ValueError or TypeError for unknown or missing fields and for what is neither.
+    """
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     for option in options:
         if is_dataclass(option) and isinstance(option, type) and isinstance(value, dict):
@@ -229,6 +232,8 @@ def _from_json(hint: Any, value: Any) -> Any:
         if (get_origin(option) or option) is tuple and isinstance(value, list):
             inner = (*get_args(option), object)[0]
             return tuple(_from_json(inner, element) for element in value)
+    if is_dataclass(hint) or (get_origin(hint) or hint) is tuple:
+        raise TypeError(f"expected {getattr(hint, '__name__', hint)}, not {value!r}")
     return value
 
 

@@ -32,11 +32,16 @@ def read_config(data: bytes) -> dict[str, Any]:
     """The config in the header of a file; its tensors are not read.
 
     Raises:
-        ValueError, LookupError: it has none, or is no such file.
+        ValueError: it has none, or is no such file.
     """
     length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(data[_LENGTH_BYTES:][:length])
-    config: dict[str, Any] = json.loads(header["__metadata__"][_CONFIG])
+    try:
+        header = json.loads(data[_LENGTH_BYTES:][:length])
+        config = json.loads(header["__metadata__"][_CONFIG])
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"no config in the metadata: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"the config is no JSON object, but {config!r}")
     return config
 
 

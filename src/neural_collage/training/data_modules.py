@@ -6,6 +6,7 @@ from typing import Literal
 
 from lightning.pytorch import LightningDataModule
 
+from neural_collage.arguments import choice_problems
 from neural_collage.core.isometry import N_ISOMETRIES
 from neural_collage.data.crops import CropPlan, centre_crops, random_crops, tiles
 from neural_collage.data.loader import CropLoader, Share
@@ -235,6 +236,12 @@ class ImageData(LightningDataModule):
             "limit": 1 if self.limit is None else self.limit,
         }
         problems = [f"{name} must be at least 1, not {n}" for name, n in counts.items() if n < 1]
+        problems += choice_problems("augment", self.augment, ("none", "mirror", "all"))
+        problems += choice_problems("val_crops", self.val_crops, ("centre", "tiles"))
+        problems += choice_problems("undersized", self.undersized, ("error", "skip"))
+        problems += choice_problems("binarise", self.binarise, ("none", "static", "dynamic"))
+        if self.channels not in (1, 3):
+            problems.append(f"channels must be 1 or 3, not {self.channels!r}")
         if not any(self.sources.values()):
             problems.append("no images: set train, val or test")
         if not 1 <= self.bits <= 8:

@@ -21,7 +21,7 @@ def is_lost_connection(error: RuntimeError) -> bool:
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
-class Agreement(Callback):
+class ProcessConsistencyCheck(Callback):
     """Raises before training if processes differ in their start step or number of batches.
 
     They would train on different things, or wait for each other forever.

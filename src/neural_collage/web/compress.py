@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 import gradio
-import numpy as np
 from PIL import Image
 
 from neural_collage.art.fractalize import Tiling, fractalize
@@ -12,7 +11,7 @@ from neural_collage.art.zoom import Scene
 from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
 from neural_collage.errors import CollageError
-from neural_collage.evaluation.metrics import Rgb, psnr
+from neural_collage.evaluation.metrics import psnr, rgb_samples
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.web.jobs import checked_upload, report_errors, start_job
@@ -49,9 +48,10 @@ def compress_page(sessions: Sessions) -> None:
         original = to_pil(read_picture(file).pixels)
         jpeg_data, jpeg_quality = _jpeg_within(original.convert("RGB"), len(data))
         pixels = collage.width * collage.height
+        samples = rgb_samples(original)
         text = (
             f"**{len(data):,} bytes**, {8 * len(data) / pixels:.3f} bits per pixel; the upload has "
-            f"{file.stat().st_size:,} bytes. PSNR {psnr(_rgb(original), _rgb(decoded)):.2f} dB"
+            f"{file.stat().st_size:,} bytes. PSNR {psnr(samples, rgb_samples(decoded)):.2f} dB"
         )
         if jpeg_data is None:
             text += "; no JPEG is as small."
@@ -59,7 +59,7 @@ def compress_page(sessions: Sessions) -> None:
             decoded_jpeg = Image.open(io.BytesIO(jpeg_data))
             text += (
                 f"; JPEG of {len(jpeg_data):,} bytes (quality {jpeg_quality}) "
-                f"{psnr(_rgb(original), _rgb(decoded_jpeg)):.2f} dB."
+                f"{psnr(samples, rgb_samples(decoded_jpeg)):.2f} dB."
             )
         stem = file.stem or "picture"
         before, after = (
@@ -141,8 +141,3 @@ def _jpeg_within(image: Image.Image, size: int) -> tuple[bytes | None, int]:
         else:
             high = middle
     return best, quality
-
-
-def _rgb(image: Image.Image) -> Rgb:
-    """8-bit colours without alpha."""
-    return np.asarray(image.convert("RGB"))

@@ -29,7 +29,7 @@ def report_errors(function: Callable[P, T]) -> Callable[P, T]:
             raise gradio.Error(
                 "Nothing was kept.", title="Stopped", duration=4, print_exception=False
             ) from error
-        except (CollageError, ValueError) as error:
+        except CollageError as error:
             raise gradio.Error(str(error), duration=20, print_exception=False) from error
 
     return handler

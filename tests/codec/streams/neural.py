@@ -38,5 +38,5 @@ def with_links(picture: Tensor, rng: np.random.Generator, **options: Any) -> nc.
         patch.setattr(neural_stream, "find_links", invented)
         patch.setattr(neural_stream, "linked_collage", lambda *_: None)
         patch.setattr(neural_stream, "ITERATIONS", {})
-        patch.setattr(neural_stream, "SMALL", 0)
+        patch.setattr(neural_stream, "SMALL_GRID", 0)
         return encode(picture, effort=6)

@@ -113,24 +113,29 @@ def test_chroma_keeps_its_size_from_quality_70() -> None:
             assert (layer.collage.height, layer.collage.width) == size
 
 
-def test_what_the_encoder_decided_is_what_the_file_says() -> None:
+def test_the_decoder_reads_the_codes_that_the_encoder_chose() -> None:
     picture, effort = texture(40, 45, 4), EFFORTS[9]
     payload = nc.encode(picture, quality=55, codec="fractal", effort=9).payload
     parameters = Parameters.from_payload(payload)
-    assert (parameters.lattice, parameters.n_sources) == (effort.lattice, effort.n_sources)
+    assert (parameters.lattice, parameters.domains_per_range) == (
+        effort.lattice,
+        effort.domains_per_range,
+    )
     written, read = ({kind: prior_counts(kind) for kind in KINDS} for _ in range(2))
     reader = SymbolReader(payload[1:])
     for code, spec in encode_planes(picture, 55, effort, written):
-        code_plane(Counter(written[spec.kind]), code.geometry, parameters.n_sources, code)
+        code_plane(Counter(written[spec.kind]), code.geometry, parameters.domains_per_range, code)
         reader.counts = read[spec.kind]
-        assert_equal(code_plane(reader, code.geometry, parameters.n_sources, None), code)
+        assert_equal(code_plane(reader, code.geometry, parameters.domains_per_range, None), code)
 
 
 @pytest.mark.parametrize("lattice", [4, 8, 16])
-@pytest.mark.parametrize("n_sources", [1, 2, 3])
+@pytest.mark.parametrize("domains_per_range", [1, 2, 3])
 @pytest.mark.parametrize("chroma_reduction", [1, 2])
-def test_parameters_are_one_byte(lattice: int, n_sources: int, chroma_reduction: int) -> None:
-    parameters = Parameters(lattice, n_sources, chroma_reduction)
+def test_parameters_are_one_byte(
+    lattice: int, domains_per_range: int, chroma_reduction: int
+) -> None:
+    parameters = Parameters(lattice, domains_per_range, chroma_reduction)
     assert len(parameters.to_byte()) == 1
     assert Parameters.from_payload(parameters.to_byte() + b"rest") == parameters
 
@@ -188,7 +193,7 @@ def test_random_payloads_are_refused_or_decode(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("extra", [bytes(range(1, 9)), bytes(range(1, 40))], ids=len)
-def test_bytes_behind_the_last_symbol_are_refused(extra: bytes) -> None:
+def test_bytes_after_the_last_symbol_are_refused(extra: bytes) -> None:
     collage = nc.encode(photo_crop(48), codec="fractal", quality=50)
     with pytest.raises(CollageFormatError, match="it is too long"):
         decode(collage.payload + extra, collage.header)
@@ -239,7 +244,7 @@ def test_the_golden_plane_is_read_as_it_was_written() -> None:
 def test_the_golden_file_decodes_as_it_always_did(scale: int) -> None:
     """To within one 8-bit level: decoding adds floats, whose last bit is the machine's."""
     collage = nc.load(make_golden.COLLAGE)
-    assert any(layer.collage.n_sources for layer in collage.layers)
+    assert any(layer.collage.domains_per_range for layer in collage.layers)
     with Image.open(make_golden.DECODED[scale]) as image:
         golden = np.asarray(image, int)
     difference = np.abs(np.asarray(collage.to_pil(scale), int) - golden)

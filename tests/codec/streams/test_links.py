@@ -13,8 +13,8 @@ from neural_collage.codec.streams.links import (
     OFFSETS,
     Links,
     code_links,
+    domains_fit,
     find_links,
-    has_room,
     initial_counts,
     linked_collage,
 )
@@ -147,13 +147,13 @@ def test_flat_surroundings_have_no_links() -> None:
 @pytest.mark.parametrize("grid", [(1, 1), (1, 6), (6, 1)], ids=str)
 def test_a_picture_smaller_than_a_domain_has_no_links(grid: tuple[int, int]) -> None:
     texture = texture_of(*grid)
-    assert not has_room(*grid)
+    assert not domains_fit(*grid)
     links = find_links(
         torch.rand(3, *texture.size(Fraction(1))), texture, CENTRE, bits_per_error=1e9
     )
     assert not links
     assert links.contrast.shape == grid
-    assert has_room(2, 2)
+    assert domains_fit(2, 2)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
@@ -209,7 +209,7 @@ def test_ranges_keep_the_brightness_of_their_texture(
     links = random_links(rows, columns, rng, share=0.6)
     collage = linked_collage(texture, links, *size, CENTRE)
     assert (collage.height, collage.width) == size
-    assert collage.n_sources == 1
+    assert collage.domains_per_range == 1
     assert 0 < collage.contraction() <= (DENOMINATOR - 1) / DENOMINATOR
     whole = size[0] // SIZE * SIZE, size[1] // SIZE * SIZE
     for scale in (1, 2):
@@ -224,7 +224,7 @@ def test_ranges_keep_the_brightness_of_their_texture(
 def test_without_links_the_texture_is_the_picture() -> None:
     texture = texture_of(3, 4, smooth=True)
     collage = linked_collage(texture, Links.none(3, 4), 41, 55, CENTRE)
-    assert collage.n_sources == 0
+    assert collage.domains_per_range == 0
     assert collage.contraction() == 0
     expected = texture.canvas(Fraction(1))[:, :41, :55] + CENTRE
     torch.testing.assert_close(collage.decode(), expected, atol=1e-6, rtol=0)
@@ -270,10 +270,10 @@ def test_forged_links_make_a_picture_or_are_refused(strength: int) -> None:
         try:
             collage = linked_collage(texture, links, rows * SIZE, columns * SIZE - 3, CENTRE)
         except (NotConvergedError, ValueError) as error:
-            assert isinstance(error, NotConvergedError) or not has_room(rows, columns)  # noqa: PT017
+            assert isinstance(error, NotConvergedError) or not domains_fit(rows, columns)  # noqa: PT017
             outcomes.add("refused")
             continue
         outcomes.add("decoded")
-        assert has_room(rows, columns) or not links
+        assert domains_fit(rows, columns) or not links
         assert bool(collage.decode().isfinite().all())
     assert outcomes == {"refused", "decoded"}

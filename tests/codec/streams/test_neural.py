@@ -14,6 +14,7 @@ from torch import Tensor
 import neural_collage as nc
 from neural_collage.codec import image as image_module
 from neural_collage.codec.container import ColourSpace, ModelId, pack_file
+from neural_collage.codec.streams import device_copies
 from neural_collage.codec.streams import neural as neural_stream
 from neural_collage.codec.streams.links import Links, find_links
 from neural_collage.codec.weights import shipped_weights
@@ -67,7 +68,7 @@ def test_one_colour_stays_one_colour(channels: int, level: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["even", "black and white"])
-def test_noise_comes_back_as_far_as_there_are_patches(kind: str) -> None:
+def test_size_and_fidelity_of_noise_rise_with_quality(kind: str) -> None:
     noise = torch.rand(3, 48, 40)
     noise = noise if kind == "even" else (noise > 0.5).float()
     sizes, fidelities = [], []
@@ -186,12 +187,12 @@ def test_the_most_thorough_search_repeats_itself() -> None:
 def test_small_pictures_are_refined_whatever_the_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = photo_crop(48)
     refined = cost(picture, encode(picture, 90), 90)
-    monkeypatch.setattr(neural_stream, "SMALL", 0)
+    monkeypatch.setattr(neural_stream, "SMALL_GRID", 0)
     assert refined <= cost(picture, encode(picture, 90), 90)
 
 
 def test_links_of_a_picture_are_those_of_its_file() -> None:
-    """Fine patterns everywhere, which no texture says as cheaply."""
+    """On fine patterns, which links encode at a lower rate than patches."""
     picture = torch.rand(3, 64, 64)
     picture = torch.cat([picture, pool(picture, 2).repeat(1, 2, 2)], 2)
     found: list[Links] = []
@@ -259,7 +260,7 @@ def test_the_network_is_copied_to_a_device_once(monkeypatch: pytest.MonkeyPatch)
         copies.append(network)
         return deepcopy(network)
 
-    monkeypatch.setattr(neural_stream, "deepcopy", counted)
+    monkeypatch.setattr(device_copies, "deepcopy", counted)
     streams = neural_stream.NeuralStreams(shipped_weights("natural"))
     picture = Picture(texture(16, 20, 4), "RGBA")
     payloads = {

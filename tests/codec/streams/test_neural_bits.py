@@ -85,13 +85,13 @@ def test_tiles_of_the_decoder_are_those_of_the_encoder(monkeypatch: pytest.Monke
 
 
 class Tally(SymbolWriter):
-    """Adds up what the tables of a model say that symbols cost."""
+    """Sums the information content of symbols, by the tables of a model."""
 
     counts_of_tables: IntArray
     bits = 0.0
 
-    def fixed(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
-        super().fixed(tables, which, values)
+    def write_static(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
+        super().write_static(tables, which, values)
         counts = self.counts_of_tables
         column = np.clip(values, -LARGEST_SYMBOL, LARGEST_SYMBOL) + LARGEST_SYMBOL
         chosen = counts[which, column]
@@ -103,7 +103,9 @@ class Tally(SymbolWriter):
 
 
 @pytest.mark.parametrize("quality", [5, 50, 95])
-def test_a_file_takes_what_its_tables_say(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_length_of_a_file_matches_the_information_content(
+    quality: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         Tally, "counts_of_tables", network().counts.numpy().astype(np.int64), raising=False
     )
@@ -120,7 +122,7 @@ def test_the_file_size_is_that_estimated_by_the_float_model(quality: int) -> Non
     writer = SymbolWriter()
     tables = FixedTables(logistic_counts().numpy().astype(np.int64))
     with torch.inference_mode():
-        values = model.values(picture[None], quality)[0]
+        values = model.latents(picture[None], quality)[0]
         expected = model.compressor(picture[None], torch.tensor([level_of(quality)]), "rdoq")
     source = EncodedSymbols(writer, tables, model, values, quality)
     quantised = model.entropy.run(source, quality, 10, 10)

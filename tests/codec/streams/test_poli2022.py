@@ -129,7 +129,7 @@ def test_symbols_come_back_and_bytes_repeat(codec: Poli2022Streams) -> None:
     assert torch.equal(collage.domains % 8, torch.zeros_like(collage.domains))
 
 
-def test_a_file_takes_what_its_tables_say(codec: Poli2022Streams) -> None:
+def test_the_length_of_a_payload_matches_the_information_content(codec: Poli2022Streams) -> None:
     """Within a word of the ideal code length, counted here a second time."""
     pixels = photo_crop(120)
     symbols = tile_symbols(codec.compressor, pixels)

@@ -56,8 +56,8 @@ class Rounding:
 
 def quantised(model: CodecModel, picture: Tensor, quality: int) -> Tensor:
     with torch.no_grad():
-        values = model.values(picture[None], quality)
-        source = Rounding(values[0], model.side_values(values)[0])
+        values = model.latents(picture[None], quality)
+        source = Rounding(values[0], model.side_latents(values)[0])
     return model.entropy.run(source, quality, *values.shape[-2:])
 
 
@@ -168,7 +168,7 @@ def test_whole_numbers_are_as_near_the_values_as_the_float_model(
     """Half a step; which symbol is the nearest may differ where two are equally near."""
     picture, level = photo_crop(64), torch.tensor([level_of(quality)])
     with torch.no_grad():
-        values = model.values(picture[None], quality)
+        values = model.latents(picture[None], quality)
         float_image = model.compressor(picture[None], level).image[0]
     coefficients = quantised(model, picture, quality)
     assert float((coefficients / UNIT - values[0]).abs().max()) <= 0.5 + 1 / UNIT
@@ -184,14 +184,14 @@ def test_values_are_in_steps(model: CodecModel) -> None:
         steps = model.compressor.steps(level)
         with torch.no_grad():
             expected = model.compressor.analysis(picture - CENTRE, steps, level)
-            got = model.values(picture, quality)
+            got = model.latents(picture, quality)
         torch.testing.assert_close(got, expected, atol=1e-2, rtol=1e-3)
 
 
 def test_bits_per_squared_step_do_not_depend_on_the_quality() -> None:
     """For orthonormal patches, by the choice of steps; patches twice as large give four times."""
     compressor = lively_compressor()
-    compressor.start_from(orthonormal_blocks(16), torch.ones(16))
+    compressor.initialise(orthonormal_blocks(16), torch.ones(16))
     with torch.no_grad():
         compressor.step_shape.rungs.zero_()
         compressor.patches[3].mul_(2)

@@ -1,4 +1,4 @@
-"""Properties of the float model: a distribution, which looks at nothing that comes later."""
+"""The float entropy model: normalised rates, and predictions from coded symbols alone."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.models.compression import quantisers
 from neural_collage.models.compression.checkerboard import checkerboard
 from neural_collage.models.compression.entropy_model import PASSES, EntropyModel
 from neural_collage.models.compression.logistic import (
@@ -15,15 +14,7 @@ from neural_collage.models.compression.logistic import (
     SMALLEST_SCALE,
     logistic_bits,
 )
-from neural_collage.models.compression.quantisers import (
-    DISTORTION_MULTIPLIERS,
-    Noise,
-    Rdoq,
-    Round,
-    distortion_multipliers,
-    make_quantiser,
-    rdoq,
-)
+from neural_collage.models.compression.quantisers import Noise
 from tests.models.compression.entropy import lively_entropy_model
 
 GROUPS = (2, 3, 4)
@@ -143,13 +134,10 @@ def test_bits_are_those_of_the_deviations_from_the_means() -> None:
 def test_a_pass_does_not_depend_on_what_is_coded_later(
     group: int, last: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its coefficients and all later ones are others, and it predicts the same ones.
-
-    The hyperprior, which is sent before, is held fixed.
-    """
+    """Changes its own latents and all later ones, with the side information held fixed."""
     model, level = small(), torch.tensor([0.6])
     side = torch.randn(1, 3, 3, 3)
-    monkeypatch.setattr(model, "side_values", lambda values: side)
+    monkeypatch.setattr(model, "side_latents", lambda values: side)
     values, others = 3 * torch.randn(2, 1, 9, 5, 6)
     start, stop = sum(GROUPS[:group]), sum(GROUPS[: group + 1])
     later = torch.zeros(9, 5, 6, dtype=torch.bool)
@@ -161,16 +149,15 @@ def test_a_pass_does_not_depend_on_what_is_coded_later(
     after = predictions_of(model, changed, level)
     for pass_before, pass_after in zip(before[:number], after[:number], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(pass_before, pass_after, strict=True))
-    # A convolution may add in another order for other pictures, but not look at them.
     sites = checkerboard(5, 6) != last
     for a, b in zip(before[number], after[number], strict=True):
         assert torch.equal(a[..., sites], b[..., sites])
-    if number + 1 < len(before):  # while what comes after it takes notice
+    if number + 1 < len(before):  # the next pass does depend on them
         assert not torch.equal(before[number + 1][0], after[number + 1][0])
 
 
-def test_the_hyperprior_comes_first() -> None:
-    """What is not rounded away of any coefficient may change all predictions through it."""
+def test_the_side_information_of_all_latents_enters_the_first_pass() -> None:
+    """A change of the last latents alone changes the first predictions, through it."""
     model, level = small(), torch.tensor([0.6])
     values = 3 * torch.randn(1, 9, 4, 4)
     changed = values.clone()
@@ -202,106 +189,3 @@ def test_the_gradient_of_the_quantised_is_that_of_the_unrounded() -> None:
     )
     torch.testing.assert_close(gradient, wanted, atol=1e-4, rtol=0)
     assert all(g is None or float(g.abs().max()) < 1e-4 for g in others)
-
-
-def test_the_rate_with_noise_approximates_that_of_rounding_at_high_rates() -> None:
-    model = small()
-    values = 20 * torch.randn(6, 9, 8, 8)
-    level = torch.full((6,), 0.5)
-    with torch.no_grad():
-        exact = model(values, level, Round()).bits.sum()
-        noisy = model(values, level, Noise()).bits.sum()
-    assert float(noisy) == pytest.approx(float(exact), rel=0.05)
-
-
-def test_relaxed_rdoq_trains_scales_on_symbols_and_means_and_latents_on_noisy_values(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """With noise of zero, so that gradients can be compared."""
-    monkeypatch.setattr(quantisers, "with_noise", lambda values: values)
-    monkeypatch.setattr(EntropyModel, "features", lambda *_: torch.zeros(1, 4, 3, 4))
-    model = small((2,))
-    side = torch.randn(1, 3, 2, 2).round()
-    monkeypatch.setattr(model, "side_values", lambda values: side)
-    level, weights = torch.tensor([0.5]), torch.full((1, 2), 0.5)
-    values = (3 * torch.randn(1, 2, 3, 4)).requires_grad_()
-    outs = [p.get_parameter("out.bias") for p in model.predictions]  # two means, two scales
-
-    def gradients(quantiser: quantisers.Quantiser) -> tuple[Tensor, Tensor, list[Tensor]]:
-        bits = model(values, level, quantiser).bits
-        of_values, *of_outs = torch.autograd.grad(bits.sum(), [values, *outs])
-        return bits, of_values, of_outs
-
-    relaxed, of_relaxed, outs_of_relaxed = gradients(Rdoq(weights, relaxed=True))
-    _, of_noise, outs_of_noise = gradients(Noise())
-    exact, _, outs_of_exact = gradients(Rdoq(weights, relaxed=False))
-
-    torch.testing.assert_close(relaxed, exact)
-    torch.testing.assert_close(of_relaxed, of_noise)
-    for got, noise, of_symbols in zip(outs_of_relaxed, outs_of_noise, outs_of_exact, strict=True):
-        expected = torch.cat([noise[:2], of_symbols[2:]])
-        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
-
-
-def test_quantisers_do_not_depend_on_the_mode_of_the_model() -> None:
-    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
-    weights = torch.full((2, 9), 0.5)
-    for name in ("noise", "round", "rdoq", "relaxed-rdoq"):
-        rates = []
-        for training in (False, True):
-            torch.manual_seed(0)
-            with torch.no_grad():
-                rates.append(model.train(training)(values, level, make_quantiser(name, weights)))
-        for evaluated, trained in zip(*rates, strict=True):
-            assert torch.equal(evaluated, trained)
-
-
-def test_rounding_and_rdoq_are_deterministic_and_noise_is_not() -> None:
-    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
-    weights = torch.full((2, 9), 0.5)
-    cases: list[tuple[quantisers.Quantisation, bool]] = [
-        ("noise", False),
-        ("round", True),
-        ("rdoq", True),
-        ("relaxed-rdoq", False),
-    ]
-    for name, same in cases:
-        first, second = (model(values, level, make_quantiser(name, weights)) for _ in range(2))
-        assert torch.equal(first.side_bits, second.side_bits) == same
-
-
-def test_rdoq_never_costs_more_than_rounding_and_moves_towards_zero_only() -> None:
-    deviation = torch.linspace(-6, 6, 301)
-    log_scale, weight = torch.tensor(-1.0), torch.tensor(4.0)
-
-    def cost(symbols: Tensor) -> Tensor:
-        error = (deviation - symbols).square() * weight
-        return error + logistic_bits(symbols, log_scale)
-
-    symbols = rdoq(deviation, weight, lambda choice: logistic_bits(choice, log_scale))
-    nearest = deviation.round()
-    assert bool((cost(symbols) <= cost(nearest)).all())
-    assert bool((symbols != nearest).any())
-    assert bool((symbols.abs() <= nearest.abs()).all())
-    assert bool(((symbols - nearest).abs() <= 1).all())
-
-
-def test_early_groups_have_larger_distortion_multipliers() -> None:
-    first, last = DISTORTION_MULTIPLIERS
-    middle = (first + last) / 2
-    assert distortion_multipliers((1, 2, 1)).tolist() == pytest.approx(
-        [first, middle, middle, last]
-    )
-    assert distortion_multipliers((2,)).tolist() == pytest.approx([first, first])
-    assert first > last >= 1
-
-
-def test_rdoq_with_a_large_weight_is_rounding_and_with_a_small_one_saves_bits() -> None:
-    model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
-    with torch.no_grad():
-        plain = model(values, level)
-        exact = model(values, level, Rdoq(torch.full((2, 9), 1e9), relaxed=False))
-        coarse = model(values, level, Rdoq(torch.full((2, 9), 0.5), relaxed=False))
-    assert torch.allclose(exact.quantised, plain.quantised, atol=1e-4)
-    assert torch.allclose(exact.bits, plain.bits)
-    assert bool((coarse.bits < plain.bits).all())

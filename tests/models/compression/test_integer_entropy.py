@@ -1,4 +1,4 @@
-"""The entropy model in whole numbers: near the float model, and the same however it is computed."""
+"""The integer entropy model: close to the float model, and exact in any order of summation."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -34,36 +34,36 @@ from tests.threads import threads
 
 QUALITIES = (1, 38, 50, 100)
 EXACT = 2.0**53
-LONGEST_SYMBOL = 1 << 23  # that a stream has room for
+LARGEST_SYMBOL = 1 << 23  # that can be escaped
 
 
 @dataclass
 class Encoder:
-    """Rounds coefficients to symbols, and remembers what it was asked and what it said."""
+    """A `SymbolSource` that rounds coefficients to symbols, and records requests and symbols."""
 
     values: Tensor
-    side_values: Tensor
-    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    side_latents: Tensor
+    requests: list[tuple[Any, ...]] = field(default_factory=list)
     symbols: list[Tensor] = field(default_factory=list)
 
     def side(self, scales: Tensor) -> Tensor:
-        return self._say((scales,), self.side_values)
+        return self._answer((scales,), self.side_latents)
 
     def coefficients(self, part: Pass, means: Tensor, scales: Tensor) -> Tensor:
         deviations = self.values[part.channels, part.sites] - means / UNIT
-        return self._say((part, means, scales), deviations)
+        return self._answer((part, means, scales), deviations)
 
-    def _say(self, question: tuple[Any, ...], wanted: Tensor) -> Tensor:
-        self.asked.append(question)
-        self.symbols.append(torch.where(question[-1] > 0, wanted.round().long(), 0))
+    def _answer(self, request: tuple[Any, ...], exact: Tensor) -> Tensor:
+        self.requests.append(request)
+        self.symbols.append(torch.where(request[-1] > 0, exact.round().long(), 0))
         return self.symbols[-1]
 
 
 class Decoder:
-    """Says what an encoder said, as long as it is asked the same."""
+    """A `SymbolSource` that replays the symbols of an encoder, and checks that requests agree."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._script = list(zip(encoder.asked, encoder.symbols, strict=True))
+        self._recorded = list(zip(encoder.requests, encoder.symbols, strict=True))
 
     def side(self, scales: Tensor) -> Tensor:
         return self._next((scales,))
@@ -72,24 +72,24 @@ class Decoder:
         return self._next((part, means, scales))
 
     def finish(self) -> None:
-        assert not self._script
+        assert not self._recorded
 
-    def _next(self, question: tuple[Any, ...]) -> Tensor:
-        expected, symbols = self._script.pop(0)
-        for got, wanted in zip(_flat(question), _flat(expected), strict=True):
-            assert torch.equal(got, wanted) if isinstance(got, Tensor) else got == wanted
+    def _next(self, request: tuple[Any, ...]) -> Tensor:
+        expected, symbols = self._recorded.pop(0)
+        for got, recorded in zip(_flat(request), _flat(expected), strict=True):
+            assert torch.equal(got, recorded) if isinstance(got, Tensor) else got == recorded
         return symbols
 
 
-def _flat(question: Sequence[Any]) -> list[Any]:
-    return [x for part in question for x in (part if isinstance(part, Pass) else (part,))]
+def _flat(request: Sequence[Any]) -> list[Any]:
+    return [x for part in request for x in (part if isinstance(part, Pass) else (part,))]
 
 
 def encode(
     model: EntropyModel, values: Tensor, quality: int, entropy: IntegerEntropy | None = None
 ) -> tuple[Tensor, Encoder]:
     with torch.no_grad():
-        encoder = Encoder(values, model.side_values(values[None])[0])
+        encoder = Encoder(values, model.side_latents(values[None])[0])
     entropy = entropy or IntegerEntropy(model, logarithm_table())
     return entropy.run(encoder, quality, *values.shape[1:]), encoder
 
@@ -121,8 +121,8 @@ CASES = [
 ]
 
 
-class Watching(TorchFunctionMode):
-    """Sees the results of all functions, and may replace those of matrix products."""
+class Recorder(TorchFunctionMode):
+    """Records the largest result of any function, and may replace those of matrix products."""
 
     def __init__(self, product: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
         super().__init__()
@@ -137,13 +137,13 @@ class Watching(TorchFunctionMode):
         if getattr(function, "__name__", "") in ("__matmul__", "matmul"):
             self.products += 1
             a, b = arguments
-            self._see(a.abs() @ b.abs())
+            self._record(a.abs() @ b.abs())
             if self.product is not None:
                 result = self.product(a, b)
-        self._see(result)
+        self._record(result)
         return result
 
-    def _see(self, result: Any) -> None:
+    def _record(self, result: Any) -> None:
         if isinstance(result, Tensor) and result.numel() and result.dtype != torch.bool:
             self.largest = max(self.largest, float(result.abs().max()))
 
@@ -163,7 +163,7 @@ def in_another_order(a: Tensor, b: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("quality", QUALITIES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_approximates_the_float_model(
+def test_means_scales_and_bits_approximate_the_float_model(
     case: Case, quality: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given the same symbols: means to a hundredth of a step, scales to the pitch of their grid."""
@@ -173,14 +173,14 @@ def test_it_approximates_the_float_model(
     floats: list[tuple[Tensor, Tensor]] = []
     for prediction in model.predictions:
         prediction.register_forward_hook(lambda _, __, output: floats.append(output))
-    monkeypatch.setattr(model, "side_values", lambda _: encoder.symbols[0][None].float())
+    monkeypatch.setattr(model, "side_latents", lambda _: encoder.symbols[0][None].float())
     with torch.no_grad():
         rate = model(quantised[None].float() / UNIT, level)
         base = model.log_scale(level)[0]
     torch.testing.assert_close(rate.quantised[0], quantised.float() / UNIT, atol=0.02, rtol=0)
     bits = 0.0
-    questions = zip(encoder.asked[1:], encoder.symbols[1:], floats, strict=True)
-    for (part, means, scales), symbols, (mean, log_scale) in questions:
+    recorded = zip(encoder.requests[1:], encoder.symbols[1:], floats, strict=True)
+    for (part, means, scales), symbols, (mean, log_scale) in recorded:
         torch.testing.assert_close(means / UNIT, mean[0][:, part.sites], atol=0.02, rtol=0)
         expected = (log_scale[0][:, part.sites] + base[part.channels, None]).clamp(
             math.log(SMALLEST_SCALE), math.log(LARGEST_SCALE)
@@ -190,7 +190,9 @@ def test_it_approximates_the_float_model(
         torch.testing.assert_close(chosen, expected, atol=0.55 * pitch, rtol=0)
         bits += float(logistic_bits(symbols.double(), chosen.double()).sum())
     assert bits == pytest.approx(float(rate.bits), rel=0.02, abs=0.5)
-    side_scale = torch.tensor([math.log(scale_of(n)) for n in range(N_SCALES)])[encoder.asked[0][0]]
+    side_scale = torch.tensor([math.log(scale_of(n)) for n in range(N_SCALES)])[
+        encoder.requests[0][0]
+    ]
     side_bits = float(logistic_bits(encoder.symbols[0].double(), side_scale.double()).sum())
     assert side_bits == pytest.approx(float(rate.side_bits), rel=0.02, abs=0.5)
 
@@ -207,13 +209,13 @@ def test_encoder_and_decoder_request_the_same_symbols(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_coefficient_is_asked_for_once(case: Case) -> None:
+def test_every_coefficient_is_requested_once(case: Case) -> None:
     model, values = case.make()
     quantised, encoder = encode(model, values, 50)
     rows, columns = case.rows, case.columns
-    assert encoder.asked[0][0].shape == (3, -(-rows // 2), -(-columns // 2))
+    assert encoder.requests[0][0].shape == (3, -(-rows // 2), -(-columns // 2))
     visits = torch.zeros_like(quantised)
-    for number, (part, means, scales) in enumerate(encoder.asked[1:]):
+    for number, (part, means, scales) in enumerate(encoder.requests[1:]):
         group, last = divmod(number, PASSES)
         assert part.group == group
         assert torch.equal(part.sites, checkerboard(rows, columns) != bool(last))
@@ -221,25 +223,25 @@ def test_every_coefficient_is_asked_for_once(case: Case) -> None:
         assert bool(((scales >= 0) & (scales < N_SCALES)).all())
         visits[part.channels, part.sites] += 1
     assert bool((visits == 1).all())
-    asked, symbols = encoder.asked[1:], encoder.symbols[1:]
-    for (part, means, _), chosen in zip(asked, symbols, strict=True):
+    requests, symbols = encoder.requests[1:], encoder.symbols[1:]
+    for (part, means, _), chosen in zip(requests, symbols, strict=True):
         assert torch.equal(quantised[part.channels, part.sites], chosen * UNIT + means)
 
 
 @pytest.mark.parametrize("product", [in_integers, in_another_order])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_sums_do_not_depend_on_how_they_are_computed(
+def test_results_do_not_depend_on_the_order_of_summation(
     case: Case, product: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
     model, values = case.make()
     entropy = IntegerEntropy(model, logarithm_table())
     quantised, encoder = encode(model, values, 63, entropy)
     decoder = Decoder(encoder)
-    with Watching(product) as watching:
+    with Recorder(product) as recorder:
         again = entropy.run(decoder, 63, case.rows, case.columns)
     assert torch.equal(again, quantised)
     # of each group: two predictions of two layers, and four contexts, one of them for the last
-    assert watching.products == 8 * len(case.groups) - 3 + 1  # and the side
+    assert recorder.products == 8 * len(case.groups) - 3 + 1  # and the side
 
 
 def test_nothing_depends_on_threads() -> None:
@@ -251,7 +253,7 @@ def test_nothing_depends_on_threads() -> None:
         assert torch.equal(entropy.run(decoder, 63, 16, 17), quantised)
 
 
-@pytest.mark.parametrize("size", [0, 300, LONGEST_SYMBOL])
+@pytest.mark.parametrize("size", [0, 300, LARGEST_SYMBOL])
 def test_numbers_stay_exact_however_large_coefficients_are(size: int) -> None:
     """Sums of magnitudes, and so all partial sums, are below 2^53 for a model of full size."""
     config = CompressorConfig()
@@ -259,9 +261,9 @@ def test_numbers_stay_exact_however_large_coefficients_are(size: int) -> None:
     sign = torch.randint(0, 2, (config.n_patches, 4, 3)) * 2 - 1
     encoder = Encoder(size * sign, size * sign[: config.side, :2, :2])
     entropy = IntegerEntropy(model, logarithm_table())
-    with Watching() as watching:
+    with Recorder() as recorder:
         quantised = entropy.run(encoder, 70, 4, 3)
-    assert watching.largest < EXACT
+    assert recorder.largest < EXACT
     assert int(quantised.abs().max()) >= size * UNIT // 2
 
 

@@ -69,7 +69,7 @@ def test_whole_numbers_are_rounded_down_exactly(rungs: int) -> None:
         assert rung_values(numbers, quality).tolist() == expected
 
 
-def test_whole_numbers_follow_those_that_learn() -> None:
+def test_integer_interpolation_approximates_the_float_ladder() -> None:
     ladder = random_ladder(6, 7)
     numbers = (ladder.rungs.detach().double() * 2**20).round().long()
     for quality in (1, 2, 37, 50, 99, 100):

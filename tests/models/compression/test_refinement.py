@@ -31,21 +31,21 @@ def cost(model: CodecModel, values: Tensor, planes: Tensor) -> float:
     return rounded(values)[1] + bits_per_squared_error(QUALITY) * error
 
 
-def test_a_refined_code_is_better() -> None:
+def test_refinement_lowers_the_cost() -> None:
     model, values, planes = setting()
     refined = refine(model, values, planes, QUALITY, 10, rounded)
     assert cost(model, refined, planes) < 0.9 * cost(model, values, planes)
 
 
-def test_what_is_best_already_stays_and_the_search_ends_soon() -> None:
+def test_without_an_improvement_the_latents_stay_and_iteration_stops_after_patience() -> None:
     model, values, planes = setting()
     bits: list[float] = []
 
-    def ever_dearer(values: Tensor) -> tuple[Tensor, float]:
+    def rising_bits(values: Tensor) -> tuple[Tensor, float]:
         bits.append(1e9 * len(bits))
         return torch.randn_like(values), bits[-1]
 
-    assert torch.equal(refine(model, values, planes, QUALITY, 100, ever_dearer), values)
+    assert torch.equal(refine(model, values, planes, QUALITY, 100, rising_bits), values)
     assert len(bits) == PATIENCE + 1
 
 

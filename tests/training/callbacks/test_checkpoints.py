@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from neural_collage.errors import CheckpointError, ConfigError
-from neural_collage.training.callbacks.checkpoints import Checkpoints, folder_of, last_good
+from neural_collage.training.callbacks.checkpoints import Checkpoints, folder_of, resume_hint
 from neural_collage.training.checkpoint_io import read_checkpoint
 from tests.training.toy_runs import fit, lightning_noise, make_task, make_trainer
 
@@ -145,7 +145,7 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
 
 
 def test_without_checkpoints_the_message_says_that_none_was_written(tmp_path: Path) -> None:
-    assert last_good(make_trainer(tmp_path)) == "no checkpoint has been written"
+    assert resume_hint(make_trainer(tmp_path)) == "no checkpoint has been written"
 
 
 def test_checkpoints_hold_no_code(tmp_path: Path) -> None:

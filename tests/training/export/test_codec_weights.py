@@ -35,9 +35,9 @@ from neural_collage.training.export.codec_weights import (
     QUALITIES,
     STRENGTH,
     codec_model_to_bytes,
-    finished,
+    export_model,
     fit_tables,
-    observe,
+    symbol_histograms,
 )
 from tests.models.compression.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop, texture
@@ -64,7 +64,7 @@ def projecting(config: CompressorConfig = SMALL) -> Compressor:
     for channel in range(3):
         blocks[channel] = 0
         blocks[channel, channel] = 1 / 16
-    compressor.start_from(blocks, torch.full((SMALL.n_patches,), 0.5))
+    compressor.initialise(blocks, torch.full((SMALL.n_patches,), 0.5))
     return compressor.eval()
 
 
@@ -82,7 +82,7 @@ def coded_symbols(model: CodecModel, shapes: Sequence[tuple[int, int]]) -> int:
 
 
 def test_every_coded_symbol_is_counted(model: CodecModel) -> None:
-    observed = observe(model, [photo_crop(48), texture(20, 70, 4), texture(1, 1, 1)])
+    observed = symbol_histograms(model, [photo_crop(48), texture(20, 70, 4), texture(1, 1, 1)])
     assert observed.shape == model.counts.shape
     assert int(observed.min()) == 0
     assert observed[0].sum() == 0  # the smallest scale codes no symbols
@@ -90,22 +90,23 @@ def test_every_coded_symbol_is_counted(model: CodecModel) -> None:
     assert 0.5 * total < observed.sum() <= total
     model.entropy._log_scale += 1 << 12  # no scale is the smallest
     model.entropy._side_scale += 1 << 12
-    again = observe(model, [photo_crop(48), texture(20, 70, 4), texture(1, 1, 1)])
+    again = symbol_histograms(model, [photo_crop(48), texture(20, 70, 4), texture(1, 1, 1)])
     assert again.sum() == total
 
 
 def test_counts_of_pictures_add_up_and_repeat(model: CodecModel) -> None:
     crops = pictures(len(QUALITIES) + 1)
-    first = observe(model, crops[: len(QUALITIES)])
-    both = observe(model, crops)
-    assert np.array_equal(both, observe(model, iter(crops)))
-    assert np.array_equal(both, first + observe(model, crops[-1:]))  # qualities are used in turn
-    assert observe(model, []).sum() == 0
+    first = symbol_histograms(model, crops[: len(QUALITIES)])
+    both = symbol_histograms(model, crops)
+    assert np.array_equal(both, symbol_histograms(model, iter(crops)))
+    # qualities are used in turn
+    assert np.array_equal(both, first + symbol_histograms(model, crops[-1:]))
+    assert symbol_histograms(model, []).sum() == 0
 
 
 def test_large_deviations_are_counted_as_escapes(model: CodecModel) -> None:
     model.steps.fill_(1)  # so small that all symbols are large
-    observed = observe(model, [photo_crop(32)])
+    observed = symbol_histograms(model, [photo_crop(32)])
     assert observed[:, -1].sum() > 0
 
 
@@ -115,7 +116,7 @@ def test_tables_are_the_same_for_both_signs_and_can_always_escape(
     logistic = logistic_counts().numpy().astype(np.int64)
     for observed in (
         np.zeros_like(logistic),
-        observe(model, pictures(3)),
+        symbol_histograms(model, pictures(3)),
         rng.integers(0, 100_000, logistic.shape) * (rng.random(logistic.shape) < 0.01),
     ):
         counts = fit_tables(logistic, observed)
@@ -153,7 +154,7 @@ def test_tables_approach_the_observed_histogram() -> None:
 def test_fitted_tables_make_files_smaller() -> None:
     compressor = projecting()
     plain = CodecModel.finish(compressor)
-    fitted = finished(compressor, [photo_crop(96, 10 * n, 150) for n in range(14)])
+    fitted = export_model(compressor, [photo_crop(96, 10 * n, 150) for n in range(14)])
     assert not torch.equal(plain.counts, fitted.counts)
     picture = read_picture(photo_crop(96, 60, 200))
     sizes = [
@@ -169,7 +170,7 @@ def test_fitted_tables_make_files_smaller() -> None:
 
 def test_a_finished_model_equals_the_model_read_from_its_file(tmp_path: Path) -> None:
     """It is rounded before its tables are computed, so that the file reproduces it exactly."""
-    model = finished(lively_compressor(), pictures(2))
+    model = export_model(lively_compressor(), pictures(2))
     read = Weights("mine", codec_model_to_bytes(model)).build(CodecModel)
     assert read.config == SMALL
     assert not read.training
@@ -182,7 +183,7 @@ def test_a_finished_model_equals_the_model_read_from_its_file(tmp_path: Path) ->
 
 def test_a_finished_model_encodes_and_decodes_pictures(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
-    path.write_bytes(codec_model_to_bytes(finished(projecting(), pictures(3))))
+    path.write_bytes(codec_model_to_bytes(export_model(projecting(), pictures(3))))
     picture = texture(40, 70, 4, seed=3)
     collage = nc.encode(picture, codec="neural", model=str(path), quality=95)
     pixels, data = collage.decode(), collage.to_bytes()
@@ -224,12 +225,12 @@ def test_a_checkpoint_becomes_a_file_of_weights(
     torch.testing.assert_close(model.compressor.patches, trained.patches, atol=2e-3, rtol=1e-2)
     crops = [photo_crop(40, left=150 + 30 * number) for number in (0, 2, 1, 3)]
     eight_bits = [(255 * crop + 0.5).floor() / 255 for crop in crops]
-    assert torch.equal(model.counts, finished(trained, eight_bits).counts)
+    assert torch.equal(model.counts, export_model(trained, eight_bits).counts)
     run(monkeypatch, *arguments, "-o", tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == weights.data
     run(monkeypatch, *arguments, "-o", tmp_path / "less.safetensors", "--every", 2)
     less = find_weights(str(tmp_path / "less.safetensors")).build(CodecModel)
-    assert torch.equal(less.counts, finished(trained, eight_bits[::2]).counts)
+    assert torch.equal(less.counts, export_model(trained, eight_bits[::2]).counts)
 
 
 def test_weights_are_of_the_network_that_was_trained(

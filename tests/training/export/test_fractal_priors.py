@@ -31,7 +31,7 @@ def bits(priors: dict[str, Counts]) -> float:
     for code, spec in encode_planes(texture(40, 64, 3, seed=2), 50, effort, flat):
         counts = {table: rows.copy() for table, rows in priors[spec.kind].items()}
         counter = Counter(counts)
-        code_plane(counter, code.geometry, effort.n_sources, code)
+        code_plane(counter, code.geometry, effort.domains_per_range, code)
         total += sum(counter.bits.values())
     return total
 
@@ -62,7 +62,7 @@ def test_observation_counts_in_whole_increments(
 ) -> None:
     monkeypatch.setattr(fractal_priors, "QUALITIES", (50,))
     flat = {kind: flat_counts() for kind in KINDS}
-    observed = fractal_priors.observe(folder / "a.png", flat, 0)
+    observed = fractal_priors.symbol_counts(folder / "a.png", flat, 0)
     for kind in KINDS:
         for table, counts in observed[kind].items():
             assert (counts % INCREMENT == 0).all()
@@ -74,8 +74,8 @@ def test_observation_counts_in_whole_increments(
 def test_condensed_counts_are_bounded_and_positive() -> None:
     background = flat_counts()
     observed = {table: counts * 1000 for table, counts in background.items()}
-    condensed = fractal_priors.condense(observed, background, strength=40)
-    for table, counts in condensed.items():
+    rescaled = fractal_priors.rescale_counts(observed, background, strength=40)
+    for table, counts in rescaled.items():
         assert counts.min() >= 1
         assert (counts.sum(1) <= 40 * INCREMENT + counts.shape[1]).all()
         np.testing.assert_array_equal(counts.argmax(1), background[table].argmax(1))

@@ -23,12 +23,12 @@ SMALL = TileCompressorConfig(range_size=4, n_patches=3, embedding=4, depth=1)
 def test_every_symbol_is_counted_in_its_table() -> None:
     compressor = TileCompressor(SMALL).eval()
     pictures = [texture(20, 30, 3), texture(9, 9, 2)]
-    counts = compressor_weights.observe(compressor, pictures)
+    counts = compressor_weights.symbol_histograms(compressor, pictures)
     assert counts.shape == (15, 201)
     tiles = 3 * 4 + 2 * 2 * 2  # of the picture; of grey and of alpha
     assert counts.sum(1).tolist() == [4 * tiles] * 15
     symbols = tile_symbols(compressor, pictures[0])[:, 1, :, 4]  # the bias of green
-    first = compressor_weights.observe(compressor, pictures[:1])
+    first = compressor_weights.symbol_histograms(compressor, pictures[:1])
     expected = np.bincount(symbols.flatten().numpy() + 100, minlength=201)
     assert np.array_equal(first[9], expected)
 
@@ -36,7 +36,7 @@ def test_every_symbol_is_counted_in_its_table() -> None:
 def test_tables_are_integers_with_a_total_of_the_strength() -> None:
     observed = np.zeros((2, 201), np.int64)
     observed[0, 98:104] = (10, 200, 4000, 300, 20, 1)
-    counts = compressor_weights.condense(observed, strength=64)
+    counts = compressor_weights.rescale_counts(observed, strength=64)
     assert counts.dtype == np.int32
     assert int(counts.min()) == 1
     assert counts[0].sum() == pytest.approx(64 * INCREMENT, rel=0.15)

@@ -105,7 +105,7 @@ def test_training_quantises_with_noise_then_by_rdoq_which_evaluation_always_does
     fit(tmp_path, task, steps=4)
     assert quantisations == ["noise", "noise", "relaxed-rdoq", "relaxed-rdoq"]
     with torch.no_grad():
-        task.eval().losses(crops())
+        task.validation_losses(crops())
     assert set(quantisations[4:]) == {"rdoq"}
     with pytest.raises(ValueError, match="0 or more, not -1"):
         CompressionTask(model, OptimiserConfig(), rdoq_from=-1)
@@ -114,15 +114,15 @@ def test_training_quantises_with_noise_then_by_rdoq_which_evaluation_always_does
 def test_a_perfect_picture_has_a_finite_loss() -> None:
     task = make_task().eval()
     with torch.no_grad():
-        losses = task.losses(torch.full((2, 3, 32, 32), CENTRE))
+        losses = task.validation_losses(torch.full((2, 3, 32, 32), CENTRE))
     assert all(bool(value.isfinite()) for value in losses.values())
 
 
 def test_validation_is_the_mean_over_levels_of_quality() -> None:
     task, batch = CompressionTask(lively_compressor(), OptimiserConfig()).eval(), crops()
     with torch.no_grad():
-        losses = task.losses(batch)
-        again = task.losses(batch)
+        losses = task.validation_losses(batch)
+        again = task.validation_losses(batch)
     assert {f"{n}_{level}" for n in ("bpp", "psnr") for level in VALIDATION_LEVELS} < set(losses)
     assert all(torch.equal(losses[name], again[name]) for name in losses)
     for name in ("bpp", "psnr"):
@@ -140,7 +140,7 @@ def test_the_loss_is_rate_plus_lambda_times_distortion() -> None:
     wanted = (bits + side_bits).sum() / 32**2 + lambda_at(level)[0] * error
     patches = task.model.patches
     (expected,) = torch.autograd.grad(wanted, patches)
-    (got,) = torch.autograd.grad(task._losses(batch, level)["loss"], patches)
+    (got,) = torch.autograd.grad(task._losses(batch, level, "rdoq")["loss"], patches)
     ratio = float(got.norm() / expected.norm())
     assert 0.1 < ratio < 10
     torch.testing.assert_close(got, ratio * expected, atol=1e-4 * float(got.abs().max()), rtol=1e-3)
@@ -248,7 +248,7 @@ def test_validating_does_not_begin_again(tmp_path: Path) -> None:
 def test_training_reduces_the_loss(tmp_path: Path) -> None:
     def loss(task: CompressionTask) -> float:
         with torch.no_grad():
-            return float(task.eval().losses(crops())["loss"])
+            return float(task.eval().validation_losses(crops())["loss"])
 
     short, long = (fit(tmp_path, make_task(), steps=steps) for steps in (1, 25))
     assert loss(long) < 0.9 * loss(short)

@@ -39,7 +39,7 @@ def _batch(count: int = 4) -> Tensor:
 
 def test_the_loss_is_the_bound_per_dimension_and_its_parts_add_up() -> None:
     with torch.no_grad():
-        losses = _task().eval().losses(_batch())
+        losses = _task().validation_losses(_batch())
     assert losses["loss"] * SIZE**2 == pytest.approx(float(losses["nats"]), rel=1e-5)
     assert float(losses["nats"]) == pytest.approx(
         float(losses["distortion"] + losses["rate"]), rel=1e-5
@@ -60,7 +60,7 @@ def test_rate_weights_rise_to_one_and_those_of_early_stages_start_lower() -> Non
 def test_rate_weights_apply_to_training_and_not_to_validation() -> None:
     task = _task(rate_warmup_steps=100)
     with torch.no_grad():
-        losses, later = (task.train(mode).losses(_batch()) for mode in (True, False))
+        losses, later = task.losses(_batch()), task.validation_losses(_batch())
     assert float(losses["loss"]) * SIZE**2 == pytest.approx(
         float(losses["distortion"] + losses["rate_3x3"]), rel=1e-4
     )

@@ -53,6 +53,13 @@ def test_the_longest_matching_prefix_gives_the_multiplier(model: nn.Module) -> N
     }
 
 
+def test_names_match_up_to_a_dot() -> None:
+    model = nn.ParameterDict({"head": torch.ones(2, 2), "head_bias": torch.ones(2)})
+    optimiser = make_optimiser(model, OptimiserConfig(1e-2, multipliers={"head": 0.5}))
+    rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    assert [rates[id(model[name])] for name in ("head", "head_bias")] == [5e-3, 1e-2]
+
+
 def test_frozen_parameters_are_left_out(model: nn.Module) -> None:
     model["encoder"].requires_grad_(False)  # type: ignore[index]
     optimiser = make_optimiser(model, OptimiserConfig())

@@ -41,7 +41,7 @@ def test_the_loss_is_the_error_of_a_tile_and_the_penalty() -> None:
 def test_bits_are_estimated_outside_of_training() -> None:
     task, batch = small_task(), torch.rand(5, 3, 8, 8)
     assert "estimated_bpp" not in task.train().losses(batch)
-    estimate = float(task.eval().losses(batch)["estimated_bpp"])
+    estimate = float(task.validation_losses(batch)["estimated_bpp"])
     bits = estimated_bits(task.model.symbols(task.model.encode(batch)))
     assert estimate == pytest.approx(bits / (5 * 64))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOVING = (".mp4", ".gif", ".webp", ".apng")
 """Suffixes of movies; commands that write pictures or movies never write a still to these."""
 
-Picture = Annotated[Path, typer.Argument(metavar="IMAGE", show_default=False)]
+ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", show_default=False)]
 Output = Annotated[
     Path,
     typer.Option(

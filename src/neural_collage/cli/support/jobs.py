@@ -65,7 +65,7 @@ def run_jobs(plan: Plan, work: Callable[[Job], OutputFile], *, as_json: bool, de
     with progress_bar(*columns) as progress:
         for job in progress.track(plan.jobs, description=""):
             try:
-                with _warnings_as_lines():
+                with _picture_warnings_as_lines():
                     report = _run_job(job, work)
             except Exception as error:
                 failures.append(Failure(job.source, error))
@@ -80,6 +80,21 @@ def one_line(error: Exception) -> str:
     """An error as one line, with a hint at --debug if it was not raised on purpose."""
     hint = "" if isinstance(error, CollageError) else " (`collage --debug` shows where)"
     return describe(error) + hint
+
+
+@contextmanager
+def warnings_as_lines(shown: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Print each warning as one line on stderr when it is raised; none while not `shown()`."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if shown():
+            typer.echo(f"collage: warning: {' '.join(str(message).split())}", err=True)
+
+    previous, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = previous
 
 
 def report_error(message: str, error: Exception, *, debug: bool) -> None:
@@ -118,13 +133,9 @@ def _report_failure(failure: Failure, *, as_json: bool, debug: bool) -> None:
 
 
 @contextmanager
-def _warnings_as_lines() -> Iterator[None]:
+def _picture_warnings_as_lines() -> Iterator[None]:
     """Print warnings about pictures as lines on stderr, and ignore all others."""
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(), warnings_as_lines():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", PictureWarning)
-        try:
-            yield
-        finally:
-            for warning in caught:
-                typer.echo(f"collage: warning: {warning.message}", err=True)
+        yield

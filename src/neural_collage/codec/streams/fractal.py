@@ -31,7 +31,7 @@ from neural_collage.io.picture import Picture
 _LATTICES = (4, 8, 16)
 _MOST_SOURCES = 3
 ERROR_PER_BIT = 0.13
-"""Squared error worth one bit, in squared quantiser steps: lambda of J = D + lambda R."""
+"""Squared error worth one bit, in squared quantiser steps: J = D + error_per_bit * R."""
 CHROMA_STEP = 0.65  # of the luma step; a chroma sample covers four pixels
 FULL_CHROMA_QUALITY = 70  # from here on chroma keeps its size
 
@@ -50,18 +50,22 @@ class Parameters:
     """The first byte of the stream."""
 
     lattice: int
-    n_sources: int
+    domains_per_range: int
     chroma_reduction: int
 
     @classmethod
     def of(cls, effort: Effort, quality: int) -> "Parameters":
         """Those that the encoder chooses."""
-        return cls(effort.lattice, effort.n_sources, 1 if quality >= FULL_CHROMA_QUALITY else 2)
+        return cls(
+            effort.lattice, effort.domains_per_range, 1 if quality >= FULL_CHROMA_QUALITY else 2
+        )
 
     def to_byte(self) -> bytes:
         """As written."""
         full = self.chroma_reduction == 1
-        return bytes([_LATTICES.index(self.lattice) | (self.n_sources - 1) << 2 | full << 4])
+        return bytes(
+            [_LATTICES.index(self.lattice) | (self.domains_per_range - 1) << 2 | full << 4]
+        )
 
     @classmethod
     def from_payload(cls, payload: bytes) -> "Parameters":
@@ -96,7 +100,7 @@ class FractalEncoder:
         pixels = picture.pixels.to(device)
         for code, spec in encode_planes(pixels, quality, EFFORTS[effort], statistics):
             writer.counts = statistics[spec.kind]
-            code_plane(writer, code.geometry, parameters.n_sources, code)
+            code_plane(writer, code.geometry, parameters.domains_per_range, code)
         return parameters.to_byte() + writer.finish()
 
 
@@ -150,7 +154,7 @@ def _read_planes(
         height, width = (-(-side // spec.reduction) for side in (header.height, header.width))
         geometry = PlaneGeometry(height, width, parameters.lattice)
         reader.counts = statistics[spec.kind]
-        planes.append((code_plane(reader, geometry, parameters.n_sources, None), spec))
+        planes.append((code_plane(reader, geometry, parameters.domains_per_range, None), spec))
     reader.finish()
     return planes
 

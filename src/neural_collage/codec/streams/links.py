@@ -37,7 +37,7 @@ _NEIGHBOURS = 4
 _ROWS_AT_ONCE = 4
 _ADDRESS_BITS = float(np.log2(len(OFFSETS) * N_ISOMETRIES))
 _CONTRAST_BITS = 6.0  # estimated, of the contrast of a linked range
-_FLAT = 1e-4  # smallest mean square of a domain that is used
+_MIN_DOMAIN_ENERGY = 1e-4  # smallest mean square of a domain that is used
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Links:
         return bool(self.contrast.any())
 
 
-def has_room(rows: int, columns: int) -> bool:
+def domains_fit(rows: int, columns: int) -> bool:
     """Whether a domain fits into a grid of rows x columns ranges."""
     return min(rows, columns) >= POOLING
 
@@ -145,16 +145,16 @@ def find_links(
     size = texture.range_size
     height, width = planes.shape[1:]
     rows, columns = height // size, width // size
-    if not has_room(rows, columns):
+    if not domains_fit(rows, columns):
         return Links.none(rows, columns)
     found = [
-        _band(planes, texture, centre, bits_per_error, top, min(_ROWS_AT_ONCE, rows - top))
+        _links_of_rows(planes, texture, centre, bits_per_error, top, min(_ROWS_AT_ONCE, rows - top))
         for top in range(0, rows, _ROWS_AT_ONCE)
     ]
     return Links(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _band(
+def _links_of_rows(
     planes: Tensor,
     texture: LappedTexture,
     centre: float,
@@ -179,7 +179,7 @@ def _band(
         corner = _clamped_corner(grid, offset, height, width, size)
         blocks = _blocks(half, (corner - grid.new_tensor([start, 0])) // POOLING, size)
         product = torch.einsum("grcyx,rcyx->gr", turned, blocks)
-        energy = blocks.square().sum((1, 2, 3)).clamp_min(_FLAT * blocks[0].numel())
+        energy = blocks.square().sum((1, 2, 3)).clamp_min(_MIN_DOMAIN_ENERGY * blocks[0].numel())
         contrast = (product / energy * DENOMINATOR).round().clamp(1 - DENOMINATOR, DENOMINATOR - 1)
         weight = contrast / DENOMINATOR
         gains.append(2 * weight * product - weight.square() * energy)

@@ -10,7 +10,6 @@ their order are those of `models.compression.integer_entropy`, and of `links`.
 """
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from functools import lru_cache
 
 import numpy as np
@@ -22,9 +21,11 @@ from neural_collage.codec.base import Layer
 from neural_collage.codec.colour import to_triples
 from neural_collage.codec.container import Header
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
+from neural_collage.codec.streams.device_copies import DeviceCopies
 from neural_collage.codec.streams.links import (
     Links,
     code_links,
+    domains_fit,
     find_links,
     initial_counts,
     linked_collage,
@@ -43,14 +44,14 @@ from neural_collage.models.compression.integer_entropy import UNIT
 from neural_collage.models.compression.refinement import refine
 
 DEFAULT_MODEL = "natural"
-MARGIN, NEAR = 6, 2
-"""Ranges around a tile that the analysis transform reads, and that refinement reads."""
+ANALYSIS_MARGIN, REFINEMENT_MARGIN = 6, 2
+"""Margins in ranges that the analysis transform and refinement read around a tile."""
 MIN_EFFORT_FOR_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 """The most steps of refinement at each effort; at lower ones the latents are those of one pass."""
-SMALL, ITERATIONS_IF_SMALL = 16, 6
-"""Tiny images are dominated by boundary ranges, which the network models poorly: these are refined
-at every effort."""
+SMALL_GRID, SMALL_GRID_ITERATIONS = 16, 6
+"""Pictures of at most so many ranges, most of which lie at the boundary, where the network predicts
+poorly, are refined at every effort."""
 
 
 def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralStreams":
@@ -86,7 +87,7 @@ class NeuralStreams:
     def __init__(self, weights: Weights) -> None:
         self.model = weights.model
         self._network = weights.build(CodecModel)
-        self._on_device = {"cpu": self._network}
+        self._copies = DeviceCopies(self._network)
         try:
             self._entropy = self._network.entropy
             self._tables = FixedTables(self._network.counts.numpy().astype(np.int64))
@@ -129,13 +130,17 @@ class NeuralStreams:
             for number in range(len(links)):
                 reader.counts = initial_counts()
                 links[number] = code_links(reader, rows, columns, None)
+                if links[number] and not domains_fit(rows, columns):
+                    raise CollageFormatError(
+                        "the neural stream is damaged: links in a picture that no domain fits into"
+                    )
         reader.finish()
         try:
             return tuple(
                 Layer(linked_collage(texture, of_texture, height, width, CENTRE))
                 for texture, of_texture in zip(textures, links, strict=True)
             )
-        except (NotConvergedError, ValueError) as error:
+        except NotConvergedError as error:
             raise CollageFormatError(f"the neural stream is damaged: {error}") from error
 
     def _write_texture(
@@ -152,9 +157,9 @@ class NeuralStreams:
         amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
         whole = Tile(0, 0, rows, columns)
         for tile, values in self._latents(planes, quality, device):
-            near = tile.grown(NEAR, rows, columns)
-            small = rows * columns <= SMALL
-            if iterations := max(ITERATIONS.get(effort, 0), small * ITERATIONS_IF_SMALL):
+            near = tile.grown(REFINEMENT_MARGIN, rows, columns)
+            small = rows * columns <= SMALL_GRID
+            if iterations := max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS):
                 part = pad_to_multiple(planes[(..., *near.within(whole, RANGE))], RANGE)
                 values = refine(
                     network, values, part, quality, iterations, self._trial_coder(quality)
@@ -188,25 +193,22 @@ class NeuralStreams:
             amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
         return network.texture(amplitudes)
 
-    def _network_on(self, device: str) -> CodecModel:
-        """The network, copied to each device once."""
-        if device not in self._on_device:
-            self._on_device[device] = deepcopy(self._network).to(device)
-        return self._on_device[device]
-
     def _latents(
         self, planes: Float[Tensor, "3 h w"], quality: int, device: str
     ) -> Iterator[tuple[Tile, Float[Tensor, "a rows columns"]]]:
-        """The latents of a picture, tile by tile with a margin of `NEAR` ranges."""
-        network = self._network_on(device)
+        """The latents of a picture, tile by tile with a margin of `REFINEMENT_MARGIN` ranges."""
+        network = self._copies.on(device)
         rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
         whole = Tile(0, 0, rows, columns)
         for tile in tiles(rows, columns):
-            seen = tile.grown(MARGIN, rows, columns)
+            seen = tile.grown(ANALYSIS_MARGIN, rows, columns)
             part = pad_to_multiple(planes[(..., *seen.within(whole, RANGE))].to(device), RANGE)
             with torch.inference_mode():
-                values = network.values(part[None], quality)[0].cpu()
-            yield tile, values[(..., *tile.grown(NEAR, rows, columns).within(seen))].float()
+                values = network.latents(part[None], quality)[0].cpu()
+            yield (
+                tile,
+                values[(..., *tile.grown(REFINEMENT_MARGIN, rows, columns).within(seen))].float(),
+            )
 
 
 @lru_cache(maxsize=4)

@@ -31,7 +31,7 @@ class DecodedSymbols:
         which = scales.reshape(-1).numpy()
         coded = which > 0
         symbols = np.zeros(len(which), np.int64)
-        symbols[coded] = self._reader.fixed(self._tables, which[coded])
+        symbols[coded] = self._reader.read_static(self._tables, which[coded])
         return torch.from_numpy(symbols).view(scales.shape)
 
 
@@ -55,7 +55,7 @@ class EncodedSymbols:
         weights = network.bits_per_squared_step(quality)
         self._weights = weights * distortion_multipliers(network.config.groups)
         with torch.inference_mode():
-            self._side = network.side_values(values[None])[0]
+            self._side = network.side_latents(values[None])[0]
 
     def side(self, scales: Integers) -> Integers:
         return self._write(self._side.round().long(), scales)
@@ -70,5 +70,5 @@ class EncodedSymbols:
         symbols = torch.where(scales > 0, symbols, 0).clamp(-LARGEST, LARGEST)
         flat, which = symbols.reshape(-1).numpy(), scales.reshape(-1).numpy()
         coded = which > 0
-        self._writer.fixed(self._tables, which[coded], flat[coded])
+        self._writer.write_static(self._tables, which[coded], flat[coded])
         return symbols

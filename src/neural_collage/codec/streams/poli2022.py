@@ -13,7 +13,6 @@ each channel's parameters, which adapt as those of the fractal codec do.
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from functools import lru_cache
 
 import numpy as np
@@ -26,6 +25,7 @@ from neural_collage.codec.base import Layer
 from neural_collage.codec.colour import to_triples
 from neural_collage.codec.container import Header, ModelId
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.codec.streams.device_copies import DeviceCopies
 from neural_collage.codec.weights import shipped_weights
 from neural_collage.core.blocks import cut, pad_to_multiple, round_up
 from neural_collage.core.collage import Collage
@@ -66,13 +66,11 @@ class Poli2022Streams:
     def __init__(self, compressor: TileCompressor, model: ModelId) -> None:
         self.compressor = compressor
         self.model = model
-        self._on_device = {"cpu": compressor}
+        self._copies = DeviceCopies(compressor)
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture; there is one quality and one effort."""
-        if device not in self._on_device:
-            self._on_device[device] = deepcopy(self.compressor).to(device)
-        compressor = self._on_device[device]
+        compressor = self._copies.on(device)
         triples = to_triples(picture.pixels.to(device))
         return write_symbols(compressor, [tile_symbols(compressor, t) for t in triples])
 

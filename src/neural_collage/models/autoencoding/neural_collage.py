@@ -68,7 +68,8 @@ class NeuralCollage(Pretrained):
             encoder = RangeEncoder(operator.channels, operator.range_size, encoder)
         self.encoder = encoder
         self.operator = CollageOperator(operator, style=style)
-        self.heads = Heads(feature_length(encoder, operator), operator, key_width)
+        dtype = next((p.dtype for p in encoder.parameters()), None)
+        self.heads = Heads(feature_length(encoder, operator), operator, key_width, dtype=dtype)
 
     @overload
     def forward(
@@ -109,10 +110,18 @@ class NeuralCollage(Pretrained):
     def encode(self, image: Float[Tensor, "b c h w"]) -> CollageCode:
         """The parameters of the collages of images.
 
-        Raises ValueError for images of another size or number of channels, or values that are
-        not finite, and NotContractiveError for weights of mixing="free" that do not contract.
+        Raises TypeError for no tensor, ValueError for images without a batch dimension, of another
+        size or number of channels, or with values that are not finite, and NotContractiveError for
+        weights of mixing="free" that do not contract.
         """
         config = self.operator.config
+        if not isinstance(image, Tensor):
+            raise TypeError(f"images must be a tensor, not {type(image).__name__}")
+        if image.ndim != 4:
+            raise ValueError(
+                f"images must have 4 dimensions (b, c, h, w), not {image.ndim}: add a batch "
+                "dimension, image[None]"
+            )
         if image.shape[1:] != (config.channels, *config.image_size):
             height, width = config.image_size
             raise ValueError(

@@ -8,6 +8,7 @@ convolutional, so that images may have any size.
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -61,13 +62,19 @@ class RangeEncoder(nn.Module):
     operator's canvas is. A projection of the average of all feature vectors is added to each:
     the weights of distant domains depend on the whole image.
 
-    channels: c. range_size: side of the ranges in pixels.
+    channels: c. range_size: side of the ranges in pixels. dtype: of the weights, torch's default
+        if None.
 
     Raises ValueError if the stem does not divide the range size.
     """
 
     def __init__(
-        self, channels: int, range_size: int, config: EncoderConfig = DEFAULT_ENCODER
+        self,
+        channels: int,
+        range_size: int,
+        config: EncoderConfig = DEFAULT_ENCODER,
+        *,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if range_size % config.stem:
@@ -77,12 +84,14 @@ class RangeEncoder(nn.Module):
             )
         width, merged = config.width, range_size // config.stem
         self.range_size = range_size
-        self.stem = nn.Conv2d(channels, width, config.stem, config.stem)
-        self.fine = nn.Sequential(*(_Block(config) for _ in range(config.depth)))
-        self.merge = nn.Conv2d(width, width, merged, merged) if merged > 1 else nn.Identity()
-        self.coarse = nn.Sequential(*(_Block(config) for _ in range(config.depth)))
-        self.whole = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width)
+        self.stem = nn.Conv2d(channels, width, config.stem, config.stem, dtype=dtype)
+        self.fine = nn.Sequential(*(_Block(config, dtype) for _ in range(config.depth)))
+        self.merge = (
+            nn.Conv2d(width, width, merged, merged, dtype=dtype) if merged > 1 else nn.Identity()
+        )
+        self.coarse = nn.Sequential(*(_Block(config, dtype) for _ in range(config.depth)))
+        self.whole = nn.Linear(width, width, dtype=dtype)
+        self.norm = nn.LayerNorm(width, dtype=dtype)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f rows columns"]:
         """The features of every range of images with values of about [0, 1]."""
@@ -96,15 +105,17 @@ class RangeEncoder(nn.Module):
 class _Block(nn.Module):
     """A ConvNeXt block on (b, width, rows, columns)."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, dtype: torch.dtype | None) -> None:
         super().__init__()
         width, hidden = config.width, config.expansion * config.width
         self.spatial = nn.Conv2d(
-            width, width, config.kernel, padding=config.kernel // 2, groups=width
+            width, width, config.kernel, padding=config.kernel // 2, groups=width, dtype=dtype
         )
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, dtype=dtype)
         self.pointwise = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+            nn.Linear(width, hidden, dtype=dtype),
+            nn.GELU(),
+            nn.Linear(hidden, width, dtype=dtype),
         )
 
     def forward(self, features: Tensor) -> Tensor:

@@ -82,16 +82,16 @@ class CodecModel(Pretrained):
         fixed = torch.round(self.compressor.patches.detach().double().cpu() * 2**PATCH_BITS)
         return fixed.clamp(-(2**15), 2**15 - 1).short()
 
-    def values(self, images: Float[Tensor, "b 3 h w"], quality: int) -> Float[Tensor, "b a r c"]:
+    def latents(self, images: Float[Tensor, "b 3 h w"], quality: int) -> Float[Tensor, "b a r c"]:
         """The latents of pictures of whole ranges, not rounded."""
         level = images.new_full((len(images),), level_of(quality))
         steps = self.steps[quality - 1].float().expand(len(images), -1) * 2.0**-STEP_BITS
-        values: Tensor = self.compressor.analysis(images - CENTRE, steps.to(images), level)
-        return values
+        latents: Tensor = self.compressor.analysis(images - CENTRE, steps.to(images), level)
+        return latents
 
-    def side_values(self, values: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
+    def side_latents(self, latents: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
         """The side information of some latents, not rounded."""
-        side: Tensor = self.compressor.entropy.side_values(values)
+        side: Tensor = self.compressor.entropy.side_latents(latents)
         return side
 
     def amplitudes(self, quantised: Int64[Tensor, "a r c"], quality: int) -> Int16[Tensor, "a r c"]:

@@ -12,12 +12,13 @@ model. Together with links to domains it is the constant part of a collage, see
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.arguments import check, flag_problems, whole_problems, wholes_problems
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.analysis_transform import RANGE, AnalysisTransform
 from neural_collage.models.compression.entropy_model import EntropyModel
@@ -35,6 +36,7 @@ CENTRE = 0.5
 """The grey level of a picture whose coefficients are all zero."""
 LOWEST_LAMBDA, HIGHEST_LAMBDA = 0.0005, 0.25
 """Lambda at qualities 1 and 100, see `lambda_at`."""
+L = TypeVar("L", float, Tensor)
 _UNIT_LOGISTIC = math.sqrt(3) / math.pi  # scale of a logistic distribution of unit variance
 
 
@@ -65,20 +67,17 @@ class CompressorConfig:
     lapped: bool = False
 
     def __post_init__(self) -> None:
-        numbers = {
-            "groups": min(self.groups, default=0),
-            "widths": min(self.widths),
-            "state": self.state,
-            "side": self.side,
-            "rungs": self.rungs - 1,
-        }
+        groups = wholes_problems("groups", self.groups)
         problems = [
-            f"{name} must be larger: {getattr(self, name)}" for name, n in numbers.items() if n < 1
+            *(groups or ([] if self.groups else ["groups must not be empty"])),
+            *wholes_problems("widths", self.widths, length=2),
+            *wholes_problems("depths", self.depths, minimum=0, length=2),
+            *whole_problems("state", self.state),
+            *whole_problems("side", self.side),
+            *whole_problems("rungs", self.rungs, minimum=2),
+            *flag_problems("lapped", self.lapped),
         ]
-        if min(self.depths) < 0:
-            problems.append(f"depths must not be negative: {self.depths}")
-        if problems:
-            raise ValueError("; ".join(problems))
+        check(problems)
 
     @property
     def n_patches(self) -> int:
@@ -110,7 +109,7 @@ class Compressor(Pretrained):
         analysis: the analysis transform.
         entropy: the entropy model.
         patches: (a, 3, 32, 32), the synthesis transform: what a coefficient of 1 adds.
-        step_shape: logarithms of the quantiser steps relative to `base_step`.
+        step_shape: logarithms of quantiser step / `base_step` of each latent, at each rung.
     """
 
     def __init__(self, config: CompressorConfig = DEFAULT_CONFIG) -> None:
@@ -124,10 +123,10 @@ class Compressor(Pretrained):
         self.patches = torch.nn.Parameter(torch.zeros(n, 3, 2 * RANGE, 2 * RANGE))
         self.step_shape = Ladder(config.rungs, torch.zeros(n))
         noise = torch.randn(n, 3, RANGE, RANGE, generator=torch.Generator().manual_seed(0))
-        self.start_from(noise / noise.flatten(1).norm(dim=1)[:, None, None, None], torch.ones(n))
+        self.initialise(noise / noise.flatten(1).norm(dim=1)[:, None, None, None], torch.ones(n))
 
     @torch.no_grad()
-    def start_from(self, components: Float[Tensor, "a 3 n n"], spread: Float[Tensor, " a"]) -> None:
+    def initialise(self, components: Float[Tensor, "a 3 n n"], spread: Float[Tensor, " a"]) -> None:
         """Initialise with the projection on orthonormal blocks.
 
         components: blocks, of pre-filtered pixels if the compressor is lapped. spread: root mean
@@ -181,14 +180,23 @@ def lambda_at(level: Tensor) -> Tensor:
     return LOWEST_LAMBDA * (HIGHEST_LAMBDA / LOWEST_LAMBDA) ** level
 
 
+def lambda_of_quality(quality: int) -> float:
+    """`lambda_at` at a quality 1..100."""
+    return float(lambda_at(torch.tensor(level_of(quality), dtype=torch.float32)))
+
+
 def lambda_per_sample(level: Tensor) -> Tensor:
     """Bits per squared error, the errors of all samples in [0, 1] of a picture summed."""
-    return lambda_at(level) * 255**2 / 3
+    return _per_sample(lambda_at(level))
 
 
 def bits_per_squared_error(quality: int) -> float:
     """`lambda_per_sample` at a quality 1..100."""
-    return float(lambda_at(torch.tensor(level_of(quality), dtype=torch.float32))) * 255**2 / 3
+    return _per_sample(lambda_of_quality(quality))
+
+
+def _per_sample(lmbda: L) -> L:
+    return lmbda * 255**2 / 3  # in this order: files depend on the rounding
 
 
 def bits_per_squared_step(
@@ -208,5 +216,5 @@ def base_step(level: Tensor) -> Tensor:
 
     There D = step^2 / 12 per coefficient, and one bit more divides it by four.
     """
-    bits_per_error = lambda_at(level) * RANGE**2 * 255**2 / (3 * RANGE**2)
+    bits_per_error = lambda_per_sample(level)
     return (12 / (2 * math.log(2) * bits_per_error)).sqrt() * torch.ones_like(level)

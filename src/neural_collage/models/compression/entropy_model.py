@@ -110,7 +110,7 @@ class EntropyModel(nn.Module):
         """
         quantiser = quantiser or Round()
         rows, columns = values.shape[-2:]
-        side = quantiser.side(self.side_values(values))
+        side = quantiser.side(self.side_latents(values))
         side_scale = self.side_log_scale(level)[..., None, None]
         side_bits = logistic_bits(side.float(), side_scale).sum((1, 2, 3))
         upsampled = functional.pixel_shuffle(self.side_synthesis(side), 2)
@@ -136,7 +136,7 @@ class EntropyModel(nn.Module):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
         return Rate(bits, side_bits, torch.cat(quantised, 1))
 
-    def side_values(self, values: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
+    def side_latents(self, values: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
         """The side information, one vector per 2 x 2 ranges, not rounded."""
         rows, columns = values.shape[-2:]
         padded = functional.pad(values, (0, columns % 2, 0, rows % 2))

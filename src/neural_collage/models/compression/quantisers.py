@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.arguments import check_choice
 from neural_collage.models.compression.logistic import logistic_bits
 
 Quantisation = Literal["noise", "round", "rdoq", "relaxed-rdoq"]
@@ -42,10 +43,7 @@ def make_quantiser(
     Raises:
         ValueError: there is none of this name.
     """
-    if quantisation not in get_args(Quantisation):
-        raise ValueError(
-            f"quantisation must be one of {', '.join(get_args(Quantisation))}, not {quantisation!r}"
-        )
+    check_choice("quantisation", quantisation, get_args(Quantisation))
     if quantisation == "noise":
         return Noise()
     if quantisation == "round":

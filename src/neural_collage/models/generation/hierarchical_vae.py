@@ -109,7 +109,7 @@ class HierarchicalVae(Pretrained, ABC):
 
         scale, region: as in `CollageOperator`.
 
-        Raises ValueError for an unsupported scale or a region that does not lie inside.
+        Raises ScaleError for an unsupported scale or a region that does not lie inside.
         """
 
     @property
@@ -178,6 +178,20 @@ class HierarchicalVae(Pretrained, ABC):
         weights = [self.log_weight(image, self.infer(image)) for _ in range(samples)]
         return math.log(samples) - torch.stack(weights).logsumexp(0)
 
+    def temperatures(self, temperature: float | Sequence[float]) -> list[float]:
+        """The temperature of each of `stages`.
+
+        Raises ValueError for a negative or infinite temperature, or a wrong number of them.
+        """
+        if isinstance(temperature, int | float):
+            temperature = [temperature] * len(self.stages)
+        if len(temperature) != len(self.stages) or not all(0 <= t < math.inf for t in temperature):
+            raise ValueError(
+                f"temperature must be 0 or more, one number or {len(self.stages)}, one for each "
+                f"of the stages {', '.join(self.stages)}, not {temperature}"
+            )
+        return list(temperature)
+
     def sample(
         self,
         count: int,
@@ -191,16 +205,9 @@ class HierarchicalVae(Pretrained, ABC):
         latents: those of the first layers, which are not sampled. All of those of `infer` give a
             reconstruction, those of the upper stages variations of the image.
 
-        Raises ValueError for a negative or infinite temperature, or a wrong number of them.
+        Raises ValueError as `temperatures` does.
         """
-        if isinstance(temperature, int | float):
-            temperature = [temperature] * len(self.stages)
-        per_stage = list(temperature)
-        if len(per_stage) != len(self.stages) or not all(0 <= t < math.inf for t in per_stage):
-            raise ValueError(
-                f"temperature must be 0 or more, one number or {len(self.stages)}, one for each "
-                f"of the stages {', '.join(self.stages)}, not {temperature}"
-            )
+        per_stage = self.temperatures(temperature)
         results, first = [], 0
         for path in self.paths:
             given, stages = latents[first : first + path.n_layers], len(path.each_stage)

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from neural_collage.arguments import choice_problems
+
 LikelihoodKind = Literal["bernoulli", "logistic_mixture"]
 
 _MIN_LOG_SCALE = -7.0  # of the logistic scales, relative to intensities in [-1, 1]
@@ -39,10 +41,7 @@ class LikelihoodConfig:
     bits: int = 8
 
     def __post_init__(self) -> None:
-        problems = []
-        if self.kind not in get_args(LikelihoodKind):
-            kinds = " or ".join(get_args(LikelihoodKind))
-            problems.append(f"kind must be {kinds}, not {self.kind!r}")
+        problems = choice_problems("kind", self.kind, get_args(LikelihoodKind))
         if self.channels not in (1, 3):
             problems.append(f"channels must be 1 or 3, not {self.channels}")
         if self.mixtures < 1:

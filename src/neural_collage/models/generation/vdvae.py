@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_collage.core.scales import Region, window_of
+from neural_collage.errors import ScaleError
 from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.generation.hierarchy_config import HierarchyConfig
 from neural_collage.models.generation.likelihoods import LikelihoodConfig
@@ -49,7 +50,7 @@ class Vdvae(HierarchicalVae):
         self, features: Features, scale: float = 1, region: Region | None = None
     ) -> Float[Tensor, "b p h w"]:
         if scale != 1:
-            raise ValueError(
+            raise ScaleError(
                 f"a VDVAE renders at scale 1 only, not {scale}: enlarge its images, or use a "
                 "collage VAE"
             )

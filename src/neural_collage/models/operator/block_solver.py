@@ -9,20 +9,23 @@ problem, too.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.arguments import check_choice
 from neural_collage.core.blocks import stitch
-from neural_collage.core.fixed_point import Gradient as IterationGradient
 from neural_collage.core.fixed_point import (
+    Gradient,
     Picard,
     Solver,
     attach_implicit_gradient,
+    check_solver,
     fixed_point,
 )
+from neural_collage.io.limits import check_output_size
 from neural_collage.models.operator.block_map import (
     BlockMap,
     in_every_isometry,
@@ -31,7 +34,7 @@ from neural_collage.models.operator.block_map import (
 )
 from neural_collage.models.operator.config import OperatorConfig
 
-Gradient = Literal["implicit", "unrolled", "pyramid"]
+OperatorGradient = Literal[Gradient, "pyramid"]
 
 # Up to this number of unknowns per channel, elimination is cheaper than iteration.
 ELIMINATION_LIMIT = 256
@@ -51,19 +54,27 @@ class Pyramid:
 
     coarse: Solver | None = None
 
+    def __post_init__(self) -> None:
+        if self.coarse is not None:
+            check_solver(self.coarse)
+
 
 @dataclass(frozen=True)
 class Method:
     """How fixed points are computed and differentiated; see `CollageOperator`.
 
-    Raises ValueError if the solver does not support the gradient.
+    Raises ValueError for an unknown gradient or solver, or a gradient that the solver does not
+    support.
     """
 
     solver: Pyramid | Solver
-    gradient: Gradient
+    gradient: OperatorGradient
     throw: bool
 
     def __post_init__(self) -> None:
+        check_choice("gradient", self.gradient, get_args(OperatorGradient))
+        if not isinstance(self.solver, Pyramid):
+            check_solver(self.solver, "Pyramid(), ")
         if self.gradient == "pyramid" and not isinstance(self.solver, Pyramid):
             raise ValueError('gradient="pyramid" needs the solver Pyramid()')
         if self.gradient == "unrolled" and not self.iteration.can_unroll:
@@ -103,6 +114,9 @@ class Method:
         """The fixed point on a rectangle of ranges.
 
         By the pyramid, only these ranges are computed in the last octave.
+
+        Raises ScaleError if canvases to compute on the way exceed `limits.pixel_limit`, and as
+        `image` does.
         """
         octave, reductions = mapping.config.octave, mapping.config.reductions
         by_pyramid = isinstance(self.solver, Pyramid) and self.gradient != "implicit"
@@ -110,8 +124,10 @@ class Method:
             part = mapping.window(top, left, rows, columns)
             return part.image(part.offset(size), size)
         if by_pyramid and size % octave == 0 and 1 not in reductions:
+            check_canvas_size(mapping.config, size // octave)
             coarser = self._solve_pyramid(mapping, size // octave)
             return self._next_octave(mapping.window(top, left, rows, columns), coarser, size)
+        check_canvas_size(mapping.config, size)
         whole = self.image(mapping, size)
         return whole[..., top * size : (top + rows) * size, left * size : (left + columns) * size]
 
@@ -149,9 +165,17 @@ class Method:
         return self._iterate(lambda z: mapping.image(mapping.linear(z, size) + offset, size), start)
 
     def _iterate(self, function: Callable[[Tensor], Tensor], initial: Tensor) -> Tensor:
-        gradient: IterationGradient = "unrolled" if self.gradient == "unrolled" else "implicit"
+        gradient: Gradient = "unrolled" if self.gradient == "unrolled" else "implicit"
         z, _ = fixed_point(function, initial, self.iteration, gradient, self.throw)
         return z
+
+
+def check_canvas_size(config: OperatorConfig, size: int) -> None:
+    """Raise ScaleError if an enlarged canvas, of ranges of size pixels, exceeds the pixel limit."""
+    if size > config.range_size:
+        rows, columns = config.grid
+        remedy = "choose a smaller scale, or decode small windows by `collages`"
+        check_output_size(columns * size, rows * size, remedy)
 
 
 def _unknowns(config: OperatorConfig, size: int) -> int:

@@ -1,11 +1,18 @@
 """`OperatorConfig`: sizes, sources and parametrisation of a collage operator, checked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import gcd
 from typing import Literal, get_args
 
+from neural_collage.arguments import (
+    check,
+    choice_problems,
+    flag_problems,
+    is_number,
+    whole_problems,
+    wholes_problems,
+)
 from neural_collage.core.blocks import round_up
 
 Isometries = Literal["identity", "rotations", "all"]
@@ -82,40 +89,30 @@ class OperatorConfig:
     step: float | None = None
 
     def __post_init__(self) -> None:
-        if problems := self._type_problems():
-            raise ValueError("; ".join(problems))
-        if min(self.image_size) < 1 or self.channels < 1 or self.range_size < 1:
-            problems.append("image_size, channels and range_size must be at least 1")
-        if self.n_patches < 0 or (self.patch_size is not None and self.patch_size < 1):
-            problems.append("n_patches must not be negative, patch_size at least 1")
-        if self.patch_share is not None and not 0 <= self.patch_share <= 1:
-            problems.append(f"patch_share must be in 0..1, not {self.patch_share}")
-        if not 0 < self.bound < 1:
-            problems.append(f"bound must lie between 0 and 1, not {self.bound}")
-        if self.step is not None and not self.step > 0:
-            problems.append(f"step must be positive, not {self.step}")
-        problems += [] if problems else self._domain_problems()
-        if problems:
-            raise ValueError("; ".join(problems))
+        check(self._problems() or self._domain_problems())
 
-    def _type_problems(self) -> list[str]:
-        """Problems that would break the other checks; Literals are not checked at run time."""
+    def _problems(self) -> list[str]:
+        """Problems of single fields."""
         problems = [
-            f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}"
-            for name, value, choices in (
-                ("isometries", self.isometries, Isometries),
-                ("patches", self.patches, PatchOrigin),
-                ("enlarge", self.enlarge, Enlarging),
-                ("mixing", self.mixing, Mixing),
-            )
-            if value not in get_args(choices)
+            *choice_problems("isometries", self.isometries, get_args(Isometries)),
+            *choice_problems("patches", self.patches, get_args(PatchOrigin)),
+            *choice_problems("enlarge", self.enlarge, get_args(Enlarging)),
+            *choice_problems("mixing", self.mixing, get_args(Mixing)),
+            *wholes_problems("image_size", self.image_size, length=2),
+            *wholes_problems("domain_sizes", self.domain_sizes),
+            *whole_problems("channels", self.channels),
+            *whole_problems("range_size", self.range_size),
+            *whole_problems("n_patches", self.n_patches, minimum=0),
+            *([] if self.patch_size is None else whole_problems("patch_size", self.patch_size)),
+            *flag_problems("per_channel", self.per_channel),
         ]
-        sizes = tuple(self.image_size) if isinstance(self.image_size, Sequence) else ()
-        if len(sizes) != 2 or not all(isinstance(n, int) for n in sizes):
-            problems.append(f"image_size must be two whole numbers, not {self.image_size!r}")
-        domains = self.domain_sizes if isinstance(self.domain_sizes, Sequence) else (None,)
-        if not all(isinstance(n, int) for n in domains):
-            problems.append(f"domain_sizes must be whole numbers, not {self.domain_sizes!r}")
+        share, bound, step = self.patch_share, self.bound, self.step
+        if share is not None and not (is_number(share) and 0 <= share <= 1):
+            problems.append(f"patch_share must be in 0..1, not {share!r}")
+        if not (is_number(bound) and 0 < bound < 1):
+            problems.append(f"bound must lie between 0 and 1, not {bound!r}")
+        if step is not None and not (is_number(step) and step > 0):
+            problems.append(f"step must be positive and finite, not {step!r}")
         return problems
 
     def _domain_problems(self) -> list[str]:
@@ -124,7 +121,7 @@ class OperatorConfig:
         sizes = self.domain_sizes
         if len(set(sizes)) < len(sizes):
             problems.append(f"domain_sizes must differ from each other, not {sizes}")
-        if any(size < 1 or size % self.range_size for size in sizes):
+        if any(size % self.range_size for size in sizes):
             problems.append(
                 f"domain_sizes must be multiples of range_size {self.range_size}, not {sizes}"
             )

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neural_collage.arguments import check_whole
 from neural_collage.core.blocks import pad_to_multiple, pool
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.operator import CollageOperator
@@ -62,11 +63,12 @@ class Heads(nn.Module):
     mixing="softmax" effective weights are not 0, but averages are still those given.)
 
     features: f. config: of the operator that decodes the code.
-    key_width: length of queries and keys.
+    key_width: length of queries and keys, at least 1; ValueError otherwise.
     own_patches: predict the patches of `patches="given"`; if False, they are passed to `forward`.
     zero: initialise brightness and patch weights to zero. With False they depend on the features
         from the first step on: latents drawn just before the heads would otherwise have no effect
         on the image at first, and their posteriors would collapse to the priors.
+    dtype: of the weights, torch's default if None.
     """
 
     def __init__(
@@ -77,16 +79,23 @@ class Heads(nn.Module):
         *,
         own_patches: bool = True,
         zero: bool = True,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        check_whole("key_width", key_width)
         self.config = config
         maps, self.key_width = config.weights_shape[0], key_width
-        self.brightness = _zero_linear(features, config.channels)
-        self.query = _zero_linear(features, maps * key_width) if config.domain_sizes else None
+        self.brightness = _zero_linear(features, config.channels, dtype)
+        self.query: nn.Linear | None = None
+        if config.domain_sizes:
+            self.query = _zero_linear(features, maps * key_width, dtype)
         self.keys = nn.ModuleList(
-            nn.Linear(features, len(config.isometry_codes) * key_width) for _ in config.domain_sizes
+            nn.Linear(features, len(config.isometry_codes) * key_width, dtype=dtype)
+            for _ in config.domain_sizes
         )
-        self.texture = _zero_linear(features, maps * config.n_patches) if config.n_patches else None
+        self.texture: nn.Linear | None = None
+        if config.n_patches:
+            self.texture = _zero_linear(features, maps * config.n_patches, dtype)
         if not zero:
             for head in (self.brightness, self.texture):
                 if head is not None:
@@ -94,7 +103,7 @@ class Heads(nn.Module):
         self.patches: nn.Linear | None = None
         if own_patches and config.patches == "given" and config.n_patches:
             count, channels, size, _ = config.patches_shape
-            self.patches = _zero_linear(features, count * channels * size**2)
+            self.patches = _zero_linear(features, count * channels * size**2, dtype)
             with torch.no_grad():
                 self.patches.bias.copy_(cosine_patches(count, channels, size).flatten())
 
@@ -169,8 +178,8 @@ def _bias(
         return averages - contribution[..., 0, 0]
 
 
-def _zero_linear(inputs: int, outputs: int) -> nn.Linear:
-    linear = nn.Linear(inputs, outputs)
+def _zero_linear(inputs: int, outputs: int, dtype: torch.dtype | None) -> nn.Linear:
+    linear = nn.Linear(inputs, outputs, dtype=dtype)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear

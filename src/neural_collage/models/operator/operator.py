@@ -16,10 +16,23 @@ from torch.nn import functional
 from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import Solver
-from neural_collage.core.scales import Region, ScaleGrid, output_length, render_at_scale
+from neural_collage.core.scales import (
+    Region,
+    ScaleGrid,
+    exact_fraction,
+    output_length,
+    output_window,
+    render_at_scale,
+)
 from neural_collage.errors import NotContractiveError
+from neural_collage.io.limits import check_decoded_size
 from neural_collage.models.operator.block_map import BlockMap
-from neural_collage.models.operator.block_solver import Gradient, Method, Pyramid
+from neural_collage.models.operator.block_solver import (
+    Method,
+    OperatorGradient,
+    Pyramid,
+    check_canvas_size,
+)
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.export import to_collages
 from neural_collage.models.operator.mixing import (
@@ -59,7 +72,7 @@ class CollageOperator(nn.Module):
     runs this layer uncompiled: the number of its matrix products depends on values.
 
     Raises ValueError for a style without `patches="style"` or the reverse, a style with too few
-    blocks, and a gradient that the solver does not support.
+    blocks, an unknown solver or gradient, and a gradient that the solver does not support.
 
     Attributes:
         patches: (a, c, p, p) learned (a parameter, initialised by cosines) or cut from the style
@@ -73,16 +86,16 @@ class CollageOperator(nn.Module):
         config: OperatorConfig,
         *,
         solver: Pyramid | Solver | None = None,
-        gradient: Gradient | None = None,
+        gradient: OperatorGradient | None = None,
         style: Float[Tensor, "c h w"] | None = None,
         validate: bool = True,
         throw: bool = True,
     ) -> None:
         super().__init__()
-        solver = solver or Pyramid()
-        default: Gradient = "pyramid" if isinstance(solver, Pyramid) else "implicit"
+        solver = Pyramid() if solver is None else solver
+        default: OperatorGradient = "pyramid" if isinstance(solver, Pyramid) else "implicit"
         self.config = config
-        self.method = Method(solver, gradient or default, throw)
+        self.method = Method(solver, default if gradient is None else gradient, throw)
         self.validate = validate
         if (style is not None) != (config.patches == "style"):
             raise ValueError(
@@ -122,25 +135,23 @@ class CollageOperator(nn.Module):
             the ranges that it overlaps are computed; for small windows at large scales use
             `collages`.
 
-        Raises TypeError if an argument is no tensor, ValueError for shapes, values, links, a scale
-        or a region that do not fit, NotContractiveError if validation fails, and NotConvergedError.
+        Raises TypeError if an argument is no tensor, ValueError for shapes, values or links that do
+        not fit, ScaleError for a scale or a region that does not, also to `limits.pixel_limit`,
+        NotContractiveError if validation fails, and NotConvergedError.
         """
-        self._check_types(weights=weights, bias=bias, patches=patches, links=links)
+        self._check_types(bias=bias)
         with torch.autocast(bias.device.type, enabled=False):
             mapping = self.mapping(weights, bias, patches, links)
+            height, width = self.config.image_size
             if scale == 1 and region is None:
-                height, width = self.config.image_size
                 return self.method.image(mapping, self.config.range_size)[..., :height, :width]
-            grid = ScaleGrid(
-                Fraction(1, self.config.range_size),
-                self.config.octave,
-                self._is_exact,
-            )
+            window = output_window((height, width), scale, region)
+            check_decoded_size((window.width, window.height), (width, height))
             return render_at_scale(
-                self.config.image_size,
+                (height, width),
                 scale,
                 region,
-                grid,
+                ScaleGrid(Fraction(1, self.config.range_size), self.config.octave, self._is_exact),
                 lambda exact, window: self._window(mapping, exact, window),
             )
 
@@ -162,10 +173,13 @@ class CollageOperator(nn.Module):
 
         Raises ValueError for such a scale or shape of `initial`, and else as `forward` does.
         """
+        self._check_types(bias=bias, initial=initial)
+        exact = exact_fraction(scale)
+        size = self._range_pixels(exact)
+        check_canvas_size(self.config, size)
         with torch.autocast(bias.device.type, enabled=False):
             mapping = self.mapping(weights, bias, patches, links)
-            size = self._range_pixels(Fraction(scale))
-            height, width = (output_length(n, Fraction(scale)) for n in self.config.image_size)
+            height, width = (output_length(n, exact) for n in self.config.image_size)
             rows, columns = (n * size for n in self.config.grid)
             shape = (len(bias), self.config.channels, height, width)
             z = bias.new_zeros(shape) if initial is None else initial.to(mapping.bias)
@@ -189,8 +203,11 @@ class CollageOperator(nn.Module):
     ) -> Float[Tensor, " b"]:
         """A bound on the sup norm of the linear part of each map; if below 1, the map contracts.
 
-        weights: raw. links: as in `forward`.
+        weights: raw. links: as in `forward`. Raises TypeError or ValueError as that does.
         """
+        self._check_types(weights=weights, links=links)
+        if weights.ndim != 4:
+            raise ValueError(f"weights must have 4 dimensions, not {weights.ndim}: add a batch")
         links = self._check_links(links, weights)
         weights = effective_weights(self.config, self._rounded(weights), links)
         return contraction_bound(self.config, weights, links)
@@ -203,6 +220,7 @@ class CollageOperator(nn.Module):
         links: Int64[Tensor, "*bl r k"] | None = None,
     ) -> BlockMap:
         """The checked maps with their effective weights; arguments and errors as in `forward`."""
+        self._check_types(weights=weights, bias=bias, patches=patches, links=links)
         self._check_shapes(weights, bias, patches, links)
         links = self._check_links(links, weights)
         raw, bias = self._rounded(weights), self._rounded(bias)
@@ -267,7 +285,8 @@ class CollageOperator(nn.Module):
 
     def _check_types(self, **given: object) -> None:
         for name, tensor in given.items():
-            if tensor is not None and not isinstance(tensor, Tensor):
+            missing = tensor is None and name not in ("weights", "bias")  # these have no default
+            if not missing and not isinstance(tensor, Tensor):
                 raise TypeError(f"{name} must be a tensor, not {type(tensor).__name__}")
 
     def _check_shapes(

@@ -16,6 +16,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
+from neural_collage.arguments import check_choice
 from neural_collage.errors import CheckpointError, ConfigError
 from neural_collage.training.checkpoint_io import AtomicCheckpointIO
 
@@ -54,6 +55,7 @@ class Checkpoints(Checkpoint):
         ]
         if problems:
             raise ValueError("expected " + "; ".join(problems))
+        check_choice("mode", mode, ("min", "max"))
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self.best = best
@@ -176,7 +178,7 @@ class Checkpoints(Checkpoint):
             trainer.strategy.barrier()
         failure = trainer.strategy.broadcast(failure)
         if failure:
-            raise CheckpointError(f"{failure}; {last_good(trainer)}")
+            raise CheckpointError(f"{failure}; {resume_hint(trainer)}")
 
     def _time_is_up(self, trainer: Trainer) -> bool:
         """Whether a save is due by the clock of the first process, for the same result in all."""
@@ -202,7 +204,7 @@ def checkpoints_of(trainer: Trainer) -> Checkpoints | None:
     return next((c for c in callbacks if isinstance(c, Checkpoints)), None)
 
 
-def last_good(trainer: Trainer) -> str:
+def resume_hint(trainer: Trainer) -> str:
     """The end of a message on a stopped training: its newest checkpoint, and how to resume."""
     checkpoints = checkpoints_of(trainer)
     if checkpoints is None or checkpoints.saved is None:

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
 from neural_collage.errors import TrainingError
-from neural_collage.training.callbacks.checkpoints import last_good
+from neural_collage.training.callbacks.checkpoints import resume_hint
 
 
 class GradientGuard(Callback):
@@ -65,7 +65,7 @@ class GradientGuard(Callback):
             raise TrainingError(
                 f"{self.skipped_in_a_row} steps in a row were skipped, the last at step "
                 f"{trainer.global_step} with a gradient norm of {norm:.3g}: lower the learning "
-                f"rate or raise gradients.skip_norm; {last_good(trainer)}"
+                f"rate or raise gradients.skip_norm; {resume_hint(trainer)}"
             )
 
     def state_dict(self) -> dict[str, Any]:

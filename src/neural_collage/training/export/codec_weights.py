@@ -43,7 +43,9 @@ STRENGTH = 2000
 """Pseudo-count of the logistic prior, in symbols of each table."""
 
 
-def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> npt.NDArray[np.int64]:
+def symbol_histograms(
+    model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]
+) -> npt.NDArray[np.int64]:
     """Histograms of symbols for each scale, in the layout of `CodecModel.counts`.
 
     Pictures are encoded at the `QUALITIES` in turn.
@@ -54,7 +56,7 @@ def observe(model: CodecModel, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> np
         quality = QUALITIES[number % len(QUALITIES)]
         planes = pad_to_multiple(to_triples(pixels)[0], RANGE)
         with torch.inference_mode():
-            values = model.values(planes[None], quality)[0]
+            values = model.latents(planes[None], quality)[0]
         source = EncodedSymbols(_Observer(observed), tables, model, values, quality)
         model.entropy.run(source, quality, *values.shape[1:])
     return observed
@@ -71,12 +73,12 @@ def fit_tables(
     return counts
 
 
-def finished(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> CodecModel:
+def export_model(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _"]]) -> CodecModel:
     """The exported model of a trained compressor, rounded, with tables fitted to pictures."""
     model = CodecModel.finish(compressor)
     model.load_state_dict(unpack_state(pack_state(model.state_dict())))
     logistic = model.counts.numpy().astype(np.int64)
-    model.counts.copy_(torch.from_numpy(fit_tables(logistic, observe(model, pictures))))
+    model.counts.copy_(torch.from_numpy(fit_tables(logistic, symbol_histograms(model, pictures))))
     return model
 
 
@@ -92,7 +94,7 @@ class _Observer(SymbolWriter):
         super().__init__()
         self._observed = observed
 
-    def fixed(
+    def write_static(
         self, tables: FixedTables, which: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
     ) -> None:
         column = np.where(
@@ -117,7 +119,7 @@ def main() -> None:
         if path.suffix.lower() in PICTURE_SUFFIXES
     ]
     chosen = paths[:: arguments.every]
-    model = finished(compressor, (read_picture(path).pixels for path in chosen))
+    model = export_model(compressor, (read_picture(path).pixels for path in chosen))
     write_atomically(arguments.output, codec_model_to_bytes(model))
 
 

@@ -28,7 +28,7 @@ from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
 QUALITIES = (10, 25, 40, 55, 70, 85)
 
 
-def observe(path: Path, priors: dict[str, Counts], effort: int) -> dict[str, Counts]:
+def symbol_counts(path: Path, priors: dict[str, Counts], effort: int) -> dict[str, Counts]:
     """The symbol counts of one picture over all qualities, in units of INCREMENT."""
     total = {kind: {t: np.zeros_like(c) for t, c in priors[kind].items()} for kind in KINDS}
     pixels = read_picture(path).pixels
@@ -36,30 +36,32 @@ def observe(path: Path, priors: dict[str, Counts], effort: int) -> dict[str, Cou
     for quality in QUALITIES:
         for code, spec in encode_planes(pixels, quality, chosen, priors):
             counter = Counter({t: np.ones_like(c) for t, c in priors[spec.kind].items()})
-            code_plane(counter, code.geometry, chosen.n_sources, code)
+            code_plane(counter, code.geometry, chosen.domains_per_range, code)
             for table, counts in counter.counts.items():
                 total[spec.kind][table] += counts - 1
     return total
 
 
-def condense(counts: Counts, background: Counts, strength: float) -> Counts:
+def rescale_counts(counts: Counts, background: Counts, strength: float) -> Counts:
     """Counts scaled to a total of at most `strength` symbols a context, all above zero."""
-    condensed = {}
+    rescaled = {}
     for table, observed in counts.items():
         smooth = observed + background[table] * 0.25
         total = smooth.sum(1, keepdims=True)
         scale = np.minimum(1, strength * INCREMENT / total)
-        condensed[table] = np.maximum(np.rint(smooth * scale), 1).astype(np.int64)
-    return condensed
+        rescaled[table] = np.maximum(np.rint(smooth * scale), 1).astype(np.int64)
+    return rescaled
 
 
-def learn(paths: list[Path], rounds: int, effort: int, strength: float) -> dict[str, Counts]:
+def estimate_priors(
+    paths: list[Path], rounds: int, effort: int, strength: float
+) -> dict[str, Counts]:
     """Prior counts from pictures, estimated `rounds` times."""
     priors = {kind: flat_counts() for kind in KINDS}
     for _ in range(rounds):
-        observed = [observe(path, priors, effort) for path in paths]
+        observed = [symbol_counts(path, priors, effort) for path in paths]
         priors = {
-            kind: condense(
+            kind: rescale_counts(
                 {t: np.sum([o[kind][t] for o in observed], axis=0) for t in priors[kind]},
                 flat_counts(),
                 strength,
@@ -81,7 +83,7 @@ def save_priors(priors: dict[str, Counts], path: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Learn the fractal codec's prior counts.")
+    parser = argparse.ArgumentParser(description="Estimate the fractal codec's prior counts.")
     parser.add_argument("images", type=Path, help="a folder of pictures")
     parser.add_argument("-o", "--output", type=Path, default=Path("priors.npz"))
     parser.add_argument("--rounds", type=int, default=2)
@@ -96,7 +98,8 @@ def main() -> None:
     if not paths:
         parser.error(f"{folder} holds no pictures")
     save_priors(
-        learn(paths, arguments.rounds, arguments.effort, arguments.strength), arguments.output
+        estimate_priors(paths, arguments.rounds, arguments.effort, arguments.strength),
+        arguments.output,
     )
 
 

@@ -33,7 +33,7 @@ STRENGTH = 512
 """Total of a table's initial counts, in symbols, relative to those of a picture."""
 
 
-def observe(
+def symbol_histograms(
     compressor: TileCompressor, pictures: Iterable[Float[Tensor, "_ _ _"]]
 ) -> npt.NDArray[np.int64]:
     """Histograms of the values of each parameter of each channel, (3 x parameters, values)."""
@@ -49,7 +49,9 @@ def observe(
     return total
 
 
-def condense(observed: npt.NDArray[np.int64], strength: int = STRENGTH) -> npt.NDArray[np.int32]:
+def rescale_counts(
+    observed: npt.NDArray[np.int64], strength: int = STRENGTH
+) -> npt.NDArray[np.int32]:
     """Tables with totals of about `strength` symbols, smoothed, with all counts above zero."""
     width = np.array([1, 4, 6, 4, 1]) / 16
     smooth = np.apply_along_axis(lambda row: np.convolve(row, width, "same"), 1, observed)
@@ -78,8 +80,8 @@ def main() -> None:
     folder = resolve(arguments.images)
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
     compressor.half().float()  # as decoders load it
-    observed = observe(compressor, (read_picture(path).pixels for path in paths))
-    compressor.counts.copy_(torch.from_numpy(condense(observed)))
+    observed = symbol_histograms(compressor, (read_picture(path).pixels for path in paths))
+    compressor.counts.copy_(torch.from_numpy(rescale_counts(observed)))
     write_atomically(arguments.output, tile_compressor_to_bytes(compressor))
 
 

@@ -17,7 +17,7 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer, seed_every
 from lightning.pytorch.cli import LightningArgumentParser
 
 from neural_collage.errors import CheckpointError, ConfigError, OutputError, TrainingError
-from neural_collage.training.callbacks.checkpoints import Checkpoints, last_good
+from neural_collage.training.callbacks.checkpoints import Checkpoints, resume_hint
 from neural_collage.training.callbacks.ema import Ema
 from neural_collage.training.callbacks.gradients import GradientGuard
 from neural_collage.training.callbacks.interruption import Interruption
@@ -26,7 +26,11 @@ from neural_collage.training.callbacks.pictures import PictureGrids
 from neural_collage.training.callbacks.progress import TrainingProgress
 from neural_collage.training.callbacks.seeds import StepSeeds
 from neural_collage.training.checkpoint_io import read_checkpoint, require_same_model
-from neural_collage.training.processes import Agreement, is_first_process, is_lost_connection
+from neural_collage.training.processes import (
+    ProcessConsistencyCheck,
+    is_first_process,
+    is_lost_connection,
+)
 from neural_collage.training.run.config_errors import explain
 from neural_collage.training.run.folder import ConfigKeeper, clear, find_checkpoint, require_no_run
 from neural_collage.training.run.launch import launch, make_trainer
@@ -62,7 +66,7 @@ class Experiment:
     step: int
     uses: tuple[str, ...]
 
-    def introduction(self, checkpoint_name: str | None) -> list[str]:
+    def start_lines(self, checkpoint_name: str | None) -> list[str]:
         """Lines about the training that starts, and its checkpoint, as named by the user."""
         size = sum(p.numel() for p in self.task.model.parameters())
         device = type(self.trainer.accelerator).__name__.removesuffix("Accelerator")
@@ -93,18 +97,18 @@ class Experiment:
         except MisconfigurationException as error:
             raise ConfigError(str(error)) from error
         except (OSError, OutputError) as error:
-            if not is_first_process():  # `last_good` is that of all processes, the error is not
+            if not is_first_process():  # `resume_hint` is that of all processes, the error is not
                 raise
-            raise TrainingError(f"{error}; {last_good(self.trainer)}") from error
+            raise TrainingError(f"{error}; {resume_hint(self.trainer)}") from error
         except RuntimeError as error:
             if not is_lost_connection(error):
                 raise
             raise TrainingError(
                 "another process of the training has ended, and its own output may say why; "
-                + last_good(self.trainer)
+                + resume_hint(self.trainer)
             ) from error
 
-    def conclusion(self) -> str:
+    def end_line(self) -> str:
         """One line about the result of `fit`."""
         if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return "one batch of everything went through; nothing was written"
@@ -150,7 +154,7 @@ def training_experiment(
     objects = _instantiate(parser, config)
     settings = objects.trainer
     callbacks: list[Callback] = [
-        Agreement(step),
+        ProcessConsistencyCheck(step),
         objects.ema,
         StepSeeds(),
         objects.gradients,

@@ -98,20 +98,24 @@ class CompressionTask(Task):
         if count > 3 * RANGE**2:
             raise ConfigError(f"{count} patches are more than a block has samples, {3 * RANGE**2}")
         if self.start == "principal":
-            self.model.start_from(*principal_blocks(crops, RANGE, count, CENTRE))
+            self.model.initialise(*principal_blocks(crops, RANGE, count, CENTRE))
         else:
-            self.model.start_from(*cosine_blocks(crops, RANGE, count, CENTRE))
+            self.model.initialise(*cosine_blocks(crops, RANGE, count, CENTRE))
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
-        if self.training:
-            # stratified: one level from each of equal intervals, for less variance between batches
-            number = torch.arange(len(batch), device=batch.device)
-            levels = (number + torch.rand(len(batch), device=batch.device)) / len(batch)
-            return self._losses(batch, levels)
+        """The losses at random levels of quality."""
+        # stratified: one level from each of equal intervals, for less variance between batches
+        number = torch.arange(len(batch), device=batch.device)
+        levels = (number + torch.rand(len(batch), device=batch.device)) / len(batch)
+        late = self.rdoq_from is not None and self.global_step >= self.rdoq_from
+        return self._losses(batch, levels, "relaxed-rdoq" if late else "noise")
+
+    def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        """The means over `VALIDATION_LEVELS`, and rate and PSNR at each."""
         results: dict[str, Tensor] = {}
         by_level = []
         for level in VALIDATION_LEVELS:
-            losses = self._losses(batch, batch.new_full((len(batch),), level))
+            losses = self._losses(batch, batch.new_full((len(batch),), level), "rdoq")
             by_level.append(losses)
             results |= {f"{name}_{level}": losses[name] for name in ("bpp", "psnr")}
         means = {name: torch.stack([x[name] for x in by_level]).mean() for name in by_level[0]}
@@ -126,8 +130,10 @@ class CompressionTask(Task):
         }
         return {"input": batch, **{name: image.clamp(0, 1) for name, image in decoded.items()}}
 
-    def _losses(self, batch: Tensor, level: Float[Tensor, " b"]) -> dict[str, Tensor]:
-        image, bits, side_bits = self.model(batch, level, self._quantisation())
+    def _losses(
+        self, batch: Tensor, level: Float[Tensor, " b"], quantisation: Quantisation
+    ) -> dict[str, Tensor]:
+        image, bits, side_bits = self.model(batch, level, quantisation)
         pixels = batch.shape[-2] * batch.shape[-1]
         lmbda = lambda_at(level)
         error = (image - batch).square().mean((1, 2, 3)) * 255**2
@@ -139,12 +145,6 @@ class CompressionTask(Task):
             "side_bpp": side_bits.mean().detach() / pixels,
             "psnr": psnr_of(error.clamp_min(1e-3), peak=255).mean().detach(),
         }
-
-    def _quantisation(self) -> Quantisation:
-        if not self.training:
-            return "rdoq"
-        late = self.rdoq_from is not None and self.global_step >= self.rdoq_from
-        return "relaxed-rdoq" if late else "noise"
 
 
 def _within_ranges(patches: Float[Tensor, "a 3 m m"]) -> Float[Tensor, "a 3 m m"]:

@@ -86,12 +86,23 @@ class GenerationTask(Task):
         return self.model
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        """The losses with the rates weighted as the warm-up says."""
+        steps = self.rate_warmup_steps
+        progress = min(1.0, self.global_step / steps) if steps else 1.0
+        return self._losses(batch, progress)
+
+    def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        """The losses as after the warm-up."""
+        return self._losses(batch, 1.0)
+
+    def _losses(self, batch: Float[Tensor, "b c h w"], warmed_up: float) -> dict[str, Tensor]:
+        """warmed_up: progress of the warm-up of the rates, from 0 to 1."""
         inference = self.vae.infer(batch)
         bound = self.vae.bound(batch, inference)
         distortion, rates = bound.distortion.mean(), bound.rates.mean(0)
         rate = rates.sum()
         nats = distortion + rate
-        weights = rate_weights(self._stages, self._warmed_up())
+        weights = rate_weights(self._stages, warmed_up)
         objective = distortion + (rates * weights.to(rates)).sum()
         metrics: dict[str, Tensor] = {
             "nats": nats,
@@ -129,12 +140,6 @@ class GenerationTask(Task):
                 name = f"samples-{temperature}-{SHOWN_SCALE}x"
                 shown[name] = likelihood.picture(enlarged, SHOWN_SCALE)
         return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
-
-    def _warmed_up(self) -> float:
-        """Progress of the warm-up of the rates, from 0 to 1."""
-        if not self.training or self.global_step >= self.rate_warmup_steps:
-            return 1.0
-        return self.global_step / self.rate_warmup_steps
 
 
 def rate_weights(stages: Sequence[int], progress: float) -> Float[Tensor, " s"]:

@@ -22,9 +22,9 @@ class OptimiserConfig:
         betas: Decay rates of the running means of the gradient and of its square.
         warmup_steps: Steps over which the learning rate rises linearly from zero.
         floor: The last value of the cosine, as a fraction of `learning_rate`.
-        multipliers: Learning rate of some parameters as a multiple of `learning_rate`, by the
-            prefix of their name in the model, such as {"operator.": 0.1}; the longest matching
-            prefix applies, and 0 freezes.
+        multipliers: Learning rate of some parameters as a multiple of `learning_rate`, by their
+            name in the model or that of a module that holds them, such as {"operator": 0.1}; the
+            longest matching name applies, and 0 freezes.
     """
 
     learning_rate: float = 1e-3
@@ -62,7 +62,7 @@ def make_optimiser(model: nn.Module, config: OptimiserConfig) -> AdamW:
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     unused = [
-        prefix for prefix in config.multipliers if not any(n.startswith(prefix) for n in parameters)
+        prefix for prefix in config.multipliers if not any(_is_in(n, prefix) for n in parameters)
     ]
     if unused:
         raise ValueError(
@@ -98,8 +98,13 @@ def learning_rate_factor(step: int, config: OptimiserConfig, total: int) -> floa
 
 
 def _multiplier(name: str, multipliers: Mapping[str, float]) -> float:
-    matching = [prefix for prefix in multipliers if name.startswith(prefix)]
+    matching = [prefix for prefix in multipliers if _is_in(name, prefix)]
     return multipliers[max(matching, key=len)] if matching else 1.0
+
+
+def _is_in(name: str, prefix: str) -> bool:
+    """Whether a dotted name is the prefix, or continues it with a dot."""
+    return f"{name}.".startswith(f"{prefix.removesuffix('.')}.")
 
 
 def _first_parts(names: Mapping[str, nn.Parameter]) -> Iterator[str]:

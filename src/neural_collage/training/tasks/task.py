@@ -23,9 +23,9 @@ Stage = Literal["train", "val", "test"]
 class Task(LightningModule, ABC):
     """Base of the tasks of `collage train`; subclasses define the losses.
 
-    A subclass is final. It implements `losses`, may implement `pictures` and `begin`, and may have
-    further arguments of `__init__`, with defaults and documented there: they are keys of the
-    config.
+    A subclass is final. It implements `losses`, may implement `validation_losses`, `pictures` and
+    `begin`, and may have further arguments of `__init__`, with defaults and documented there: they
+    are keys of the config.
 
     Args:
         model: The network, saved and averaged as `model.*`.
@@ -48,9 +48,15 @@ class Task(LightningModule, ABC):
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         """Scalars by name for a batch of pictures in [0, 1]; "loss" is minimised, all are logged.
 
-        Also called for validation and test, with the averaged weights, in eval mode and without
-        gradient; `self.training` is then False.
+        Used in training, and by `validation_losses` unless that is overridden.
         """
+
+    def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        """The losses in validation and test: those of training, unless overridden.
+
+        Called with the averaged weights, in eval mode and without gradient.
+        """
+        return self.losses(batch)
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
         """Pictures for inspection during training, in [0, 1], by name; each name becomes a grid.
@@ -61,7 +67,7 @@ class Task(LightningModule, ABC):
         return {}
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        losses = self._checked_losses(batch)
+        losses = self._checked(self.losses(batch))
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # set in its __init__
         if (self.global_step + 1) % every == 0:
             self._log_over_devices(losses)
@@ -100,8 +106,7 @@ class Task(LightningModule, ABC):
         total = 1 if step == 0 else int(self.trainer.estimated_stepping_batches)
         return learning_rate_factor(step, self.optimiser, total)
 
-    def _checked_losses(self, batch: Tensor) -> dict[str, Tensor]:
-        losses = self.losses(batch)
+    def _checked(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         if "loss" not in losses or any(value.ndim for value in losses.values()):
             raise TypeError(
                 f"{type(self).__name__}.losses must return scalars, 'loss' among them; got "
@@ -122,5 +127,5 @@ class Task(LightningModule, ABC):
 
     def _log_mean(self, stage: Stage, batch: Tensor) -> None:
         """Log means over the whole set of pictures, on all devices."""
-        for name, value in self._checked_losses(batch).items():
+        for name, value in self._checked(self.validation_losses(batch)).items():
             self.log(f"{stage}/{name}", value, on_epoch=True, sync_dist=True, batch_size=len(batch))

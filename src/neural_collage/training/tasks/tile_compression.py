@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.models.poli2022 import TileCompressor, estimated_bits
+from neural_collage.models.poli2022 import TileCode, TileCompressor, estimated_bits
 from neural_collage.training.tasks.autoencoding import mean_psnr
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from neural_collage.training.tasks.task import Task
@@ -46,20 +46,13 @@ class TileCompressionTask(Task):
         self.penalty = penalty
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
-        reconstruction, code = self.model(batch)
-        error = (reconstruction - batch).square().sum((1, 2, 3)).mean()
-        penalty = self.penalty * code.parameters().square().sum((1, 2, 3)).mean()
-        losses = {
-            "loss": error + penalty,
-            "error": error.detach(),
-            "penalty": penalty.detach(),
-            "psnr": mean_psnr(reconstruction.detach(), batch),
-        }
-        if not self.training:
-            bits = estimated_bits(self.model.symbols(code))
-            pixels = len(batch) * self.model.config.tile**2
-            losses["estimated_bpp"] = torch.tensor(bits / pixels, device=batch.device)
-        return losses
+        return self._losses(batch)[0]
+
+    def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+        losses, code = self._losses(batch)
+        bits = estimated_bits(self.model.symbols(code))
+        pixels = len(batch) * self.model.config.tile**2
+        return losses | {"estimated_bpp": torch.tensor(bits / pixels, device=batch.device)}
 
     def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
         """Tiles, their reconstructions, and these enlarged."""
@@ -69,3 +62,15 @@ class TileCompressionTask(Task):
             "reconstruction": self.model.decode(code).clamp(0, 1),
             f"reconstruction-{ENLARGEMENT}x": self.model.decode(code, ENLARGEMENT).clamp(0, 1),
         }
+
+    def _losses(self, batch: Float[Tensor, "b c h w"]) -> tuple[dict[str, Tensor], TileCode]:
+        reconstruction, code = self.model(batch)
+        error = (reconstruction - batch).square().sum((1, 2, 3)).mean()
+        penalty = self.penalty * code.parameters().square().sum((1, 2, 3)).mean()
+        losses = {
+            "loss": error + penalty,
+            "error": error.detach(),
+            "penalty": penalty.detach(),
+            "psnr": mean_psnr(reconstruction.detach(), batch),
+        }
+        return losses, code
