@@ -34,7 +34,9 @@ NEW_NAMES = {
     "models.vdvae": "models.generation.vdvae",
     "training.autoencoding": "training.tasks.autoencoding",
     "training.compression": "training.tasks.tile_compression",
+    "training.experiment": "training.run.experiment",
     "training.generation": "training.tasks.generation",
+    "training.optimiser": "training.tasks.optimiser",
     "training.rate_distortion": "training.tasks.compression",
     "training.task": "training.tasks.task",
 }
