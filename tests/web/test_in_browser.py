@@ -236,6 +236,34 @@ def test_noise_is_removed(page: Page, photo: Path, tmp_path: Path) -> None:
     assert psnr(clean, after) > psnr(clean, before) + 3
 
 
+def test_painted_areas_are_filled_and_pictures_enlarged(page: Page, photo: Path) -> None:
+    with Image.open(photo) as image:
+        width, height = image.size
+    panel = open_tab(page, "Restore")
+    panel.locator("input[type=file]").first.set_input_files(photo)
+    expect(panel.get_by_role("button", name="Brush Size")).to_be_visible()  # loaded by the editor
+    restore = panel.get_by_role("button", name="Restore", exact=True)
+    restore.click()
+    expect(page.get_by_text("Paint over the part to be filled first.")).to_be_visible()
+    box = panel.locator("canvas").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 20, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y, steps=10)
+    page.mouse.up()
+    restore.click()
+    before, after = (image_at(panel, f"img[src$='{name}.png']") for name in ("before", "after"))
+    assert before.shape == after.shape == (height, width, 3)
+    changed = (before != after).any(2)
+    assert 0.001 < changed.mean() < 0.5  # what was painted, and nothing else
+    assert changed[height // 2 - 3 : height // 2 + 3, width // 2 - 3 : width // 2 + 3].any()
+
+    panel.get_by_text("Enlarge", exact=True).click()
+    restore.click()
+    expect(panel.get_by_text(f"{2 * width} x {2 * height} pixels")).to_be_visible(timeout=TIMEOUT)
+
+
 def test_samples_are_drawn(page: Page) -> None:
     panel = open_tab(page, "Samples")
     panel.get_by_role("button", name="Draw").click()
