@@ -1,0 +1,1 @@
+"""Synthetic and self-similar pictures, and screens, beside lossless and lossy peers."""

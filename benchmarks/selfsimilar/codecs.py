@@ -1,0 +1,122 @@
+"""The codecs of the study: ours, with and without domains, and formats of Pillow."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from io import BytesIO
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+import neural_collage as nc
+from neural_collage.codec.streams import fractal as fractal_stream
+from neural_collage.evaluation.metrics import psnr, rgb_samples
+from neural_collage.fractal.effort import EFFORTS
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A codec of this library at its default effort.
+
+    domains: whether the fractal encoder searches for domains.
+    """
+
+    name: str
+    codec: str
+    quality: int
+    domains: bool = True
+
+    def encode(self, image: Image.Image) -> bytes:
+        """The file of a picture."""
+        without = tuple(effort.without_matching() for effort in EFFORTS)
+        off = patch.object(fractal_stream, "EFFORTS", without)
+        with nullcontext() if self.domains else off:
+            return nc.compress(image, codec=self.codec, quality=self.quality)
+
+    def decode(self, data: bytes) -> Image.Image:
+        """The picture of a file."""
+        return nc.CollageImage.from_bytes(data).to_pil()
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A format of Pillow. Lossless ones write colours as a palette if that is smaller."""
+
+    name: str
+    format: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    palette: bool = False
+
+    def encode(self, image: Image.Image) -> bytes:
+        """The file of a picture."""
+        files = [self._file(image)]
+        if self.palette and (indexed := _indexed(image)) is not None:
+            files.append(self._file(indexed))
+        return min(files, key=len)
+
+    def decode(self, data: bytes) -> Image.Image:
+        """The picture of a file."""
+        with Image.open(BytesIO(data), formats=[self.format]) as image:
+            return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+    def _file(self, image: Image.Image) -> bytes:
+        file = BytesIO()
+        image.save(file, self.format, **self.options)
+        return file.getvalue()
+
+
+def codecs() -> list[Ours | Peer]:
+    """All codecs; JPEG XL if pillow-jxl-plugin is installed."""
+    ours = [
+        Ours(f"{name} {quality}", codec, quality, domains)
+        for quality in (75, 100)
+        for name, codec, domains in (
+            ("neural", "neural", True),
+            ("fractal", "fractal", True),
+            ("fractal without domains", "fractal", False),
+        )
+    ]
+    full_chroma = {"subsampling": "4:4:4"}
+    peers = [
+        Peer("PNG", "PNG", {"optimize": True}, palette=True),
+        Peer("WebP lossless", "WEBP", {"lossless": True, "quality": 100, "method": 6}),
+        Peer("WebP 75", "WEBP", {"quality": 75, "method": 6}),
+        Peer("AVIF 4:4:4 100", "AVIF", {"quality": 100, **full_chroma}),
+        Peer("AVIF 4:4:4 75", "AVIF", {"quality": 75, **full_chroma}),
+    ]
+    if find_spec("pillow_jxl"):
+        import pillow_jxl  # noqa: F401 - registers the format
+
+        peers += [
+            Peer("JPEG XL lossless", "JXL", {"lossless": True, "effort": 7}),
+            Peer("JPEG XL 75", "JXL", {"quality": 75, "effort": 7}),
+        ]
+    return [*ours, *peers]
+
+
+def psnr_over_white(original: Image.Image, decoded: Image.Image) -> float:
+    """PSNR in dB of RGB, alpha composited on white."""
+    return psnr(*(rgb_samples(_over_white(image)) for image in (original, decoded)))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def _indexed(image: Image.Image) -> Image.Image | None:
+    """The same picture with a palette, if it is opaque and has at most 256 colours."""
+    if image.has_transparency_data:
+        return None
+    pixels: npt.NDArray[np.uint8] = np.asarray(image.convert("RGB"))
+    colours, index = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    if len(colours) > 256:
+        return None
+    indexed = Image.fromarray(index.reshape(pixels.shape[:2]).astype(np.uint8), "P")
+    indexed.putpalette(colours.tobytes())
+    return indexed
