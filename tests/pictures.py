@@ -36,3 +36,8 @@ def photo_crop(size: int, top: int = 100, left: int = 180) -> Float[Tensor, "3 s
 def squared_error(a: Tensor, b: Tensor) -> float:
     """Summed over all samples, in units of 1/255."""
     return float((255 * (a.double() - b.double())).square().sum())
+
+
+def psnr(decoded: Tensor, image: Tensor) -> float:
+    """In dB, of samples that were not rounded."""
+    return -10 * float(torch.log10((decoded - image).square().mean()))

@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
@@ -47,7 +48,7 @@ REFERENCE = "learned from cosines"
 def main(
     steps: Annotated[int, typer.Option(help="Training steps of each variant.")] = 1500,
     runs: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path("runs/ablation"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
 ) -> None:
     """Train the variants that are missing; writes ablation.json and ablation.md."""
     curves = {name: measure(name, steps, runs) for name in VARIANTS}

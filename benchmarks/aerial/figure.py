@@ -10,12 +10,12 @@ import neural_collage as nc
 from neural_collage.codec.registry import CODECS
 from neural_collage.codec.streams.poli2022 import NAME
 from neural_collage.evaluation.peers import BenchmarkCodec
+from neural_collage.evaluation.plots import INK
 from neural_collage.io.writing import to_pil
 
 PANEL = (320, 240)
 ZOOM, ENLARGEMENT = 2, 10
 GAP, CAPTION = 6, 18
-_INK = "#333333"
 
 Panel = tuple[str, Image.Image]
 
@@ -35,7 +35,7 @@ def figure(
     for i, row in enumerate(rows):
         for j, (caption, panel) in enumerate(row):
             x, y = GAP + j * (PANEL[0] + GAP), GAP + i * (PANEL[1] + CAPTION + GAP)
-            draw.text((x, y), caption, fill=_INK, font=font)
+            draw.text((x, y), caption, fill=INK, font=font)
             sheet.paste(panel, (x, y + CAPTION))
     return sheet
 

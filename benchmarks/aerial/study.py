@@ -26,6 +26,7 @@ from torch.nn import functional
 import neural_collage as nc
 from benchmarks.aerial.figure import figure
 from benchmarks.support.commands import shown_path
+from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import timed
 from neural_collage.codec.streams.poli2022 import NAME, make_encoder, tile_symbols
@@ -39,7 +40,6 @@ from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 from neural_collage.models.poli2022 import CHANNELS, estimated_bits
-from neural_collage.runtime import available_cores
 
 PEERS = ("neural", "fractal", "jpeg", "webp", "jpeg2000")
 MODEL = "aerial"
@@ -110,8 +110,8 @@ def main(
     images: Annotated[Path, typer.Option(help="A folder of lossless aerial scenes.")] = Path(
         "data/dota"
     ),
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    output: OutputFolder = RESULTS,
+    threads: Threads = CORES,
     rounds: Annotated[int, typer.Option(help="Rounds of timing of poli2022.")] = 3,
     effort: Annotated[
         int, typer.Option(help="Effort of the neural and fractal codecs.", min=0, max=9)

@@ -8,12 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from benchmarks.autoencoding.report import Curve
+from neural_collage.evaluation.plots import INK, PALE, style_axes
 from neural_collage.io.writing import to_pil
 
 # Warm for collages, cold for the others, as in the rate-distortion figure.
 COLOURS = ("#D55E00", "#7A2E00", "#0072B2", "#009E73")
 PANEL, GAP, CAPTION = 128, 4, 18
-_INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 
 
 def curves_figure(curves: Mapping[str, Curve], averages: float) -> Figure:
@@ -23,16 +23,9 @@ def curves_figure(curves: Mapping[str, Curve], averages: float) -> Figure:
     for (title, curve), colour in zip(curves.items(), COLOURS, strict=False):
         steps, psnrs = zip(*curve, strict=True)
         axes.plot(steps, psnrs, color=colour, marker="o", markersize=3, label=title)
-    axes.axhline(averages, color=_PALE, linewidth=0.9, linestyle="--", label="averages of ranges")
-    axes.grid(color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_PALE)
-    axes.tick_params(colors=_INK, length=0)
-    axes.set_title("Denoising autoencoding", loc="left", color=_INK)
-    axes.set_xlabel("steps", color=_INK)
-    axes.set_ylabel("PSNR on held-out crops (dB)", color=_INK)
-    axes.legend(frameon=False, labelcolor=_INK, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.axhline(averages, color=PALE, linewidth=0.9, linestyle="--", label="averages of ranges")
+    style_axes(axes, "Denoising autoencoding", "steps", "PSNR on held-out crops (dB)")
+    axes.legend(frameon=False, labelcolor=INK, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -43,7 +36,7 @@ def pictures_sheet(rows: Mapping[str, Tensor]) -> Image.Image:
     sheet = Image.new("RGB", (len(rows) * step + GAP, count * step + GAP + CAPTION), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
     for column, (title, pictures) in enumerate(rows.items()):
-        draw.text((column * step + GAP, GAP), title, fill=_INK, font=font)
+        draw.text((column * step + GAP, GAP), title, fill=INK, font=font)
         for row, picture in enumerate(torch.clamp(pictures, 0, 1)):
             panel = to_pil(picture).resize((PANEL, PANEL), Image.Resampling.NEAREST)
             sheet.paste(panel, (column * step + GAP, row * step + GAP + CAPTION))

@@ -27,13 +27,13 @@ from benchmarks.autoencoding.report import (
     read_metrics,
     to_markdown,
 )
+from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.core.blocks import pool
 from neural_collage.data.sources import ImageSource
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.plots import rendered
 from neural_collage.models.autoencoding.autoencoder import CollageAutoencoder
-from neural_collage.runtime import available_cores
 from neural_collage.training.data_modules import ImageData
 from neural_collage.training.run.experiment import (
     Experiment,
@@ -77,11 +77,11 @@ def main(
         Path | None,
         typer.Option(help="Folder with `train` and `test`; by default that of the configs."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
     runs: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path(
         "runs/autoencoding"
     ),
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    threads: Threads = CORES,
     steps: Annotated[
         int | None, typer.Option(help="Training steps; by default those of the configs.")
     ] = None,

@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.processes import descendants, peak_bytes
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.batch.engines import Engine, LocalEngine
@@ -58,7 +59,7 @@ def main(
     images: Annotated[
         Path, typer.Option(help=f"A folder of {max(SIZES):,} or more .jpg pictures.")
     ] = Path("data/aid/train"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
 ) -> None:
     """Measure batches; writes batches.json and batches.md."""
     files = sorted(image_folder(images).glob("*.jpg"))

@@ -26,6 +26,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.processes import descendants
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
@@ -323,7 +324,7 @@ def to_markdown(results: Sequence[Result], environment: Environment) -> str:
 
 def main(
     pictures: Annotated[int, typer.Option(help="Pictures in each batch.")] = 500,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
 ) -> None:
     """Run all scenarios; writes faults.json and faults.md. Exit code 1 if a scenario fails."""
     results = measure(pictures, SCENARIOS)

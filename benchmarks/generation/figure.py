@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from benchmarks.generation.report import Curve
 from neural_collage.art.samples import draw, grid, pictures
+from neural_collage.evaluation.plots import INK, style_axes
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 
 COLOURS = ("#D55E00", "#0072B2")
 GAP, CAPTION = 4, 18
-_INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 TEMPERATURES = (0.5, 0.8, 1.0)
 SHOWN = (3, 9, 12)
 """Samples of seed 0 that are enlarged, chosen arbitrarily."""
@@ -28,16 +28,14 @@ def curves_figure(curves: Mapping[str, Curve]) -> Figure:
     for (title, curve), colour in zip(curves.items(), COLOURS, strict=True):
         steps, nats = zip(*curve, strict=True)
         axes.plot(steps, nats, color=colour, marker="o", markersize=3, label=title)
-    axes.grid(color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_PALE)
-    axes.tick_params(colors=_INK, length=0)
-    axes.set_title("MNIST, dynamically binarised", loc="left", color=_INK)
-    axes.set_xlabel("steps of 64 digits", color=_INK)
-    axes.set_ylabel("-ELBO of held-out digits (nats)", color=_INK)
+    style_axes(
+        axes,
+        "MNIST, dynamically binarised",
+        "steps of 64 digits",
+        "-ELBO of held-out digits (nats)",
+    )
     axes.set_ylim(top=105)
-    axes.legend(frameon=False, labelcolor=_INK)
+    axes.legend(frameon=False, labelcolor=INK)
     return figure
 
 

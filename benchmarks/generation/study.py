@@ -28,6 +28,7 @@ from benchmarks.generation.figure import (
 )
 from benchmarks.generation.report import Curve, Outcome, Result, curves_csv, read_curve, to_markdown
 from benchmarks.support.commands import shown_path
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.art.samples import draw, pictures
 from neural_collage.evaluation.environment import Environment
@@ -168,7 +169,7 @@ def main(
         str | None, typer.Option(help="Test digits; by default those of the run.")
     ] = None,
     samples: Annotated[int, typer.Option(help="K of the importance-weighted bound.")] = 64,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
 ) -> None:
     """Measure two trained models; writes generation.json, generation.md, curves and figures."""
     torch.set_num_threads(1)

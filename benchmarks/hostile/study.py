@@ -25,6 +25,7 @@ import typer
 from PIL import Image
 
 import neural_collage as nc
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.errors import CollageFormatError
 from neural_collage.evaluation.environment import Environment
@@ -173,7 +174,7 @@ def to_markdown(
 def main(
     mutants: Annotated[int, typer.Option(help="Number of mutated files.")] = 1_000_000,
     files: Annotated[int, typer.Option(help="Files whose bits are flipped.")] = 1_000,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
 ) -> None:
     """Decode hostile files; writes hostile.json and hostile.md. Exit code 1 on a failure."""
     attacks, flipped = measure(mutants, files)

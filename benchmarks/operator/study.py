@@ -11,7 +11,6 @@ counted once. Writes operator.json and operator.md.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.support.commands import numbers
+from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import Seconds, medians
 from neural_collage.core.fixed_point import Picard, solve
@@ -28,7 +28,6 @@ from neural_collage.evaluation.report import markdown_table
 from neural_collage.models.operator.block_solver import OperatorGradient
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.operator import CollageOperator
-from neural_collage.runtime import available_cores
 
 PUBLISHED_STEPS = 20
 CONTRACTION = 0.8
@@ -78,8 +77,8 @@ class Result:
 
 
 def main(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    output: OutputFolder = RESULTS,
+    threads: Threads = CORES,
     rounds: Annotated[
         int, typer.Option(help="Rounds of timing; ten times as many for the small images.")
     ] = 5,

@@ -11,7 +11,6 @@ all. Methods are timed alternately. Writes refinement.json and refinement.md.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from statistics import fmean
 from textwrap import fill
 from typing import Annotated
@@ -25,6 +24,7 @@ import neural_collage as nc
 from benchmarks.refinement.calls import FRACTAL, Calls, Timing, call_table, calls
 from benchmarks.support.commands import numbers, shown_path
 from benchmarks.support.neural import Variant, linked_share
+from benchmarks.support.options import CORES, OutputFolder, PhotoFolder, Threads
 from benchmarks.support.photos import photo, photo_files
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import turns
@@ -34,7 +34,6 @@ from neural_collage.evaluation.metrics import psnr
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.models.compression.compressor import lambda_of_quality
-from neural_collage.runtime import available_cores
 
 EFFORT_WITHOUT_LINKS = 7
 """The effort that is also measured without links."""
@@ -79,16 +78,13 @@ class Refinement:
 
 
 def main(
-    images: Annotated[
-        Path | None,
-        typer.Option(help="A folder of pictures; by default the photos of scikit-image."),
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    images: PhotoFolder = None,
+    output: OutputFolder = RESULTS,
     count: Annotated[int, typer.Option(help="Maximum number of pictures.", min=1)] = 4,
     qualities: Annotated[str, typer.Option(help="1..100, separated by commas.")] = "20,50,80",
     efforts: Annotated[str, typer.Option(help="Efforts of the neural codec.")] = "5,6,7,8,9",
     model: Annotated[str, typer.Option(help="Model of the neural codec.")] = "natural",
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    threads: Threads = CORES,
     rounds: Annotated[int, typer.Option(help="Rounds of timing of the efforts.")] = 3,
     call_rounds: Annotated[int, typer.Option(help="Rounds of timing of complete calls.")] = 11,
     size: Annotated[

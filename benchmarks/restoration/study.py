@@ -29,6 +29,7 @@ from torch import Tensor
 
 import neural_collage as nc
 from benchmarks.support.commands import shown_path
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.photos import photo_files
 from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import timed
@@ -70,7 +71,7 @@ class Restoration:
 
 def main(
     images: Annotated[Path, typer.Option(help="A folder of pictures.")] = Path("data/kodak"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
     jobs: Annotated[int, typer.Option(help="Pictures measured at a time.")] = 1,
 ) -> None:
     """Measure restoration; writes restoration.json and restoration.md."""

@@ -25,6 +25,7 @@ from PIL import Image
 
 import neural_collage as nc
 from benchmarks.support.commands import shown_path
+from benchmarks.support.options import OutputFolder, PhotoFolder
 from benchmarks.support.photos import photo_files
 from benchmarks.support.processes import in_fresh_process
 from benchmarks.support.results import RESULTS, write_results
@@ -132,11 +133,8 @@ class SameBits:
 
 
 def main(
-    images: Annotated[
-        Path | None,
-        typer.Option(help="A folder of pictures; by default the photos of scikit-image."),
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    images: PhotoFolder = None,
+    output: OutputFolder = RESULTS,
     files: Annotated[int, typer.Option(help="Number of files.", min=1)] = 1000,
     codec: Annotated[str, typer.Option(help="A codec with quality and effort.")] = "neural",
     scale: Annotated[float, typer.Option(help="Scale of the decodes.")] = 1,

@@ -1,8 +1,7 @@
 """The codecs of the study: ours, with and without domains, and formats of Pillow."""
 
-from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
 from unittest.mock import patch
@@ -14,6 +13,7 @@ from PIL import Image
 import neural_collage as nc
 from neural_collage.codec.streams import fractal as fractal_stream
 from neural_collage.evaluation.metrics import psnr, rgb_samples
+from neural_collage.evaluation.peers import PillowCodec
 from neural_collage.fractal.effort import EFFORTS
 
 
@@ -43,29 +43,33 @@ class Ours:
 
 @dataclass(frozen=True)
 class Peer:
-    """A format of Pillow. Lossless ones write colours as a palette if that is smaller."""
+    """A format of Pillow at one quality; the decode keeps alpha.
 
-    name: str
-    format: str
-    options: Mapping[str, object] = field(default_factory=dict)
+    palette: also tries the picture with a palette, and takes the smaller file.
+    """
+
+    codec: PillowCodec
     palette: bool = False
+
+    @property
+    def name(self) -> str:
+        """The label in tables."""
+        return self.codec.name
 
     def encode(self, image: Image.Image) -> bytes:
         """The file of a picture."""
-        files = [self._file(image)]
+        files = [self._encode(image)]
         if self.palette and (indexed := _indexed(image)) is not None:
-            files.append(self._file(indexed))
+            files.append(self._encode(indexed))
         return min(files, key=len)
 
     def decode(self, data: bytes) -> Image.Image:
         """The picture of a file."""
-        with Image.open(BytesIO(data), formats=[self.format]) as image:
+        with Image.open(BytesIO(data), formats=[self.codec.format]) as image:
             return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
-    def _file(self, image: Image.Image) -> bytes:
-        file = BytesIO()
-        image.save(file, self.format, **self.options)
-        return file.getvalue()
+    def _encode(self, image: Image.Image) -> bytes:
+        return self.codec.encode(image, self.codec.qualities[0])
 
 
 def codecs() -> list[Ours | Peer]:
@@ -79,20 +83,21 @@ def codecs() -> list[Ours | Peer]:
             ("fractal without domains", "fractal", False),
         )
     ]
+    lossless = {"lossless": True, "method": 6}
     full_chroma = {"subsampling": "4:4:4"}
     peers = [
-        Peer("PNG", "PNG", {"optimize": True}, palette=True),
-        Peer("WebP lossless", "WEBP", {"lossless": True, "quality": 100, "method": 6}),
-        Peer("WebP 75", "WEBP", {"quality": 75, "method": 6}),
-        Peer("AVIF 4:4:4 100", "AVIF", {"quality": 100, **full_chroma}),
-        Peer("AVIF 4:4:4 75", "AVIF", {"quality": 75, **full_chroma}),
+        Peer(PillowCodec("PNG", "PNG", (100,), {"optimize": True}), palette=True),
+        Peer(PillowCodec("WebP lossless", "WEBP", (100,), lossless)),
+        Peer(PillowCodec("WebP 75", "WEBP", (75,), {"method": 6})),
+        Peer(PillowCodec("AVIF 4:4:4 100", "AVIF", (100,), full_chroma)),
+        Peer(PillowCodec("AVIF 4:4:4 75", "AVIF", (75,), full_chroma)),
     ]
     if find_spec("pillow_jxl"):
         import pillow_jxl  # noqa: F401 - registers the format
 
         peers += [
-            Peer("JPEG XL lossless", "JXL", {"lossless": True, "effort": 7}),
-            Peer("JPEG XL 75", "JXL", {"quality": 75, "effort": 7}),
+            Peer(PillowCodec("JPEG XL lossless", "JXL", (100,), {"lossless": True, "effort": 7})),
+            Peer(PillowCodec("JPEG XL 75", "JXL", (75,), {"effort": 7})),
         ]
     return [*ours, *peers]
 

@@ -23,6 +23,7 @@ import neural_collage as nc
 from benchmarks.selfsimilar.codecs import Ours, Peer, codecs, psnr_over_white
 from benchmarks.selfsimilar.pictures import PATTERNS, Pattern
 from benchmarks.support.commands import shown_path
+from benchmarks.support.options import OutputFolder
 from benchmarks.support.photos import photo_files
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
@@ -63,7 +64,7 @@ def main(
     images: Annotated[
         Path | None, typer.Option(help="A folder of pictures to measure, too.")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
     only: Annotated[str, typer.Option(help="Names of patterns, separated by commas.")] = "",
 ) -> None:
     """Measure; writes selfsimilar.json and selfsimilar.md."""

@@ -19,6 +19,7 @@ from PIL import Image
 
 import neural_collage as nc
 from benchmarks.speed.growth import GrowthPoint, growth_point, growth_table
+from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.peers import peers_at
 from benchmarks.support.photos import photo
 from benchmarks.support.results import RESULTS, write_results
@@ -27,7 +28,6 @@ from neural_collage.codec.base import Layer
 from neural_collage.core.affine import ScaledMap
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
-from neural_collage.runtime import available_cores
 
 STEPS = 10
 """Steps of the plain iteration."""
@@ -56,8 +56,8 @@ def main(
         Path | None,
         typer.Option(help="A photo; by default the astronaut of scikit-image."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    output: OutputFolder = RESULTS,
+    threads: Threads = CORES,
     size: Annotated[
         tuple[int, int], typer.Option(help="Width and height of the photo in comparisons.")
     ] = (768, 512),

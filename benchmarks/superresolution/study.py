@@ -23,13 +23,13 @@ from PIL import Image
 import neural_collage as nc
 from benchmarks.support.commands import numbers, shown_path
 from benchmarks.support.neural import Variant, linked_share
+from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.photos import photo_files
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import Rgb, ms_ssim, psnr
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
-from neural_collage.runtime import available_cores
 
 SCALE = 2
 VARIANTS = (Variant(5), Variant(7, links=False), Variant(7))
@@ -84,10 +84,10 @@ class SuperResolution:
 
 def main(
     images: Annotated[Path, typer.Option(help="A folder of pictures.")] = Path("data/kodak"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = RESULTS,
+    output: OutputFolder = RESULTS,
     qualities: Annotated[str, typer.Option(help="1..100, separated by commas.")] = "20,40,60,80,95",
     model: Annotated[str, typer.Option(help="Model of the neural codec.")] = "natural",
-    threads: Annotated[int, typer.Option(help="Threads of torch.")] = available_cores(),
+    threads: Threads = CORES,
 ) -> None:
     """Measure decoding at 2x; writes superresolution.json and superresolution.md."""
     torch.set_num_threads(threads)

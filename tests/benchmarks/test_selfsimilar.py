@@ -42,7 +42,7 @@ def test_lossless_peers_are_exact_also_with_a_palette_and_with_alpha() -> None:
         for codec in lossless:
             assert study.measure(image, codec).psnr is None
     png = next(codec for codec in lossless if codec.name == "PNG")
-    plain = Peer("PNG", "PNG", {"optimize": True})
+    plain = Peer(png.codec)
     art = pictures.pixel_art()
     assert len(png.encode(art)) < len(plain.encode(art))
 

@@ -17,7 +17,7 @@ with needs_extra("bench"):
 # are safe for colour-blind readers. Warm colours are for our codecs.
 _OUR_COLOURS = ("#D55E00", "#7A2E00", "#E69F00")
 _PEER_COLOURS = ("#0072B2", "#009E73", "#AA3377", "#332288", "#999933")
-_INK, _PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
+INK, PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 
 _RATES = (0.04, 2.5)
 """Lowest and highest rate in bits per pixel; points outside are not shown."""
@@ -101,12 +101,24 @@ def _styles(
     styles: dict[str, _Style] = {}
     for name in names:
         if name in ours:
-            styles[name] = _Style(next(our_colours, _INK), 2.6, "o", 4)
+            styles[name] = _Style(next(our_colours, INK), 2.6, "o", 4)
         elif name in anchors:
-            styles[name] = _Style(_PALE, 0.9, None, 2)
+            styles[name] = _Style(PALE, 0.9, None, 2)
         else:
-            styles[name] = _Style(next(peer_colours, _INK), 1.5, "o", 3)
+            styles[name] = _Style(next(peer_colours, INK), 1.5, "o", 3)
     return styles
+
+
+def style_axes(axes: Axes, title: str, across: str, up: str) -> None:
+    """The look of all figures: a title, names of both axes, a pale grid, no frame."""
+    axes.grid(color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(PALE)
+    axes.tick_params(colors=INK, length=0, labelsize=10)
+    axes.set_title(title, loc="left", color=INK, fontsize=12)
+    axes.set_xlabel(across, color=INK, fontsize=11)
+    axes.set_ylabel(up, color=INK, fontsize=11)
 
 
 def _format_axes(axes: Axes, title: str) -> None:
@@ -115,14 +127,7 @@ def _format_axes(axes: Axes, title: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    axes.grid(color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_PALE)
-    axes.tick_params(colors=_INK, length=0, labelsize=10)
-    axes.set_title(title, loc="left", color=_INK, fontsize=12)
-    axes.set_xlabel("bits per pixel", color=_INK, fontsize=11)
-    axes.set_ylabel("PSNR (dB)", color=_INK, fontsize=11)
+    style_axes(axes, title, "bits per pixel", "PSNR (dB)")
 
 
 def _label_ends(axes: Axes, curves: Mapping[str, Curve], styles: Mapping[str, _Style]) -> None:
@@ -165,7 +170,7 @@ def _list_savings(axes: Axes, savings: Savings, colour: str) -> None:
         for number, (name, _) in zip(figures, rows, strict=True)
     ]
     heading = f"{savings.codec}: BD-rate at {low:g} to {high:g} bpp, against"
-    texts = ((heading, -4, colour, "bold"), ("\n".join(lines), -19, _INK, "normal"))
+    texts = ((heading, -4, colour, "bold"), ("\n".join(lines), -19, INK, "normal"))
     for text, below, ink, weight in texts:
         axes.annotate(
             text,

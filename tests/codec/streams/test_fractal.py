@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec.container import Header, pack_file
+from neural_collage.codec.container import Header
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.codec.streams.fractal import ERROR_PER_BIT, Parameters, decode, encode_planes
 from neural_collage.errors import CollageFormatError
@@ -19,8 +19,9 @@ from neural_collage.fractal.statistics import KINDS, Counter, prior_counts
 from neural_collage.fractal.syntax import code_plane
 from neural_collage.io.modes import Mode
 from tests.codec import make_golden
+from tests.codec.streams.damage import check_truncations, forged
 from tests.fractal.test_syntax_and_statistics import assert_equal
-from tests.pictures import photo_crop, squared_error, texture
+from tests.pictures import photo_crop, psnr, squared_error, texture
 
 MODES: dict[Mode, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 SHAPES: list[tuple[Mode, tuple[int, int]]] = [
@@ -32,22 +33,6 @@ SHAPES: list[tuple[Mode, tuple[int, int]]] = [
     ("RGB", (31, 33)),
     ("RGBA", (34, 63)),
 ]
-
-
-def psnr(decoded: Tensor, image: Tensor) -> float:
-    """In dB, of samples that were not rounded."""
-    return -10 * float(torch.log10((decoded - image).square().mean()))
-
-
-def forged(payload: bytes, header: Header) -> Tensor | str:
-    """What becomes of a payload under a valid checksum: pixels, or the reason of the refusal."""
-    try:
-        decoded = nc.decompress(pack_file(header, payload))
-    except nc.CollageFormatError as error:
-        return str(error)
-    assert decoded.shape == (header.channels, header.height, header.width)
-    assert bool(((decoded >= 0) & (decoded <= 1)).all())
-    return decoded
 
 
 @pytest.mark.parametrize(("mode", "size"), SHAPES, ids=str)
@@ -161,13 +146,7 @@ def test_unknown_parameters_are_refused() -> None:
 @pytest.mark.parametrize(("mode", "size"), [("L", (20, 16)), ("LA", (6, 5))])
 def test_every_truncation_is_refused_or_decodes(mode: Mode, size: tuple[int, int]) -> None:
     collage = nc.encode(texture(*size, MODES[mode]), quality=40, codec="fractal", effort=9)
-    whole = collage.decode()
-    for length in range(len(collage.payload)):
-        result = forged(collage.payload[:length], collage.header)
-        if length == 0:
-            assert result == "the fractal stream is empty"
-    assert isinstance(result := forged(collage.payload, collage.header), Tensor)
-    assert torch.equal(result, whole)
+    check_truncations(collage, "the fractal stream is empty")
 
 
 def test_random_payloads_are_refused_or_decode(rng: np.random.Generator) -> None:

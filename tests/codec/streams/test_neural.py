@@ -23,9 +23,9 @@ from neural_collage.io.picture import Picture
 from neural_collage.io.writing import to_pil
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
+from tests.codec.streams.damage import forged
 from tests.codec.streams.neural import LUMA, MODES, SIZES, encode, with_links
-from tests.codec.streams.test_fractal import forged, psnr
-from tests.pictures import photo_crop, texture
+from tests.pictures import photo_crop, psnr, texture
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -20,9 +20,9 @@ from neural_collage.fractal.geometry import IntArray
 from neural_collage.models.compression.codec_model import LARGEST_SYMBOL, logistic_counts
 from neural_collage.models.compression.compressor import CENTRE
 from neural_collage.models.compression.ladder import level_of
+from tests.codec.streams.damage import forged
 from tests.codec.streams.neural import MODES, SIZES, encode, network, with_links
-from tests.codec.streams.test_fractal import forged, psnr
-from tests.pictures import photo_crop, texture
+from tests.pictures import photo_crop, psnr, texture
 from tests.threads import threads
 
 # The same pixels everywhere

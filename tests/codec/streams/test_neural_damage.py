@@ -11,8 +11,8 @@ import neural_collage as nc
 from neural_collage.codec.container import ColourSpace, Header
 from neural_collage.codec.streams.neural import decode, make_encoder
 from neural_collage.io.modes import Mode
+from tests.codec.streams.damage import check_truncations, forged
 from tests.codec.streams.neural import MODES, encode, with_links
-from tests.codec.streams.test_fractal import forged
 from tests.codec.streams.test_links import random_links
 from tests.pictures import texture
 
@@ -20,13 +20,7 @@ from tests.pictures import texture
 @pytest.mark.parametrize(("mode", "size"), [("L", (20, 16)), ("LA", (6, 5))])
 def test_every_truncation_is_refused_or_decodes(mode: Mode, size: tuple[int, int]) -> None:
     collage = encode(texture(*size, MODES[mode]), 40)
-    whole = collage.decode()
-    for length in range(len(collage.payload)):
-        result = forged(collage.payload[:length], collage.header)
-        if length == 0:
-            assert result == "the neural stream is empty"
-    assert isinstance(result := forged(collage.payload, collage.header), Tensor)
-    assert torch.equal(result, whole)
+    check_truncations(collage, "the neural stream is empty")
 
 
 def test_truncations_of_linked_pictures_are_refused_or_decode(rng: np.random.Generator) -> None:
