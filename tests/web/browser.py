@@ -87,6 +87,14 @@ def upload(panel: Locator, *files: Path) -> None:
         wait_for_images(panel.page)
 
 
+def upload_to_editor(panel: Locator, file: Path) -> None:
+    """Upload a picture to an image editor, which fails while its canvas does not exist yet."""
+    expect(panel.get_by_role("button", name="Upload")).to_be_visible(timeout=TIMEOUT)
+    expect(panel.locator("canvas").first).to_be_visible(timeout=TIMEOUT)
+    panel.locator("input[type=file]").first.set_input_files(file)
+    expect(panel.get_by_role("button", name="Brush Size")).to_be_visible(timeout=TIMEOUT)  # loaded
+
+
 def wait_for_images(page: Page) -> None:
     """Wait until all images of the page are loaded."""
     page.wait_for_function(

@@ -36,6 +36,7 @@ from tests.web.browser import (
     open_tab,
     record_tiles,
     upload,
+    upload_to_editor,
     wait_for_images,
     wait_until,
 )
@@ -226,9 +227,7 @@ def test_noise_is_removed(page: Page, photo: Path, tmp_path: Path) -> None:
     noisy = tmp_path / "noisy.png"
     Image.fromarray((clean + noise).clip(0, 255).astype(np.uint8)).save(noisy)
     panel = open_tab(page, "Restore")
-    expect(panel.get_by_role("button", name="Upload")).to_be_visible()
-    panel.locator("input[type=file]").first.set_input_files(noisy)
-    expect(panel.get_by_role("button", name="Brush Size")).to_be_visible()  # loaded by the editor
+    upload_to_editor(panel, noisy)
     panel.get_by_text("Remove noise").click()
     expect(panel.get_by_text("Noise in grey levels")).to_be_visible()
     panel.get_by_role("button", name="Restore", exact=True).click()
@@ -240,8 +239,7 @@ def test_painted_areas_are_filled_and_pictures_enlarged(page: Page, photo: Path)
     with Image.open(photo) as image:
         width, height = image.size
     panel = open_tab(page, "Restore")
-    panel.locator("input[type=file]").first.set_input_files(photo)
-    expect(panel.get_by_role("button", name="Brush Size")).to_be_visible()  # loaded by the editor
+    upload_to_editor(panel, photo)
     restore = panel.get_by_role("button", name="Restore", exact=True)
     restore.click()
     expect(page.get_by_text("Paint over the part to be filled first.")).to_be_visible()
