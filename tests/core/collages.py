@@ -1,4 +1,4 @@
-"""Random collages, and reference implementations of their map and its iteration."""
+"""Random collages and textures, windows to read them by, and reference implementations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.blocks import pool
+from neural_collage.core.blocks import Window, pool
 from neural_collage.core.collage import Collage
+from neural_collage.core.lapped import LappedTexture
 from neural_collage.core.partition import Partition
 from neural_collage.core.resample import resize_patches
 
@@ -144,3 +145,37 @@ def iterate(collage: Collage, steps: int, scale: int = 1) -> Tensor:
 def close(got: Tensor, expected: Tensor) -> None:
     """Equal but for the rounding of float64."""
     torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
+
+
+def integer_texture(
+    rows: int = 5, columns: int = 7, size: int = 8, channels: int = 3, count: int = 4, seed: int = 0
+) -> LappedTexture:
+    """A texture of random 16-bit coefficients and patches, with pixel values of about 1."""
+    rng = torch.Generator().manual_seed(seed)
+    m, limit = 2 * size, 1 << 15
+    coefficients = torch.randint(-limit, limit, (count, rows, columns), generator=rng)
+    patches = torch.randint(-limit, limit, (count, channels, m, m), generator=rng)
+    return LappedTexture(coefficients.short(), patches.short(), 2.0**-31)
+
+
+def windows_of(height: int, width: int) -> list[Window]:
+    """Corners, edges, single pixels, the whole, and parts off the grid of ranges."""
+    h, w = max(1, height // 3), max(1, width // 4)
+    return [
+        Window(0, 0, h, w),
+        Window(0, width - w, h, w),
+        Window(height - h, 0, h, w),
+        Window(height - 1, width - 1, 1, 1),
+        Window(0, 0, 1, 1),
+        Window(height // 2, width // 2, 1, 1),
+        Window(height // 5, width // 3, max(1, height // 2), max(1, width // 9)),
+        Window(height // 2, 0, 1, width),
+        Window(0, width // 2, height, 1),
+        Window(min(1, height - 1), min(1, width - 1), max(1, height - 2), max(1, width - 2)),
+        Window(0, 0, height, width),
+    ]
+
+
+def crop(image: Tensor, window: Window) -> Tensor:
+    top, left, height, width = window
+    return image[..., top : top + height, left : left + width]

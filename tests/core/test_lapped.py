@@ -12,8 +12,7 @@ from neural_collage.core import lapped
 from neural_collage.core.blocks import pool
 from neural_collage.core.interpolation import enlarge
 from neural_collage.core.lapped import LappedTexture, synthesise
-from tests.core.collages import close
-from tests.core.textures import crop, integer_texture, windows_of
+from tests.core.collages import close, crop, integer_texture, windows_of
 from tests.threads import threads
 
 SCALES = [Fraction(1, 4), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(4), Fraction(8)]

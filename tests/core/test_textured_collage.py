@@ -13,8 +13,7 @@ from neural_collage.core.collage import Collage
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.region import offset_at_pixels, offset_in_window
 from neural_collage.core.resample import area_resample
-from tests.core.collages import Recipe, close, iterate
-from tests.core.textures import crop, integer_texture, windows_of
+from tests.core.collages import Recipe, close, crop, integer_texture, iterate, windows_of
 from tests.threads import threads
 
 NEAR = 2e-6  # a texture is in single precision
