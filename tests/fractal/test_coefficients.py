@@ -4,7 +4,13 @@ import torch
 from torch import Tensor
 
 from neural_collage.core.blocks import cut
-from neural_collage.fractal.coefficients import Quantised, Spectrum, quantise, spectrum
+from neural_collage.fractal.coefficients import (
+    Quantised,
+    Spectrum,
+    least_cost,
+    quantise,
+    spectrum,
+)
 from neural_collage.fractal.geometry import DIAGONAL, SIZES, cosine_transform, last_diagonal
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
 from neural_collage.fractal.statistics import prior_counts
@@ -108,6 +114,8 @@ def test_the_last_diagonal_is_in_use_and_the_cost_is_that_of_the_values(
     assert not chosen.values[:, 0, 0].any()
     own_cost = costs.of(chosen.values, chosen.last)
     torch.testing.assert_close(chosen.cost, own_cost, rtol=1e-3, atol=1.0)
+    parts = costs.spectrum, costs.size, costs.step, costs.error_per_bit, costs.rates
+    assert torch.equal(least_cost(*parts), chosen.cost)
 
 
 def test_values_stay_within_a_step_of_the_coefficients_or_are_zero(

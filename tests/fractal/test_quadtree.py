@@ -1,14 +1,14 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.core.blocks import pad_to_multiple
-from neural_collage.fractal.candidates import BlockCandidates, analyse
-from neural_collage.fractal.effort import EFFORTS
-from neural_collage.fractal.geometry import SIZES, BoolArray, PlaneGeometry
+from neural_collage.core.blocks import pad_to_multiple, pool
+from neural_collage.fractal.candidates import BlockCandidates, analyse, find_domains, fit_domains
+from neural_collage.fractal.geometry import POOLING, SIZES, BoolArray, PlaneGeometry
 from neural_collage.fractal.quadtree import _cheapest_variant, _detail_cost, decide
 from neural_collage.fractal.rates import Rates
 from neural_collage.fractal.statistics import prior_counts
@@ -18,11 +18,21 @@ from tests.pictures import photo_crop, texture
 LUMA = Rates.of(prior_counts("luma"))
 
 
-def candidates_of(image: Tensor, effort: int = 4) -> tuple[list[BlockCandidates], PlaneGeometry]:
-    """image: (h, w), in units of 1/255."""
-    geometry = PlaneGeometry(image.shape[0], image.shape[1], EFFORTS[effort].lattice)
+def candidates_of(
+    image: Tensor, match_sizes: tuple[int, ...] = (32, 16, 8)
+) -> tuple[list[BlockCandidates], PlaneGeometry]:
+    """image: (h, w), in units of 1/255. Domains are those of the image itself."""
+    geometry = PlaneGeometry(image.shape[0], image.shape[1], 8)
     canvas = pad_to_multiple(image[None], SIZES[0])
-    return [analyse(canvas, geometry, size, EFFORTS[effort]) for size in SIZES], geometry
+    half = pool(canvas, POOLING)[0]
+    candidates = []
+    for size in SIZES:
+        blocks = analyse(canvas, size)
+        domains = find_domains(blocks, half, geometry) if size in match_sizes else None
+        if domains is not None:
+            blocks = replace(blocks, fit=fit_domains(blocks, domains, half, geometry))
+        candidates.append(blocks)
+    return candidates, geometry
 
 
 def cost(
@@ -75,7 +85,7 @@ def test_no_uniform_or_random_quadtree_is_cheaper(
 def test_splits_follow_the_edges() -> None:
     image = torch.full((128, 128), 60.0)
     image[:, 70:] = 200
-    candidates, geometry = candidates_of(image, effort=0)
+    candidates, geometry = candidates_of(image, ())
     splits = decide(candidates, geometry, 20.0, 0.13 * 400, LUMA).splits
     assert splits[0].any(0).tolist() == [False, False, True, False]
 
@@ -84,7 +94,7 @@ def test_a_flat_image_is_left_whole_and_without_domains() -> None:
     candidates, geometry = candidates_of(torch.full((96, 64), 77.0))
     decision = decide(candidates, geometry, 20.0, 0.13 * 400, LUMA)
     assert not any(split.any() for split in decision.splits)
-    assert not any(count.any() for count in decision.n_domains)
+    assert not any(matched.any() for matched in decision.matched)
 
 
 def test_a_larger_error_per_bit_gives_fewer_leaves_and_domains() -> None:
@@ -95,11 +105,11 @@ def test_a_larger_error_per_bit_gives_fewer_leaves_and_domains() -> None:
         active = np.ones(geometry.grid(SIZES[0]), bool)
         n_leaves = n_matched = 0
         for split, used in zip(
-            [*decision.splits, np.zeros(geometry.grid(4), bool)], decision.n_domains, strict=True
+            [*decision.splits, np.zeros(geometry.grid(4), bool)], decision.matched, strict=True
         ):
             leaf = active & ~split
             n_leaves += int(leaf.sum())
-            n_matched += int((used.reshape(leaf.shape)[leaf] > 0).sum())
+            n_matched += int(used.reshape(leaf.shape)[leaf].sum())
             active = (active & split).repeat(2, 0).repeat(2, 1)
         leaves.append(n_leaves)
         matched.append(n_matched)
@@ -114,7 +124,8 @@ def test_a_reduced_copy_of_a_domain_is_matched_to_it(rng: np.random.Generator) -
     image[:16, :16] = image[32:64, 32:64].view(16, 2, 16, 2).mean((1, 3))
     candidates, geometry = candidates_of(image)
     decision = decide(candidates, geometry, 30.0, 0.13 * 900, LUMA)
-    assert decision.n_domains[1].reshape(4, 4)[0, 0] == 1
-    match = candidates[1].matches[0]
-    assert int(match.contrast[0]) == 7
-    assert int(match.domains.isometry[0]) == 0
+    assert decision.matched[1].reshape(4, 4)[0, 0]
+    fit = candidates[1].fit
+    assert fit is not None
+    assert int(fit.contrast[0]) == 7
+    assert int(fit.domains.isometry[0]) == 0

@@ -1,18 +1,18 @@
-"""Candidates of the rate-distortion decision: spectra and domain matches of all blocks."""
+"""Candidates of the rate-distortion decision: all blocks, with and without a domain."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from neural_collage.core.blocks import cut, pool
+from neural_collage.core.blocks import cut
 from neural_collage.fractal.coefficients import Spectrum, spectrum
-from neural_collage.fractal.effort import Effort
 from neural_collage.fractal.geometry import (
     MAX_CONTRAST,
-    POOLING,
+    BoolArray,
     FloatArray,
     IntArray,
     PlaneGeometry,
@@ -21,12 +21,19 @@ from neural_collage.fractal.matching import Matches, centred_domains, match
 
 
 @dataclass(frozen=True, eq=False)
-class DomainMatch:
-    """The k-th domain of every block, its contrast in eighths, and the spectrum of the residual."""
+class DomainFit:
+    """A domain for each block, its contrast in eighths, and the spectrum of the residual."""
 
     domains: Matches
     contrast: Int64[Tensor, " r"]
     residual: Spectrum
+
+
+class Choice(NamedTuple):
+    """Spectra of chosen ranges; and contrasts, addresses, isometries (3, r), 0 without a domain."""
+
+    spectrum: Spectrum
+    domains: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,55 +41,71 @@ class BlockCandidates:
     """All blocks of one size, in raster order.
 
     blocks: pixels in units of 1/255. means: orthonormal coefficients of their means, as a grid.
-    plain: spectrum of a block without domain. matches: domains, each fitted to the residual of the
-    ones before.
+    plain: spectrum of a block without domain. fit: with one, if domains were searched.
     """
 
     size: int
     blocks: Float[Tensor, "r n n"]
     means: FloatArray
     plain: Spectrum
-    matches: tuple[DomainMatch, ...]
+    fit: DomainFit | None = None
+
+    def choose(self, blocks: IntArray, matched: BoolArray) -> Choice:
+        """What is coded for some of the blocks; matched: whether with a domain, for each."""
+        rows = torch.from_numpy(blocks).to(self.blocks.device)
+        plain = Spectrum(*(field[rows] for field in self.plain))
+        if self.fit is None:
+            return Choice(plain, np.zeros((3, len(blocks)), np.int64))
+        with_domain = torch.from_numpy(matched).to(rows.device)
+        residual = Spectrum(*(field[rows] for field in self.fit.residual))
+        fields = (self.fit.contrast, self.fit.domains.address, self.fit.domains.isometry)
+        return Choice(
+            Spectrum(
+                torch.where(with_domain[:, None, None], residual.coefficients, plain.coefficients),
+                torch.where(with_domain, residual.remainder, plain.remainder),
+            ),
+            np.stack([np.where(matched, field[rows].cpu().numpy(), 0) for field in fields]),
+        )
 
 
-def analyse(
-    canvas: Float[Tensor, "1 H W"], geometry: PlaneGeometry, size: int, effort: Effort
-) -> BlockCandidates:
-    """Cut a canvas into blocks of one size, and search domains for them."""
+def analyse(canvas: Float[Tensor, "1 H W"], size: int) -> BlockCandidates:
+    """Cut a canvas into blocks of one size, without domains."""
     blocks = cut(canvas[0], size)
     coefficients = blocks.double().mean((1, 2)) * size
-    means = coefficients.view(geometry.grid(size)).cpu().numpy()
-    matches: tuple[DomainMatch, ...] = ()
-    if size in effort.match_sizes:
-        matches = _find_matches(canvas, geometry, size, blocks, effort.domains_per_range)
-    return BlockCandidates(size, blocks, means, spectrum(blocks), matches)
+    means = coefficients.view(canvas.shape[1] // size, -1).cpu().numpy()
+    return BlockCandidates(size, blocks, means, spectrum(blocks))
 
 
-def _find_matches(
-    canvas: Float[Tensor, "1 H W"],
+def find_domains(
+    candidates: BlockCandidates, half: Float[Tensor, "H W"], geometry: PlaneGeometry
+) -> Matches | None:
+    """The best domain of every block in a pooled canvas; None if domains do not fit the canvas."""
+    size = candidates.size
+    y, x = block_corners(geometry, size)
+    if not all(side.all() for side in geometry.pools(size, y, x)[2:]):
+        return None
+    return match(half, candidates.blocks, y, x, geometry, size)
+
+
+def fit_domains(
+    candidates: BlockCandidates,
+    domains: Matches,
+    half: Float[Tensor, "H W"],
     geometry: PlaneGeometry,
-    size: int,
-    blocks: Float[Tensor, "r n n"],
-    domains_per_range: int,
-) -> tuple[DomainMatch, ...]:
-    rows, columns = geometry.grid(size)
-    y, x = np.indices((rows, columns)).reshape(2, -1) * size
-    if geometry.pools(size, y, x)[2].min() < 1 or geometry.pools(size, y, x)[3].min() < 1:
-        return ()  # domains of this size do not fit the canvas
-    half = pool(canvas, POOLING)[0]
-    residual = blocks
-    spent = torch.zeros(len(blocks), dtype=torch.int64, device=blocks.device)
-    matches = []
-    for _ in range(domains_per_range):
-        best = match(half, residual, y, x, geometry, size)
-        corners = corner_tensor(geometry, size, y, x, best.address)
-        domains = centred_domains(half, corners, best.isometry, size)
-        contrast = fit_contrast(residual, domains, spent)
-        contrast = torch.where(best.product == 0, 0, contrast)
-        spent = spent + contrast.abs()
-        residual = residual - domains * (contrast / 8)[:, None, None]
-        matches.append(DomainMatch(best, contrast, spectrum(residual)))
-    return tuple(matches)
+) -> DomainFit:
+    """Domains as they are in a pooled canvas, with their least-squares contrasts."""
+    blocks, size = candidates.blocks, candidates.size
+    corners = corner_tensor(geometry, size, *block_corners(geometry, size), domains.address)
+    pixels = centred_domains(half, corners, domains.isometry, size)
+    contrast = torch.where(domains.product == 0, 0, fit_contrast(blocks, pixels))
+    residual = blocks - pixels * (contrast / 8)[:, None, None]
+    return DomainFit(domains, contrast, spectrum(residual))
+
+
+def block_corners(geometry: PlaneGeometry, size: int) -> tuple[IntArray, IntArray]:
+    """Corners (y, x) of all blocks of one size, in raster order."""
+    y, x = np.indices(geometry.grid(size)).reshape(2, -1) * size
+    return y, x
 
 
 def corner_tensor(
@@ -94,13 +117,9 @@ def corner_tensor(
 
 
 def fit_contrast(
-    blocks: Float[Tensor, "r n n"], domains: Float[Tensor, "r n n"], spent: Int64[Tensor, " r"]
+    blocks: Float[Tensor, "r n n"], domains: Float[Tensor, "r n n"]
 ) -> Int64[Tensor, " r"]:
-    """Least-squares contrasts in eighths, clipped such that those of a range sum below 1.
-
-    domains: zero-mean. spent: sum of the magnitudes of the range's other contrasts, in eighths.
-    """
+    """Least-squares contrasts of zero-mean domains in eighths, clipped to below 1."""
     energy = domains.square().sum((1, 2)).clamp_min(1e-6)
     eighths = (8 * (blocks * domains).sum((1, 2)) / energy).round().long()
-    limit = MAX_CONTRAST - spent
-    return torch.maximum(torch.minimum(eighths, limit), -limit)
+    return eighths.clamp(-MAX_CONTRAST, MAX_CONTRAST)

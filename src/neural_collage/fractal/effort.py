@@ -1,41 +1,53 @@
 """Effort of the fractal encoder, from 0 (fastest) to 9 (smallest files)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-_ALL, _COARSE = (32, 16, 8), (32, 16)
+
+@dataclass(frozen=True)
+class Round:
+    """One round of decisions on a whole plane.
+
+    match_sizes: sizes of the ranges for which domains are searched; none decides without domains.
+    lattice: step between domain corners in pixels.
+    """
+
+    match_sizes: tuple[int, ...] = ()
+    lattice: int = 8
 
 
 @dataclass(frozen=True)
 class Effort:
-    """The settings of one effort.
+    """Rounds of decisions, the first without domains; the best one is kept.
 
-    match_sizes: sizes of the ranges for which domains are searched.
-    lattice: step between domain corners in pixels.
-    passes: rounds of decisions, each with rates from the statistics of the one before.
-    refits: rounds of fitting contrasts and coefficients to the domains of the decoded image.
-    domains_per_range: maximum number of domains per range.
+    A round reads its domains in the decode of the one before, and takes its rates from it.
     """
 
-    match_sizes: tuple[int, ...]
-    lattice: int
-    passes: int = 2
-    refits: int = 1
-    domains_per_range: int = 1
+    rounds: tuple[Round, ...]
 
-    def without_matching(self) -> "Effort":
-        """The same effort without domains."""
-        return replace(self, match_sizes=(), refits=0)
+    def __post_init__(self) -> None:
+        if not self.rounds or self.rounds[0].match_sizes:
+            raise ValueError("an effort begins with a round without domains, to decode them from")
+
+    def without_domains(self) -> "Effort":
+        """The rounds that decide without domains."""
+        return Effort(tuple(r for r in self.rounds if not r.match_sizes))
+
+    def on_lattice(self, lattice: int) -> "Effort":
+        """The rounds without domains, and those with domains on this lattice."""
+        return Effort(tuple(r for r in self.rounds if not r.match_sizes or r.lattice == lattice))
 
 
-EFFORTS = (
-    Effort((), 16, passes=1, refits=0),
-    Effort(_COARSE, 16, passes=1),
-    Effort(_COARSE, 16),
-    Effort(_COARSE, 8),
-    Effort(_ALL, 8),
-    Effort(_ALL, 8, refits=2),
-    Effort(_ALL, 4, refits=2),
-    Effort(_ALL, 4, passes=3, refits=2),
-    Effort((*_ALL, 4), 4, passes=3, refits=2),
-    Effort((*_ALL, 4), 4, passes=3, refits=3, domains_per_range=2),
+_ROUNDS = (
+    Round(),
+    Round(),
+    Round((8,)),
+    Round((16, 8)),
+    Round((32, 16, 8)),
+    Round((32, 16, 8)),
+    Round((16, 8), 4),
+    Round((16, 8, 4), 4),
+    Round((32, 16, 8, 4), 4),
+    Round((32, 16, 8, 4), 4),
 )
+EFFORTS = tuple(Effort(_ROUNDS[: effort + 1]) for effort in range(len(_ROUNDS)))
+"""Each begins with the rounds of the one below, so that its best code is never worse."""

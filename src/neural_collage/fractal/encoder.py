@@ -1,22 +1,25 @@
-"""The fractal encoder of one plane: domain search, decision, and fitting to decoded domains."""
+"""The fractal encoder of one plane: rounds of decisions, each on the decode of the one before.
+
+Domains are searched, fitted and priced as the decoder will see them, not as they are in the
+original: in the closed loop, an error of a domain is an error of the ranges that copy it.
+"""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.core.blocks import pad_to_multiple, pool
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.errors import NotConvergedError
 from neural_collage.fractal.brightness import descend, haar, predict_details
-from neural_collage.fractal.candidates import BlockCandidates, analyse, corner_tensor, fit_contrast
+from neural_collage.fractal.candidates import BlockCandidates, analyse, find_domains, fit_domains
 from neural_collage.fractal.code import PlaneCode
-from neural_collage.fractal.coefficients import quantise, spectrum
-from neural_collage.fractal.effort import Effort
+from neural_collage.fractal.coefficients import quantise
+from neural_collage.fractal.effort import Effort, Round
 from neural_collage.fractal.geometry import (
     ORDER,
     POOLING,
@@ -25,94 +28,139 @@ from neural_collage.fractal.geometry import (
     IntArray,
     PlaneGeometry,
 )
-from neural_collage.fractal.matching import centred_domains
-from neural_collage.fractal.quadtree import DETAIL_ROUNDING, Decision, decide
+from neural_collage.fractal.matching import Matches
+from neural_collage.fractal.quadtree import DETAIL_ROUNDING, decide
 from neural_collage.fractal.rates import Rates
 from neural_collage.fractal.statistics import Counter, Counts
 from neural_collage.fractal.syntax import code_plane
 
 
+@dataclass(frozen=True, eq=False)
+class _Plane:
+    """What is encoded, and at which price; see `encode_plane`."""
+
+    image: Float[Tensor, "h w"]
+    step: float
+    error_per_bit: float
+    prior: Counts
+
+    def geometry(self, round_: Round) -> PlaneGeometry:
+        """The canvas with the lattice of a round."""
+        return PlaneGeometry(self.image.shape[0], self.image.shape[1], round_.lattice)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A code, its J, the statistics of the entropy coder after it, and its pooled decode."""
+
+    code: PlaneCode
+    cost: float
+    counts: Counts
+    half: Float[Tensor, "H W"]
+
+
 def encode_plane(
     image: Float[Tensor, "h w"], step: float, error_per_bit: float, prior: Counts, effort: Effort
 ) -> PlaneCode:
-    """Encode one plane.
+    """Encode one plane: of the codes of all rounds, that of the least J = D + error_per_bit * R.
 
     image: in units of 1/255. step: the quantiser step in the same units. error_per_bit: the
-    squared error worth one bit, as in J = D + error_per_bit * R. prior: initial statistics of the
-    entropy coder.
+    squared error worth one bit. prior: initial statistics of the entropy coder. D is the squared
+    error of the decoded plane, R the length of the coded one.
 
-    The code's collage always contracts, since the contrasts of a range sum below 1. If its biases
-    cannot be solved for nevertheless, the plane is coded without domains.
+    A round whose biases the decoder could not solve for is passed over.
     """
-    geometry = PlaneGeometry(image.shape[0], image.shape[1], effort.lattice)
+    plane = _Plane(image, step, error_per_bit, prior)
     canvas = pad_to_multiple(image[None], SIZES[0])
-    candidates = [analyse(canvas, geometry, size, effort) for size in SIZES]
-    original = pool(canvas, POOLING)[0]
-    rates = Rates.of(prior)
-    for remaining in reversed(range(effort.passes)):
-        decision = decide(candidates, geometry, step, error_per_bit, rates)
-        code = _structure(candidates, geometry, decision, step, effort.domains_per_range)
-        code = _fit_coefficients(
-            code, candidates, original, step, error_per_bit, rates, refit=False
-        )
-        if remaining:
-            rates = Rates.of(_count(code, prior))
-    if not code.contrasts.any():
+    blocks = [analyse(canvas, size) for size in SIZES]
+    found: dict[tuple[int, int], Matches | None] = {}
+    code = _decide(plane, blocks, plane.geometry(effort.rounds[0]), prior)
+    if len(effort.rounds) == 1:
         return code
-    try:
-        for _ in range(effort.refits):
-            decoded = PyramidDecoder(code.to_collage(step)).canvas(Fraction(1)).to(canvas) * 255
-            half = pool(decoded, POOLING)[0]
-            code = _fit_coefficients(code, candidates, half, step, error_per_bit, rates, refit=True)
-        code.to_collage(step)  # raises if the decoder could not solve for the biases
-    except NotConvergedError:
-        return encode_plane(image, step, error_per_bit, prior, effort.without_matching())
-    return code
+    best = latest = _try(plane, code)
+    for round_ in effort.rounds[1:]:
+        geometry = plane.geometry(round_)
+        candidates = [
+            _with_domains(part, latest.half, geometry, found)
+            if part.size in round_.match_sizes
+            else part
+            for part in blocks
+        ]
+        # the statistics of a code without domains would make the first ones too expensive
+        told = not round_.match_sizes or latest.code.contrasts.any()
+        counts = latest.counts if told else prior
+        try:
+            latest = _try(plane, _decide(plane, candidates, geometry, counts))
+        except NotConvergedError:
+            continue
+        best = min(best, latest, key=lambda trial: trial.cost)
+    return best.code
 
 
-def _count(code: PlaneCode, prior: Counts) -> Counts:
-    """The statistics after this code."""
-    counter = Counter({name: counts.copy() for name, counts in prior.items()})
-    code_plane(counter, code.geometry, code.contrasts.shape[1], code)
-    return counter.counts
-
-
-def _structure(
-    candidates: Sequence[BlockCandidates],
+def _with_domains(
+    blocks: BlockCandidates,
+    half: Float[Tensor, "H W"],
     geometry: PlaneGeometry,
-    decision: Decision,
-    step: float,
-    domains_per_range: int,
+    found: dict[tuple[int, int], Matches | None],
+) -> BlockCandidates:
+    """The blocks with domains fitted to a pooled decode; each size is searched only once.
+
+    found: the domains of each lattice and size that were searched before.
+    """
+    key = geometry.lattice, blocks.size
+    if key not in found:
+        found[key] = find_domains(blocks, half, geometry)
+    domains = found[key]
+    if domains is None:
+        return blocks
+    return replace(blocks, fit=fit_domains(blocks, domains, half, geometry))
+
+
+def _try(plane: _Plane, code: PlaneCode) -> _Trial:
+    """Count and decode a code; raises NotConvergedError as the decoder would."""
+    counter = Counter({name: counts.copy() for name, counts in plane.prior.items()})
+    code_plane(counter, code.geometry, code.contrasts.shape[1], code)
+    image = plane.image
+    canvas = PyramidDecoder(code.to_collage(plane.step)).canvas(Fraction(1)).to(image) * 255
+    height, width = image.shape
+    error = (canvas[0, :height, :width] - image).double().square().sum()
+    cost = float(error) + plane.error_per_bit * sum(counter.bits.values())
+    return _Trial(code, cost, counter.counts, pool(canvas, POOLING)[0])
+
+
+def _decide(
+    plane: _Plane, candidates: Sequence[BlockCandidates], geometry: PlaneGeometry, counts: Counts
 ) -> PlaneCode:
-    """A code with the decided quadtree, means and domains, but without coefficients."""
+    """The code that is cheapest by the rates of these counts."""
+    step, error_per_bit, rates = plane.step, plane.error_per_bit, Rates.of(counts)
+    decision = decide(candidates, geometry, step, error_per_bit, rates)
     active = np.ones(geometry.grid(SIZES[0]), bool)
     splits: list[BoolArray] = []
-    domains = []
-    for depth, (blocks, n_domains) in enumerate(zip(candidates, decision.n_domains, strict=True)):
-        finest = depth == len(decision.splits)
-        split = np.zeros_like(active) if finest else decision.splits[depth] & active
-        leaf = np.flatnonzero(active & ~split)
-        chosen = np.zeros((3, len(leaf), domains_per_range), np.int64)
-        for k, match in enumerate(blocks.matches):
-            fields = (match.contrast, match.domains.address, match.domains.isometry)
-            used = n_domains[leaf] > k
-            chosen[:, :, k] = [np.where(used, field.cpu().numpy()[leaf], 0) for field in fields]
-        domains.append(chosen)
-        if not finest:
-            splits.append(split)
-            active = split.repeat(2, 0).repeat(2, 1)
-    roots, details = _quantise_means(candidates, splits, step)
-    contrasts, addresses, isometries = np.concatenate(domains, axis=1)
+    domains, last, coefficients = [], [], []
+    for blocks, split, matched in zip(
+        candidates, [*decision.splits, None], decision.matched, strict=True
+    ):
+        split = np.zeros_like(active) if split is None else split & active
+        leaves = np.flatnonzero(active & ~split)
+        chosen = blocks.choose(leaves, matched[leaves])
+        coded = quantise(chosen.spectrum, blocks.size, step, error_per_bit, rates)
+        order = coded.values.shape[-1]
+        values = np.zeros((len(leaves), ORDER, ORDER), np.int64)
+        values[:, :order, :order] = coded.values.cpu().numpy()
+        domains.append(chosen.domains)
+        last.append(coded.last.cpu().numpy())
+        coefficients.append(values)
+        splits.append(split)
+        active = split.repeat(2, 0).repeat(2, 1)
+    roots, details = _quantise_means(candidates, splits[:-1], step)
     return PlaneCode(
         geometry,
-        tuple(splits),
+        tuple(splits[:-1]),
         roots,
         details,
-        np.zeros(len(contrasts), np.int64),
-        np.zeros((len(contrasts), ORDER, ORDER), np.int64),
-        contrasts,
-        addresses,
-        isometries,
+        np.concatenate(last),
+        np.concatenate(coefficients),
+        *np.concatenate(domains, axis=1)[..., None],
     )
 
 
@@ -131,62 +179,3 @@ def _quantise_means(
         grid = descend(grid, split, detail, step)
         details.append(detail)
     return roots, tuple(details)
-
-
-def _fit_coefficients(
-    code: PlaneCode,
-    candidates: Sequence[BlockCandidates],
-    half: Float[Tensor, "H W"],
-    step: float,
-    error_per_bit: float,
-    rates: Rates,
-    *,
-    refit: bool,
-) -> PlaneCode:
-    """Quantise the coefficients of all leaves, given their domains.
-
-    half: the pooled canvas that the domains are read from. refit: fit the contrasts to it as
-    well, except where the result is 0: the numbers of domains are already decided.
-    """
-    partition = code.partition()
-    contrasts, last = code.contrasts.copy(), code.last.copy()
-    coefficients = np.zeros_like(code.coefficients)
-    candidates_of = {blocks.size: blocks for blocks in candidates}
-    for group in partition.groups:
-        part, blocks = group.ranges, candidates_of[group.size].blocks
-        columns = code.geometry.grid(group.size)[1]
-        residual = blocks[(group.grid_rows * columns + group.grid_columns).to(half.device)]
-        for k in range(contrasts.shape[1]):
-            ranges = part.start + np.flatnonzero(contrasts[part, k])
-            rows = torch.from_numpy(ranges - part.start).to(half.device)
-            domains = _domains(code, partition.blocks[ranges], ranges, k, half, group.size)
-            contrast = torch.from_numpy(contrasts[ranges, k]).to(half.device)
-            if refit:
-                spent = np.abs(contrasts[ranges]).sum(1) - np.abs(contrasts[ranges, k])
-                fitted = fit_contrast(
-                    residual[rows], domains, torch.from_numpy(spent).to(half.device)
-                )
-                contrast = torch.where(fitted == 0, contrast, fitted)
-                contrasts[ranges, k] = contrast.cpu().numpy()
-            residual[rows] -= domains * (contrast / 8)[:, None, None]
-        coded = quantise(spectrum(residual), group.size, step, error_per_bit, rates)
-        q = coded.values.shape[-1]
-        last[part] = coded.last.cpu().numpy()
-        coefficients[part, :q, :q] = coded.values.cpu().numpy()
-    return replace(code, contrasts=contrasts, last=last, coefficients=coefficients)
-
-
-def _domains(
-    code: PlaneCode,
-    blocks: Int64[Tensor, "n 3"],
-    ranges: IntArray,
-    k: int,
-    half: Float[Tensor, "H W"],
-    size: int,
-) -> Float[Tensor, "n s s"]:
-    """The zero-mean k-th domains of some ranges of one size, read from a pooled canvas."""
-    y, x, _ = blocks.numpy().T
-    address = torch.from_numpy(code.addresses[ranges, k])
-    corners = corner_tensor(code.geometry, size, y, x, address).to(half.device)
-    isometries = torch.from_numpy(code.isometries[ranges, k]).to(half.device)
-    return centred_domains(half, corners, isometries, size)

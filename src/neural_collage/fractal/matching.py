@@ -64,23 +64,33 @@ def match(
         domains = cut_overlapping(window, size, geometry.lattice // POOLING)
         candidates = _unit_domains(domains)
         members = torch.from_numpy(np.flatnonzero(inside)).to(half.device)
-        for part in members.split(max(1, _PRODUCTS // candidates.shape[1])):
-            centred = ranges[part].flatten(1)
-            centred = centred - centred.mean(1, keepdim=True)
-            best = (centred @ candidates).abs_().max(1)
+        for part in members.split(max(1, _PRODUCTS // (isometry.N_ISOMETRIES * len(domains)))):
+            products = _turned_ranges(ranges[part]) @ candidates
+            by_isometry = products.abs_().max(2)
+            best = by_isometry.values.max(0)
             found.product[part] = best.values
-            found.isometry[part] = best.indices // len(domains)
-            found.address[part] = best.indices % len(domains)
+            found.isometry[part] = best.indices
+            found.address[part] = by_isometry.indices.gather(0, best.indices[None])[0]
     return found
 
 
-def _unit_domains(domains: Float[Tensor, "d n n"]) -> Float[Tensor, "n2 m"]:
-    """Zero-mean domains of norm 1 (0 if flat) in all isometries, as columns; m = 8 d."""
-    centred = domains - domains.mean((1, 2), keepdim=True)
-    norm = centred.flatten(1).norm(dim=1)
+def _unit_domains(domains: Float[Tensor, "d n n"]) -> Float[Tensor, "n2 d"]:
+    """Zero-mean domains of norm 1 (0 if flat), as columns."""
+    centred = domains.flatten(1) - domains.mean((1, 2))[:, None]
+    norm = centred.norm(dim=1)
     usable = norm > _MIN_DEVIATION * domains.shape[-1]
     scale = torch.where(usable, 1 / norm.clamp_min(1e-9), 0)
-    return isometry.all_isometries(centred * scale[:, None, None]).flatten(2).flatten(0, 1).T
+    return (centred * scale[:, None]).T
+
+
+def _turned_ranges(ranges: Float[Tensor, "r n n"]) -> Float[Tensor, "8 r n2"]:
+    """Zero-mean ranges under the inverse of each isometry.
+
+    Their inner products with domains are those of the ranges with the domains under the isometry.
+    """
+    centred = ranges - ranges.mean((1, 2), keepdim=True)
+    turned = [isometry.apply(centred, isometry.inverse(g)) for g in range(isometry.N_ISOMETRIES)]
+    return torch.stack(turned).flatten(2)
 
 
 def centred_domains(

@@ -5,18 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from neural_collage.fractal.brightness import haar, predict_details
-from neural_collage.fractal.candidates import BlockCandidates
-from neural_collage.fractal.coefficients import quantise
+from neural_collage.fractal.candidates import BlockCandidates, block_corners
+from neural_collage.fractal.coefficients import least_cost
 from neural_collage.fractal.contexts import detail_context, rough_class
 from neural_collage.fractal.geometry import (
     MAX_CONTRAST,
     SIZES,
     BoolArray,
-    IntArray,
     PlaneGeometry,
 )
 from neural_collage.fractal.rates import LARGEST, Rates
@@ -25,10 +24,10 @@ DETAIL_ROUNDING = 0.4  # below one half, as smaller magnitudes cost fewer bits
 
 
 class Decision(NamedTuple):
-    """A quadtree: split flags and numbers of domains of all blocks, whether leaves or not."""
+    """A quadtree: split flags of all blocks, and which have a domain, whether leaves or not."""
 
     splits: list[BoolArray]
-    n_domains: list[IntArray]
+    matched: list[BoolArray]
 
 
 def decide(
@@ -53,12 +52,12 @@ def decide(
         quarters = quarters + details.to(below) + flag[..., 1]
         splits.insert(0, (quarters < whole).cpu().numpy())
         below = torch.minimum(quarters, whole)
-    return Decision(splits, [variant.n_domains.cpu().numpy() for variant in variants])
+    return Decision(splits, [variant.matched.cpu().numpy() for variant in variants])
 
 
 class _Variant(NamedTuple):
     cost: Float[Tensor, " r"]
-    n_domains: Int64[Tensor, " r"]
+    matched: Bool[Tensor, " r"]
 
 
 def _cheapest_variant(
@@ -68,28 +67,24 @@ def _cheapest_variant(
     error_per_bit: float,
     rates: Rates,
 ) -> _Variant:
-    """For every block, no domain or the first few of its matches."""
-    size = candidates.size
-    plain = quantise(candidates.plain, size, step, error_per_bit, rates)
-    count_bits = rates.n_domains[size].to(plain.cost)
-    best = plain.cost + error_per_bit * count_bits[0]
-    n_domains = torch.zeros_like(plain.last)
-    bits = torch.zeros_like(best)
-    for count, match in enumerate(candidates.matches, start=1):
-        contrast_bits = rates.contrast[size].to(best)[match.contrast + MAX_CONTRAST]
-        bits = bits + contrast_bits + rates.isometry + _address_bits(candidates, geometry).to(best)
-        coded = quantise(match.residual, size, step, error_per_bit, rates)
-        cost = coded.cost + error_per_bit * (count_bits[count] + bits)
-        better = (cost < best) & (match.contrast != 0)
-        best = torch.where(better, cost, best)
-        n_domains = torch.where(better, count, n_domains)
-    return _Variant(best, n_domains)
+    """For every block, no domain or the one that was fitted."""
+    size, fit = candidates.size, candidates.fit
+    plain = least_cost(candidates.plain, size, step, error_per_bit, rates)
+    count_bits = rates.n_domains[size].to(plain)
+    plain = plain + error_per_bit * count_bits[0]
+    if fit is None:
+        return _Variant(plain, torch.zeros_like(plain, dtype=torch.bool))
+    bits = count_bits[1] + rates.contrast[size].to(plain)[fit.contrast + MAX_CONTRAST]
+    bits = bits + rates.isometry + _address_bits(candidates, geometry).to(plain)
+    with_domain = least_cost(fit.residual, size, step, error_per_bit, rates)
+    with_domain = with_domain + error_per_bit * bits
+    matched = (with_domain < plain) & (fit.contrast != 0)
+    return _Variant(torch.where(matched, with_domain, plain), matched)
 
 
 def _address_bits(candidates: BlockCandidates, geometry: PlaneGeometry) -> Float[Tensor, " r"]:
     size = candidates.size
-    y, x = np.indices(geometry.grid(size)).reshape(2, -1) * size
-    _, _, rows, columns = geometry.pools(size, y, x)
+    _, _, rows, columns = geometry.pools(size, *block_corners(geometry, size))
     return torch.from_numpy(np.log2(np.maximum(rows * columns, 1))).float()
 
 

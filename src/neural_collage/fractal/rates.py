@@ -83,7 +83,7 @@ class Rates:
 
 
 def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
-    """Class of the magnitudes next to every coefficient in its block, as in the syntax."""
+    """Class of the whole magnitudes next to every coefficient in its block, as in the syntax."""
     padded = torch.nn.functional.pad(magnitude, (2, 0, 2, 0))
     q = magnitude.shape[-1]
     own = (
@@ -92,8 +92,9 @@ def own_class(magnitude: Float[Tensor, "r q q"]) -> Tensor:
         + padded[:, :q, 2:]
         + padded[:, 2:, :q]
     )
-    edges = torch.tensor(OWN_EDGES, dtype=own.dtype, device=own.device)
-    return torch.bucketize(own, edges, right=True)
+    edges = torch.tensor(OWN_EDGES)
+    classes = torch.bucketize(torch.arange(OWN_EDGES[-1] + 1), edges, right=True)
+    return classes.to(own.device)[own.clamp_max(OWN_EDGES[-1]).long()]
 
 
 def band(order: int) -> Tensor:

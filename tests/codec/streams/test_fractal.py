@@ -9,15 +9,23 @@ from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
+from neural_collage.codec.base import Layer
 from neural_collage.codec.container import Header
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.codec.streams.fractal import ERROR_PER_BIT, Parameters, decode, encode_planes
+from neural_collage.codec.streams.fractal import (
+    ERROR_PER_BIT,
+    FractalEncoder,
+    Parameters,
+    decode,
+    encode_planes,
+)
 from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.effort import EFFORTS
 from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
 from neural_collage.fractal.statistics import KINDS, Counter, prior_counts
 from neural_collage.fractal.syntax import code_plane
 from neural_collage.io.modes import Mode
+from neural_collage.io.picture import Picture
 from tests.codec import make_golden
 from tests.codec.streams.damage import check_truncations, forged
 from tests.fractal.test_syntax_and_statistics import assert_equal
@@ -39,7 +47,9 @@ SHAPES: list[tuple[Mode, tuple[int, int]]] = [
 def test_every_mode_and_size_comes_back(mode: Mode, size: tuple[int, int]) -> None:
     picture = texture(*size, MODES[mode])
     for effort, quality in ((0, 60), (5, 90)):
-        collage = nc.encode(picture, quality=quality, effort=effort, codec="fractal")
+        collage = nc.encode(
+            picture, quality=quality, effort=effort, codec="fractal", graphics=False
+        )
         assert collage.header.mode == mode
         assert (collage.height, collage.width) == size
         decoded = nc.decompress(collage.to_bytes())
@@ -55,25 +65,37 @@ def test_every_mode_and_size_comes_back(mode: Mode, size: tuple[int, int]) -> No
 @pytest.mark.parametrize("size", [(3, 5000), (5000, 3)], ids=lambda s: f"{s[0]}x{s[1]}")
 def test_long_and_thin_pictures_come_back(size: tuple[int, int]) -> None:
     picture = texture(*size, 1).expand(3, *size)
-    decoded = nc.decompress(nc.compress(picture, quality=70, codec="fractal", effort=4))
+    decoded = nc.decompress(
+        nc.compress(picture, quality=70, codec="fractal", graphics=False, effort=4)
+    )
     assert decoded.shape == picture.shape
     assert psnr(decoded, picture) > 27
+
+
+def layers_of(picture: Tensor, mode: Mode, quality: int) -> tuple[Layer, ...]:
+    """What the encoder's payload decodes to."""
+    payload = FractalEncoder().encode(
+        Picture(picture, mode), quality=quality, effort=3, device="cpu"
+    )
+    height, width = picture.shape[1:]
+    return decode(payload, Header(codec=1, width=width, height=height, mode=mode, quality=quality))
 
 
 def test_alpha_is_coded_by_itself() -> None:
     picture = torch.cat([texture(64, 64, 1).expand(3, 64, 64), torch.ones(1, 64, 64)])
     picture[3, 20:44, 8:40] = 0
-    with_alpha = nc.decompress(nc.compress(picture, quality=60, codec="fractal", effort=3))
-    without = nc.decompress(nc.compress(picture[:3], quality=60, codec="fractal", effort=3))
-    assert torch.equal(with_alpha[:3], without)
-    assert psnr(with_alpha[3:], picture[3:]) > 35
+    *colours, alpha = layers_of(picture, "RGBA", 60)
+    without = layers_of(picture[:3], "RGB", 60)
+    for layer, other in zip(colours, without, strict=True):
+        assert torch.equal(layer.collage.decode(), other.collage.decode())
+    assert psnr(alpha.collage.decode(), picture[3:]) > 35
 
 
 def test_rate_and_psnr_rise_with_quality() -> None:
     image = photo_crop(96)
     sizes, fidelities = [], []
-    for quality in (1, 30, 69, 70, 100):
-        data = nc.compress(image, quality=quality, codec="fractal", effort=4)
+    for quality in (1, 30, 60, 80, 100):
+        data = nc.compress(image, quality=quality, codec="fractal", graphics=False, effort=4)
         sizes.append(len(data))
         fidelities.append(psnr(nc.decompress(data), image))
     assert sizes == sorted(set(sizes))
@@ -84,7 +106,9 @@ def test_rate_and_psnr_rise_with_quality() -> None:
 
 @pytest.mark.parametrize("effort", [1, 5, 9])
 def test_every_plane_contracts(effort: int) -> None:
-    layers = nc.encode(photo_crop(64), quality=60, codec="fractal", effort=effort).layers
+    layers = nc.encode(
+        photo_crop(64), quality=60, codec="fractal", graphics=False, effort=effort
+    ).layers
     assert len(layers) == 3
     assert all(layer.collage.contraction() < 1 for layer in layers)
 
@@ -92,35 +116,43 @@ def test_every_plane_contracts(effort: int) -> None:
 def test_chroma_keeps_its_size_from_quality_70() -> None:
     picture = texture(33, 50, 3)
     for quality, reduction, size in ((69, 2, (17, 25)), (70, 1, (33, 50))):
-        _, *chroma = nc.encode(picture, quality=quality, codec="fractal", effort=0).layers
+        _, *chroma = nc.encode(
+            picture, quality=quality, codec="fractal", graphics=False, effort=0
+        ).layers
         for layer in chroma:
             assert layer.reduction == reduction
             assert (layer.collage.height, layer.collage.width) == size
 
 
-def test_the_decoder_reads_the_codes_that_the_encoder_chose() -> None:
-    picture, effort = texture(40, 45, 4), EFFORTS[9]
-    payload = nc.encode(picture, quality=55, codec="fractal", effort=9).payload
-    parameters = Parameters.from_payload(payload)
-    assert (parameters.lattice, parameters.domains_per_range) == (
-        effort.lattice,
-        effort.domains_per_range,
+@pytest.mark.parametrize("halvings", [0, 2])
+@pytest.mark.parametrize("effort", [0, 5, 9])
+def test_the_decoder_reads_the_codes_that_the_encoder_chose(effort: int, halvings: int) -> None:
+    """Their domains are on one lattice, that of the file."""
+    picture = texture(96, 130, 4)
+    payload = FractalEncoder(halvings).encode(
+        Picture(picture, "RGBA"), quality=55, effort=effort, device="cpu"
     )
+    parameters = Parameters.from_payload(payload)
+    assert parameters.halvings == halvings
     written, read = ({kind: prior_counts(kind) for kind in KINDS} for _ in range(2))
     reader = SymbolReader(payload[1:])
-    for code, spec in encode_planes(picture, 55, effort, written):
+    for code, spec in encode_planes(picture, 55, EFFORTS[effort], written, halvings):
         code_plane(Counter(written[spec.kind]), code.geometry, parameters.domains_per_range, code)
         reader.counts = read[spec.kind]
-        assert_equal(code_plane(reader, code.geometry, parameters.domains_per_range, None), code)
+        geometry = replace(code.geometry, lattice=parameters.lattice)
+        decoded = code_plane(reader, geometry, parameters.domains_per_range, None)
+        assert not code.contrasts.any() or code.geometry.lattice == parameters.lattice
+        assert_equal(decoded, replace(code, geometry=geometry))
 
 
 @pytest.mark.parametrize("lattice", [4, 8, 16])
 @pytest.mark.parametrize("domains_per_range", [1, 2, 3])
 @pytest.mark.parametrize("chroma_reduction", [1, 2])
+@pytest.mark.parametrize("halvings", [0, 1, 3])
 def test_parameters_are_one_byte(
-    lattice: int, domains_per_range: int, chroma_reduction: int
+    lattice: int, domains_per_range: int, chroma_reduction: int, halvings: int
 ) -> None:
-    parameters = Parameters(lattice, domains_per_range, chroma_reduction)
+    parameters = Parameters(lattice, domains_per_range, chroma_reduction, halvings)
     assert len(parameters.to_byte()) == 1
     assert Parameters.from_payload(parameters.to_byte() + b"rest") == parameters
 
@@ -128,12 +160,13 @@ def test_parameters_are_one_byte(
 def test_unknown_parameters_are_refused() -> None:
     header = Header(codec=1, width=12, height=8, mode="L", quality=50)
     known = {
-        Parameters(lattice, n, chroma).to_byte()[0]
+        Parameters(lattice, n, chroma, halvings).to_byte()[0]
         for lattice in (4, 8, 16)
         for n in (1, 2, 3)
         for chroma in (1, 2)
+        for halvings in range(4)
     }
-    assert len(known) == 18
+    assert len(known) == 72
     for byte in range(256):
         if byte in known:
             continue
@@ -143,9 +176,29 @@ def test_unknown_parameters_are_refused() -> None:
         decode(b"", header)
 
 
+@pytest.mark.parametrize(("halvings", "decibels"), [(0, 34), (1, 40), (2, 46), (3, 51)])
+def test_halved_steps_go_beyond_quality_100(halvings: int, decibels: int) -> None:
+    """By about 6 dB each, until 8-bit samples are the limit: here of noise, in 8 bits."""
+    noise = torch.randint(256, (3, 96, 80), generator=torch.Generator().manual_seed(0)) / 255
+    payload = FractalEncoder(halvings).encode(
+        Picture(noise, "RGB"), quality=100, effort=5, device="cpu"
+    )
+    decoded = forged(payload, Header(codec=1, width=80, height=96, mode="RGB", quality=100))
+    assert isinstance(decoded, Tensor)
+    assert decibels <= psnr((255 * decoded).round() / 255, noise) < decibels + 2
+
+
+@pytest.mark.parametrize("halvings", [-1, 4])
+def test_other_numbers_of_halvings_are_refused(halvings: int) -> None:
+    with pytest.raises(ValueError, match="halvings must be 0 to 3"):
+        FractalEncoder(halvings)
+
+
 @pytest.mark.parametrize(("mode", "size"), [("L", (20, 16)), ("LA", (6, 5))])
 def test_every_truncation_is_refused_or_decodes(mode: Mode, size: tuple[int, int]) -> None:
-    collage = nc.encode(texture(*size, MODES[mode]), quality=40, codec="fractal", effort=9)
+    collage = nc.encode(
+        texture(*size, MODES[mode]), quality=40, codec="fractal", graphics=False, effort=9
+    )
     check_truncations(collage, "the fractal stream is empty")
 
 
@@ -173,13 +226,13 @@ def test_random_payloads_are_refused_or_decode(rng: np.random.Generator) -> None
 
 @pytest.mark.parametrize("extra", [bytes(range(1, 9)), bytes(range(1, 40))], ids=len)
 def test_bytes_after_the_last_symbol_are_refused(extra: bytes) -> None:
-    collage = nc.encode(photo_crop(48), codec="fractal", quality=50)
+    collage = nc.encode(photo_crop(48), codec="fractal", graphics=False, quality=50)
     with pytest.raises(CollageFormatError, match="it is too long"):
         decode(collage.payload + extra, collage.header)
 
 
 def test_altered_payloads_are_refused_or_decode(rng: np.random.Generator) -> None:
-    collage = nc.encode(texture(50, 60, 1), quality=50, codec="fractal", effort=9)
+    collage = nc.encode(texture(50, 60, 1), quality=50, codec="fractal", graphics=False, effort=9)
     whole, changed = collage.decode(), 0
     for _ in range(30):
         payload = bytearray(collage.payload)
@@ -236,7 +289,7 @@ def test_error_per_bit_matches_the_slope_of_the_quantiser() -> None:
     image = photo_crop(128)[:1]
     costs = []
     for quality in (20, 40, 60):
-        data = nc.compress(image, quality=quality, codec="fractal", effort=2)
+        data = nc.compress(image, quality=quality, codec="fractal", graphics=False, effort=2)
         price = ERROR_PER_BIT * quantiser_step(40) ** 2
         costs.append(squared_error(nc.decompress(data), image) + price * 8 * len(data))
     assert costs[1] < min(costs[0], costs[2])

@@ -31,7 +31,7 @@ def bits(priors: dict[str, Counts]) -> float:
     for code, spec in encode_planes(texture(40, 64, 3, seed=2), 50, effort, flat):
         counts = {table: rows.copy() for table, rows in priors[spec.kind].items()}
         counter = Counter(counts)
-        code_plane(counter, code.geometry, effort.domains_per_range, code)
+        code_plane(counter, code.geometry, code.contrasts.shape[1], code)
         total += sum(counter.bits.values())
     return total
 

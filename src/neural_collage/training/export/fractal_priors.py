@@ -36,7 +36,7 @@ def symbol_counts(path: Path, priors: dict[str, Counts], effort: int) -> dict[st
     for quality in QUALITIES:
         for code, spec in encode_planes(pixels, quality, chosen, priors):
             counter = Counter({t: np.ones_like(c) for t, c in priors[spec.kind].items()})
-            code_plane(counter, code.geometry, chosen.domains_per_range, code)
+            code_plane(counter, code.geometry, code.contrasts.shape[1], code)
             for table, counts in counter.counts.items():
                 total[spec.kind][table] += counts - 1
     return total
