@@ -32,7 +32,17 @@ TIERS = (
 """From the bottom up. Packages of one tier do not import each other."""
 PARTS = {
     "models": ("weights_file", "packing", "pretrained", "operator", "*"),
-    "codec": ("ids", "container", "base", "colour", "entropy", "weights", "streams", "*"),
+    "codec": (
+        "ids",
+        "container",
+        "base",
+        "colour",
+        "entropy",
+        "graphics",
+        "weights",
+        "streams",
+        "*",
+    ),
     "training": ("checkpoint_io", "processes", "data_modules", "tasks", "callbacks", "run", "*"),
     "cli": ("support", "*", "main"),
 }

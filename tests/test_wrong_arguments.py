@@ -38,7 +38,7 @@ REFUSED = {
     "nc.encode(photo, quality=True)": "CollageError quality must be a whole number",
     "nc.encode(photo, device=None)": "CollageError device None cannot be used",
     "nc.encode(photo, model=3)": "CheckpointError a model is a name or a path of weights, not 3",
-    "nc.encode(photo, codec=[])": r"CollageError unknown codec \[\]: choose one of fractal",
+    "nc.encode(photo, codec=[])": r"CollageError unknown codec \[\]: choose one of auto,",
     "nc.encode(photo.to_sparse())": "ImageError the tensor: expected a dense tensor .* sparse_coo",
     "nc.decompress(None)": r"TypeError expected the bytes of a \.clg file, not NoneType:",
     "nc.decompress('a.clg')": r"TypeError expected the bytes of a \.clg file, not str: .*nc\.load",
@@ -52,6 +52,7 @@ REFUSED = {
     "nc.encode(photo).decode(None)": "ScaleError scale must be a positive number, not None",
     "nc.encode(photo).decode(1e6)": "ScaleError .* pixels are above the limit of",
     "nc.encode(photo).decode(1, (0, 0, 5))": r"ScaleError a region is \(x, y, width, height\)",
+    "nc.encode(photo).to_pil().save(io.BytesIO(), 'CLG', quality=7.5)": "CollageError quality .*7",
     "nc.OperatorConfig(mixing='softmx')": "ValueError mixing must be one of bounded, softmax, free",
     "nc.OperatorConfig(patches='lerned')": "ValueError patches must be one of learned, given",
     "nc.OperatorConfig(enlarge='smoth')": "ValueError enlarge must be one of cosine, smooth",
@@ -125,7 +126,7 @@ import hashlib, torch, neural_collage as nc
 noise = torch.rand(3, 96, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
 photos = noise[:, :16, :19], noise[:, :50, :70], noise.lerp(noise.mean((1, 2), keepdim=True), 0.9)
 {setting}
-for codec in ("neural", "fractal", "poli2022"):
+for codec in ("auto", "neural", "fractal", "poli2022"):
     for photo in photos:
         data = nc.compress(photo, codec=codec)
         print(codec, hashlib.sha256(data).hexdigest())
@@ -146,5 +147,5 @@ for codec in ("neural", "fractal", "poli2022"):
 )
 def test_the_defaults_of_torch_change_neither_bytes_nor_pixels(setting: str) -> None:
     usual = run(SAME_BYTES.format(setting=""))
-    assert len(usual.splitlines()) == 3 * 3 * 5
+    assert len(usual.splitlines()) == 4 * 3 * 5
     assert run(SAME_BYTES.format(setting=setting)) == usual

@@ -21,20 +21,24 @@ from neural_collage.fractal.effort import EFFORTS
 class Ours:
     """A codec of this library at its default effort.
 
-    domains: whether the fractal encoder searches for domains.
+    domains: whether the fractal encoder searches for domains. graphics: whether a graphics layer
+    may lie over it.
     """
 
     name: str
     codec: str
     quality: int
     domains: bool = True
+    graphics: bool = True
 
     def encode(self, image: Image.Image) -> bytes:
         """The file of a picture."""
-        without = tuple(effort.without_matching() for effort in EFFORTS)
+        without = tuple(effort.without_domains() for effort in EFFORTS)
         off = patch.object(fractal_stream, "EFFORTS", without)
         with nullcontext() if self.domains else off:
-            return nc.compress(image, codec=self.codec, quality=self.quality)
+            return nc.compress(
+                image, codec=self.codec, quality=self.quality, graphics=self.graphics
+            )
 
     def decode(self, data: bytes) -> Image.Image:
         """The picture of a file."""
@@ -75,12 +79,13 @@ class Peer:
 def codecs() -> list[Ours | Peer]:
     """All codecs; JPEG XL if pillow-jxl-plugin is installed."""
     ours = [
-        Ours(f"{name} {quality}", codec, quality, domains)
+        Ours(f"{name} {quality}", codec, quality, domains, graphics)
         for quality in (75, 100)
-        for name, codec, domains in (
-            ("neural", "neural", True),
-            ("fractal", "fractal", True),
-            ("fractal without domains", "fractal", False),
+        for name, codec, domains, graphics in (
+            ("auto", "auto", True, True),
+            ("neural, no layer", "neural", True, False),
+            ("fractal, no layer", "fractal", True, False),
+            ("fractal, no layer, no domains", "fractal", False, False),
         )
     ]
     lossless = {"lossless": True, "method": 6}
@@ -100,6 +105,34 @@ def codecs() -> list[Ours | Peer]:
             Peer(PillowCodec("JPEG XL 75", "JXL", (75,), {"effort": 7})),
         ]
     return [*ours, *peers]
+
+
+def curves() -> dict[str, list[Ours | Peer]]:
+    """The codecs whose rates at equal errors are compared, each at several qualities."""
+    full_chroma = {"subsampling": "4:4:4"}
+    found: dict[str, list[Ours | Peer]] = {
+        "auto": [Ours("auto", "auto", quality) for quality in (5, 25, 50, 75, 95)],
+        "AVIF 4:4:4": [
+            Peer(PillowCodec("AVIF", "AVIF", (quality,), full_chroma))
+            for quality in (20, 40, 60, 75, 85, 95)
+        ],
+        "WebP": [
+            *(
+                Peer(PillowCodec("WebP", "WEBP", (quality,), {"method": 6}))
+                for quality in (5, 30, 60, 80, 95)
+            ),
+            Peer(PillowCodec("WebP", "WEBP", (100,), {"lossless": True, "method": 6})),
+        ],
+    }
+    if find_spec("pillow_jxl"):
+        found["JPEG XL"] = [
+            *(
+                Peer(PillowCodec("JPEG XL", "JXL", (quality,), {"effort": 7}))
+                for quality in (20, 50, 75, 90, 97)
+            ),
+            Peer(PillowCodec("JPEG XL", "JXL", (100,), {"lossless": True, "effort": 7})),
+        ]
+    return found
 
 
 def psnr_over_white(original: Image.Image, decoded: Image.Image) -> float:

@@ -7,20 +7,24 @@ alpha, one colour), and those of a folder if one is given, with the codecs of th
 qualities 75 and 100, the fractal one also without domains, and with PNG, WebP, AVIF and, where
 pillow-jxl-plugin is installed, JPEG XL. Attractors are also decoded at three or four times their
 size and compared with the attractor computed at that size, beside bicubic and Lanczos enlargement
-of the same decode. Writes selfsimilar.json and selfsimilar.md.
+of the same decode. Writes selfsimilar.json, selfsimilar.md and, of pictures that are exact at
+quality 100, selfsimilar.png.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
+import numpy as np
 import typer
 from PIL import Image
 
 import neural_collage as nc
-from benchmarks.selfsimilar.codecs import Ours, Peer, codecs, psnr_over_white
+from benchmarks.selfsimilar.codecs import Ours, Peer, codecs, curves, psnr_over_white
+from benchmarks.selfsimilar.figure import figure
 from benchmarks.selfsimilar.pictures import PATTERNS, Pattern
 from benchmarks.support.commands import shown_path
 from benchmarks.support.options import OutputFolder
@@ -30,6 +34,10 @@ from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
 
+TARGETS = tuple(range(30, 52, 2))
+"""PSNR in dB at which the bytes of codecs are compared."""
+EXACT = 100.0
+"""What stands for the PSNR of equal pixels."""
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "Lanczos": Image.Resampling.LANCZOS}
 
 
@@ -52,11 +60,15 @@ class Enlargement:
 
 @dataclass(frozen=True)
 class SelfSimilarity:
-    """All results; sizes: of each picture, by codec."""
+    """All results.
+
+    sizes: of each picture, by codec. curves: of the pictures of the folder, by codec.
+    """
 
     command: str
     environment: Environment
     sizes: Mapping[str, Mapping[str, Size]]
+    curves: Mapping[str, Mapping[str, Sequence[Size]]]
     enlargements: Sequence[Enlargement]
 
 
@@ -70,7 +82,8 @@ def main(
     """Measure; writes selfsimilar.json and selfsimilar.md."""
     chosen = [p for p in PATTERNS if not only or p.name in only.split(",")]
     pictures = {pattern.name: pattern.make(1) for pattern in chosen}
-    pictures |= {path.stem: read_rgb(path) for path in (photo_files(images) if images else [])}
+    others = {path.stem: read_rgb(path) for path in (photo_files(images) if images else [])}
+    pictures |= others
     compared = codecs()
     result = SelfSimilarity(
         command="python -m benchmarks.selfsimilar"
@@ -81,10 +94,26 @@ def main(
             name: {codec.name: measure(image, codec) for codec in compared}
             for name, image in pictures.items()
         },
+        curves={
+            name: {
+                codec: [measure(image, one) for one in rates] for codec, rates in curves().items()
+            }
+            for name, image in others.items()
+        },
         enlargements=[enlarge(pattern) for pattern in chosen if pattern.factor > 1],
     )
     write_results(output, "selfsimilar", asdict(result), to_markdown(result))
+    exact = {name: image for name, image in pictures.items() if _is_exact(result.sizes[name])}
+    sizes = {
+        name: {codec: size.file_bytes for codec, size in result.sizes[name].items()}
+        for name in exact
+    }
+    figure(exact, sizes).save(output / "selfsimilar.png", optimize=True)
     typer.echo(to_markdown(result))
+
+
+def _is_exact(sizes: Mapping[str, Size]) -> bool:
+    return sizes["auto 100"].psnr is None
 
 
 def measure(image: Image.Image, codec: Ours | Peer) -> Size:
@@ -94,14 +123,41 @@ def measure(image: Image.Image, codec: Ours | Peer) -> Size:
     return Size(len(data), error if math.isfinite(error) else None)
 
 
+def bytes_for(curve: Sequence[Size], target: float) -> float:
+    """The bytes of a codec for a PSNR of at least `target` dB.
+
+    Interpolated in the logarithm between the points of its curve that no other point beats; the
+    smallest file where all are better, the largest where none is as good.
+    """
+    points = sorted((one.file_bytes, EXACT if one.psnr is None else one.psnr) for one in curve)
+    best: list[tuple[int, float]] = []
+    for size, error in points:
+        if not best or error > best[-1][1]:
+            best.append((size, error))
+    sizes, errors = np.array(best, np.float64).T
+    return float(np.exp(np.interp(target, errors, np.log(sizes))))
+
+
+def saved(ours: Sequence[Size], other: Sequence[Size]) -> float:
+    """How much larger our files are than others, in percent, at equal PSNR; negative is better.
+
+    The geometric mean over `TARGETS`.
+    """
+    ratios = [math.log(bytes_for(ours, t) / bytes_for(other, t)) for t in TARGETS]
+    return 100 * math.expm1(fmean(ratios))
+
+
 def enlarge(pattern: Pattern) -> Enlargement:
     """Decode a pattern at its factor, and enlarge its decode by the filters."""
     truth = pattern.make(pattern.factor)
-    collage = nc.encode(pattern.make(1), codec="fractal", quality=100)
+    original = pattern.make(1)
+    collage = nc.encode(original, codec="fractal", quality=100, graphics=False)
     decoded = collage.to_pil()
-    enlarged = {"collage": collage.to_pil(pattern.factor)} | {
-        name: decoded.resize(truth.size, method) for name, method in FILTERS.items()
-    }
+    exact = nc.encode(original, quality=100)
+    enlarged = {
+        "collage": collage.to_pil(pattern.factor),
+        "average interpolation": exact.to_pil(pattern.factor),
+    } | {name: decoded.resize(truth.size, method) for name, method in FILTERS.items()}
     errors = {name: psnr_over_white(truth, image) for name, image in enlarged.items()}
     return Enlargement(pattern.name, pattern.factor, errors)
 
@@ -111,11 +167,22 @@ def to_markdown(result: SelfSimilarity) -> str:
     names = list(next(iter(result.sizes.values())))
     lossy = [name for name in names if name.endswith(" 75")]
     exact = [name for name in names if name not in lossy]
-    methods = ["collage", *FILTERS]
+    methods = ["collage", "average interpolation", *FILTERS]
     enlarged = [
         [one.pattern, f"{one.factor}x", *(f"{one.psnr[method]:.2f}" for method in methods)]
         for one in result.enlargements
     ]
+    peers = [name for name in next(iter(result.curves.values()), {}) if name != "auto"]
+    rates = [
+        [picture, *(f"{saved(found['auto'], found[peer]):+.0f} %" for peer in peers)]
+        for picture, found in result.curves.items()
+    ]
+    if rates:
+        means = [
+            fmean(saved(found["auto"], found[peer]) for found in result.curves.values())
+            for peer in peers
+        ]
+        rates.append(["mean", *(f"{mean:+.0f} %" for mean in means)])
     return f"""# Self-similar and synthetic pictures
 
     {result.command}
@@ -130,6 +197,13 @@ Machine: {result.environment}.
 ## Quality 75
 
 {_table(result.sizes, lossy)}
+
+## Bytes at equal errors
+
+Of auto, beside others: the mean over PSNRs of {TARGETS[0]} to {TARGETS[-1]} dB; negative is
+smaller. Where all files of a codec are better than that, its smallest one counts.
+
+{markdown_table(["picture", *peers], rates)}
 
 ## Enlarged
 

@@ -31,7 +31,12 @@ class Variant:
         off = patch.object(neural_stream, "MIN_EFFORT_FOR_LINKS", ABOVE_ALL_EFFORTS)
         with nullcontext() if self.links else off:
             return nc.compress(
-                picture, codec="neural", quality=quality, effort=self.effort, model=model
+                picture,
+                codec="neural",
+                quality=quality,
+                effort=self.effort,
+                model=model,
+                graphics=False,
             )
 
 

@@ -39,7 +39,7 @@ class Ramp:
 
 def test_the_scene_protocol_is_checked_at_runtime() -> None:
     assert isinstance(Ramp(), Scene)
-    assert isinstance(nc.encode(photo_crop(16), codec="fractal"), Scene)
+    assert isinstance(nc.encode(photo_crop(16), codec="fractal", graphics=False), Scene)
     assert not isinstance(photo_crop(8), Scene)
 
 
@@ -52,7 +52,7 @@ def test_a_view_has_the_pixels_of_its_window() -> None:
 
 
 def test_a_view_on_the_pixel_grid_is_a_crop() -> None:
-    scene = nc.encode(photo_crop(64), codec="fractal")
+    scene = nc.encode(photo_crop(64), codec="fractal", graphics=False)
     assert torch.equal(look(scene, View(8, 16, 32), 64, 64), scene.decode(2, (16, 32, 64, 64)))
 
 

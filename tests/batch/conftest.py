@@ -15,7 +15,7 @@ from neural_collage.batch.stores import Folder
 from neural_collage.batch.tasks import BatchTask, Item, ItemResult, Outcome, Worker
 
 Pictures = Callable[..., Path]
-FRACTAL = BatchTask(codec="fractal", effort=0)
+FRACTAL = BatchTask(codec="fractal", graphics=False, effort=0)
 
 
 @pytest.fixture
@@ -79,6 +79,7 @@ class KillingTask(BatchTask):
     """Kills the process that runs it on the item named `victim`."""
 
     codec: str = "fractal"
+    graphics: bool = False
     effort: int | None = 0
     victim: str = ""
 

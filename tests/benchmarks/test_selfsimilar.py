@@ -58,7 +58,7 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "selfsimilar.json").read_text())
     sizes = found["sizes"]["checkerboard"]
     assert sizes["PNG"]["psnr"] is None
-    assert sizes["fractal 100"]["file_bytes"] > 0
+    assert sizes["fractal, no layer 100"]["file_bytes"] > 0
     table = (tmp_path / "selfsimilar.md").read_text()
     assert "| checkerboard |" in table
     assert f"{sizes['PNG']['file_bytes']:,} (exact)" in table
@@ -69,5 +69,5 @@ def test_enlargements_are_compared_with_the_picture_at_that_size() -> None:
         return pictures.triangle(factor).crop((0, 0, 64 * factor, 64 * factor))
 
     found = study.enlarge(Pattern("corner", corner, 2))
-    assert set(found.psnr) == {"collage", "bicubic", "Lanczos"}
+    assert set(found.psnr) == {"collage", "average interpolation", "bicubic", "Lanczos"}
     assert all(5 < error < 60 for error in found.psnr.values())

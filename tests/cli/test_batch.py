@@ -9,7 +9,7 @@ import neural_collage as nc
 from tests.cli.conftest import Photo, Run
 from tests.cli.test_commands import files
 
-FRACTAL = ("--codec", "fractal", "--effort", "0", "--workers", "1")
+FRACTAL = ("--codec", "fractal", "--no-graphics", "--effort", "0", "--workers", "1")
 
 
 def test_a_second_run_of_a_batch_has_nothing_to_do(

@@ -1,4 +1,4 @@
-"""`collage compress`, `decompress` and `info`: files, reports, exit codes and errors."""
+"""`collage compress` and `decompress`: files, reports, exit codes and errors."""
 
 import json
 import re
@@ -196,7 +196,7 @@ def test_a_picture_above_the_pixel_limit_is_not_decoded(
         (["compress", "x.png", "--effort", "10"], "'--effort'"),
         (
             ["compress", "x.png", "--codec", "jpeg"],
-            "unknown codec 'jpeg': choose one of fractal, neural",
+            "unknown codec 'jpeg': choose one of auto, fractal, neural",
         ),
         (["compress", "x.png", "-o", "x.jpg"], "end a file in .clg"),
         (["decompress", "x.clg", "--scale", "0"], "--scale 0: give a number above 0"),
@@ -232,28 +232,6 @@ def test_an_unavailable_device_fails_once(collage: Run, photo: Photo) -> None:
     result = collage("compress", "x.png", "x.png", "--device", "cuda:99")
     assert result.exit_code == 1
     assert result.stderr.count("device 'cuda:99' cannot be used") == 1
-
-
-def test_info_shows_the_header(collage: Run, photo: Photo, tmp_path: Path) -> None:
-    photo("x.png", mode="LA")
-    collage("compress", "x.png", "-q", 33, "--effort", 0)
-    (facts,) = objects(collage("info", "x.clg", "--json"))
-    size = (tmp_path / "x.clg").stat().st_size
-    assert facts == {
-        "input": "x.clg",
-        "bytes": size,
-        "bpp": 8 * size / 96,
-        "width": 12,
-        "height": 8,
-        "mode": "LA",
-        "codec": "neural",
-        "quality": 33,
-        "model": "natural",
-        "icc_profile_bytes": 0,
-        "payload_bytes": facts["payload_bytes"],
-    }
-    text = collage("info", "x.clg").stdout
-    assert "width             12\nheight            8\nmode              LA\nbpp" in text
 
 
 def test_an_unexpected_error_is_one_line_and_a_traceback_only_with_debug(

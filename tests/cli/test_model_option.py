@@ -9,10 +9,14 @@ from PIL import Image
 
 import neural_collage as nc
 from neural_collage.codec.weights import Weights, forget_weights, shipped_weights
+from neural_collage.io.writing import to_pil
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.training.export.codec_weights import codec_model_to_bytes
 from tests.cli.conftest import Photo, Run
 from tests.models.compression.codecs import lively_compressor
+from tests.pictures import photo_crop
+
+NEURAL = ("--codec", "neural", "--no-graphics")
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +41,9 @@ def test_a_file_round_trips_with_weights_from_a_path(
     collage: Run, photo: Photo, mine: Path, tmp_path: Path
 ) -> None:
     source = photo("x.png")
-    assert collage("compress", "x.png", "--model", mine).exit_code == 0
+    assert collage("compress", "x.png", *NEURAL, "--model", mine).exit_code == 0
     data = (tmp_path / "x.clg").read_bytes()
-    assert data == nc.compress(source, model=str(mine))
+    assert data == nc.compress(source, codec="neural", graphics=False, model=str(mine))
     assert nc.load("x.clg").header.model == Weights("mine", mine.read_bytes()).model
     forget_weights()
     assert collage("decompress", "x.clg", "-o", "y.png", "--model", mine).exit_code == 0
@@ -50,7 +54,7 @@ def test_a_file_round_trips_with_weights_from_a_path(
 @pytest.mark.parametrize("name", ["natural", "aerial"])
 def test_packaged_models_are_selected_by_name(collage: Run, photo: Photo, name: str) -> None:
     photo("x.png")
-    assert collage("compress", "x.png", "--model", name).exit_code == 0
+    assert collage("compress", "x.png", *NEURAL, "--model", name).exit_code == 0
     assert nc.load("x.clg").header.model == shipped_weights(name).model
     forget_weights()
     assert collage("decompress", "x.clg").exit_code == 1  # x.png is there
@@ -59,10 +63,16 @@ def test_packaged_models_are_selected_by_name(collage: Run, photo: Photo, name: 
     assert Path("y.png").read_bytes() == Path("z.png").read_bytes()
 
 
+def test_the_default_codec_takes_a_model(collage: Run, tmp_path: Path) -> None:
+    to_pil(photo_crop(64)).save(tmp_path / "x.png")
+    assert collage("compress", "x.png", "--model", "aerial").exit_code == 0
+    assert nc.load("x.clg").header.model == shipped_weights("aerial").model
+
+
 def test_info_shows_the_model(collage: Run, photo: Photo, mine: Path) -> None:
     photo("x.png")
     for options, name in (((), "natural"), (("--model", mine), "mine")):
-        assert collage("compress", "x.png", "--overwrite", *options).exit_code == 0
+        assert collage("compress", "x.png", *NEURAL, "--overwrite", *options).exit_code == 0
         forget_weights()
         facts = json.loads(collage("info", "x.clg", "--json").stdout)
         assert (facts["codec"], facts["model"]) == ("neural", name)
@@ -76,8 +86,8 @@ def test_the_error_names_the_weights_that_a_file_needs(
 ) -> None:
     photo("x.png")
     photo("in/y.png")
-    collage("compress", "x.png", "--model", mine)
-    collage("compress", "in/y.png", "-o", "y.clg")
+    collage("compress", "x.png", *NEURAL, "--model", mine)
+    collage("compress", "in/y.png", *NEURAL, "-o", "y.clg")
     forget_weights()
     result = collage("decompress", "x.clg", "y.clg", "-o", "out/")
     assert result.exit_code == 1
@@ -90,7 +100,7 @@ def test_the_error_names_the_weights_that_a_file_needs(
 
 def test_other_weights_cannot_decode_a_file(collage: Run, photo: Photo, mine: Path) -> None:
     photo("x.png")
-    collage("compress", "x.png", "--model", mine)
+    collage("compress", "x.png", *NEURAL, "--model", mine)
     forget_weights()
     result = collage("decompress", "x.clg", "-o", "y.png", "--model", "aerial")
     assert result.exit_code == 1

@@ -12,6 +12,16 @@ import numpy as np
 
 import neural_collage as nc
 from neural_collage.codec.entropy import SymbolWriter
+from neural_collage.codec.graphics.layer import (
+    FIRST_COPY,
+    MIRRORED_COLUMNS,
+    MIRRORED_ROWS,
+    PAINTED,
+    SHIFT,
+    GraphicsLayer,
+    spread,
+)
+from neural_collage.codec.graphics.syntax import palette_order, write_layer
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.geometry import (
     DIAGONAL,
@@ -32,6 +42,8 @@ COLLAGE = FOLDER / "picture.clg"
 NEURAL = {model: FOLDER / f"{model}.clg" for model in ("natural", "aerial")}
 DECODED = {1: FOLDER / "picture.png", 2: FOLDER / "picture-2x.png"}
 N_SOURCES = 2
+GRAPHICS = FOLDER / "graphics.bin"
+BASE_QUALITY = 50
 
 
 def plane_code() -> PlaneCode:
@@ -82,16 +94,47 @@ def planes() -> bytes:
     return writer.finish()
 
 
+def graphics_layer() -> GraphicsLayer:
+    """A layer of all kinds of ranges and copies, from whole numbers alone."""
+    height, width, block = 45, 70, 4
+    copies = (SHIFT, 0, -1), (SHIFT, -8, 5), (MIRRORED_ROWS, 47, 0), (MIRRORED_COLUMNS, 63, 0)
+    row, column = np.indices((-(-height // block), -(-width // block)))
+    fits = np.ones((FIRST_COPY + len(copies), *row.shape), bool)
+    fits[FIRST_COPY:] = column > 0, (row > 1) & (column < 15), row > 5, abs(2 * column - 23) < 8
+    modes = (3 * row + row // 5 + 5 * column) % len(fits)
+    modes = np.where(np.take_along_axis(fits, modes[None], 0)[0], modes, PAINTED)
+    palette = (np.arange(160).reshape(40, 4) * 37 % 256).astype(np.uint8)
+    y, x = np.indices((height, width))
+    indices = (y // 3 + x // 5 * 7 + (y * x % 11 == 0) * (y + x)) % len(palette)
+    return GraphicsLayer(
+        height,
+        width,
+        block,
+        modes,
+        np.array(copies),
+        palette[palette_order(palette)],
+        np.where(spread(modes, block, height, width) == PAINTED, indices, -1),
+    )
+
+
+def graphics() -> bytes:
+    """The stream of that layer."""
+    return write_layer(graphics_layer(), BASE_QUALITY)
+
+
 def main() -> None:
     """Write all golden files."""
     FOLDER.mkdir(exist_ok=True)
     PLANES.write_bytes(planes())
-    collage = nc.encode(texture(70, 93, 4), quality=60, effort=9, codec="fractal")
+    GRAPHICS.write_bytes(graphics())
+    collage = nc.encode(texture(70, 93, 4), quality=60, effort=9, codec="fractal", graphics=False)
     nc.save(collage, COLLAGE)
     for scale, path in DECODED.items():
         to_pil(collage.decode(scale)).save(path, optimize=True)
     for model, path in NEURAL.items():
-        neural = nc.encode(texture(70, 93, 4), quality=60, effort=7, model=model)
+        neural = nc.encode(
+            texture(70, 93, 4), quality=60, effort=7, codec="neural", model=model, graphics=False
+        )
         nc.save(neural, path)
         to_pil(neural.decode()).save(path.with_suffix(".png"), optimize=True)
 

@@ -21,6 +21,7 @@ FULL = Header(
     quality=100,
     model=ModelId("aerial-s", bytes(range(8))),
     icc_profile=b"profile " * 40,
+    graphics=b"a stream",
 )
 
 headers = st.builds(
@@ -33,6 +34,7 @@ headers = st.builds(
     model=st.none()
     | st.builds(ModelId, st.text(min_size=1, max_size=40), st.binary(min_size=8, max_size=8)),
     icc_profile=st.none() | st.binary(min_size=1, max_size=300),
+    graphics=st.none() | st.binary(max_size=300),
 )
 
 
@@ -62,12 +64,12 @@ def test_the_bytes_never_change(header: Header, payload: bytes, golden: str) -> 
     assert unpack_file(bytes.fromhex(golden)) == (header, payload)
 
 
-def test_a_profile_is_stored_deflated_before_the_payload() -> None:
+def test_a_profile_is_stored_deflated_before_the_graphics_and_the_payload() -> None:
     data = pack_file(FULL, b"payload")
     start = data.index(bytes(range(8))) + 8
     length = data[start]
     assert zlib.decompress(data[start + 1 : start + 1 + length]) == FULL.icc_profile
-    assert data[start + 1 + length : -4] == b"payload"
+    assert data[start + 1 + length : -4] == b"\x08a stream" + b"payload"
 
 
 def test_a_plain_header_costs_eighteen_bytes() -> None:
@@ -120,7 +122,7 @@ def test_forged_headers_with_a_valid_checksum_are_read_or_refused() -> None:
         ("00", "version 0"),
         ("02", "format version 2, this program reads up to 1: upgrade"),
         ("01 63 02 00 32 01 01 00", "codec number 99 is unknown"),
-        ("01 01 12 00 32 01 01 00", "flags 0x12 are unknown"),
+        ("01 01 22 00 32 01 01 00", "flags 0x22 are unknown"),
         ("01 01 02 07 32 01 01 00", "7 is not a valid ColourSpace"),
         ("01 01 02 00 00 01 01 00", "quality 0"),
         ("01 01 02 00 65 01 01 00", "quality 101"),
@@ -135,6 +137,7 @@ def test_forged_headers_with_a_valid_checksum_are_read_or_refused() -> None:
         ("01 01 06 00 32 01 01 00 00 0000000000000000", "model name takes"),
         ("01 01 06 00 32 01 01 00 01ff 0000000000000000", "utf-8"),
         ("01 01 0a 00 32 01 01 00 03 000000", "header is invalid"),
+        ("01 01 12 00 32 01 01 00 03 0000", "truncated"),
     ],
 )
 def test_a_forged_field_is_named(body: str, reason: str) -> None:

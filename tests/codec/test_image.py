@@ -23,7 +23,7 @@ MODES = [1, 2, 3, 4]
 def collage(channels: int = 3, quality: int = 60) -> nc.CollageImage:
     """69 x 50 pixels, with domains, all pixels well inside [0, 1]."""
     picture = 0.3 + 0.4 * texture(50, 69, channels)
-    return nc.encode(picture, codec="fractal", quality=quality, effort=5)
+    return nc.encode(picture, codec="fractal", graphics=False, quality=quality, effort=5)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -74,7 +74,8 @@ def test_halving_averages_but_for_odd_edges() -> None:
 
 
 def test_a_photo_is_clipped_to_the_range_of_pixels() -> None:
-    decoded = nc.encode(photo_crop(64, 0, 300), quality=30, effort=4).decode(2)
+    photo = photo_crop(64, 0, 300)
+    decoded = nc.encode(photo, codec="neural", graphics=False, quality=30, effort=4).decode(2)
     assert (float(decoded.min()) >= 0, float(decoded.max()) <= 1) == (True, True)
 
 

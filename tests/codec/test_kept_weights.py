@@ -48,11 +48,13 @@ def test_a_file_of_weights_is_read_once_and_again_when_it_changes(
 
     monkeypatch.setattr(Path, "read_bytes", counted)
     picture = texture(20, 30, 3)
-    files = {nc.compress(picture, codec="neural", model=str(path)) for _ in range(3)}
+    files = {
+        nc.compress(picture, codec="neural", graphics=False, model=str(path)) for _ in range(3)
+    }
     assert (len(files), reads) == (1, [path])
     path.write_bytes(other)
     os.utime(path, ns=(0, 0))
-    files.add(nc.compress(picture, codec="neural", model=str(path)))
+    files.add(nc.compress(picture, codec="neural", graphics=False, model=str(path)))
     assert (len(files), reads) == (2, [path, path])
 
 
@@ -69,7 +71,7 @@ def test_the_hub_is_asked_once(
 
     monkeypatch.setattr(weights_module, "hf_hub_download", download)
     for _ in range(3):
-        nc.compress(texture(20, 30, 3), codec="neural", model="someone/something")
+        nc.compress(texture(20, 30, 3), codec="neural", graphics=False, model="someone/something")
     assert len(asked) == 1
 
 

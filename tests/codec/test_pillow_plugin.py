@@ -1,5 +1,6 @@
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image
 
 import neural_collage as nc
 from neural_collage.io.modes import Mode
+from neural_collage.io.picture import PictureWarning
 
 
 @pytest.fixture
@@ -39,16 +41,69 @@ def test_pixels_outlive_the_file(image: Image.Image, tmp_path: Path) -> None:
 
 def test_options_are_those_of_compress(image: Image.Image) -> None:
     file = BytesIO()
-    image.save(file, "CLG", quality=20, effort=0, codec="fractal")
-    assert file.getvalue() == nc.compress(image, codec="fractal", quality=20, effort=0)
+    image.save(file, "CLG", quality=20, effort=0, codec="fractal", graphics=False)
+    assert file.getvalue() == nc.compress(
+        image, codec="fractal", graphics=False, quality=20, effort=0
+    )
 
 
-def test_an_unknown_option_is_refused_and_leaves_no_file(
-    image: Image.Image, tmp_path: Path
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"qualty": 50, "lossless": True}, "cannot save CLG with lossless, qualty: the options"),
+        ({"append_images": [Image.new("L", (1, 1))]}, "cannot save CLG with append_images"),
+        ({"icc_profile": "sRGB"}, "icc_profile must be at most 1048576 bytes, or None, not str"),
+        ({"icc_profile": bytes(1048577)}, "icc_profile .* not 1048577 of them"),
+    ],
+)
+def test_an_unusable_option_is_refused_and_leaves_no_file(
+    image: Image.Image, tmp_path: Path, options: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(nc.CollageError, match="cannot save CLG with optimize, progressive"):
-        image.save(tmp_path / "x.clg", progressive=True, optimize=True)
+    with pytest.raises(nc.CollageError, match=reason):
+        image.save(tmp_path / "x.clg", **options)
     assert not list(tmp_path.iterdir())
+
+
+def saved(image: Image.Image, **options: Any) -> bytes:
+    file = BytesIO()
+    image.save(file, "CLG", **options)
+    return file.getvalue()
+
+
+def test_options_of_other_formats_are_ignored(image: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned
+    data = saved(
+        image, optimize=True, progressive=True, exif=exif, dpi=(72, 72), subsampling=0, xmp=b"x"
+    )
+    assert data == saved(image) == nc.compress(image)
+
+
+def test_a_whole_float_is_a_quality(image: Image.Image) -> None:
+    assert saved(image, quality=75.0) == nc.compress(image, quality=75)
+
+
+def test_the_profile_is_that_of_the_image_unless_another_is_given(image: Image.Image) -> None:
+    image.info["icc_profile"] = b"own"
+    for options, expected in (
+        ({}, b"own"),
+        ({"icc_profile": b"other"}, b"other"),
+        ({"icc_profile": None}, None),
+        ({"icc_profile": b""}, None),
+    ):
+        with Image.open(BytesIO(saved(image, **options))) as opened:
+            assert opened.info.get("icc_profile") == expected
+    assert image.info["icc_profile"] == b"own"
+
+
+def test_of_an_animation_the_first_frame_is_saved_with_a_warning(image: Image.Image) -> None:
+    animation = BytesIO()
+    image.save(
+        animation, "GIF", save_all=True, append_images=[image.rotate(180), image.convert("L")]
+    )
+    assert saved(image, save_all=True) == nc.compress(image)
+    with Image.open(animation) as opened, pytest.warns(PictureWarning, match="only the first"):
+        assert saved(opened, save_all=True) == saved(image)
 
 
 def test_a_damaged_file_says_what_is_wrong(image: Image.Image) -> None:

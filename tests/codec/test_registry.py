@@ -15,7 +15,7 @@ def test_every_codec_has_a_number_an_encoder_and_a_decoder(name: str) -> None:
 
 
 def test_an_encoder_is_made_once_for_the_same_weights() -> None:
-    assert get_encoder("neural") is get_encoder("neural", "natural")
+    assert get_encoder("neural") is get_encoder("neural", "natural") is get_encoder("auto")
     assert get_encoder("neural") is not get_encoder("neural", "aerial")
 
 
@@ -25,7 +25,7 @@ def test_numbers_are_part_of_the_format() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(CollageError, match="unknown codec 'jpeg': choose one of fractal"):
+    with pytest.raises(CollageError, match="unknown codec 'jpeg': choose one of auto, fractal"):
         get_encoder("jpeg")
 
 

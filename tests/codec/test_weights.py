@@ -138,7 +138,7 @@ def test_a_folder_that_save_pretrained_wrote_is_found(tmp_path: Path) -> None:
     for name, value in model.state_dict().items():
         assert torch.equal(built.state_dict()[name], value)
     picture = texture(20, 30, 3)
-    collage = nc.encode(picture, codec="neural", model=str(tmp_path / "mine"))
+    collage = nc.encode(picture, codec="neural", graphics=False, model=str(tmp_path / "mine"))
     assert nc.decompress(collage.to_bytes()).shape == picture.shape
 
 
@@ -206,7 +206,7 @@ def test_weights_on_the_hub_are_found_by_name(
 
     monkeypatch.setattr(weights_module, "hf_hub_download", download)
     picture = texture(20, 30, 3)
-    file = nc.compress(picture, codec="neural", model="someone/something")
+    file = nc.compress(picture, codec="neural", graphics=False, model="someone/something")
     weights_module.forget_weights()
     collage = nc.CollageImage.from_bytes(file)
     assert collage.header.model == ModelId("someone/something", Weights("x", data).model.digest)
@@ -226,7 +226,7 @@ def test_a_file_is_decoded_with_the_weights_that_are_named(data: bytes, tmp_path
     change = altered(data, lambda tensors: tensors["steps"].add_(1))
     other.write_bytes(change)
     picture = texture(40, 50, 3)
-    collage = nc.encode(picture, codec="neural", model=str(path), quality=90)
+    collage = nc.encode(picture, codec="neural", graphics=False, model=str(path), quality=90)
     pixels, file = collage.decode(), collage.to_bytes()
     assert collage.header.model == Weights("mine", data).model
     weights_module.forget_weights()
@@ -251,7 +251,7 @@ def test_a_name_of_the_package_does_not_make_weights_those_of_the_package(
     path = tmp_path / "natural.safetensors"
     path.write_bytes(data)
     picture = texture(20, 30, 3)
-    file = nc.compress(picture, codec="neural", model=str(path))
+    file = nc.compress(picture, codec="neural", graphics=False, model=str(path))
     weights_module.forget_weights()
     ours = shipped_weights("natural").model.digest.hex()
     with pytest.raises(CheckpointError, match=f"needs the weights 'natural' .* here are {ours}"):
@@ -264,7 +264,7 @@ def test_weights_of_another_codec_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "natural.safetensors"
     path.write_bytes(shipped_weights("poli2022").data)
     with pytest.raises(CheckpointError, match="the weights natural are damaged or of another"):
-        nc.compress(texture(8, 8, 3), codec="neural", model=str(path))
+        nc.compress(texture(8, 8, 3), codec="neural", graphics=False, model=str(path))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_tables_that_cannot_escape_are_refused(count: int, data: bytes, tmp_path
     path = tmp_path / "mine.safetensors"
     path.write_bytes(altered(data, lambda tensors: tensors["counts"][3:4, -1:].fill_(count)))
     with pytest.raises(CheckpointError, match="the weights mine are damaged"):
-        nc.compress(texture(8, 8, 3), codec="neural", model=str(path))
+        nc.compress(texture(8, 8, 3), codec="neural", graphics=False, model=str(path))
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -313,7 +313,7 @@ def test_extreme_weights_are_refused_or_used(data: bytes, tmp_path: Path) -> Non
     path = tmp_path / "mine.safetensors"
     path.write_bytes(altered(data, spoil))
     try:
-        file = nc.compress(texture(20, 30, 3), codec="neural", model=str(path))
+        file = nc.compress(texture(20, 30, 3), codec="neural", graphics=False, model=str(path))
     except CheckpointError as error:
         assert "the weights mine" in str(error)  # noqa: PT017
     else:

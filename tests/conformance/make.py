@@ -6,13 +6,15 @@ after a change of weights.
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from skimage.data import astronaut
-
 import neural_collage as nc
+from neural_collage.codec.container import pack_file
+from neural_collage.codec.graphics.layer import GraphicsLayer
+from neural_collage.codec.graphics.syntax import write_layer
+from tests.conformance import drawings
 from tests.conformance.decode import EXPECTED, FOLDER, digest
 
 CASES: dict[str, tuple[str, tuple[int, int], str, dict[str, Any]]] = {
@@ -38,26 +40,42 @@ CASES: dict[str, tuple[str, tuple[int, int], str, dict[str, Any]]] = {
 }
 
 
-def picture(width: int, height: int, mode: str) -> Image.Image:
-    """A part of a photo, reduced, with a disc of alpha where the mode has that."""
-    image = Image.fromarray(astronaut()).crop((100, 0, 480, 380))
-    image = image.resize((width, height), Image.Resampling.LANCZOS).convert(mode.removesuffix("A"))
-    if mode.endswith("A"):
-        y, x = np.mgrid[:height, :width]
-        distance = np.hypot(y - height / 2, x - width / 2) / min(height, width)
-        alpha = np.clip(400 * (0.45 - distance) + 128, 0, 255).astype(np.uint8)
-        image.putalpha(Image.fromarray(alpha))
-    return image
+def empty_layer() -> bytes:
+    """A file whose base has another quality than its header."""
+    image = nc.encode(drawings.photo(64, 48, "RGB"), codec="fractal", graphics=False, quality=73)
+    stream = write_layer(GraphicsLayer.empty(image.height, image.width, image.channels), 73)
+    return pack_file(replace(image.header, quality=50, graphics=stream), image.payload)
+
+
+LAYERED: dict[str, Callable[[], bytes]] = {
+    "graphics-text": lambda: nc.compress(drawings.text(), quality=100),
+    "graphics-grey": lambda: nc.compress(drawings.text("L", 300), quality=100),
+    "graphics-pattern": lambda: nc.compress(drawings.pattern(), quality=100),
+    "graphics-icon": lambda: nc.compress(drawings.icon(), quality=90),
+    "graphics-neural": lambda: nc.compress(drawings.page(), codec="neural", quality=50),
+    "graphics-fractal": lambda: nc.compress(drawings.page(), codec="fractal", quality=60),
+    "graphics-empty": empty_layer,
+}
+"""Files with a graphics layer, the first four without a base."""
+NAMES = (*CASES, *LAYERED)
+
+
+def compressed(name: str) -> bytes:
+    """The file of a case."""
+    if name in LAYERED:
+        return LAYERED[name]()
+    codec, size, mode, options = CASES[name]
+    return nc.compress(drawings.photo(*size, mode), codec=codec, graphics=False, **options)
 
 
 def main() -> None:
     """Make what is missing."""
     FOLDER.mkdir(exist_ok=True)
     expected = json.loads(EXPECTED.read_text()) if EXPECTED.exists() else {}
-    for name, (codec, size, mode, options) in CASES.items():
+    for name in NAMES:
         path = FOLDER / f"{name}.clg"
         if not path.exists():
-            path.write_bytes(nc.compress(picture(*size, mode), codec=codec, **options))
+            path.write_bytes(compressed(name))
             expected.pop(path.name, None)
         if path.name not in expected:
             expected[path.name] = digest(path)

@@ -1,7 +1,8 @@
-"""A second decoder of fractal .clg files: docs/format.md in numpy, without the package's code.
+"""A second decoder of .clg files: docs/format.md in numpy, without the package's code.
 
-It is to be read beside the format, in double precision and not fast. This module is the container,
-the pixels and the colours; `reference_syntax` and `reference_entropy` read the stream.
+It decodes the fractal codec, and graphics layers over it or over nothing. It is to be read beside
+the format, in double precision and not fast. This module is the container, the pixels and the
+colours; `reference_syntax` reads planes, `reference_graphics` layers, both by `reference_entropy`.
 """
 
 import zlib
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.conformance.reference_entropy import Ints, SymbolDecoder
+from tests.conformance.reference_graphics import read_layer
 from tests.conformance.reference_syntax import Floats, Plane, averages, enlarge, read_plane
 
 
@@ -23,7 +25,7 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
 def samples(data: bytes) -> Floats:
     """The pixels of a file before they are rounded, in [0, 255].
 
-    Raises ValueError if it is damaged, or not a fractal file of version 1.
+    Raises ValueError if it is damaged, of another version, or of another codec where that shows.
     """
     if data[:5] != b"\x89CLG\1" or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise ValueError("no .clg file of version 1, or a damaged one")
@@ -33,16 +35,35 @@ def samples(data: bytes) -> Floats:
     for flag, more in ((4, 8), (8, 0)):  # a model, an ICC profile
         if flags & flag:
             bytes(islice(rest, varint(rest) + more))
+    graphics = bytes(islice(rest, varint(rest))) if flags & 16 else bytes([quality])
     payload = bytes(rest)
-    if codec != 1 or space != 0 or flags > 15 or not length == len(payload) > 0:
+    if (codec, space) != (1, 0) and graphics[0]:
         raise ValueError("not a file of the fractal codec")
-    planes = read_planes(payload, height, width, quality, bool(flags & 2), bool(flags & 1))
-    if flags & 2:
+    if flags > 31 or length != len(payload) or bool(payload) != bool(graphics[0]):
+        raise ValueError("an unknown or damaged file")
+    channels = (flags & 3) + 1
+    if flags & 16:
+        layer = read_layer(graphics, height, width, channels)
+        pixels = np.zeros((height, width, channels))
+        if payload:
+            top, left, bottom, right = layer.base
+            shown = read_base(payload, bottom - top, right - left, graphics[0], channels)
+            pixels[top:bottom, left:right] = shown
+        pixels = layer.over(pixels)
+    else:
+        pixels = read_base(payload, height, width, quality, channels)
+    return pixels if channels > 1 else pixels[..., 0]
+
+
+def read_base(payload: bytes, height: int, width: int, quality: int, channels: int) -> Floats:
+    """The pixels (h, w, c) of a fractal payload, in [0, 255]."""
+    planes = read_planes(payload, height, width, quality, channels > 2, channels in (2, 4))
+    if channels > 2:
         luma, cb, cr = planes[:3]
         red, blue = luma + 1.402 * cr, luma + 1.772 * cb
         planes[:3] = red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue
-    pixels = np.clip(np.stack(planes, -1), 0, 255)
-    return pixels if len(planes) > 1 else pixels[..., 0]
+    pixels: Floats = np.clip(np.stack(planes, -1), 0, 255)
+    return pixels
 
 
 def varint(data: Iterator[int]) -> int:
@@ -57,7 +78,7 @@ def read_planes(
     """Luma, chroma and alpha at the size of the picture, in units of 1/255."""
     byte, decoder = payload[0], SymbolDecoder(payload[1:])
     reduction = 1 if byte & 16 else 2
-    step = 160 * (8 / 160) ** ((quality - 1) / 99)
+    step = 160 * (8 / 160) ** ((quality - 1) / 99) / 2 ** (byte >> 5)
     planes = []
     for kind in ["luma", *["chroma", "chroma"] * colour, *["luma"] * alpha]:
         decoder.kind = kind

@@ -43,6 +43,11 @@ class SymbolDecoder:
         share = (1 << 24) // size
         return self.symbol(range(0, size * share, share)) if size > 1 else 0
 
+    def bit(self, ones: int) -> int:
+        """A bit that is a one with this probability, in units of 2^-16."""
+        factor = np.float32((1 << 24) - 2) / np.float32(1 << 16)
+        return self.symbol([0, 1 + int(np.float32((1 << 16) - ones) * factor)])
+
     def adaptive(self, table: str, contexts: Ints) -> Ints:
         """Symbols of an adaptive table, in runs between which it is updated."""
         counts = self.counts[f"{self.kind}/{table}"]

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.decode import EXPECTED, FOLDER, differing
-from tests.conformance.make import CASES
+from tests.conformance.make import NAMES
 from tests.root import ROOT
 
 
 def test_the_set_is_complete() -> None:
-    names = {f"{case}.clg" for case in CASES}
+    names = {f"{name}.clg" for name in NAMES}
     assert set(json.loads(EXPECTED.read_text())) == names
     assert {path.name for path in FOLDER.glob("*.clg")} == names
 

@@ -11,10 +11,11 @@ import neural_collage as nc
 from neural_collage.codec.container import Header, pack_file
 from neural_collage.codec.entropy import SymbolWriter
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.streams.fractal import Parameters
+from neural_collage.codec.streams.fractal import FractalEncoder, Parameters
 from neural_collage.fractal.statistics import KINDS, prior_counts
 from neural_collage.fractal.syntax import code_plane
 from neural_collage.io.modes import Mode
+from neural_collage.io.picture import Picture
 from tests.codec import make_golden
 from tests.conformance.reference_decoder import decode, samples
 from tests.fractal.codes import CodeRecipe
@@ -43,7 +44,9 @@ def assert_agreement(data: bytes) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_every_mode_and_size_is_decoded_alike(size: tuple[int, int], channels: int) -> None:
     quality = QUALITIES[(SIZES.index(size) + channels) % 3]
-    assert_agreement(nc.compress(texture(*size, channels), codec="fractal", quality=quality))
+    assert_agreement(
+        nc.compress(texture(*size, channels), codec="fractal", graphics=False, quality=quality)
+    )
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
@@ -53,7 +56,17 @@ def test_every_mode_and_size_is_decoded_alike(size: tuple[int, int], channels: i
     ids=["photo", "noise", "constant"],
 )
 def test_every_kind_of_picture_is_decoded_alike(picture: Tensor, quality: int) -> None:
-    assert_agreement(nc.compress(picture, codec="fractal", quality=quality, effort=9))
+    assert_agreement(
+        nc.compress(picture, codec="fractal", graphics=False, quality=quality, effort=9)
+    )
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 3])
+def test_halved_steps_are_decoded_alike(halvings: int) -> None:
+    encoder = FractalEncoder(halvings)
+    payload = encoder.encode(Picture(photo_crop(48), "RGB"), quality=90, effort=5, device="cpu")
+    header = Header(codec=1, width=48, height=48, mode="RGB", quality=90)
+    assert_agreement(pack_file(header, payload))
 
 
 def test_the_golden_file_is_decoded_alike() -> None:

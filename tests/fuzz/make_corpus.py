@@ -1,9 +1,14 @@
 """Makes the files that fuzzing starts from: `python -m tests.fuzz.make_corpus`."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 import neural_collage as nc
+from neural_collage.codec.container import pack_file
+from neural_collage.codec.graphics.syntax import write_layer
+from tests.codec.graphics.layers import random_layer
 from tests.fuzz.targets import CORPUS
 
 SIZES = ((1, 1), (9, 5), (33, 20), (40, 48))
@@ -24,9 +29,27 @@ def main() -> None:
             image.info["icc_profile"] = b"a profile " * 12
         for codec in ("neural", "fractal"):
             for quality, effort in ((5, 5), (60, 7)):
-                data = nc.compress(image, codec=codec, quality=quality, effort=effort)
+                data = nc.compress(
+                    image, codec=codec, quality=quality, effort=effort, graphics=False
+                )
                 (CORPUS / f"{codec}-{mode}-{quality}.clg").write_bytes(data)
         (CORPUS / f"poli2022-{mode}.clg").write_bytes(nc.compress(image, codec="poli2022"))
+        for codec, owned in (("neural", 0.6), ("fractal", 1.0)):
+            data = with_graphics(image, codec, owned, np.random.default_rng(number))
+            (CORPUS / f"graphics-{mode}-{codec}.clg").write_bytes(data)
+
+
+def with_graphics(image: Image.Image, codec: str, owned: float, rng: np.random.Generator) -> bytes:
+    """The file of a picture under a layer that owns a share of it, or all without the picture."""
+    width, height = image.size
+    layer = random_layer(height, width, len(image.getbands()), 4, rng, owned=owned)
+    top, left, rows, columns = layer.base_window
+    seen = image.crop((left, top, left + columns, top + rows)) if rows else image
+    base = nc.encode(seen, codec=codec, quality=30, effort=0, graphics=False)
+    header = replace(base.header, width=width, height=height)
+    if rows:
+        return pack_file(replace(header, graphics=write_layer(layer, 30)), base.payload)
+    return pack_file(replace(header, graphics=write_layer(layer, 0), model=None), b"")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 with atheris.instrument_imports(include=["neural_collage"]):
+    import neural_collage.codec.image
     import neural_collage.codec.streams.fractal
     import neural_collage.codec.streams.neural
     import neural_collage.codec.streams.poli2022  # noqa: F401

@@ -6,6 +6,7 @@ from multiprocessing import get_context
 import pytest
 
 from benchmarks.hostile.study import attack, flips, small_files
+from neural_collage.codec.container import unpack_file
 from tests.fuzz.targets import TARGETS, corpus, decode, sealed
 
 
@@ -13,6 +14,7 @@ def test_the_corpus_is_of_files_that_decode() -> None:
     files = corpus()
     assert len(files) >= 20
     assert {file[5] for file in files} == {1, 2, 3}  # all codecs
+    assert sum(unpack_file(file)[0].graphics is not None for file in files) >= 8
     assert all(target(file) for file in files for target in TARGETS.values())
     assert all(sealed(file) == file for file in files)
 

@@ -17,7 +17,7 @@ from tests.pictures import photo_crop, texture
 
 
 def make_scene(height: int = 300, width: int = 520) -> Scene:
-    return nc.encode(texture(height, width, 3), codec="neural", quality=30)
+    return nc.encode(texture(height, width, 3), codec="neural", graphics=False, quality=30)
 
 
 def assembled(scene: Scene, level: int) -> Tensor:

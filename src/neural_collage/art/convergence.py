@@ -38,6 +38,8 @@ def iterates(
     shape = (image.channels, image.height, image.width)
     if tuple(start.shape) != shape:
         raise CollageError(f"the start has shape {tuple(start.shape)}, the image {shape}")
+    if image.graphics is not None:
+        raise CollageError("a graphics layer has no iterates: encode the picture without one")
     if steps < 1:
         raise CollageError(f"steps must be at least 1, not {steps}")
     if image.width * image.height > MAX_PIXELS:

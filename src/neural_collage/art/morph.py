@@ -34,7 +34,7 @@ def fractal_pair(
     """
     start = read_colours(first)
     end = resized(read_colours(last), *start.shape[1:])
-    one, two = (encode(p, codec="fractal", quality=quality) for p in (start, end))
+    one, two = (encode(p, codec="fractal", quality=quality, graphics=False) for p in (start, end))
     return one, two
 
 
@@ -57,6 +57,8 @@ def morph(
     kinds = [(c.width, c.height, c.channels, c.codec) for c in (first, last)]
     if kinds[0] != kinds[1]:
         raise CollageError(f"only collages of one size and codec can be morphed, not {kinds}")
+    if first.graphics is not None or last.graphics is not None:
+        raise CollageError("graphics layers cannot be morphed: encode the pictures without them")
     planes = []
     for one, two in zip(first.layers, last.layers, strict=True):
         maps = [ScaledMap.of(x.collage, Fraction(x.reduction)) for x in (one, two)]

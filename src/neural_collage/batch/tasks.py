@@ -58,7 +58,7 @@ class BatchTask:
     Attributes:
         kind: "compress" (pictures to .clg), "decompress" (.clg to pictures), "reencode" (.clg to
             .clg with other settings), or "evaluate" (compress, decode and measure; no output).
-        codec, quality, effort, model, device: as for `codec.api.encode`.
+        codec, quality, effort, model, graphics, device: as for `codec.api.encode`.
         scale: of decompressed pictures, in output pixels per pixel.
         suffix: of decompressed pictures; determines their format.
         psnr: whether to decode each output and measure its PSNR; "evaluate" always does.
@@ -71,6 +71,7 @@ class BatchTask:
     quality: int | None = None
     effort: int | None = None
     model: str | None = None
+    graphics: bool = True
     device: str = "cpu"
     scale: float = 1.0
     suffix: str = ".png"
@@ -114,7 +115,7 @@ class BatchTask:
             model = get_encoder(self.codec, self.model).model
             check_rate(self.codec, self.quality, self.effort)
             digest = model.digest.hex() if model else None
-            parts += [self.codec, digest, self.quality, self.effort, self.psnr]
+            parts += [self.codec, digest, self.quality, self.effort, self.graphics, self.psnr]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def __call__(self, data: bytes, name: str) -> ItemResult:
@@ -138,6 +139,7 @@ class BatchTask:
             quality=self.quality,
             effort=self.effort,
             model=self.model,
+            graphics=self.graphics,
             device=self.device,
         )
         data = collage.to_bytes()

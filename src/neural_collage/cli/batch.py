@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from neural_collage.cli.support import options
+from neural_collage.codec.registry import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +53,11 @@ def batch(
             "--address", help="Address of the Ray cluster; else RAY_ADDRESS, else this machine."
         ),
     ] = None,
-    codec: options.Codec = "neural",
+    codec: options.Codec = AUTO,
     quality: options.Quality = None,
     effort: options.Effort = None,
     model: options.Model = None,
+    graphics: options.Graphics = True,
     device: options.Device = "cpu",
     scale: Annotated[
         float, typer.Option("--scale", metavar="S", help="Scale of decompressed pictures.")
@@ -101,6 +103,7 @@ def batch(
     work = BatchTask(
         kind=task,
         codec=codec,
+        graphics=graphics,
         quality=quality,
         effort=effort,
         model=model,

@@ -4,17 +4,18 @@ import typer
 
 from neural_collage.cli.support import options
 from neural_collage.codec.container import SUFFIX
-from neural_collage.codec.registry import get_encoder
+from neural_collage.codec.registry import AUTO, get_encoder
 
 
 def compress(
     ctx: typer.Context,
     inputs: options.Inputs,
     output: options.Output = None,
-    codec: options.Codec = "neural",
+    codec: options.Codec = AUTO,
     quality: options.Quality = None,
     effort: options.Effort = None,
     model: options.Model = None,
+    graphics: options.Graphics = True,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -28,7 +29,13 @@ def compress(
 
     def work(job: Job) -> OutputFile:
         collage = api.encode(
-            job.source, codec=codec, quality=quality, effort=effort, model=model, device=device
+            job.source,
+            codec=codec,
+            quality=quality,
+            effort=effort,
+            model=model,
+            graphics=graphics,
+            device=device,
         )
         return OutputFile(collage.to_bytes(), collage.width, collage.height)
 

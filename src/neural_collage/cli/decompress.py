@@ -22,6 +22,10 @@ def decompress(
             "--region", metavar="X,Y,W,H", help="Decode only this region, in pixels at that scale."
         ),
     ] = None,
+    pixelated: Annotated[
+        bool,
+        typer.Option("--pixelated", help="Above scale 1, repeat pixels, for pixel art."),
+    ] = False,
     model: options.Model = None,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
@@ -40,7 +44,7 @@ def decompress(
 
     def work(job: Job) -> OutputFile:
         collage = api.load(job.source)
-        pixels = collage.decode(scale=scale, region=rectangle, device=device)
+        pixels = collage.decode(scale, rectangle, device, pixelated=pixelated)
         image = to_pil(pixels, collage.header.icc_profile)
         return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 

@@ -1,6 +1,7 @@
-"""`collage info`: the header of a .clg file."""
+"""`collage info`: the header of a .clg file, and what it is made of."""
 
 import json as json_format
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +14,20 @@ def info(
     file: Annotated[Path, typer.Argument(help="A .clg file.", show_default=False)],
     json: options.Json = False,
 ) -> None:
-    """Show the header of a .clg file, after checking that the file is not damaged."""
+    """Show the header of a .clg file and what it is made of, after checking it for damage.
+
+    Shares of pixels: copied and painted ranges of the graphics layer, and what they leave to the
+    base.
+    """
     from neural_collage.codec.container import read_collage_file, unpack_file
+    from neural_collage.codec.contents import file_contents
     from neural_collage.codec.ids import codec_name
     from neural_collage.errors import CollageFormatError
 
     data = read_collage_file(file)
     try:
         header, payload = unpack_file(data)
+        contents = file_contents(header)
     except CollageFormatError as error:
         raise CollageFormatError(f"{file}: {error}") from error
     facts: dict[str, Any] = {
@@ -35,6 +42,7 @@ def info(
         "model": None if header.model is None else header.model.name,
         "icc_profile_bytes": len(header.icc_profile or b""),
         "payload_bytes": len(payload),
+        **asdict(contents),
     }
     if json:
         typer.echo(json_format.dumps(facts))

@@ -114,7 +114,7 @@ def _collage(image: Path, codec: str) -> "CollageImage":
     from neural_collage.cli.support.progress import step_progress
 
     with step_progress("encoding"):
-        return api.encode(image, codec=codec, quality=75)
+        return api.encode(image, codec=codec, quality=75, graphics=False)
 
 
 def _scene(image: Path, codec: str, tiles: int) -> "Scene":

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.arguments import is_whole
-from neural_collage.codec.container import Header, read_collage_file
-from neural_collage.codec.ids import codec_number
+from neural_collage.codec.container import read_collage_file
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.registry import check_rate, codec_entry, get_encoder
+from neural_collage.codec.layered import Settings, encode_picture
+from neural_collage.codec.registry import AUTO, check_rate
 from neural_collage.codec.weights import find_weights
 from neural_collage.core.scales import Region
 from neural_collage.errors import CollageError, CollageFormatError
@@ -20,7 +20,7 @@ from neural_collage.io.picture import ImageLike
 from neural_collage.io.reading import read_picture
 from neural_collage.runtime import check_device, without_autocast
 
-DEFAULT_CODEC, DEFAULT_QUALITY, DEFAULT_EFFORT = "neural", 50, 5
+DEFAULT_CODEC, DEFAULT_QUALITY, DEFAULT_EFFORT = AUTO, 50, 5
 
 
 def encode(
@@ -30,16 +30,20 @@ def encode(
     quality: int | None = None,
     effort: int | None = None,
     model: str | None = None,
+    graphics: bool = True,
     device: str = "cpu",
 ) -> CollageImage:
     """Find the collage of a picture.
 
     image: a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, as
         `reading.read_picture` takes them.
-    codec: "neural" (one pass of a network), "fractal" (a search, no learned weights) or
-        "poli2022" (the compressor of the Neural Collages paper).
+    codec: "auto" ("neural", or "fractal" where that cannot hold what the quality promises, see
+        `layered.promised_psnr`), "neural" (one pass of a network), "fractal" (a search, no learned
+        weights) or "poli2022" (the compressor of the Neural Collages paper).
     quality: 1 (smallest) to 100 (best), 50 if None; effort: 0 (fastest) to 9 (most thorough
         search), 5 if None. Codecs of a single rate take neither.
+    graphics: put a layer of exact ranges, copies of the same size and few colours, over a neural or
+        fractal base where that lowers the cost.
     model: for "neural": "natural" (photographs; if None), "aerial", a path of weights or their
         name on the hub. Decoding needs the same weights.
     device: where to search, "cpu" or "cuda" or "cuda:1"; the file does not depend on it.
@@ -49,26 +53,18 @@ def encode(
         CollageError: an argument is out of its range.
         CheckpointError: the model cannot be found or used.
     """
-    entry = codec_entry(codec)
     check_rate(codec, quality, effort)
-    quality = _whole_number("quality", quality, 1, 100, DEFAULT_QUALITY)
-    effort = _whole_number("effort", effort, 0, 9, DEFAULT_EFFORT)
+    settings = Settings(
+        codec,
+        _whole_number("quality", quality, 1, 100, DEFAULT_QUALITY),
+        _whole_number("effort", effort, 0, 9, DEFAULT_EFFORT),
+        model,
+        device,
+        graphics,
+    )
     check_device(device)
     with without_autocast(device):
-        encoder = get_encoder(codec, model)
-        picture = read_picture(image)
-        payload = encoder.encode(picture, quality=quality, effort=effort, device=device)
-    header = Header(
-        codec=codec_number(codec),
-        width=picture.width,
-        height=picture.height,
-        mode=picture.mode,
-        quality=quality,
-        colour_space=entry.colour_space,
-        model=encoder.model,
-        icc_profile=picture.icc_profile,
-    )
-    return CollageImage(header, payload)
+        return encode_picture(read_picture(image), settings)
 
 
 def compress(
@@ -78,11 +74,19 @@ def compress(
     quality: int | None = None,
     effort: int | None = None,
     model: str | None = None,
+    graphics: bool = True,
     device: str = "cpu",
 ) -> bytes:
     """`encode`, as the bytes of a .clg file."""
-    collage = encode(image, codec=codec, quality=quality, effort=effort, model=model, device=device)
-    return collage.to_bytes()
+    return encode(
+        image,
+        codec=codec,
+        quality=quality,
+        effort=effort,
+        model=model,
+        graphics=graphics,
+        device=device,
+    ).to_bytes()
 
 
 def decompress(
@@ -92,6 +96,7 @@ def decompress(
     region: Region | None = None,
     model: str | None = None,
     device: str = "cpu",
+    pixelated: bool = False,
 ) -> Float[Tensor, "c h w"]:
     """Decode the bytes of a .clg file to pixels in [0, 1]; arguments as `CollageImage.decode`.
 
@@ -104,7 +109,7 @@ def decompress(
     """
     check_device(device)
     preload_weights(model)
-    return CollageImage.from_bytes(data).decode(scale=scale, region=region, device=device)
+    return CollageImage.from_bytes(data).decode(scale, region, device, pixelated=pixelated)
 
 
 def save(collage: CollageImage, path: str | PathLike[str]) -> None:

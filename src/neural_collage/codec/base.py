@@ -33,6 +33,16 @@ class PictureEncoder(Protocol):
         """The payload of a picture, for quality 1..100 and effort 0..9."""
 
 
+@runtime_checkable
+class LayeredEncoder(PictureEncoder, Protocol):
+    """An encoder that knows what its payloads decode to."""
+
+    def encode_layers(
+        self, picture: Picture, *, quality: int, effort: int, device: str
+    ) -> tuple[bytes, tuple[Layer, ...]]:
+        """The payload of a picture, as `encode`, and the collages that it decodes to."""
+
+
 PayloadDecoder = Callable[[bytes, Header], tuple[Layer, ...]]
 """The collages of a payload, with the weights that its header names.
 

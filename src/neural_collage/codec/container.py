@@ -3,18 +3,19 @@
     4  magic 89 43 4C 47        n  width, height, payload length, each a varint
     1  format version           n  if flagged: name length, name, 8 bytes of hash of the model
     1  codec                    n  if flagged: length, zlib data of the ICC profile
-    1  flags                    n  payload
-    1  colour space             4  CRC-32 of all the bytes before, little-endian
-    1  quality
+    1  flags                    n  if flagged: length, stream of the graphics layer
+    1  colour space             n  payload
+    1  quality                  4  CRC-32 of all the bytes before, little-endian
 
 Flags: bits 0-1 are the mode (L, LA, RGB, RGBA), bit 2 is set if a model follows, bit 3 if a
-profile does, the others are 0. A varint is LEB128 in its shortest form, at most 9 bytes.
+profile does, bit 4 if a graphics layer does, the others are 0. A varint is LEB128 in its shortest
+form, at most 9 bytes.
 
 These bytes are an API. A change of layout bumps `VERSION`, and older versions keep decoding.
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import get_args
@@ -31,7 +32,8 @@ SUFFIX = ".clg"
 _MODES: tuple[Mode, ...] = get_args(Mode)
 _HAS_MODEL = 4
 _HAS_PROFILE = 8
-_KNOWN_FLAGS = 15
+_HAS_GRAPHICS = 16
+_KNOWN_FLAGS = 31
 _CRC_BYTES = 4
 _DIGEST_BYTES = 8
 _MAX_VARINT_BYTES = 9
@@ -67,6 +69,7 @@ class Header:
 
     codec: number in the registry; width, height: pixels, at least 1; quality: 1..100.
     icc_profile: as it stood in the source, at most `MAX_PROFILE_BYTES`.
+    graphics: the stream of the layer over the picture, see `graphics.syntax`.
 
     Raises ValueError if a field is out of its range.
     """
@@ -79,6 +82,7 @@ class Header:
     colour_space: ColourSpace = ColourSpace.YCBCR
     model: ModelId | None = None
     icc_profile: bytes | None = None
+    graphics: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         problems = []
@@ -113,6 +117,9 @@ def pack_file(header: Header, payload: bytes) -> bytes:
         flags |= _HAS_PROFILE
         profile = zlib.compress(header.icc_profile, level=9)
         optional += _varint(len(profile)) + profile
+    if header.graphics is not None:
+        flags |= _HAS_GRAPHICS
+        optional += _varint(len(header.graphics)) + header.graphics
     data = b"".join(
         (
             MAGIC,
@@ -150,11 +157,13 @@ def unpack_file(
     reader = _Reader(data[: max(len(data) - _CRC_BYTES, 0)], position=len(MAGIC) + 1)
     codec, flags, colour_space, quality = reader.take(4)
     width, height, payload_length = reader.varint(), reader.varint(), reader.varint()
-    name = digest = profile = None
+    name = digest = profile = graphics = None
     if flags & _HAS_MODEL:
         name, digest = reader.take(reader.varint()), reader.take(_DIGEST_BYTES)
     if flags & _HAS_PROFILE:
         profile = reader.take(reader.varint())
+    if flags & _HAS_GRAPHICS:
+        graphics = reader.take(reader.varint())
     payload = reader.take(payload_length)
     reader.finish()
     # the values of fields are checked after the checksum, which damaged files fail
@@ -177,6 +186,7 @@ def unpack_file(
             colour_space=ColourSpace(colour_space),
             model=None if name is None or digest is None else ModelId(name.decode(), digest),
             icc_profile=None if profile is None else _inflate(profile),
+            graphics=graphics,
         )
     except (ValueError, zlib.error) as error:
         raise CollageFormatError(f"the header is invalid: {error}") from error

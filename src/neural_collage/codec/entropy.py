@@ -20,9 +20,17 @@ from neural_collage.fractal.statistics import Counts, chunks, update
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _UNIFORM = constriction.stream.model.Uniform()
 
+BIT_UNIT = 1 << 16
+"""The probability 1 of a bit."""
+
 
 def _probabilities(counts: IntArray, contexts: IntArray) -> npt.NDArray[np.float32]:
     return counts.astype(np.float32)[contexts]
+
+
+def _bit_rows(ones: IntArray) -> npt.NDArray[np.float32]:
+    """The probabilities of zero and one."""
+    return np.stack([BIT_UNIT - ones, ones], 1).astype(np.float32)
 
 
 class FixedTables:
@@ -130,6 +138,12 @@ class SymbolWriter:
             )
         return values.copy()
 
+    def bits(self, ones: IntArray, values: IntArray | None) -> IntArray:
+        """Write bits, given the probability of a one in units of 2^-16, 1 to 2^16 - 1."""
+        assert values is not None
+        self._encoder.encode(values.astype(np.int32), _CATEGORICAL, _bit_rows(ones))
+        return values
+
     def write_static(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
         """Write integers, each with its own table; those of one table together.
 
@@ -190,6 +204,10 @@ class SymbolReader:
         if real.any():
             result[real] = self._decode(_UNIFORM, sizes[real].astype(np.int32))
         return result
+
+    def bits(self, ones: IntArray, values: IntArray | None = None) -> IntArray:
+        """Read bits."""
+        return self._decode(_CATEGORICAL, _bit_rows(ones))
 
     def read_static(self, tables: FixedTables, which: IntArray) -> IntArray:
         """Read integers, each with its own table."""

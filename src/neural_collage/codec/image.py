@@ -1,6 +1,7 @@
 """`CollageImage`: a picture held as the collages of its file, decoded at any size."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -12,11 +13,20 @@ from torch import Tensor
 from neural_collage.codec.base import Layer
 from neural_collage.codec.colour import to_samples
 from neural_collage.codec.container import Header, pack_file, unpack_file
+from neural_collage.codec.graphics.composition import Composition, is_octave
+from neural_collage.codec.graphics.layer import GraphicsLayer
+from neural_collage.codec.graphics.syntax import read_layer
 from neural_collage.codec.ids import codec_name
 from neural_collage.codec.registry import codec_entry
 from neural_collage.core.blocks import Window
 from neural_collage.core.pyramid import PyramidDecoder
-from neural_collage.core.scales import Region, ScaleGrid, output_window, render_at_scale
+from neural_collage.core.scales import (
+    Region,
+    ScaleGrid,
+    output_length,
+    output_window,
+    render_at_scale,
+)
 from neural_collage.errors import CollageFormatError, NotConvergedError
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
@@ -39,6 +49,9 @@ class CollageImage:
     _decoders: dict[str, tuple[PyramidDecoder, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _compositions: dict[str, Composition] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def from_bytes(
@@ -46,6 +59,27 @@ class CollageImage:
     ) -> "CollageImage":
         """Read a complete file; raises CollageFormatError as `container.unpack_file` does."""
         return cls(*unpack_file(data, max_pixels=max_pixels))
+
+    @classmethod
+    def of_layers(
+        cls,
+        header: Header,
+        payload: bytes,
+        layers: tuple[Layer, ...],
+        graphics: GraphicsLayer | None,
+    ) -> "CollageImage":
+        """A picture whose encoder knows what its file says.
+
+        layers: the collages of its payload; none if they are to be read from it. graphics: the
+        layer of the header.
+        """
+        image = cls(header, payload)
+        # what the cached properties would read
+        if layers:
+            image.__dict__["layers"] = layers
+        if header.graphics is not None:
+            image.__dict__["_graphics"] = graphics, header.graphics[0]
+        return image
 
     def to_bytes(self) -> bytes:
         """The complete file."""
@@ -77,8 +111,25 @@ class CollageImage:
         return codec_name(self.header.codec)
 
     @cached_property
+    def _graphics(self) -> tuple[GraphicsLayer | None, int]:
+        """The layer over the picture, and the quality of what lies under it, 0 if nothing does."""
+        header = self.header
+        if header.graphics is None:
+            return None, header.quality
+        return read_layer(header.graphics, header.height, header.width, header.channels)
+
+    @property
+    def graphics(self) -> GraphicsLayer | None:
+        """The layer of exact ranges over the picture, read on first use; None if it has none.
+
+        Raises:
+            CollageFormatError: it is damaged.
+        """
+        return self._graphics[0]
+
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The collages, read from the payload on first use.
+        """The collages, read from the payload on first use; none if the graphics layer owns all.
 
         Raises:
             CollageFormatError: the payload is damaged.
@@ -90,16 +141,29 @@ class CollageImage:
                 f"the file is damaged: codec {self.codec} has no colour space "
                 f"{self.header.colour_space.name}"
             )
+        quality = self._graphics[1]
+        if not quality:
+            if self.payload:
+                raise CollageFormatError("the file is damaged: a payload that nothing shows")
+            return ()
         with without_autocast():
-            return entry.find_decoder()(self.payload, self.header)
+            height, width = self._base_size
+            header = replace(self.header, quality=quality, height=height, width=width)
+            return entry.find_decoder()(self.payload, header)
 
     def decode(
-        self, scale: float = 1, region: Region | None = None, device: str = "cpu"
+        self,
+        scale: float = 1,
+        region: Region | None = None,
+        device: str = "cpu",
+        *,
+        pixelated: bool = False,
     ) -> Float[Tensor, "c h w"]:
         """Pixels in [0, 1], colour as in the source, alpha last.
 
         scale: output pixels per pixel; any positive number.
         region: (x, y, width, height) in pixels of the picture at that scale.
+        pixelated: above scale 1, repeat the pixels of scale 1, for pixel art.
 
         Raises:
             ScaleError: scale or region leave no pixel, reach outside, or make more pixels than
@@ -110,13 +174,57 @@ class CollageImage:
         window = output_window((self.height, self.width), scale, region)
         check_decoded_size((window.width, window.height), (self.width, self.height))
         with without_autocast(device):
+            if pixelated and scale > 1:
+                return self._repeat_pixels(scale, window, device)
             return self._decode(scale, region, device)
 
-    def to_pil(self, scale: float = 1, region: Region | None = None) -> Image.Image:
-        """The picture as 8 bits a channel, with its ICC profile."""
-        return to_pil(self.decode(scale, region), self.header.icc_profile)
+    def to_pil(
+        self, scale: float = 1, region: Region | None = None, *, pixelated: bool = False
+    ) -> Image.Image:
+        """The picture as 8 bits a channel, with its ICC profile; arguments as `decode`."""
+        return to_pil(self.decode(scale, region, pixelated=pixelated), self.header.icc_profile)
+
+    def _repeat_pixels(self, scale: float, window: Window, device: str) -> Tensor:
+        """The nearest pixels of scale 1 to a window at a higher scale."""
+        sides = (window.top, window.height, self.height), (window.left, window.width, self.width)
+        rows, columns = (
+            (2 * torch.arange(start, start + length) + 1) * side // (2 * output_length(side, scale))
+            for start, length, side in sides
+        )
+        x, y = int(columns[0]), int(rows[0])
+        region = x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+        pixels = self._decode(1, region, device)
+        return pixels[:, (rows - y)[:, None].to(device), (columns - x).to(device)]
 
     def _decode(self, scale: float, region: Region | None, device: str) -> Float[Tensor, "c h w"]:
+        """The picture, composed of its base and the layer over it."""
+        if (composition := self._composition(device)) is None:
+            return self._decode_base(scale, region, device)
+
+        def render(exact: Fraction, window: Window) -> Tensor:
+            return self._in_strips(
+                lambda strip: composition.window(exact, strip).clamp(0, 1), window, device
+            )
+
+        return render_at_scale(
+            (self.height, self.width),
+            scale,
+            region,
+            ScaleGrid(Fraction(1), 2, is_octave),
+            render,
+        )
+
+    @property
+    def _base_size(self) -> tuple[int, int]:
+        """Height and width of what the payload holds."""
+        if self.graphics is None:
+            return self.height, self.width
+        return self.graphics.base_window.height, self.graphics.base_window.width
+
+    def _decode_base(
+        self, scale: float, region: Region | None, device: str
+    ) -> Float[Tensor, "c h w"]:
+        """The pixels of the payload, without a layer over them."""
         decoders = self._decoders_on(device)
         layers = self.layers
         coarsest = max(1 / (layer.collage.lattice * layer.reduction) for layer in layers)
@@ -135,22 +243,11 @@ class CollageImage:
             return to_samples(torch.cat(planes), self.header)
 
         def render(exact: Fraction, window: Window) -> Tensor:
-            if window.height * window.width <= _PIXELS_AT_ONCE:
-                return render_strip(exact, window)
-            pixels = torch.empty(
-                self.channels, window.height, window.width, dtype=torch.float32, device=device
-            )
-            rows = max(1, _STRIP_PIXELS // window.width)
-            for top in range(0, window.height, rows):
-                strip = Window(
-                    window.top + top, window.left, min(rows, window.height - top), window.width
-                )
-                pixels[:, top : top + rows] = render_strip(exact, strip)
-            return pixels
+            return self._in_strips(lambda strip: render_strip(exact, strip), window, device)
 
         try:
             return render_at_scale(
-                (self.height, self.width),
+                self._base_size,
                 scale,
                 region,
                 ScaleGrid(coarsest, layers[0].collage.pooling, is_exact),
@@ -158,6 +255,36 @@ class CollageImage:
             )
         except NotConvergedError as error:
             raise CollageFormatError(f"the file is damaged: {error}") from error
+
+    def _in_strips(
+        self, render: Callable[[Window], Tensor], window: Window, device: str
+    ) -> Float[Tensor, "c h w"]:
+        if window.height * window.width <= _PIXELS_AT_ONCE:
+            return render(window)
+        pixels = torch.empty(
+            self.channels, window.height, window.width, dtype=torch.float32, device=device
+        )
+        rows = max(1, _STRIP_PIXELS // window.width)
+        for top in range(0, window.height, rows):
+            height = min(rows, window.height - top)
+            strip = Window(window.top + top, window.left, height, window.width)
+            pixels[:, top : top + rows] = render(strip)
+        return pixels
+
+    def _composition(self, device: str) -> Composition | None:
+        """What composes the picture, and keeps it at scale 1 for the next window."""
+        if self.graphics is None:
+            return None
+        if device not in self._compositions:
+
+            def base(exact: Fraction, window: Window) -> Tensor:
+                region = window.left, window.top, window.width, window.height
+                return self._decode_base(float(exact), region, device)
+
+            self._compositions[device] = Composition(
+                self.graphics, base if self.layers else None, device
+            )
+        return self._compositions[device]
 
     def _decoders_on(self, device: str) -> tuple[PyramidDecoder, ...]:
         """One decoder a layer; they keep the coarse solution for the next window."""

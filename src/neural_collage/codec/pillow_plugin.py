@@ -4,6 +4,7 @@
 decoded, and torch imported, when they are first needed.
 """
 
+from dataclasses import replace
 from io import BytesIO
 from typing import IO, Any
 
@@ -11,10 +12,16 @@ from PIL import Image, ImageFile
 
 from neural_collage.codec.container import MAGIC, SUFFIX, unpack_file
 from neural_collage.errors import CollageError
+from neural_collage.io.limits import MAX_PROFILE_BYTES
 
 FORMAT = "CLG"
 
-_SAVE_OPTIONS = {"codec", "quality", "effort", "device", "model"}
+_SAVE_OPTIONS = {"codec", "device", "effort", "graphics", "icc_profile", "model", "quality"}
+_OPTIONS_OF_OTHERS = {
+    *("comment", "compress_level", "dpi", "exif", "method", "optimize"),
+    *("pnginfo", "progressive", "speed", "subsampling", "xmp"),
+}
+"""Options of other formats that have no meaning here, which programs give whatever the format."""
 
 
 class CollageImageFile(ImageFile.ImageFile):
@@ -51,6 +58,7 @@ def register() -> None:
     """Register the format with Pillow."""
     Image.register_open(FORMAT, CollageImageFile, _accept)
     Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save)  # of the first frame, with a warning
     Image.register_extension(FORMAT, SUFFIX)
     Image.register_mime(FORMAT, "image/x-collage")
 
@@ -60,13 +68,36 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes] | BytesIO, filename: str | bytes) -> None:
-    """Compress with the options of `neural_collage.compress`; an unknown one is an error."""
-    from neural_collage.codec.api import compress
+    """Compress with the options of `neural_collage.compress`, as Pillow's other writers do.
 
-    options: dict[str, Any] = getattr(image, "encoderinfo", {})
-    if unknown := set(options) - _SAVE_OPTIONS:
+    icc_profile: replaces that of the image; None leaves it out. quality: may be a whole float.
+    Options of other formats are ignored, others that are unknown are an error.
+    """
+    from neural_collage.codec.api import compress
+    from neural_collage.io.reading import read_picture
+
+    options: dict[str, Any] = dict(getattr(image, "encoderinfo", {}))
+    if unknown := set(options) - _SAVE_OPTIONS - _OPTIONS_OF_OTHERS:
         raise CollageError(
             f"cannot save {FORMAT} with {', '.join(sorted(unknown))}: "
             f"the options are {', '.join(sorted(_SAVE_OPTIONS))}"
         )
-    file.write(compress(image, **options))
+    options = {name: value for name, value in options.items() if name in _SAVE_OPTIONS}
+    quality = options.get("quality")
+    if isinstance(quality, float) and quality.is_integer():
+        options["quality"] = int(quality)
+    picture = read_picture(image)
+    if "icc_profile" in options:
+        picture = replace(picture, icc_profile=_profile(options.pop("icc_profile")))
+    file.write(compress(picture, **options))
+
+
+def _profile(given: object) -> bytes | None:
+    if not given:
+        return None
+    if not isinstance(given, bytes) or len(given) > MAX_PROFILE_BYTES:
+        found = f"{len(given)} of them" if isinstance(given, bytes) else type(given).__name__
+        raise CollageError(
+            f"icc_profile must be at most {MAX_PROFILE_BYTES} bytes, or None, not {found}"
+        )
+    return given

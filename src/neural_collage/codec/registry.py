@@ -17,6 +17,8 @@ from neural_collage.errors import CollageError
 if TYPE_CHECKING:
     from neural_collage.codec.base import PayloadDecoder, PictureEncoder
 
+AUTO, PREFERRED, FALLBACK = "auto", "neural", "fractal"
+"""The choice among codecs: the preferred one, or the other for pictures that it cannot hold."""
 _STREAMS = "neural_collage.codec.streams"
 
 
@@ -30,6 +32,7 @@ class CodecEntry:
     decoder: a `base.PayloadDecoder`, likewise.
     single_rate: it has one quality and one effort, which users cannot choose.
     has_models: it takes weights, which users can choose.
+    takes_graphics: a graphics layer may lie over it.
     """
 
     colour_space: ColourSpace
@@ -37,6 +40,7 @@ class CodecEntry:
     decoder: "str | PayloadDecoder"
     single_rate: bool = False
     has_models: bool = False
+    takes_graphics: bool = False
 
     def make_encoder(self, model: str | None = None) -> "PictureEncoder":
         """An encoder, with the weights of a model if one is given.
@@ -60,9 +64,13 @@ _codecs: dict[str, CodecEntry] = {
         f"{_STREAMS}.neural:make_encoder",
         f"{_STREAMS}.neural:decode",
         has_models=True,
+        takes_graphics=True,
     ),
     "fractal": CodecEntry(
-        ColourSpace.YCBCR, f"{_STREAMS}.fractal:FractalEncoder", f"{_STREAMS}.fractal:decode"
+        ColourSpace.YCBCR,
+        f"{_STREAMS}.fractal:FractalEncoder",
+        f"{_STREAMS}.fractal:decode",
+        takes_graphics=True,
     ),
     "poli2022": CodecEntry(
         ColourSpace.RGB,
@@ -89,13 +97,16 @@ def register_codec(name: str, number: int, entry: CodecEntry) -> None:
 
 
 def codec_entry(name: str) -> CodecEntry:
-    """The codec of this name.
+    """The codec of this name; that of `PREFERRED` for `AUTO`.
 
     Raises:
         CollageError: no codec has the name; the message lists those that exist.
     """
+    if name == AUTO:
+        return CODECS[PREFERRED]
     if not isinstance(name, str) or name not in CODECS:
-        raise CollageError(f"unknown codec {name!r}: choose one of {', '.join(sorted(CODECS))}")
+        known = ", ".join((AUTO, *sorted(CODECS)))
+        raise CollageError(f"unknown codec {name!r}: choose one of {known}")
     return CODECS[name]
 
 

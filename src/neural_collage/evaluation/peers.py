@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from neural_collage.codec import api
-from neural_collage.codec.registry import CODECS
+from neural_collage.codec.registry import AUTO, CODECS, codec_entry
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.metrics import Rgb, rgb_samples
 from neural_collage.io.writing import to_pil
@@ -77,10 +77,10 @@ class CollageCodec:
     @property
     def options(self) -> Mapping[str, object]:
         model = {"model": self.model} if self.model else {}
-        return {} if CODECS[self.name].single_rate else {"effort": self.effort, **model}
+        return {} if codec_entry(self.name).single_rate else {"effort": self.effort, **model}
 
     def encode(self, picture: Image.Image, quality: float) -> bytes:
-        if CODECS[self.name].single_rate:
+        if codec_entry(self.name).single_rate:
             return api.compress(picture, codec=self.name)
         return api.compress(
             picture,
@@ -144,13 +144,14 @@ def benchmark_codecs(
 def _benchmark_codec(
     name: str, qualities: Sequence[int] | None, effort: int, model: str | None
 ) -> BenchmarkCodec:
-    if name in CODECS:
-        ours = CollageCodec(name, effort, model if CODECS[name].has_models else None)
-        if CODECS[name].single_rate:
+    if name == AUTO or name in CODECS:
+        entry = codec_entry(name)
+        ours = CollageCodec(name, effort, model if entry.has_models else None)
+        if entry.single_rate:
             return replace(ours, qualities=(api.DEFAULT_QUALITY,))
         return replace(ours, qualities=sorted(qualities)) if qualities else ours
     if name not in PEERS:
-        known = ", ".join([*CODECS, *PEERS])
+        known = ", ".join([AUTO, *CODECS, *PEERS])
         raise CollageError(f"unknown codec {name!r}: choose some of {known}")
     peer = PEERS[name]
     Image.init()

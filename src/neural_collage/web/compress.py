@@ -25,7 +25,7 @@ def compress_page(sessions: Sessions) -> None:
         with gradio.Column(scale=1, min_width=280):
             image = picture_input(sessions)
             quality = gradio.Slider(1, 100, 50, step=1, label="Quality")
-            codec = gradio.Radio(["neural", "fractal"], value="neural", label="Codec")
+            codec = gradio.Radio(["auto", "neural", "fractal"], value="auto", label="Codec")
             start = gradio.Button("Compress", variant="primary")
         with gradio.Column(scale=2, min_width=320):
             original_decoded = comparison("Original | decoded")
@@ -123,7 +123,7 @@ def zoom_page(sessions: Sessions) -> None:
             if kind == "copies of itself":
                 scene = fractalize(picture, Tiling(), report)
             else:
-                scene = api.encode(picture, codec=kind, quality=75)
+                scene = api.encode(picture, codec=kind, quality=75, graphics=False)
         return viewer(sessions.add(owner, scene))
 
     start.click(show, [file, kind], frame)

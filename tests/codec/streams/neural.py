@@ -9,8 +9,10 @@ from torch import Tensor
 
 import neural_collage as nc
 from neural_collage.codec.streams import neural as neural_stream
-from neural_collage.codec.streams.links import Links
+from neural_collage.codec.streams.links import Links, linked_collage
 from neural_collage.codec.weights import shipped_weights
+from neural_collage.core.collage import Collage
+from neural_collage.core.lapped import LappedTexture
 from neural_collage.io.modes import Mode
 from neural_collage.models.compression.codec_model import CodecModel
 from tests.codec.streams.test_links import random_links
@@ -21,7 +23,7 @@ LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
 
 
 def encode(picture: Any, quality: int = 50, effort: int = 5) -> nc.CollageImage:
-    return nc.encode(picture, codec="neural", quality=quality, effort=effort)
+    return nc.encode(picture, codec="neural", graphics=False, quality=quality, effort=effort)
 
 
 def network() -> CodecModel:
@@ -34,9 +36,14 @@ def with_links(picture: Tensor, rng: np.random.Generator, **options: Any) -> nc.
     def invented(planes: Tensor, *_: object) -> Links:
         return random_links(planes.shape[1] // 16, planes.shape[2] // 16, rng, **options)
 
+    def unlinked(texture: LappedTexture, links: Links, *arguments: Any) -> Collage:
+        """What the encoder takes for its result, as such links need not have one."""
+        return linked_collage(texture, Links.none(*links.size), *arguments)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neural_stream, "find_links", invented)
-        patch.setattr(neural_stream, "linked_collage", lambda *_: None)
+        patch.setattr(neural_stream, "linked_collage", unlinked)
         patch.setattr(neural_stream, "ITERATIONS", {})
         patch.setattr(neural_stream, "SMALL_GRID", 0)
-        return encode(picture, effort=6)
+        encoded = encode(picture, effort=6)
+    return nc.CollageImage(encoded.header, encoded.payload)  # its layers are those of the payload

@@ -88,7 +88,7 @@ class Tally(SymbolWriter):
     """Sums the information content of symbols, by the tables of a model."""
 
     counts_of_tables: IntArray
-    bits = 0.0
+    total = 0.0
 
     def write_static(self, tables: FixedTables, which: IntArray, values: IntArray) -> None:
         super().write_static(tables, which, values)
@@ -97,9 +97,9 @@ class Tally(SymbolWriter):
         chosen = counts[which, column]
         known = (chosen > 0) & (np.abs(values) <= LARGEST_SYMBOL)
         chosen = np.where(known, chosen, counts[which, -1])
-        Tally.bits += float(np.log2(counts.sum(1)[which] / chosen).sum())
+        Tally.total += float(np.log2(counts.sum(1)[which] / chosen).sum())
         numbers = np.where(values < 0, -2 * values, 2 * values + 1)[~known]
-        Tally.bits += float((np.log2(24) + np.floor(np.log2(numbers))).sum())
+        Tally.total += float((np.log2(24) + np.floor(np.log2(numbers))).sum())
 
 
 @pytest.mark.parametrize("quality", [5, 50, 95])
@@ -109,10 +109,10 @@ def test_the_length_of_a_file_matches_the_information_content(
     monkeypatch.setattr(
         Tally, "counts_of_tables", network().counts.numpy().astype(np.int64), raising=False
     )
-    monkeypatch.setattr(Tally, "bits", 0.0)
+    monkeypatch.setattr(Tally, "total", 0.0)
     monkeypatch.setattr(neural_stream, "SymbolWriter", Tally)
     collage = encode(photo_crop(160), quality)
-    assert 8 * len(collage.payload) == pytest.approx(Tally.bits, rel=0.01, abs=64)
+    assert 8 * len(collage.payload) == pytest.approx(Tally.total, rel=0.01, abs=64)
 
 
 @pytest.mark.parametrize("quality", [20, 50, 80])

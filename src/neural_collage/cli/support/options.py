@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neural_collage.codec.registry import CODECS, codec_entry
+from neural_collage.codec.registry import AUTO, CODECS, codec_entry
 from neural_collage.errors import CollageError
 
 
@@ -37,7 +37,17 @@ Output = Annotated[
 Codec = Annotated[
     str,
     typer.Option(
-        "--codec", metavar="|".join(CODECS), callback=_check_codec, help="How to compress."
+        "--codec",
+        metavar="|".join((AUTO, *CODECS)),
+        callback=_check_codec,
+        help="How to compress; auto is neural, or fractal where that cannot hold a picture.",
+    ),
+]
+Graphics = Annotated[
+    bool,
+    typer.Option(
+        "--graphics/--no-graphics",
+        help="Whether copies and few colours are stored as such, exactly at high quality.",
     ),
 ]
 Quality = Annotated[

@@ -96,17 +96,30 @@ class NeuralStreams:
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture."""
-        writer, links = SymbolWriter(), []
+        return self.encode_layers(picture, quality=quality, effort=effort, device=device)[0]
+
+    def encode_layers(
+        self, picture: Picture, *, quality: int, effort: int, device: str
+    ) -> tuple[bytes, tuple[Layer, ...]]:
+        """The payload of a picture, and the collages that it decodes to."""
+        writer, links, textures = SymbolWriter(), [], []
         for planes in to_triples(picture.pixels):
             texture = self._write_texture(writer, planes, quality, effort, device)
+            textures.append(texture)
             if effort >= MIN_EFFORT_FOR_LINKS:
                 links.append(_links(pad_to_multiple(planes, RANGE), texture, quality))
+            else:
+                links.append(Links.none(*(-(-side // RANGE) for side in planes.shape[1:])))
         linked = any(links)
         if linked:
             for of_planes in links:
                 writer.counts = initial_counts()
                 code_links(writer, *of_planes.size, of_planes)
-        return bytes([linked]) + writer.finish()
+        layers = tuple(
+            Layer(linked_collage(texture, of_texture, picture.height, picture.width, CENTRE))
+            for texture, of_texture in zip(textures, links, strict=True)
+        )
+        return bytes([linked]) + writer.finish(), layers
 
     def decode(self, payload: bytes, header: Header) -> tuple[Layer, ...]:
         """The collages of a payload: of the colours, and of alpha if there is one.

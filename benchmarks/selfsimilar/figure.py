@@ -1,0 +1,48 @@
+"""The figure of `benchmarks.selfsimilar`: pictures, and the bytes that they take exactly."""
+
+from collections.abc import Mapping
+
+from PIL import Image, ImageDraw, ImageFont
+
+from neural_collage.evaluation.plots import INK
+
+COLUMNS, SIDE, GAP, LINE = 5, 190, 12, 15
+SHOWN = {"auto 100": "this", "WebP lossless": "WebP", "JPEG XL lossless": "JPEG XL", "PNG": "PNG"}
+
+
+def figure(
+    pictures: Mapping[str, Image.Image], sizes: Mapping[str, Mapping[str, int]]
+) -> Image.Image:
+    """A sheet of pictures.
+
+    sizes: bytes of each, by the names of `SHOWN`; codecs that are missing are left out.
+    """
+    height = SIDE + (1 + len(SHOWN)) * LINE + 2 * GAP
+    rows = -(-len(pictures) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * (SIDE + GAP) + GAP, rows * height + GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    bold, font = ImageFont.load_default(13), ImageFont.load_default(12)
+    for number, (name, picture) in enumerate(pictures.items()):
+        x, y = GAP + number % COLUMNS * (SIDE + GAP), GAP + number // COLUMNS * height
+        sheet.paste(_thumbnail(picture), (x, y))
+        draw.text((x, y + SIDE + 3), f"{name}, {picture.width} x {picture.height}", INK, bold)
+        found = [
+            (label, sizes[name][codec]) for codec, label in SHOWN.items() if codec in sizes[name]
+        ]
+        for line, (label, size) in enumerate(found, start=1):
+            top = y + SIDE + 3 + line * LINE
+            draw.text((x, top), label, INK, font)
+            draw.text((x + 110, top), f"{size:,} bytes", INK, font, anchor="ra")
+    return sheet
+
+
+def _thumbnail(picture: Image.Image) -> Image.Image:
+    """A square middle part, reduced, over white, with a frame."""
+    white = Image.new("RGBA", picture.size, "white")
+    opaque = Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    side = min(opaque.size)
+    left, top = (opaque.width - side) // 2, (opaque.height - side) // 2
+    part = opaque.crop((left, top, left + side, top + side))
+    thumbnail = part.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    ImageDraw.Draw(thumbnail).rectangle((0, 0, SIDE - 1, SIDE - 1), outline="#cccccc")
+    return thumbnail

@@ -1,0 +1,1 @@
+"""Exact ranges over a base picture: same-size copies and colours; no base codec."""

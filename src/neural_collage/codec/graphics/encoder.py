@@ -1,0 +1,218 @@
+"""The encoder of the graphics layer: which ranges it owns, and what it paints there."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neural_collage.codec.graphics.base_costs import base_costs
+from neural_collage.codec.graphics.colours import (
+    Indexed,
+    distinct,
+    is_simple,
+    merged,
+    numbered,
+    squared_differences,
+)
+from neural_collage.codec.graphics.layer import (
+    BASE,
+    FIRST_COPY,
+    PAINTED,
+    GraphicsLayer,
+    by_range,
+    copied_from,
+    linked_to,
+    spread,
+)
+from neural_collage.codec.graphics.matching import COPY_BITS, find_copies
+from neural_collage.codec.graphics.painting import COLOUR_BITS, painting_costs
+from neural_collage.codec.graphics.syntax import MAX_COLOURS
+from neural_collage.core.copies import FloatArray, IntArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+EXACT_QUALITY = 90
+"""From this quality on, what the layer owns is exact."""
+EXACT_COLOURS = 256
+"""At quality 100, the layer owns all of a picture of so many colours or fewer."""
+BLOCK = 8
+_SAMPLE, _FEW_SAMPLED, _MOST_DISTINCT, _LEAST_EQUAL = 4096, 32, 0.25, 0.3
+"""Of so many pixels, so few colours make a layer likely; with as large a share of distinct colours,
+and a smaller one of pixels that equal the one to the left, it is unlikely."""
+_LEAST_SHARE, _LEAST_GAIN = 0.02, 1000.0
+"""What a layer could save of all bits, below which there is none."""
+_NEW_BITS, _RANGE_COLOUR_BITS = 2.0, 5.0
+"""The least that is paid for a painted pixel that equals neither the one to the left nor that
+above, and for each colour of a range but one."""
+_FEW_COLOURS = 4096
+"""In a picture of so many colours or fewer, all ranges may be painted."""
+_MODE_BITS = 1.0
+"""What the mode of a range costs that is not as its neighbours."""
+_SQUARE, _SQUARE_BITS, _BASE_BITS = 32, 300.0, 6000.0
+"""What a base costs in each square of so many pixels that it is seen in, and altogether."""
+
+
+def find_layer(
+    pixels: npt.NDArray[np.uint8], quality: int, bits_per_error: float
+) -> GraphicsLayer | None:
+    """The layer of exact ranges that lowers the cost of a picture, or None.
+
+    pixels: (c, h, w), those of alpha 0 all equal. bits_per_error: bits that a squared error of one
+    level in one channel is worth.
+    """
+    numbers = numbered(pixels)
+    all_exact = quality == 100 and len(np.unique(numbers)) <= EXACT_COLOURS
+    if not (all_exact or _may_pay(pixels, numbers, bits_per_error)):
+        return None
+    counts = distinct(numbers, BLOCK)
+    base = np.full(counts.shape, np.inf) if all_exact else base_costs(pixels, BLOCK, bits_per_error)
+    simple = is_simple(counts, BLOCK) & (base > _least_painted(numbers, counts))
+    simple |= len(np.unique(numbers)) <= _FEW_COLOURS
+    if quality < EXACT_QUALITY:
+        where = spread(simple, BLOCK, *numbers.shape)
+        numbers = merged(numbers, where, len(pixels), bits_per_error)
+    search = _Search(numbers, simple, counts, len(pixels), BLOCK)
+    errors = squared_differences(numbers, pixels)
+    changed = by_range(errors, BLOCK).sum((1, 3)) * bits_per_error
+    modes, copies = search.modes(base, changed)
+    if (modes == BASE).all():
+        return None
+    layer = search.layer(modes, copies)
+    return layer if len(layer.palette) <= MAX_COLOURS else None
+
+
+def _may_pay(pixels: npt.NDArray[np.uint8], numbers: IntArray, bits_per_error: float) -> bool:
+    """Whether a layer could save something; photographs are told apart in little time."""
+    sample = numbers.ravel()[:: max(numbers.size // _SAMPLE, 1)]
+    n_colours = len(np.unique(sample))
+    if numbers.size <= _SAMPLE or n_colours <= _FEW_SAMPLED:
+        return True
+    equal = numbers[:, 1:] == numbers[:, :-1]
+    if equal.mean() < _LEAST_EQUAL and n_colours > _MOST_DISTINCT * len(sample):
+        in_ranges = by_range(equal, BLOCK).sum((1, 3), dtype=np.int64)
+        if (in_ranges > BLOCK * BLOCK // 2).mean() < _LEAST_SHARE:
+            return False
+    if numbers.size > _SAMPLE**2 // 64:  # every third row of ranges will do
+        rows = np.arange(len(numbers)) // BLOCK % 3 == 0
+        pixels, numbers = pixels[:, rows], numbers[rows]
+    counts = distinct(numbers, BLOCK)
+    base = base_costs(pixels, BLOCK, bits_per_error)
+    gains = (base - _least_painted(numbers, counts))[is_simple(counts, BLOCK)]
+    gain = float(gains[gains > 0].sum())
+    return gain > max(_LEAST_GAIN, _LEAST_SHARE * float(base.sum()))
+
+
+def _least_painted(numbers: IntArray, counts: IntArray) -> FloatArray:
+    """A low estimate of the cost of each range, of so many colours, if it is painted."""
+    new = np.ones(numbers.shape, bool)
+    new[:, 1:] = numbers[:, 1:] != numbers[:, :-1]
+    new[1:] &= numbers[1:] != numbers[:-1]
+    pixels = by_range(new, BLOCK).sum((1, 3), dtype=np.int64)
+    bits: FloatArray = _NEW_BITS * pixels + _RANGE_COLOUR_BITS * (counts - 1)
+    return bits
+
+
+class _Search:
+    """What the choice of modes reads.
+
+    numbers: (h, w) colours. simple: (rows, columns) ranges that are considered to be painted, of
+    so many colours each.
+    """
+
+    def __init__(
+        self,
+        numbers: IntArray,
+        simple: BoolArray,
+        counts: IntArray,
+        channels: int,
+        block: int,
+    ) -> None:
+        self._numbers = numbers
+        self._simple = simple
+        self._counts = counts
+        self._channels = channels
+        self._block = block
+
+    def modes(self, base: FloatArray, changed: FloatArray) -> tuple[IntArray, IntArray]:
+        """The modes of all ranges and the copies.
+
+        base: (rows, columns) cost of what is left to the base. changed: that of the errors that
+        the colours have already.
+        """
+        painted = self._painted_costs() + changed
+        owner = self._owners(painted, base)
+        saved = np.where(owner == BASE, base, painted) - changed
+        is_open = (owner == PAINTED) | (saved > COPY_BITS)
+        numbers, copies = find_copies(self._numbers, self._block, is_open, saved)
+        modes = np.where(numbers >= 0, FIRST_COPY + numbers, owner)
+        modes = self._without_inexact_copies(modes, copies, owner)
+        return _used(modes, copies)
+
+    def layer(self, modes: IntArray, copies: IntArray) -> GraphicsLayer:
+        """The layer of these modes, with the colours of its painted ranges."""
+        pixel_modes = self._spread(modes)
+        painted = pixel_modes == PAINTED
+        indexed = Indexed.of(self._numbers, painted, self._channels)
+        height, width = self._numbers.shape
+        return GraphicsLayer(
+            height, width, self._block, modes, copies, indexed.palette, indexed.indices
+        )
+
+    def _spread(self, ranges: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return spread(ranges, self._block, *self._numbers.shape)
+
+    def _painted_costs(self) -> FloatArray:
+        """The cost of each range if it is painted.
+
+        Those whose rows or columns repeat the one before cost next to nothing and are passed over;
+        of those with many colours, the palette costs most.
+        """
+        flat, copies = find_copies(
+            self._numbers, self._block, self._simple, np.zeros(self._simple.shape)
+        )
+        modes = np.where(flat >= 0, FIRST_COPY + flat, np.where(self._simple, PAINTED, BASE))
+        pixel_modes = self._spread(modes)
+        painted = pixel_modes == PAINTED
+        indexed = Indexed.of(self._numbers, painted, self._channels)
+        sources = copied_from(pixel_modes, copies)
+        costs = painting_costs(sources, painted, indexed.indices, len(indexed.palette))
+        costs = by_range(costs, self._block).sum((1, 3))
+        complex_ = self._counts * (COLOUR_BITS + 8) + 2 * self._block**2
+        return np.where(self._simple, costs, complex_) + _MODE_BITS
+
+    def _owners(self, painted: FloatArray, base: FloatArray) -> IntArray:
+        """Which ranges are painted and which are left to the base, if they are no copies."""
+        is_base = base < painted
+        ratio = _SQUARE // self._block
+        rows, columns = is_base.shape
+        padding = ((0, -rows % ratio), (0, -columns % ratio))
+
+        def by_square(ranges: FloatArray) -> FloatArray:
+            padded = np.pad(ranges, padding)
+            sums: FloatArray = padded.reshape(len(padded) // ratio, ratio, -1, ratio).sum((1, 3))
+            return sums
+
+        gains = by_square(np.where(is_base, painted - base, 0.0)) - _SQUARE_BITS
+        worth = gains > 0
+        if gains[worth].sum() < _BASE_BITS:
+            worth[:] = False
+        is_base &= worth.repeat(ratio, 0)[:rows].repeat(ratio, 1)[:, :columns]
+        return np.where(is_base, BASE, PAINTED)
+
+    def _without_inexact_copies(
+        self, modes: IntArray, copies: IntArray, owner: IntArray
+    ) -> IntArray:
+        """The modes without copies of the base where painting would be exact."""
+        sources = linked_to(self._spread(modes), copies)
+        of_base = self._spread(owner == BASE).ravel()[sources].reshape(self._numbers.shape)
+        inexact = by_range(of_base, self._block).any((1, 3)) & (owner == PAINTED)
+        return np.where(inexact & (modes >= FIRST_COPY), owner, modes)
+
+
+def _used(modes: IntArray, copies: IntArray) -> tuple[IntArray, IntArray]:
+    """The modes with the copies that occur."""
+    used = np.unique(modes[modes >= FIRST_COPY]) - FIRST_COPY
+    places = np.zeros(len(copies) + FIRST_COPY, np.int64)
+    places[:FIRST_COPY] = np.arange(FIRST_COPY)
+    places[used + FIRST_COPY] = FIRST_COPY + np.arange(len(used))
+    return places[modes], copies[used]

@@ -1,0 +1,265 @@
+"""Encoding a picture as a graphics layer over a base: which base, and whether the layer pays."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
+from neural_collage.codec.container import Header
+from neural_collage.codec.graphics.base_costs import bits_alone
+from neural_collage.codec.graphics.encoder import EXACT_COLOURS, find_layer
+from neural_collage.codec.graphics.filling import fill_hidden
+from neural_collage.codec.graphics.layer import BASE, GraphicsLayer
+from neural_collage.codec.graphics.syntax import write_layer
+from neural_collage.codec.ids import codec_number
+from neural_collage.codec.image import CollageImage
+from neural_collage.codec.registry import AUTO, FALLBACK, PREFERRED, codec_entry, get_encoder
+from neural_collage.codec.streams.fractal import FULL_CHROMA_QUALITY, MAX_HALVINGS, FractalEncoder
+from neural_collage.core.scales import Region
+from neural_collage.fractal.geometry import quantiser_step
+from neural_collage.io.picture import Picture
+from neural_collage.models.compression.compressor import bits_per_squared_error
+
+_PROMISES = {1: 16.0, 25: 22.0, 50: 26.0, 75: 31.0, 95: 34.0, 100: 44.5}
+_SPARSE = 0.9
+"""What a layer of at least this share of a picture leaves costs the search-based codec less, and is
+little enough for the promise to hold; a smaller one is compared with the preferred base alone."""
+_DEAR = 0.7
+"""Of the estimated cost of a base alone, above which that is tried, too."""
+_SAMPLE_SIDE = 64
+"""Of the window whose error is measured before that of the whole picture."""
+_MOST_ATTEMPTS = 5
+_DB_PER_HALVING = 5.0
+"""PSNR gained by halving a quantiser step; somewhat less than the 6 dB of high rates."""
+
+
+def promised_psnr(quality: int) -> float:
+    """The PSNR in dB that "auto" reaches at least at a quality 1..100."""
+    return float(np.interp(quality, list(_PROMISES), list(_PROMISES.values())))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a picture is encoded with; as the arguments of `api.encode`."""
+
+    codec: str
+    quality: int
+    effort: int
+    model: str | None = None
+    device: str = "cpu"
+    graphics: bool = True
+
+
+def encode_picture(picture: Picture, settings: Settings) -> CollageImage:
+    """The file of a picture; raises as `api.encode` does."""
+    job = _Job(picture, settings)
+    codec = PREFERRED if settings.codec == AUTO else settings.codec
+    encoder = get_encoder(codec, settings.model)
+    layer = None
+    if settings.graphics and codec_entry(codec).takes_graphics:
+        layer = job.find_layer()
+    attempts = []
+    if layer is None:
+        attempts.append(job.encode(codec, encoder, None))
+    else:
+        is_sparse = layer.owned_share() >= _SPARSE
+        if settings.codec != AUTO or not is_sparse:
+            attempts.append(job.encode(codec, encoder, layer))
+        if settings.codec == AUTO:
+            attempts.append(job.encode(FALLBACK, get_encoder(FALLBACK), layer))
+        if _owns_all_exactly(layer, settings.quality):
+            return attempts[0]
+        if not is_sparse or job.is_dear(attempts[0]):
+            attempts.append(job.encode(codec, encoder, None))
+    image = min(attempts, key=job.cost) if len(attempts) > 1 else attempts[0]
+    if settings.codec == AUTO and not job.keeps_promise(image):
+        return job.fall_back(image)
+    return image
+
+
+def _owns_all_exactly(layer: GraphicsLayer, quality: int) -> bool:
+    """Whether a layer is exact for a whole picture of few colours, as quality 100 promises."""
+    return quality == 100 and layer.owned_share() == 1 and len(layer.palette) <= EXACT_COLOURS
+
+
+class _Job:
+    """One picture and its settings."""
+
+    def __init__(self, picture: Picture, settings: Settings) -> None:
+        self._picture = picture
+        self._settings = settings
+        self._written: tuple[GraphicsLayer, bytes] | None = None
+        self._invisible = None
+        if picture.mode in ("LA", "RGBA"):
+            self._invisible = picture.pixels[-1] == 0
+            self._picture = replace(picture, pixels=picture.pixels * ~self._invisible)
+
+    @property
+    def _slope(self) -> float:
+        """Bits that a squared error of 1 in one sample is worth."""
+        return bits_per_squared_error(self._settings.quality)
+
+    def find_layer(self) -> GraphicsLayer | None:
+        """The layer that lowers the cost, if there is one."""
+        return find_layer(self._samples(), self._settings.quality, self._slope / 255**2)
+
+    def encode(
+        self,
+        codec: str,
+        encoder: PictureEncoder,
+        layer: GraphicsLayer | None,
+        quality: int | None = None,
+        effort: int | None = None,
+    ) -> CollageImage:
+        """The file with a base of a codec under a layer.
+
+        quality, effort: of the base, if they are others than those of the settings.
+        """
+        settings, picture = self._settings, self._picture
+        quality = settings.quality if quality is None else quality
+        effort = settings.effort if effort is None else effort
+        payload = b""
+        layers: tuple[Layer, ...] = ()
+        if has_base := layer is None or bool((layer.modes == BASE).any()):
+            seen = self._seen_by_base(layer)
+            if isinstance(encoder, LayeredEncoder):
+                payload, layers = encoder.encode_layers(
+                    seen, quality=quality, effort=effort, device=settings.device
+                )
+            else:
+                payload = encoder.encode(
+                    seen, quality=quality, effort=effort, device=settings.device
+                )
+        if layer is None and quality != settings.quality:
+            layer = GraphicsLayer.empty(picture.height, picture.width, len(picture.mode))
+        header = Header(
+            codec=codec_number(codec),
+            width=picture.width,
+            height=picture.height,
+            mode=picture.mode,
+            quality=settings.quality,
+            colour_space=codec_entry(codec).colour_space,
+            model=encoder.model if has_base else None,
+            icc_profile=picture.icc_profile,
+            graphics=None if layer is None else self._stream(layer, quality * has_base),
+        )
+        return CollageImage.of_layers(header, payload, layers, layer)
+
+    def is_dear(self, image: CollageImage) -> bool:
+        """Whether a file costs so much that a base alone may cost less."""
+        return self.cost(image) > _DEAR * bits_alone(self._samples(), self._slope / 255**2)
+
+    def cost(self, image: CollageImage) -> float:
+        """Bits of a file, and its error in bits."""
+        return 8 * len(image.to_bytes()) + self._slope * self._squared_error(image).sum().item()
+
+    def keeps_promise(self, image: CollageImage) -> bool:
+        """Whether a file reaches `promised_psnr`.
+
+        Most pictures do, even where they have most detail; then the rest is not looked at.
+        """
+        limit = 10 ** (-promised_psnr(self._settings.quality) / 10)
+        if image.graphics is None:
+            part = self._squared_error(image, self._most_detailed_region())
+            if part.mean().item() <= limit:
+                return True
+        return self._mean_error(image) <= limit
+
+    def fall_back(self, image: CollageImage) -> CollageImage:
+        """The file of the search-based codec that reaches `promised_psnr`.
+
+        image: that of the preferred codec.
+        """
+        quality, halvings = self._settings.quality, 0
+        layer = image.graphics if image.payload else None  # if it owns all, its colours are few
+        error = self._mean_error(image)
+        best, least = image, error
+        for number in range(_MOST_ATTEMPTS):
+            encoder = FractalEncoder(halvings)
+            attempt = self.encode(FALLBACK, encoder, layer, quality, effort=0)
+            error = self._mean_error(attempt)
+            missing = promised_psnr(self._settings.quality) + 10 * math.log10(max(error, 1e-9))
+            if error < least:
+                best, least = attempt, error
+            if missing <= 0:
+                break
+            if quality < FULL_CHROMA_QUALITY:
+                quality = FULL_CHROMA_QUALITY
+                continue
+            # where little is left to be coded, steps have to become finer by more than it seems
+            halved = max(missing / _DB_PER_HALVING, number / 2)
+            quality, halvings = _finer(quality, halvings, halved)
+        return best
+
+    def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
+        """The stream of a layer, which is written once for all bases."""
+        if self._written is None or self._written[0] is not layer:
+            self._written = layer, write_layer(layer, base_quality)
+        return bytes([base_quality]) + self._written[1][1:]
+
+    def _samples(self) -> npt.NDArray[np.uint8]:
+        """The picture as bytes (c, h, w)."""
+        samples: npt.NDArray[np.uint8] = (self._picture.pixels * 255).round().byte().numpy()
+        return samples
+
+    def _seen_by_base(self, layer: GraphicsLayer | None) -> Picture:
+        """The part of the picture that its base shows; what is hidden in it is filled smoothly."""
+        pixels, invisible = self._picture.pixels, self._invisible
+        owned = torch.zeros(pixels.shape[1:], dtype=torch.bool)
+        if layer is not None:
+            top, left, height, width = layer.base_window
+            part = (..., slice(top, top + height), slice(left, left + width))
+            owned = torch.from_numpy(layer.pixel_modes != BASE)[part]
+            pixels = pixels[part]
+            invisible = None if invisible is None else invisible[part]
+        if invisible is None:
+            return replace(self._picture, pixels=fill_hidden(pixels, owned))
+        colours = fill_hidden(pixels[:-1], owned | invisible)
+        return replace(self._picture, pixels=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
+
+    def _mean_error(self, image: CollageImage) -> float:
+        return self._squared_error(image).mean().item()
+
+    def _squared_error(
+        self, image: CollageImage, region: Region | None = None
+    ) -> Float[Tensor, "c h w"]:
+        """Squared errors of samples, 0 for invisible ones."""
+        x, y, width, height = region or (0, 0, image.width, image.height)
+        window = (..., slice(y, y + height), slice(x, x + width))
+        decoded = image.decode(1, region, self._settings.device).cpu()
+        errors = (decoded - self._picture.pixels[window]).square()
+        if self._invisible is not None:
+            errors[:-1] *= ~self._invisible[window]
+        return errors
+
+    def _most_detailed_region(self) -> Region:
+        """The square window with most variation between neighbouring pixels."""
+        pixels = self._picture.pixels
+        height, width = pixels.shape[1:]
+        rows, columns = max(height // _SAMPLE_SIDE, 1), max(width // _SAMPLE_SIDE, 1)
+        side = min(_SAMPLE_SIDE, height), min(_SAMPLE_SIDE, width)
+        inside = pixels[:, : rows * side[0], : columns * side[1]]
+        across = functional.pad(inside.diff(dim=2), (0, 1)).abs().sum(0)
+        down = functional.pad(inside.diff(dim=1), (0, 0, 0, 1)).abs().sum(0)
+        energy = (across + down).view(rows, side[0], columns, side[1]).mean((1, 3)).flatten()
+        row, column = divmod(int(energy.argmax()), columns)
+        return column * side[1], row * side[0], side[1], side[0]
+
+
+def _finer(quality: int, halvings: int, halved: float) -> tuple[int, int]:
+    """The quality and halvings of a fractal stream of a finer step.
+
+    halved: binary logarithm of the ratio of steps.
+    """
+    step = quantiser_step(quality) / 2 ** (halvings + halved)
+    finest = quantiser_step(100)
+    halvings = min(max(math.ceil(math.log2(finest / step)), 0), MAX_HALVINGS)
+    step = max(step * 2**halvings, finest)
+    ratio = math.log(quantiser_step(1) / step) / math.log(quantiser_step(1) / finest)
+    return min(math.ceil(1 + 99 * ratio), 100), halvings

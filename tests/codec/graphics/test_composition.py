@@ -1,0 +1,268 @@
+"""Pictures with a graphics layer at all scales."""
+
+import time
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+import neural_collage as nc
+from neural_collage.codec.container import Header
+from neural_collage.codec.graphics.composition import Composition
+from neural_collage.codec.graphics.layer import (
+    BASE,
+    FIRST_COPY,
+    MIRRORED_ROWS,
+    PAINTED,
+    SHIFT,
+    GraphicsLayer,
+)
+from neural_collage.codec.graphics.syntax import write_layer
+from neural_collage.codec.ids import codec_number
+from neural_collage.core.blocks import Window, pool
+from neural_collage.core.scales import Region
+from tests.codec.graphics.layers import random_layer
+from tests.pictures import texture
+
+SCALES = [0.5, 1, 1.5, 2, 3, 4]
+
+
+def over(layer: GraphicsLayer, base: nc.CollageImage | None) -> nc.CollageImage:
+    """The file of a layer over a picture."""
+    modes = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+    quality = 0 if base is None else base.quality
+    stream = write_layer(layer, quality)
+    if base is not None:
+        return nc.CollageImage(replace(base.header, graphics=stream), base.payload)
+    header = Header(
+        codec=codec_number("fractal"),
+        width=layer.width,
+        height=layer.height,
+        mode=modes[layer.palette.shape[1]],  # type: ignore[arg-type]
+        quality=50,
+        graphics=stream,
+    )
+    return nc.CollageImage(header, b"")
+
+
+@cache
+def base_image(channels: int) -> nc.CollageImage:
+    """44 x 53 pixels well inside [0, 1]."""
+    picture = 0.3 + 0.4 * texture(44, 53, channels)
+    return nc.encode(picture, codec="fractal", graphics=False, quality=60, effort=2)
+
+
+@cache
+def layer_of(channels: int, owned: float = 0.6) -> GraphicsLayer:
+    """Of soft colours, so that no interpolated pixel leaves [0, 1]."""
+    rng = np.random.default_rng(channels)
+    layer = random_layer(44, 53, channels, 8, rng, owned=owned)
+    return replace(layer, palette=layer.palette // 4 + np.uint8(96))
+
+
+@cache
+def composed(channels: int = 3, owned: float = 0.6) -> nc.CollageImage:
+    base = base_image(channels) if owned < 1 else None
+    return over(layer_of(channels, owned), base)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_at_scale_one_ranges_replace_the_base(channels: int) -> None:
+    layer = layer_of(channels)
+    decoded = composed(channels).decode()
+    base = base_image(channels).decode()
+    torch.testing.assert_close(decoded.numpy(), layer.compose(base.numpy()), atol=0, rtol=0)
+    is_base = torch.from_numpy(layer.pixel_modes == BASE)
+    assert torch.equal(decoded[:, is_base], base[:, is_base])
+    painted = layer.pixel_modes == PAINTED
+    np.testing.assert_array_equal(
+        (255 * decoded.numpy()[:, painted]).round(), layer.palette[layer.indices[painted]].T
+    )
+
+
+@pytest.mark.parametrize("owned", [0.6, 1.0])
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_the_average_of_a_larger_picture_is_the_picture(factor: int, owned: float) -> None:
+    once, larger = composed(3, owned).decode(), composed(3, owned).decode(factor)
+    assert float(larger.min()) > 0
+    assert float(larger.max()) < 1  # nothing was clipped
+    torch.testing.assert_close(pool(larger, factor), once, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("owned", [0.6, 1.0])
+def test_a_region_is_cut_out_of_the_whole(owned: float, scale: float) -> None:
+    image = composed(3, owned)
+    whole = image.decode(scale)
+    _, height, width = whole.shape
+    assert (height, width) == (int(44 * scale + 0.5), int(53 * scale + 0.5))
+    regions: list[Region] = [
+        (0, 0, width, height),
+        (width - 1, height - 1, 1, 1),
+        (width // 3, height // 5, width // 2, height // 2),
+        (0, height // 2, 3, 2),
+        (width // 2, 0, 7, 1),
+    ]
+    for pixelated in (False, True):
+        whole = image.decode(scale, pixelated=pixelated)
+        for x, y, w, h in regions:
+            part = image.decode(scale, (x, y, w, h), pixelated=pixelated)
+            torch.testing.assert_close(part, whole[:, y : y + h, x : x + w], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_pixelated_repeats_pixels(factor: int) -> None:
+    for image in (composed(), base_image(3)):
+        once = image.decode().numpy()
+        larger = image.decode(factor, pixelated=True).numpy()
+        np.testing.assert_array_equal(larger, once.repeat(factor, 1).repeat(factor, 2))
+        assert image.to_pil(factor, pixelated=True).size == (53 * factor, 44 * factor)
+
+
+def test_pixelated_between_whole_scales_takes_the_nearest_pixels() -> None:
+    once = composed().decode()
+    larger = composed().decode(1.5, pixelated=True)
+    rows, columns = ((torch.arange(n) + 0.5) * side / n for n, side in ((66, 44), (80, 53)))
+    assert torch.equal(larger, once[:, rows.long()[:, None], columns.long()])
+
+
+@pytest.mark.parametrize("scale", [1, 0.5, 0.3])
+def test_pixelated_changes_nothing_up_to_scale_one(scale: float) -> None:
+    assert torch.equal(composed().decode(scale, pixelated=True), composed().decode(scale))
+
+
+@pytest.mark.parametrize("owned", [0.6, 1.0])
+def test_a_smaller_picture_is_the_average(owned: float) -> None:
+    once = composed(3, owned).decode()
+    half = composed(3, owned).decode(0.5)  # 22 x 27 of 53 columns
+    rows = once.view(3, 22, 2, 53).mean(2)
+    torch.testing.assert_close(half.mean((1, 2)), rows.mean((1, 2)), atol=2e-3, rtol=0)
+    exact = torch.nn.functional.interpolate(rows[None], size=(22, 27), mode="area")[0]
+    assert float((half - exact).abs().mean()) < 0.02
+    even = GraphicsLayer.empty(32, 48, 3)
+    painted = np.add.outer(np.arange(32), np.arange(48)) % 2
+    even = replace(
+        even,
+        modes=np.full_like(even.modes, PAINTED),
+        palette=np.array([[0, 0, 0], [255, 128, 10]], np.uint8),
+        indices=painted,
+    )
+    image = over(even, None)
+    torch.testing.assert_close(image.decode(0.5), pool(image.decode(), 2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(image.decode(0.25), pool(image.decode(), 4), atol=1e-6, rtol=0)
+
+
+def test_what_is_not_owned_is_the_base_at_its_scale() -> None:
+    layer = layer_of(3)
+    for factor in (2, 4):
+        decoded, base = composed().decode(factor), base_image(3).decode(factor)
+        is_base = torch.from_numpy((layer.pixel_modes == BASE).repeat(factor, 0).repeat(factor, 1))
+        torch.testing.assert_close(decoded[:, is_base], base[:, is_base], atol=1e-6, rtol=0)
+        assert not torch.equal(decoded[:, ~is_base], base[:, ~is_base])
+
+
+def test_a_layer_that_owns_nothing_changes_nothing() -> None:
+    image = over(GraphicsLayer.empty(44, 53, 3), base_image(3))
+    for scale in (0.5, 1, 1.5, 2):
+        expected = base_image(3).decode(scale)
+        torch.testing.assert_close(image.decode(scale), expected, atol=1e-6, rtol=0)
+
+
+def test_a_payload_that_nothing_shows_is_refused() -> None:
+    image = composed(3, 1.0)
+    with pytest.raises(nc.CollageFormatError, match="a payload that nothing shows"):
+        nc.CollageImage(image.header, b"payload").decode()
+
+
+def test_a_base_is_rendered_only_where_it_shows() -> None:
+    """Above scale 1, a window of owned ranges needs the base at scale 1 alone."""
+    modes = np.array([[BASE, PAINTED, PAINTED]])
+    layer = replace(
+        GraphicsLayer.empty(8, 24, 1),
+        block=8,
+        modes=modes,
+        palette=np.array([[9]], np.uint8),
+        indices=np.where(np.arange(24) < 8, -1, 0)[None].repeat(8, 0),
+    )
+    asked: list[Fraction] = []
+
+    def base(scale: Fraction, window: Window) -> torch.Tensor:
+        asked.append(scale)
+        return torch.full((1, window.height, window.width), 0.5)
+
+    composition = Composition(layer, base, "cpu")
+    inside = composition.window(Fraction(4), Window(0, 64, 32, 32))
+    torch.testing.assert_close(inside, torch.full((1, 32, 32), 9 / 255))
+    assert asked == [1]
+    composition.window(Fraction(4), Window(0, 30, 32, 32))
+    assert asked == [1, 4]
+
+
+def chain(side: int) -> nc.CollageImage:
+    """One pixel painted range, and all others copies of their neighbours; a reflection, too."""
+    layer = GraphicsLayer.empty(side, side, 3)
+    rows = side // 4
+    modes = np.full((rows, rows), FIRST_COPY)
+    modes[:, 0] = FIRST_COPY + 1
+    modes[rows // 2 :, rows // 2] = FIRST_COPY + 2
+    modes[0, 0] = PAINTED
+    indices = np.full((side, side), -1)
+    indices[:4, :4] = np.arange(16).reshape(4, 4)
+    layer = replace(
+        layer,
+        block=4,
+        modes=modes,
+        copies=np.array([[SHIFT, 0, -4], [SHIFT, -4, 0], [MIRRORED_ROWS, side - 1, 0]]),
+        palette=np.arange(48, dtype=np.uint8).reshape(16, 3),
+        indices=indices,
+    )
+    return over(layer, None)
+
+
+def test_long_chains_of_copies_take_no_long_time() -> None:
+    image = nc.CollageImage.from_bytes(chain(1024).to_bytes())
+    assert len(image.to_bytes()) < 400
+    started = time.process_time()
+    decoded = image.decode()
+    assert time.process_time() - started < 10
+    tile = decoded[:, :4, :4]
+    assert torch.equal(decoded[:, 500:504, :512], tile.repeat(1, 1, 128))
+    flipped = decoded[:, 512:, 512:516].flip(1)
+    assert torch.equal(flipped, decoded[:, :512, 512:516])
+
+
+def test_a_base_is_a_picture_of_the_window_that_shows_it() -> None:
+    """Here of the middle of a picture, which is painted around it."""
+    modes = np.full((5, 6), PAINTED)
+    modes[1, 2] = modes[3, 3] = BASE
+    layer = replace(
+        GraphicsLayer.empty(37, 46, 3),
+        block=8,
+        modes=modes,
+        palette=np.array([[90, 120, 150]], np.uint8),
+    )
+    layer = replace(layer, indices=np.where(layer.pixel_modes == PAINTED, 0, -1))
+    assert layer.base_window == Window(8, 16, 24, 16)
+    picture = 0.3 + 0.4 * texture(24, 16, 3)
+    base = nc.encode(picture, codec="fractal", graphics=False, quality=60, effort=0)
+    header = replace(base.header, width=46, height=37, graphics=write_layer(layer, 60))
+    image = nc.CollageImage(header, base.payload)
+    for scale in (1, 2, 4):
+        whole, shown = image.decode(scale), base.decode(scale)
+        first = whole[:, 8 * scale : 16 * scale, 16 * scale : 24 * scale]
+        torch.testing.assert_close(first, shown[:, : 8 * scale, : 8 * scale], atol=1e-6, rtol=0)
+        second = whole[:, 24 * scale : 32 * scale, 24 * scale : 32 * scale]
+        torch.testing.assert_close(second, shown[:, 16 * scale :, 8 * scale :], atol=1e-6, rtol=0)
+        for x, y, w, h in ((0, 0, 5, 5), (14, 6, 20, 20), (23, 15, 9, 9), (30, 10, 16, 27)):
+            part = image.decode(scale, (x * scale, y * scale, w, h))
+            expected = whole[:, y * scale : y * scale + h, x * scale : x * scale + w]
+            torch.testing.assert_close(part, expected, atol=1e-6, rtol=0)
+
+
+def test_a_layer_that_owns_all_has_no_window_of_a_base() -> None:
+    window = layer_of(3, 1.0).base_window
+    assert window.height * window.width == 0
+    assert GraphicsLayer.empty(30, 70, 1).base_window == Window(0, 0, 30, 70)
