@@ -30,7 +30,9 @@ def _probabilities(counts: IntArray, contexts: IntArray) -> npt.NDArray[np.float
 
 def _bit_rows(ones: IntArray) -> npt.NDArray[np.float32]:
     """The probabilities of zero and one."""
-    return np.stack([BIT_UNIT - ones, ones], 1).astype(np.float32)
+    rows = np.empty((len(ones), 2), np.float32)
+    rows[:, 0], rows[:, 1] = BIT_UNIT - ones, ones
+    return rows
 
 
 class FixedTables:

@@ -1,6 +1,7 @@
 """Encoding a picture as a graphics layer over a base: which base, and whether the layer pays."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.registry import AUTO, FALLBACK, PREFERRED, codec_entry, get_encoder
-from neural_collage.codec.streams.fractal import FULL_CHROMA_QUALITY, MAX_HALVINGS, FractalEncoder
+from neural_collage.codec.streams.fractal import MAX_HALVINGS, FractalEncoder
 from neural_collage.core.scales import Region
 from neural_collage.fractal.geometry import quantiser_step
 from neural_collage.io.picture import Picture
@@ -29,14 +30,16 @@ from neural_collage.models.compression.compressor import bits_per_squared_error
 _PROMISES = {1: 16.0, 25: 22.0, 50: 26.0, 75: 31.0, 95: 34.0, 100: 44.5}
 _SPARSE = 0.9
 """What a layer of at least this share of a picture leaves costs the search-based codec less, and is
-little enough for the promise to hold; a smaller one is compared with the preferred base alone."""
+little enough to need no search; a smaller one is compared with the preferred base alone."""
 _DEAR = 0.7
 """Of the estimated cost of a base alone, above which that is tried, too."""
 _SAMPLE_SIDE = 64
 """Of the window whose error is measured before that of the whole picture."""
 _MOST_ATTEMPTS = 5
-_DB_PER_HALVING = 5.0
-"""PSNR gained by halving a quantiser step; somewhat less than the 6 dB of high rates."""
+_DB_PER_HALVING = 6.0
+"""PSNR gained by halving a quantiser step at high rates."""
+_TOLERANCE = 0.5
+"""How far in dB the promise may be surpassed by a file that was made to keep it."""
 
 
 def promised_psnr(quality: int) -> float:
@@ -72,7 +75,8 @@ def encode_picture(picture: Picture, settings: Settings) -> CollageImage:
         if settings.codec != AUTO or not is_sparse:
             attempts.append(job.encode(codec, encoder, layer))
         if settings.codec == AUTO:
-            attempts.append(job.encode(FALLBACK, get_encoder(FALLBACK), layer))
+            effort = 0 if is_sparse else settings.effort
+            attempts.append(job.encode(FALLBACK, get_encoder(FALLBACK), layer, effort=effort))
         if _owns_all_exactly(layer, settings.quality):
             return attempts[0]
         if not is_sparse or job.is_dear(attempts[0]):
@@ -176,26 +180,25 @@ class _Job:
 
         image: that of the preferred codec.
         """
-        quality, halvings = self._settings.quality, 0
         layer = image.graphics if image.payload else None  # if it owns all, its colours are few
-        error = self._mean_error(image)
-        best, least = image, error
-        for number in range(_MOST_ATTEMPTS):
-            encoder = FractalEncoder(halvings)
-            attempt = self.encode(FALLBACK, encoder, layer, quality, effort=0)
-            error = self._mean_error(attempt)
-            missing = promised_psnr(self._settings.quality) + 10 * math.log10(max(error, 1e-9))
-            if error < least:
-                best, least = attempt, error
-            if missing <= 0:
+        kept, error = image, self._mean_error(image)
+        tried: list[tuple[float, float]] = []
+        depth = 0.0
+        for _ in range(_MOST_ATTEMPTS):
+            quality, halvings = _finer(self._settings.quality, depth)
+            attempt = self.encode(FALLBACK, FractalEncoder(halvings), layer, quality, effort=0)
+            error_of_attempt = self._mean_error(attempt)
+            surplus = _surplus(error_of_attempt, self._settings.quality)
+            is_better = error_of_attempt < error
+            if _surplus(error, self._settings.quality) >= 0 <= surplus:
+                is_better = len(attempt.to_bytes()) < len(kept.to_bytes())
+            if is_better:
+                kept, error = attempt, error_of_attempt
+            tried.append((depth, surplus))
+            if surplus >= 0 and (depth == 0 or surplus < _TOLERANCE):
                 break
-            if quality < FULL_CHROMA_QUALITY:
-                quality = FULL_CHROMA_QUALITY
-                continue
-            # where little is left to be coded, steps have to become finer by more than it seems
-            halved = max(missing / _DB_PER_HALVING, number / 2)
-            quality, halvings = _finer(quality, halvings, halved)
-        return best
+            depth = _next_depth(tried)
+        return kept
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
         """The stream of a layer, which is written once for all bases."""
@@ -252,14 +255,34 @@ class _Job:
         return column * side[1], row * side[0], side[1], side[0]
 
 
-def _finer(quality: int, halvings: int, halved: float) -> tuple[int, int]:
-    """The quality and halvings of a fractal stream of a finer step.
+def _surplus(error: float, quality: int) -> float:
+    """By how many dB a mean squared error is better than the promise."""
+    return -10 * math.log10(max(error, 1e-9)) - promised_psnr(quality)
 
-    halved: binary logarithm of the ratio of steps.
+
+def _next_depth(tried: Sequence[tuple[float, float]]) -> float:
+    """How often to halve the step next, for a small surplus.
+
+    tried: what each number of halvings, not necessarily whole, gave as surplus in dB.
     """
-    step = quantiser_step(quality) / 2 ** (halvings + halved)
-    finest = quantiser_step(100)
+    wanted = _TOLERANCE / 2
+    short = max((one for one in tried if one[1] < 0), default=None)
+    long = min((one for one in tried if one[1] >= 0), default=None)
+    if short is not None and long is not None:
+        share = (wanted - short[1]) / (long[1] - short[1])
+        return short[0] + share * (long[0] - short[0])
+    depth, surplus = tried[-1]
+    # where little is left to be coded, steps have to become finer by more than it seems
+    return depth + max((wanted - surplus) / _DB_PER_HALVING, 0.5 * (len(tried) - 1))
+
+
+def _finer(quality: int, depth: float) -> tuple[int, int]:
+    """The quality and halvings of a fractal stream with a finer step than that of a quality.
+
+    depth: binary logarithm of the ratio of the steps.
+    """
+    step, finest = quantiser_step(quality) / 2**depth, quantiser_step(100)
     halvings = min(max(math.ceil(math.log2(finest / step)), 0), MAX_HALVINGS)
     step = max(step * 2**halvings, finest)
     ratio = math.log(quantiser_step(1) / step) / math.log(quantiser_step(1) / finest)
-    return min(math.ceil(1 + 99 * ratio), 100), halvings
+    return min(math.ceil(1 + 99 * ratio - 1e-9), 100), halvings

@@ -96,7 +96,8 @@ class Mixer:
         counts = self._counts[slots]
         odds = _stretched_counts()[counts & _ZEROS, counts >> _ONES_SHIFT]
         mixed = (self._weights[:, selectors] * odds).sum(0) >> 16
-        ones = _squashed_odds()[np.clip(mixed, -_LARGEST_ODDS, _LARGEST_ODDS) + _LARGEST_ODDS]
+        place = np.minimum(np.maximum(mixed + _LARGEST_ODDS, 0), 2 * _LARGEST_ODDS)
+        ones = _squashed_odds()[place]
         return Prediction(slots, odds, selectors, ones)
 
     def update(self, prediction: Prediction, bits: IntArray) -> None:
@@ -115,7 +116,7 @@ class Mixer:
 
         slots = prediction.slots
         added = np.where(bits == 1, 1 << _ONES_SHIFT, 1)
-        np.add.at(self._counts, slots.ravel(), np.broadcast_to(added, slots.shape).ravel())
+        np.add.at(self._counts, slots.ravel(), added[None].repeat(len(slots), 0).ravel())
         counts = self._counts[slots]
         zeros, ones = counts & _ZEROS, counts >> _ONES_SHIFT
         while (over := zeros + ones > self._limits).any():
