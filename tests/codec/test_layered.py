@@ -127,6 +127,14 @@ def test_auto_keeps_what_the_quality_promises(name: str, quality: int) -> None:
         assert psnr(decoded, picture) >= promised_psnr(quality)
 
 
+@pytest.mark.parametrize("quality", [75, 90, 100])
+def test_the_fallback_spends_no_more_than_its_promise_takes(quality: int) -> None:
+    picture = noise(96)
+    image = nc.encode(picture, quality=quality)
+    assert image.codec == "fractal"
+    assert 0 <= psnr(image.decode(), picture) - promised_psnr(quality) < 0.8
+
+
 def test_promises_rise_with_quality() -> None:
     promises = [promised_psnr(quality) for quality in range(1, 101)]
     assert promises == sorted(set(promises))

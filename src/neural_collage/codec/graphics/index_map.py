@@ -40,7 +40,12 @@ _NEIGHBOURS = (
 )
 _ORDERS = (2, 4, 6, 8, 12)  # numbers of neighbours that the contexts see
 _NEAREST = 4  # neighbours that are candidates
-_SELECTORS = 1 << (len(_ORDERS) + _NEAREST)
+_PATTERNS = (5, 11)  # numbers of neighbours that are compared with the ones to the left and above
+_N_CANDIDATES = len(_ORDERS) + _NEAREST
+_SELECTORS = 1 << _N_CANDIDATES
+_EARLIER = np.tril(np.ones((_N_CANDIDATES, _N_CANDIDATES), bool), -1)[..., None]
+_POWERS = 1 << np.arange(_N_CANDIDATES)[:, None]
+_DIGITS_OF_PATTERN = 4 ** np.arange(_PATTERNS[-1])[::-1, None]
 _CANDIDATE_LIMITS = (255, 60, 30, 30, 30, 120, 255)
 _DIGIT_LIMITS = (255, 255, 255, 255, 255, 255)
 _ROUGHNESS = 4  # classes of differences between neighbours
@@ -167,37 +172,28 @@ class _Wave:
         self._state = state
         self._places = places
         self._neighbours = neighbours
-        count = len(places)
-        hashes, hashed = [], np.zeros(count, np.uint64)
+        hashes, hashed = [], np.zeros(len(places), np.uint64)
         for number, neighbour in enumerate(neighbours, start=1):
             hashed = _mixed(hashed, neighbour)
             if number in _ORDERS:
                 hashes.append(hashed * _FINISH)
-        self._slots = [(one >> np.uint64(64 - state.log_slots)).astype(np.int64) for one in hashes]
-        followed = [
-            np.where(last >= 0, state.history[last], UNKNOWN)
-            for last in (
-                state.last[order, self._slots[order]] for order in reversed(range(len(_ORDERS)))
-            )
-        ]
-        candidates = np.concatenate([np.stack(followed), neighbours[:_NEAREST]])
+        self._slots = (np.stack(hashes) >> np.uint64(64 - state.log_slots)).astype(np.int64)
+        last = state.last[np.arange(len(_ORDERS))[:, None], self._slots][::-1]
+        followed = np.where(last >= 0, state.history[last], UNKNOWN)
+        candidates = np.concatenate([followed, neighbours[:_NEAREST]])
         equal = candidates[:, None] == candidates
-        distinct = ~np.tril(np.ones(equal.shape[:2], bool), -1)[..., None] | ~equal
-        distinct = distinct.all(1) & (candidates >= 0)
-        rank = np.cumsum(distinct, 0, dtype=np.int8)
-        powers = 1 << np.arange(len(candidates))[:, None]
-        self._agreeing = (equal * powers).sum(1)
-        self._missing = ((candidates < 0) * powers).sum(0)
-        self._rank, self._distinct, self._candidates = rank, distinct, candidates
-        left, above = neighbours[0], neighbours[1]
-        same = (neighbours[1:] == left) + 2 * (neighbours[1:] == above)
-        pattern = np.zeros(count, np.uint64)
-        patterns = []
-        for number, one in enumerate(same, start=1):
-            pattern = pattern * np.uint64(4) + one.astype(np.uint64)
-            if number in (5, 11):
-                patterns.append(_mixed(pattern, one) * _FINISH)
-        self._hashes = np.stack([patterns[0], *hashes[1:], patterns[1]])
+        distinct = ~(equal & _EARLIER).any(1) & (candidates >= 0)
+        self._agreeing = (equal * _POWERS).sum(1)
+        self._missing = ((candidates < 0) * _POWERS).sum(0)
+        self._rank = np.cumsum(distinct, 0, dtype=np.int8)
+        self._distinct, self._candidates = distinct, candidates
+        same = (neighbours[1:] == neighbours[0]) + 2 * (neighbours[1:] == neighbours[1])
+        patterns = [
+            _mixed((same[:n] * _DIGITS_OF_PATTERN[-n:]).sum(0).astype(np.uint64), same[n - 1])
+            for n in _PATTERNS
+        ]
+        near, far = (pattern * _FINISH for pattern in patterns)
+        self._hashes = np.stack([near, *hashes[1:], far])
 
     def _question(self, number: int, which: IntArray) -> tuple[IntArray, Prediction]:
         """The candidates of a question and its prediction, for some of the indices."""
