@@ -32,7 +32,7 @@ def figure(
         for line, (label, size) in enumerate(found, start=1):
             top = y + SIDE + 3 + line * LINE
             draw.text((x, top), label, INK, font)
-            draw.text((x + 110, top), f"{size:,} bytes", INK, font, anchor="ra")
+            draw.text((x + 150, top), f"{size:,} bytes", INK, font, anchor="ra")
     return sheet
 
 

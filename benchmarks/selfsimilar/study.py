@@ -30,6 +30,7 @@ from benchmarks.support.commands import shown_path
 from benchmarks.support.options import OutputFolder
 from benchmarks.support.photos import photo_files
 from benchmarks.support.results import RESULTS, write_results
+from neural_collage.codec.registry import AUTO
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
@@ -81,23 +82,22 @@ def main(
 ) -> None:
     """Measure; writes selfsimilar.json and selfsimilar.md."""
     chosen = [p for p in PATTERNS if not only or p.name in only.split(",")]
-    pictures = {pattern.name: pattern.make(1) for pattern in chosen}
+    patterns = {pattern.name: pattern.make(1) for pattern in chosen}
     others = {path.stem: read_rgb(path) for path in (photo_files(images) if images else [])}
-    pictures |= others
-    compared = codecs()
+    pictures = patterns | others
+    quick = [codec for codec in codecs() if isinstance(codec, Peer) or codec.codec == AUTO]
+    named = curves().items()
     result = SelfSimilarity(
         command="python -m benchmarks.selfsimilar"
         + (f" --images {shown_path(images)}" if images else "")
         + (f' --only "{only}"' if only else ""),
         environment=Environment.current(),
         sizes={
-            name: {codec.name: measure(image, codec) for codec in compared}
+            name: measure_all(name, image, codecs() if name in patterns else quick)
             for name, image in pictures.items()
         },
         curves={
-            name: {
-                codec: [measure(image, one) for one in rates] for codec, rates in curves().items()
-            }
+            name: {codec: list(measure_all(name, image, rates).values()) for codec, rates in named}
             for name, image in others.items()
         },
         enlargements=[enlarge(pattern) for pattern in chosen if pattern.factor > 1],
@@ -114,6 +114,12 @@ def main(
 
 def _is_exact(sizes: Mapping[str, Size]) -> bool:
     return sizes["auto 100"].psnr is None
+
+
+def measure_all(name: str, image: Image.Image, compared: Sequence[Ours | Peer]) -> dict[str, Size]:
+    """Encode and decode a picture with codecs, whose names differ."""
+    typer.echo(f"{name}: {', '.join(codec.name for codec in compared)}", err=True)
+    return {codec.name: measure(image, codec) for codec in compared}
 
 
 def measure(image: Image.Image, codec: Ours | Peer) -> Size:
@@ -214,7 +220,10 @@ PSNR in dB against the attractor at that size, of a fractal file of quality 100.
 
 
 def _table(sizes: Mapping[str, Mapping[str, Size]], names: Sequence[str]) -> str:
-    rows = [[picture, *(_shown(found[name]) for name in names)] for picture, found in sizes.items()]
+    rows = [
+        [picture, *(_shown(found[name]) if name in found else "" for name in names)]
+        for picture, found in sizes.items()
+    ]
     return markdown_table(["picture", *names], rows)
 
 

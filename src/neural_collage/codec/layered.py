@@ -31,6 +31,9 @@ _PROMISES = {1: 16.0, 25: 22.0, 50: 26.0, 75: 31.0, 95: 34.0, 100: 44.5}
 _SPARSE = 0.9
 """What a layer of at least this share of a picture leaves costs the search-based codec less, and is
 little enough to need no search; a smaller one is compared with the preferred base alone."""
+_SMOOTH_RATE, _SMOOTH_QUALITY = 0.003, 25
+"""Bits per pixel for each unit of quality above one, below which a picture is smoother than
+photographs are."""
 _DEAR = 0.7
 """Of the estimated cost of a base alone, above which that is tried, too."""
 _SAMPLE_SIDE = 64
@@ -70,6 +73,8 @@ def encode_picture(picture: Picture, settings: Settings) -> CollageImage:
     attempts = []
     if layer is None:
         attempts.append(job.encode(codec, encoder, None))
+        if settings.codec == AUTO and job.is_smooth(attempts[0]):
+            attempts.append(job.encode(FALLBACK, get_encoder(FALLBACK), None))
     else:
         is_sparse = layer.owned_share() >= _SPARSE
         if settings.codec != AUTO or not is_sparse:
@@ -154,6 +159,11 @@ class _Job:
             graphics=None if layer is None else self._stream(layer, quality * has_base),
         )
         return CollageImage.of_layers(header, payload, layers, layer)
+
+    def is_smooth(self, image: CollageImage) -> bool:
+        """Whether a file is so small that the larger ranges of the search-based codec may pay."""
+        rate = 8 * len(image.payload) / (image.width * image.height)
+        return rate < _SMOOTH_RATE * (self._settings.quality - _SMOOTH_QUALITY)
 
     def is_dear(self, image: CollageImage) -> bool:
         """Whether a file costs so much that a base alone may cost less."""
