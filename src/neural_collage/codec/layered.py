@@ -176,7 +176,7 @@ class _Job:
     def keeps_promise(self, image: CollageImage) -> bool:
         """Whether a file reaches `promised_psnr`.
 
-        Most pictures do, even where they have most detail; then the rest is not looked at.
+        Most photographs do, even where they have most detail; then the rest is not looked at.
         """
         limit = 10 ** (-promised_psnr(self._settings.quality) / 10)
         if image.graphics is None:
@@ -188,7 +188,9 @@ class _Job:
     def fall_back(self, image: CollageImage) -> CollageImage:
         """The file of the search-based codec that reaches `promised_psnr`.
 
-        image: that of the preferred codec.
+        image: the best of the attempts at the quality of the settings.
+
+        If none of a few finer steps reaches it, the file of the least error.
         """
         layer = image.graphics if image.payload else None  # if it owns all, its colours are few
         kept, error = image, self._mean_error(image)

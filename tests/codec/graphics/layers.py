@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.codec.graphics.index_map import UNKNOWN, BoolArray, Chooser, code_index_map
+from neural_collage.codec.graphics.index_map import UNKNOWN, Chooser, code_index_map
 from neural_collage.codec.graphics.layer import (
     BASE,
     FIRST_COPY,
@@ -16,7 +16,7 @@ from neural_collage.codec.graphics.layer import (
     GraphicsLayer,
 )
 from neural_collage.codec.graphics.syntax import code_layer, palette_order
-from neural_collage.core.copies import IntArray, roots
+from neural_collage.core.copies import BoolArray, IntArray, roots
 
 
 def write_map(

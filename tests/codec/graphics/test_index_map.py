@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from neural_collage.codec.entropy import SymbolReader
-from neural_collage.codec.graphics.index_map import UNKNOWN, BoolArray, code_index_map, waves
-from neural_collage.core.copies import IntArray
+from neural_collage.codec.graphics.index_map import UNKNOWN, code_index_map, waves
+from neural_collage.core.copies import BoolArray, IntArray
 from neural_collage.errors import CollageFormatError
 from tests.codec.graphics.layers import own, random_map, read_map, write_map
 

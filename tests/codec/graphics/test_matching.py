@@ -10,8 +10,8 @@ from neural_collage.codec.graphics.layer import (
     linked_to,
     spread,
 )
-from neural_collage.codec.graphics.matching import BoolArray, find_copies, window_hashes
-from neural_collage.core.copies import FloatArray, IntArray
+from neural_collage.codec.graphics.matching import find_copies, window_hashes
+from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
 BLOCK = 8
 

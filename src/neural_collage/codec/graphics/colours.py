@@ -7,12 +7,14 @@ import numpy.typing as npt
 
 from neural_collage.codec.graphics.painting import COLOUR_BITS
 from neural_collage.codec.graphics.syntax import palette_order
-from neural_collage.core.copies import FloatArray, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
+from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
 _MOST_COLOURS = 0.5
 """Of the pixels of a range, above which it is not considered to be painted."""
+_MOST_KEPT = 1024
+"""Colours that others are compared with."""
+_EAGERNESS = 2.0
+"""How much more a colour less saves than its own bits: what surrounds it is predicted better."""
 
 
 def numbered(pixels: npt.NDArray[np.uint8]) -> IntArray:
@@ -48,12 +50,6 @@ def distinct(numbers: IntArray, block: int) -> IntArray:
 def is_simple(counts: IntArray, block: int) -> BoolArray:
     """Which ranges of so many colours may be painted."""
     return counts <= max(_MOST_COLOURS * block * block, 4)
-
-
-_MOST_KEPT = 1024
-"""Colours that others are compared with."""
-_EAGERNESS = 2.0
-"""How much more a colour less saves than its own bits: what surrounds it is predicted better."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,9 +27,7 @@ from neural_collage.codec.graphics.layer import (
 from neural_collage.codec.graphics.matching import COPY_BITS, find_copies
 from neural_collage.codec.graphics.painting import COLOUR_BITS, painting_costs
 from neural_collage.codec.graphics.syntax import MAX_COLOURS
-from neural_collage.core.copies import FloatArray, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
+from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
 EXACT_QUALITY = 90
 """From this quality on, what the layer owns is exact."""

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.codec.graphics.mixing import Mixer, Prediction
+from neural_collage.core.copies import BoolArray, IntArray
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 HashArray = npt.NDArray[np.uint64]
 
 QUESTIONS = 4

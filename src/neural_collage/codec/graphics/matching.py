@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.codec.graphics.layer import MIRRORED_COLUMNS, MIRRORED_ROWS, SHIFT
-from neural_collage.core.copies import FloatArray, IntArray
+from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
-BoolArray = npt.NDArray[np.bool_]
 HashArray = npt.NDArray[np.uint64]
 
 _FACTORS = tuple(

@@ -14,12 +14,12 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from neural_collage.core.copies import IntArray
 
 ONE = 1 << 16
 """The probability 1, and the weight 1."""
 LEAST = 2
-"""The smallest probability of a bit."""
+"""The smallest probability of a bit, that of odds of 2^-15."""
 _ODDS_UNIT = 256  # units of a binary logarithm of odds
 _LARGEST_ODDS = 15 * _ODDS_UNIT
 _LARGEST_COUNT = 255
@@ -46,7 +46,7 @@ def _squashed_odds() -> IntArray:
         root = 1 << (odds + 32 * _ODDS_UNIT)
         for _ in range(8):  # the 256th root
             root = isqrt(root)
-        positive.append(min(ONE * root // (root + (1 << 32)), ONE - LEAST))
+        positive.append(ONE * root // (root + (1 << 32)))
     upper = np.array(positive, np.int64)
     return np.concatenate([ONE - upper[:0:-1], upper])
 
@@ -63,12 +63,6 @@ class Prediction:
     odds: npt.NDArray[np.int32]
     selectors: IntArray
     ones: IntArray
-
-    def part(self, which: IntArray) -> "Prediction":
-        """The prediction of some of the bits."""
-        return Prediction(
-            self.slots[:, which], self.odds[:, which], self.selectors[which], self.ones[which]
-        )
 
 
 class Mixer:

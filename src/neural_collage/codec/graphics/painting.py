@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from neural_collage.codec.graphics.index_map import code_index_map
 from neural_collage.codec.graphics.mixing import ONE
-from neural_collage.core.copies import FloatArray, IntArray
+from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
 COLOUR_BITS = 17.0
 """What a colour costs in the palette."""
@@ -15,7 +15,7 @@ _SQUARE = 128
 
 
 def painting_costs(
-    sources: IntArray, painted: npt.NDArray[np.bool_], indices: IntArray, n_colours: int
+    sources: IntArray, painted: BoolArray, indices: IntArray, n_colours: int
 ) -> FloatArray:
     """The bits of each painted pixel, (h, w), with its share of the palette; 0 elsewhere.
 
@@ -38,7 +38,7 @@ class _Counter:
     Binary digits of an index are counted as the logarithm of its frequency.
     """
 
-    def __init__(self, indices: IntArray, painted: npt.NDArray[np.bool_], n_colours: int) -> None:
+    def __init__(self, indices: IntArray, painted: BoolArray, n_colours: int) -> None:
         counts = np.maximum(np.bincount(indices[painted], minlength=n_colours), 1)
         bits = np.log2(max(painted.sum(), 1) / counts) + COLOUR_BITS / counts
         self._colour_bits = bits.astype(np.float32)

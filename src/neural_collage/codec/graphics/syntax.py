@@ -27,7 +27,7 @@ from neural_collage.codec.graphics.layer import (
     copied_from,
     spread,
 )
-from neural_collage.core.copies import IntArray
+from neural_collage.core.copies import BoolArray, IntArray
 from neural_collage.errors import CollageFormatError
 
 _SQUARES = (64, 128, 256, 512)
@@ -132,7 +132,7 @@ def _damaged(reason: str) -> CollageFormatError:
 def _map(
     coder: BitCoder,
     sources: IntArray,
-    is_coded: npt.NDArray[np.bool_],
+    is_coded: BoolArray,
     n_symbols: int,
     square: int,
     indices: IntArray | None,
