@@ -21,6 +21,12 @@ _BATCH = 8
 """Batch size of an actor. If it dies, the whole batch is lost; outcomes arrive batch by batch."""
 _BLOCK = 256
 """Maximum number of items in a block, the unit that Ray schedules and transfers."""
+_DEATHS = (
+    ray.exceptions.WorkerCrashedError,
+    ray.exceptions.OutOfMemoryError,
+    ray.exceptions.NodeDiedError,
+)
+"""Errors of a task whose process ended before the task did."""
 
 
 class RayEngine:
@@ -57,16 +63,32 @@ class RayEngine:
         self, worker: Worker, items: Iterable[Item], *, isolated: bool = False
     ) -> Iterator[Outcome]:
         """See `engines.Engine.run`. Items in a shared store are sent without their data."""
+        return self._run_isolated(worker, items) if isolated else self._run_blocks(worker, items)
+
+    def _run_isolated(self, worker: Worker, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Tasks rather than actors: a death never costs another item one of its retries."""
+        task = ray.remote(_work).options(max_retries=0, **self._reserved())
+        shared = ray.put(worker)
+        for item in items:
+            try:
+                yield ray.get(task.remote(shared, item))
+            except _DEATHS:
+                continue
+            except ray.exceptions.RayError as error:
+                raise _cluster_failure(error) from error
+
+    def _reserved(self) -> dict[str, Any]:
+        return {"num_cpus": 1} if self._resource == "CPU" else {"num_gpus": 1}
+
+    def _run_blocks(self, worker: Worker, items: Iterable[Item]) -> Iterator[Outcome]:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.max_errored_blocks = -1  # process all other blocks
         packed = [{"item": pickle.dumps(item)} for item in items]
         if not packed:
             return
-        workers = 1 if isolated else min(self.workers, len(packed))
-        batch_size = 1 if isolated else _BATCH
-        per_block = 1 if isolated else min(_BLOCK, math.ceil(len(packed) / (2 * workers)))
-        reserved: dict[str, Any] = {"num_cpus": 1} if self._resource == "CPU" else {"num_gpus": 1}
+        workers = min(self.workers, len(packed))
+        per_block = min(_BLOCK, math.ceil(len(packed) / (2 * workers)))
         blocks = math.ceil(len(packed) / per_block)
         rows = ray.data.from_items(packed, override_num_blocks=blocks)
         with warnings.catch_warnings():
@@ -74,30 +96,45 @@ class RayEngine:
             outcomes = rows.map_batches(
                 _Actor,
                 fn_constructor_args=(worker,),
-                batch_size=batch_size,
+                batch_size=_BATCH,
                 compute=ray.data.ActorPoolStrategy(size=workers),
                 ray_remote_args_fn=_retry_options,
-                **reserved,
+                **self._reserved(),
             )
         try:
             for row in outcomes.iter_rows():
                 yield pickle.loads(row["outcome"])
         except ray.exceptions.RayError as error:
-            raise CollageError(f"the cluster failed: {first_line(error)}: run it again") from error
+            raise _cluster_failure(error) from error
 
 
 class _Actor:
     """A worker in a process of the cluster."""
 
     def __init__(self, worker: Worker) -> None:
-        import torch
-
-        torch.set_num_threads(1)
+        _use_one_thread()
         self._worker = worker
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for item in batch["item"]:
             yield {"outcome": [pickle.dumps(self._worker(pickle.loads(item)))]}
+
+
+def _work(worker: Worker, item: Item) -> Outcome:
+    """Task of the cluster that processes a single item."""
+    _use_one_thread()
+    return worker(item)
+
+
+def _use_one_thread() -> None:
+    """The other processes use the other cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _cluster_failure(error: Exception) -> CollageError:
+    return CollageError(f"the cluster failed: {first_line(error)}: run it again")
 
 
 def _resources() -> dict[str, float]:
