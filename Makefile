@@ -60,6 +60,13 @@ wheel: .venv/.installed-dev ## build the wheel, try it in an environment without
 	$(PYTHON) -m venv build/bare
 	build/bare/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt \
 	  dist/*.whl
+	rm -rf build/neural && mkdir build/neural
+	cp tests/conformance/files/neural-*.clg build/neural && rm build/neural/neural-links.clg
+	cd build/bare && ! bin/python -c 'import torch' 2> /dev/null \
+	  && bin/collage batch ../neural png --task decompress \
+	  && bin/collage compress png/neural-photo.png 2>&1 | grep 'neural-collage\[encode\]'
+	build/bare/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt \
+	  "$$(ls dist/*.whl)[encode]"
 	cd build/bare && bin/collage batch ../../tests/conformance/files png --task decompress \
 	  && bin/collage compress png/neural-photo.png -o photo.clg && bin/collage info photo.clg \
 	  && bin/collage batch png table.parquet 2>&1 | grep 'neural-collage\[parquet\]'

@@ -22,7 +22,9 @@ install_import_hook(
     sorted(set(CHECKED) - {"neural_collage.cli"}), f"{checked_types.__name__}.check"
 )
 
-torch.set_num_threads(1)
+from neural_collage.runtime import use_threads  # noqa: E402 # now that it is checked
+
+use_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # the same for the processes that tests start
 settings.register_profile("neural-collage", deadline=None, derandomize=True, database=None)
 settings.load_profile("neural-collage")

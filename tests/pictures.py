@@ -1,12 +1,17 @@
 """Small pictures with edges, gradients and texture, made on the fly, and crops of a real photo."""
 
+import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from skimage.data import astronaut
 from torch import Tensor
+
+Samples = Tensor | npt.NDArray[Any]
 
 
 def texture(height: int, width: int, channels: int = 1, seed: int = 0) -> Float[Tensor, "c h w"]:
@@ -33,11 +38,16 @@ def photo_crop(size: int, top: int = 100, left: int = 180) -> Float[Tensor, "3 s
     return _photo()[:, top : top + size, left : left + size].contiguous()
 
 
-def squared_error(a: Tensor, b: Tensor) -> float:
+def squared_error(a: Samples, b: Samples) -> float:
     """Summed over all samples, in units of 1/255."""
-    return float((255 * (a.double() - b.double())).square().sum())
+    return float(np.square(255 * (_double(a) - _double(b))).sum())
 
 
-def psnr(decoded: Tensor, image: Tensor) -> float:
-    """In dB, of samples that were not rounded."""
-    return -10 * float(torch.log10((decoded - image).square().mean()))
+def psnr(decoded: Samples, image: Samples) -> float:
+    """In dB, of samples that were not rounded; infinite if they are equal."""
+    error = float(np.square(_double(decoded) - _double(image)).mean())
+    return -10 * math.log10(error) if error else math.inf
+
+
+def _double(samples: Samples) -> npt.NDArray[np.float64]:
+    return np.asarray(samples, np.float64)

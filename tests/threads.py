@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
+from threadpoolctl import threadpool_limits
+
+from neural_collage.runtime import thread_count, use_threads
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """With so many threads of torch."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    """With so many threads of the package, of torch and of matrix products of numpy."""
+    before = thread_count()
+    use_threads(count)
     try:
-        yield
+        with threadpool_limits(count, user_api="blas"):
+            yield
     finally:
-        torch.set_num_threads(before)
+        use_threads(before)

@@ -17,7 +17,6 @@ from statistics import median
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from PIL import Image
 from torch import Tensor
@@ -40,6 +39,7 @@ from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 from neural_collage.models.poli2022 import CHANNELS, estimated_bits
+from neural_collage.runtime import use_threads
 
 PEERS = ("neural", "fractal", "jpeg", "webp", "jpeg2000")
 MODEL = "aerial"
@@ -118,7 +118,7 @@ def main(
     ] = 5,
 ) -> None:
     """Measure codec poli2022 on aerial scenes; writes aerial.json, aerial.md and aerial.png."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     peers = benchmark_codecs(PEERS, effort=effort, model=MODEL)
     scenes, pictures = [], []
     for path in scene_files(images):

@@ -34,6 +34,7 @@ from neural_collage.data.sources import ImageSource
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.plots import rendered
 from neural_collage.models.autoencoding.autoencoder import CollageAutoencoder
+from neural_collage.runtime import use_threads
 from neural_collage.training.data_modules import ImageData
 from neural_collage.training.run.experiment import (
     Experiment,
@@ -87,7 +88,7 @@ def main(
     ] = None,
 ) -> None:
     """Train and compare the autoencoders; writes autoencoding.json, .csv, .md and figures."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     curves: dict[str, Curve] = {}
     shown: dict[str, Tensor] = {}
     result: Result | None = None

@@ -34,6 +34,7 @@ from neural_collage.art.samples import draw, pictures
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.plots import rendered
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
+from neural_collage.runtime import use_threads
 from neural_collage.training.data_modules import ImageData
 from neural_collage.training.run.experiment import Experiment, evaluation_experiment
 from neural_collage.training.run.quiet import quiet_lightning
@@ -172,7 +173,7 @@ def main(
     output: OutputFolder = RESULTS,
 ) -> None:
     """Measure two trained models; writes generation.json, generation.md, curves and figures."""
-    torch.set_num_threads(1)
+    use_threads(1)
     runs = {
         "collage VAE": open_run(collage, samples, test),
         "VDVAE": open_run(vdvae, samples, test),

@@ -28,6 +28,7 @@ from neural_collage.evaluation.report import markdown_table
 from neural_collage.models.operator.block_solver import OperatorGradient
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.operator import CollageOperator
+from neural_collage.runtime import use_threads
 
 PUBLISHED_STEPS = 20
 CONTRACTION = 0.8
@@ -91,7 +92,7 @@ def main(
     steps: Annotated[str, typer.Option(help="Approximate steps of the solves.")] = "5,50,500",
 ) -> None:
     """Measure the collage operator; writes operator.json and operator.md."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     torch.manual_seed(0)
     result = Result(
         command="python -m benchmarks.operator",

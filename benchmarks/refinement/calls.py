@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-import torch
 from PIL import Image
 
 import neural_collage as nc
@@ -14,6 +13,7 @@ from benchmarks.support.peers import peers_at
 from benchmarks.support.timing import turns
 from neural_collage.codec.api import DEFAULT_EFFORT, DEFAULT_QUALITY
 from neural_collage.evaluation.report import markdown_table
+from neural_collage.runtime import thread_count, use_threads
 
 FRACTAL = f"fractal, effort {DEFAULT_EFFORT}"
 
@@ -34,7 +34,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Calls:
-    """Times of encode and decode at one number of torch threads, by codec."""
+    """Times of encode and decode at one number of threads, by codec."""
 
     threads: int
     encode: Mapping[str, Timing]
@@ -43,8 +43,8 @@ class Calls:
 
 def calls(picture: Image.Image, model: str, threads: int, rounds: int) -> Calls:
     """Encode and decode at the default settings, beside JPEG with a file of about equal size."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    before = thread_count()
+    use_threads(threads)
     encoders: dict[str, Callable[[], bytes]] = {
         f"neural, effort {DEFAULT_EFFORT}": partial(
             Variant(DEFAULT_EFFORT).encode, picture, DEFAULT_QUALITY, model
@@ -63,7 +63,7 @@ def calls(picture: Image.Image, model: str, threads: int, rounds: int) -> Calls:
         {name: Timing.of(values) for name, values in turns(encoders, rounds).items()},
         {name: Timing.of(values) for name, values in turns(decoders, rounds).items()},
     )
-    torch.set_num_threads(before)
+    use_threads(before)
     return found
 
 

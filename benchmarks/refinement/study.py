@@ -16,7 +16,6 @@ from textwrap import fill
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from PIL import Image
 
@@ -34,6 +33,7 @@ from neural_collage.evaluation.metrics import psnr
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.models.compression.compressor import lambda_of_quality
+from neural_collage.runtime import use_threads
 
 EFFORT_WITHOUT_LINKS = 7
 """The effort that is also measured without links."""
@@ -92,7 +92,7 @@ def main(
     ] = (768, 512),
 ) -> None:
     """Measure efforts and complete calls; writes refinement.json and refinement.md."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     pictures = {path.name: read_rgb(path) for path in photo_files(images)[:count]}
     outcomes = [
         outcome

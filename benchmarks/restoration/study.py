@@ -40,6 +40,7 @@ from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
+from neural_collage.runtime import use_threads
 
 NOISES = (15, 25, 50)
 """Standard deviations in 8-bit levels."""
@@ -91,7 +92,7 @@ def main(
 
 def measure(path: Path, other: Path) -> list[Comparison]:
     """All tasks on one picture."""
-    torch.set_num_threads(1)
+    use_threads(1)
     pixels = read_picture(path).pixels[:3]
     return [
         *(inpainting(task, pixels, mask(*pixels.shape[1:])) for task, mask in HOLES.items()),
@@ -190,7 +191,7 @@ def morphing(pixels: Float[Tensor, "3 h w"], other: Float[Tensor, "3 _ _"]) -> C
         for picture in (pixels, other)
     )
     seconds, morphed = timed(partial(nc.morph, first, last, 0.5))
-    cross_fade = torch.lerp(first.decode(), last.decode(), 0.5)
+    cross_fade = torch.from_numpy((first.decode() + last.decode()) / 2)
     return Comparison("morph, half way", _psnr(cross_fade, morphed), {}, seconds)
 
 

@@ -33,6 +33,7 @@ from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
 from neural_collage.io.writing import to_pil
+from neural_collage.runtime import use_threads
 
 MODES = ("RGB", "RGB", "RGB", "L", "RGBA")
 """Modes that are drawn from with equal probability; three of five pictures are RGB."""
@@ -44,7 +45,7 @@ AT_ONCE = 4
 class Condition:
     """Settings of a process that decodes.
 
-    threads: threads of torch for each decode. at_once: concurrent decodes.
+    threads: of each decode. at_once: concurrent decodes.
     onednn: whether torch may use the kernels of oneDNN. dtype: the default dtype of torch.
     """
 
@@ -145,7 +146,7 @@ def main(
     ] = 50,
 ) -> None:
     """Count files that decode differently; writes same_bits.json and same_bits.md."""
-    torch.set_num_threads(1)
+    use_threads(1)
     samples = list(encode_samples(photo_files(images), files, codec, largest, seed))
     found = {
         condition: decode_all([sample.data for sample in samples], condition, scale, per_process)
@@ -215,7 +216,7 @@ def decode_here(files: Sequence[bytes], condition: Condition, scale: float) -> l
     """Apply a condition to this process and decode files in it."""
     torch.set_default_dtype(getattr(torch, condition.dtype))
     torch.backends.mkldnn.enabled = condition.onednn  # type: ignore[assignment]
-    torch.set_num_threads(condition.threads)
+    use_threads(condition.threads)
     with ThreadPoolExecutor(
         condition.at_once,
         initializer=torch.set_num_threads,  # the setting is per thread
@@ -231,7 +232,7 @@ def decode(data: bytes, scale: float) -> Decoded:
     except Exception as error:  # all kinds are counted
         return Decoded(error=f"{type(error).__name__}: {error}")
     levels = to_pil(pixels).tobytes()
-    floats = pixels.double().contiguous().numpy().tobytes()
+    floats = pixels.astype(np.float64).tobytes()
     return Decoded(*(hashlib.sha256(part).hexdigest() for part in (levels, floats)))
 
 

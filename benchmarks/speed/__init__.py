@@ -1,1 +1,1 @@
-"""Time and peak memory of the codecs, by picture size, beside JPEG and JPEG 2000."""
+"""Time and peak memory of the codecs, as calls and as whole processes, beside Pillow's formats."""

@@ -1,7 +1,7 @@
 """`python -m benchmarks.speed`."""
 
-from benchmarks.speed.study import main
-from benchmarks.support.commands import run
+if __name__ == "__main__":  # started processes import this module, and shall import no more
+    from benchmarks.speed.study import main
+    from benchmarks.support.commands import run
 
-if __name__ == "__main__":
     run(main)

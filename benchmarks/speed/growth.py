@@ -1,92 +1,100 @@
 """Time and memory of encode and decode by picture size, each measured in a fresh process."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from math import sqrt
 from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryDirectory
+from typing import ParamSpec, TypeVar
 
-import torch
+from PIL import Image
 
-import neural_collage as nc
-from benchmarks.support.photos import photo
-from benchmarks.support.processes import in_fresh_process, peak_bytes
-from benchmarks.support.timing import timed
-from neural_collage.evaluation.report import markdown_table
+from benchmarks.speed.calls import Cost, Options, decode_cost, encode_cost
+from benchmarks.speed.report import Row, Table, plural
+from benchmarks.speed.samples import Samples, Settings
+from benchmarks.support.processes import in_fresh_process
+from neural_collage.errors import describe
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Cost:
-    """Time and memory of a piece of work in a process of its own."""
-
-    seconds: float
-    peak: float
-    """Peak resident memory in MB."""
-    idle_peak: float
-    """Peak before the work in MB: the interpreter, the libraries and the input."""
+COLOUR = (70, 130, 180)
 
 
-@dataclass(frozen=True)
-class GrowthPoint:
-    """Encode and decode of one size of picture."""
+def growth_tables(settings: Settings, samples: Samples) -> list[Table]:
+    """Photos side by side by the neural and the fractal codec, and one colour by auto."""
+    sizes = settings.megapixels
+    return [
+        *_table("neural", [*sizes, *settings.large_megapixels], samples.large_picture, settings),
+        *_table("fractal", sizes, samples.large_picture, settings),
+        *_table("auto", settings.plain_megapixels, plain, settings, ", one colour"),
+    ]
 
-    width: int
-    height: int
-    file_bytes: int
-    encode: Cost
-    decode: Cost
+
+def plain(width: int, height: int) -> Image.Image:
+    """A picture of one colour."""
+    return Image.new("RGB", (width, height), COLOUR)
 
 
-def growth_point(
-    image: Path | None, megapixels: float, codec: str, effort: int, threads: int
-) -> GrowthPoint:
-    """Encode and decode a 3:2 picture, each in a fresh process."""
+def side_lengths(megapixels: float) -> tuple[int, int]:
+    """Width and height of a 3:2 picture."""
     width = round(sqrt(1.5e6 * megapixels))
-    height = round(width / 1.5)
-    encode, data = in_fresh_process(encode_cost, image, width, height, codec, effort, threads)
-    decode = in_fresh_process(decode_cost, data, threads)
-    return GrowthPoint(width, height, len(data), encode, decode)
+    return width, round(width / 1.5)
 
 
-def encode_cost(
-    image: Path | None, width: int, height: int, codec: str, effort: int, threads: int
-) -> tuple[Cost, bytes]:
-    """The cost of an encode in this process, and the file."""
-    torch.set_num_threads(threads)
-    picture = photo(image, width, height)
-    return cost(partial(nc.compress, picture, codec=codec, effort=effort))
+def _table(
+    codec: str,
+    sizes: Sequence[float],
+    picture: Callable[[int, int], Image.Image],
+    settings: Settings,
+    content: str = "",
+) -> list[Table]:
+    """The costs of one codec by megapixels; no table without sizes."""
+    if not sizes:
+        return []
+    options = {"codec": codec, "effort": settings.growth_effort}
+    rows = {
+        f"{size:g} megapixels": _costs(picture(*side_lengths(size)), options, settings)
+        for size in sizes
+    }
+    note = f"""\
+Encode at effort {settings.growth_effort} and decode, each a call in a fresh process with
+{plural(max(settings.threads), "thread")}. Idle is the peak before the call: the interpreter and the
+picture. No process may have more than {settings.memory_limit:,} MiB of its own."""
+    return [Table(f"{codec}{content}".capitalize(), rows, note)]
 
 
-def decode_cost(data: bytes, threads: int) -> Cost:
-    """The cost of a decode at scale 1 in this process."""
-    torch.set_num_threads(threads)
-    return cost(partial(nc.decompress, data))[0]
+def _costs(picture: Image.Image, options: Options, settings: Settings) -> Row:
+    """Encode and decode of one picture; what needs too much memory has its error instead."""
+    limits = max(settings.threads), settings.memory_limit
+    with TemporaryDirectory() as folder:
+        source, file = Path(folder, "picture.ppm"), Path(folder, "picture.clg")
+        picture.save(source)
+        encoded = _or_error(encode_cost, source, options, *limits)
+        if isinstance(encoded, str):
+            return {"file kB": "–", **_columns("encode", encoded), **_columns("decode", "–")}
+        encode, data = encoded
+        file.write_bytes(data)
+        decode = _or_error(decode_cost, file, *limits)
+    return {
+        "file kB": len(data) / 1e3,
+        **_columns("encode", encode),
+        **_columns("decode", decode),
+    }
 
 
-def cost(work: Callable[[], T]) -> tuple[Cost, T]:
-    """Seconds and memory of work, and its result."""
-    idle_peak = peak_bytes() / 1e6
-    seconds, result = timed(work)
-    return Cost(seconds, peak_bytes() / 1e6, idle_peak), result
+def _or_error(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | str:
+    """What a function returns in a fresh process, or the error that a lack of memory causes."""
+    try:
+        return in_fresh_process(work, *args, **kwargs)
+    except (MemoryError, RuntimeError) as error:  # of numpy; of torch, and of a killed process
+        return describe(error)
 
 
-def growth_table(points: Sequence[GrowthPoint]) -> str:
-    """One row per size."""
-    header = ["megapixels", "file (kB)", "encode (s)", "peak (MB)", "decode (s)", "peak (MB)"]
-    return markdown_table(
-        header,
-        [
-            [
-                f"{point.width * point.height / 1e6:.2g}",
-                f"{point.file_bytes / 1e3:,.1f}",
-                f"{point.encode.seconds:.2f}",
-                f"{point.encode.peak:,.0f}",
-                f"{point.decode.seconds:.3f}",
-                f"{point.decode.peak:,.0f}",
-            ]
-            for point in points
-        ],
-    )
+def _columns(name: str, cost: Cost | str) -> Row:
+    if isinstance(cost, str):
+        return {f"{name} s": cost, f"{name} idle MiB": "–", f"{name} peak MiB": "–"}
+    return {
+        f"{name} s": cost.seconds,
+        f"{name} idle MiB": cost.idle_peak,
+        f"{name} peak MiB": cost.peak,
+    }

@@ -16,7 +16,6 @@ from statistics import fmean
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from PIL import Image
 
@@ -30,6 +29,7 @@ from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import Rgb, ms_ssim, psnr
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
+from neural_collage.runtime import use_threads
 
 SCALE = 2
 VARIANTS = (Variant(5), Variant(7, links=False), Variant(7))
@@ -90,7 +90,7 @@ def main(
     threads: Threads = CORES,
 ) -> None:
     """Measure decoding at 2x; writes superresolution.json and superresolution.md."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     pictures = [measure(path, numbers(qualities), model) for path in photo_files(images)]
     result = SuperResolution(
         command=f"python -m benchmarks.superresolution --images {shown_path(images)}"

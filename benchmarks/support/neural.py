@@ -7,7 +7,7 @@ from unittest.mock import patch
 from PIL import Image
 
 import neural_collage as nc
-from neural_collage.codec.streams import neural as neural_stream
+from neural_collage.codec.streams import neural_encoder
 
 ABOVE_ALL_EFFORTS = 10
 
@@ -22,13 +22,13 @@ class Variant:
     @property
     def name(self) -> str:
         """The label in tables."""
-        if self.effort < neural_stream.MIN_EFFORT_FOR_LINKS:
+        if self.effort < neural_encoder.MIN_EFFORT_FOR_LINKS:
             return f"effort {self.effort}"
         return f"effort {self.effort}, links {'on' if self.links else 'off'}"
 
     def encode(self, picture: Image.Image, quality: int, model: str | None = None) -> bytes:
         """The file of a picture; the format is the same with and without links."""
-        off = patch.object(neural_stream, "MIN_EFFORT_FOR_LINKS", ABOVE_ALL_EFFORTS)
+        off = patch.object(neural_encoder, "MIN_EFFORT_FOR_LINKS", ABOVE_ALL_EFFORTS)
         with nullcontext() if self.links else off:
             return nc.compress(
                 picture,

@@ -6,18 +6,27 @@
     >>> enlarged = nc.load("photo.clg").decode(scale=4)
 
 Importing this package registers the .clg format with Pillow and is quick: torch is imported with
-the first name that needs it. The public names, and where they are, stand in `__init__.pyi`.
+the first name that needs it, and decoding does not. The public names, and where they are, stand in
+`__init__.pyi`.
 """
 
 from importlib.metadata import version
+from typing import Any
 
 import lazy_loader
 
 from neural_collage import moved
 from neural_collage.codec import pillow_plugin
+from neural_collage.extras import needs_extra
 
 __version__ = version("neural-collage")
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_find, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    with needs_extra("encode"):
+        return _find(name)
+
 
 moved.install()
 pillow_plugin.register()

@@ -1,4 +1,4 @@
-"""The errors this library raises on purpose, all derived from `CollageError`.
+"""The errors this library raises on purpose, all derived from `CollageError`, and its warning.
 
 Each message is one line that says what was given, what was expected and what to do, so that a
 program can show it to its user as it is.
@@ -54,6 +54,10 @@ class CheckpointError(CollageError):
 
 class TrainingError(CollageError):
     """A training that cannot go on: exploding gradients, or a request to stop."""
+
+
+class PictureWarning(UserWarning):
+    """Something in a source picture is not carried over."""
 
 
 def first_line(error: BaseException) -> str:

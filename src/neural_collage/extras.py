@@ -16,6 +16,8 @@ def needs_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
+            raise
         raise MissingExtraError(
             f'{error.name} is not installed: pip install "neural-collage[{extra}]"'
         ) from error

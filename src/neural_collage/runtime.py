@@ -1,10 +1,18 @@
-"""What this process computes with: the cores it may use, and the devices of torch."""
+"""What this process computes with: cores, threads, and the devices of torch."""
 
 import os
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from neural_collage.errors import CollageError
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 def available_cores() -> int:
@@ -40,3 +48,108 @@ def without_autocast(device: str = "cpu") -> Iterator[None]:
         for kind in {"cpu", torch.device(device).type}:
             stack.enter_context(torch.autocast(kind, enabled=False))
         yield
+
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+_chosen_threads: int | None = None
+
+
+def wait_passively() -> None:
+    """Let the threads of tensors sleep while they wait, so that other processes can work.
+
+    Takes effect if nothing has imported torch yet, and unless the environment says otherwise.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def use_threads(count: int | None) -> None:
+    """Use at most so many threads; None for one per core.
+
+    Raises:
+        CollageError: less than one.
+    """
+    global _chosen_threads  # one setting of the process, like those of the libraries below
+    if count is not None and count < 1:
+        raise CollageError(f"{count} threads: at least one is needed")
+    _chosen_threads = count
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(thread_count())
+
+
+def thread_count() -> int:
+    """How many threads to compute with."""
+    return available_cores() if _chosen_threads is None else _chosen_threads
+
+
+def in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    """The results of a function for all items, in order, computed side by side.
+
+    Matrix products and tensors inside use one thread each, so that they do not compete for cores.
+    Functions that are called this way may call others this way: those run one after the other.
+    """
+    items = list(items)
+    with _products:
+        if len(items) < 2 or thread_count() == 1 or getattr(_inside, "thread", False):
+            return [function(item) for item in items]
+        with (
+            _tensor_threads(),
+            ThreadPoolExecutor(min(thread_count(), len(items)), initializer=_enter) as pool,
+        ):
+            return list(pool.map(function, items))
+
+
+@contextmanager
+def _tensor_threads() -> Iterator[None]:
+    """Restores the number of threads that tensors use, which `_enter` sets."""
+    if (torch := sys.modules.get("torch")) is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+_inside = threading.local()
+
+
+def _enter() -> None:
+    _inside.thread = True
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+
+
+class _Products:
+    """Limits matrix products of numpy to one thread each while anything computes in threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._limit = _blas().limit(limits=1)
+            self._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limit.restore_original_limits()
+
+
+_products = _Products()
+
+
+@lru_cache(maxsize=1)
+def _blas() -> "ThreadpoolController":
+    """What limits the threads of the library of matrix products that numpy has loaded."""
+    import numpy  # so that it is there
+    from threadpoolctl import ThreadpoolController
+
+    del numpy
+    return ThreadpoolController().select(user_api="blas")

@@ -2,15 +2,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from benchmarks.refinement import study as refinement
 from benchmarks.refinement.calls import FRACTAL, Timing
 from benchmarks.support.neural import Variant, linked_share
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.streams import neural as neural_stream
+from neural_collage.codec.streams import neural_encoder
 from neural_collage.codec.streams.links import Links
 from neural_collage.io.writing import to_pil
 from neural_collage.models.compression.compressor import lambda_of_quality
@@ -58,9 +58,9 @@ def test_links_are_searched_only_if_the_variant_has_them(
     def link_every_range(planes: Tensor, *_: object) -> Links:
         rows, columns = (side // 16 for side in planes.shape[1:])
         sizes.append((rows, columns))
-        return replace(Links.none(rows, columns), contrast=torch.ones(rows, columns).long())
+        return replace(Links.none(rows, columns), contrast=np.ones((rows, columns), np.int64))
 
-    monkeypatch.setattr(neural_stream, "find_links", link_every_range)
+    monkeypatch.setattr(neural_encoder, "find_links", link_every_range)
     data = Variant(6, links).encode(to_pil(photo_crop(48)), 40)
     assert len(sizes) == searched
     assert linked_share(CollageImage.from_bytes(data)) == searched

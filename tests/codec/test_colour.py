@@ -1,15 +1,17 @@
+import numpy as np
 import pytest
 import torch
 
-from neural_collage.codec.colour import to_planes, to_samples
-from neural_collage.codec.container import Header
+from neural_collage.codec.colour import to_samples
+from neural_collage.codec.container import ColourSpace, Header
+from neural_collage.codec.planes import to_planes, to_triples
 from neural_collage.io.modes import Mode
 
 MODES: list[tuple[Mode, int]] = [("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)]
 
 
-def header(mode: Mode) -> Header:
-    return Header(codec=1, width=7, height=5, mode=mode, quality=50)
+def header(mode: Mode, colour_space: ColourSpace = ColourSpace.YCBCR) -> Header:
+    return Header(codec=1, width=7, height=5, mode=mode, quality=50, colour_space=colour_space)
 
 
 @pytest.mark.parametrize(("mode", "channels"), MODES)
@@ -17,7 +19,19 @@ def test_planes_and_samples_are_inverse(mode: Mode, channels: int) -> None:
     samples = torch.rand(channels, 5, 7)
     planes = to_planes(samples)
     assert planes.shape == samples.shape
-    torch.testing.assert_close(to_samples(planes, header(mode)), samples, atol=1e-6, rtol=0)
+    returned = to_samples(planes.numpy(), header(mode))
+    assert returned.dtype == np.float32
+    np.testing.assert_allclose(returned, samples, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("mode", "channels"), MODES)
+def test_triples_and_samples_are_inverse(mode: Mode, channels: int) -> None:
+    samples = torch.rand(channels, 5, 7)
+    triples = to_triples(samples)
+    assert [len(triple) for triple in triples] == [3] * (1 + (channels in (2, 4)))
+    returned = to_samples(torch.cat(triples).numpy(), header(mode, ColourSpace.RGB))
+    assert returned.dtype == np.float32
+    np.testing.assert_allclose(returned, samples, atol=1e-6, rtol=0)
 
 
 def test_grey_has_no_chroma_and_its_own_luma() -> None:
@@ -44,5 +58,6 @@ def test_the_primaries_are_those_of_jfif(rgb: tuple[float, ...], ycbcr: tuple[fl
 
 @pytest.mark.parametrize(("mode", "channels"), MODES)
 def test_samples_are_clipped(mode: Mode, channels: int) -> None:
-    samples = to_samples(torch.randn(channels, 5, 7) * 3, header(mode))
+    planes = 3 * torch.randn(channels, 5, 7).numpy()
+    samples = to_samples(planes, header(mode))
     assert (float(samples.min()), float(samples.max())) == (0, 1)

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 import neural_collage as nc
 from neural_collage.codec import registry
 from neural_collage.codec.container import pack_file
-from neural_collage.core.blocks import pool
+from neural_collage.core.arrays.averages import pool
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.scales import Region
 from neural_collage.io.writing import to_pil
@@ -50,7 +49,9 @@ def test_a_region_is_cut_out_of_the_whole(scale: float, quality: int) -> None:
     ]
     for x, y, w, h in regions:
         part = image.decode(scale, (x, y, w, h))
-        torch.testing.assert_close(part, whole[:, y : y + h, x : x + w], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(
+            part, whole[:, y : y + h, x : x + w], atol=1e-5, rtol=0, strict=True
+        )
 
 
 @pytest.mark.parametrize("quality", [60, 80])
@@ -60,17 +61,18 @@ def test_averaging_the_doubled_image_gives_the_image(channels: int, quality: int
     once, twice, fourfold = (image.decode(scale) for scale in (1, 2, 4))
     assert float(once.min()) > 0
     assert float(once.max()) < 1  # nothing was clipped
-    torch.testing.assert_close(pool(twice, 2), once, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(pool(twice, 2), once, atol=1e-5, rtol=0, strict=True)
     inside = ((fourfold > 0) & (fourfold < 1)).all()
     assert bool(inside)
-    torch.testing.assert_close(pool(fourfold, 4), once, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(pool(fourfold, 4), once, atol=1e-5, rtol=0, strict=True)
 
 
 def test_halving_averages_but_for_odd_edges() -> None:
     half, once = collage().decode(0.5), collage().decode()
-    rows = torch.nn.functional.interpolate(once[None], size=half.shape[1:], mode="area")[0]
+    whole = torch.from_numpy(once)[None]
+    rows = torch.nn.functional.interpolate(whole, size=half.shape[1:], mode="area")[0]
     assert half.shape == (3, 25, 35)
-    assert float((half - rows).abs().mean()) < 0.01
+    assert float(np.abs(half - rows.numpy()).mean()) < 0.01
 
 
 def test_a_photo_is_clipped_to_the_range_of_pixels() -> None:
@@ -103,9 +105,9 @@ def test_a_region_outside_is_refused(region: Region) -> None:
 def test_a_deep_window_is_decoded_without_the_image_around_it() -> None:
     window = collage().decode(4096, (100_000, 90_000, 24, 16))
     assert window.shape == (3, 16, 24)
-    assert bool(torch.isfinite(window).all())
+    assert bool(np.isfinite(window).all())
     whole = collage().decode()[:, 90_000 // 4096, 100_000 // 4096]
-    assert float((window.mean((1, 2)) - whole).abs().max()) < 0.3
+    assert float(np.abs(window.mean((1, 2)) - whole).max()) < 0.3
 
 
 def test_a_pillow_image_has_the_size_the_mode_and_the_profile() -> None:
@@ -119,7 +121,7 @@ def test_a_pillow_image_has_the_size_the_mode_and_the_profile() -> None:
 
 def test_a_pillow_image_is_the_decoded_one_rounded() -> None:
     pixels = np.asarray(collage().to_pil()).transpose(2, 0, 1) / 255
-    assert np.abs(pixels - collage().decode().numpy()).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(pixels - collage().decode()).max() <= 0.5 / 255 + 1e-6
 
 
 def test_the_properties_are_those_of_the_header() -> None:
@@ -137,17 +139,17 @@ def test_images_are_equal_if_their_files_are() -> None:
     assert again == image
     assert hash(again) == hash(image)
     assert again != collage(quality=80)
-    assert torch.equal(again.decode(), image.decode())
+    assert np.array_equal(again.decode(), image.decode())
     assert "payload" not in repr(image)
 
 
 def test_decoding_again_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     image = nc.CollageImage.from_bytes(collage().to_bytes())
-    first: Tensor = image.decode(2)
+    first = image.decode(2)
     monkeypatch.setattr(registry, "CODECS", {})  # the payload is not read twice
-    assert torch.equal(image.decode(2), first)
+    assert np.array_equal(image.decode(2), first)
     image.decode(1.5, (2, 3, 4, 5))
-    assert torch.equal(image.decode(2), first)
+    assert np.array_equal(image.decode(2), first)
 
 
 def test_a_damaged_payload_shows_when_it_is_needed() -> None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 import neural_collage as nc
@@ -69,7 +70,7 @@ def test_the_hub_is_asked_once(
         asked.append(arguments)
         return str(tmp_path / "cached")
 
-    monkeypatch.setattr(weights_module, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     for _ in range(3):
         nc.compress(texture(20, 30, 3), codec="neural", graphics=False, model="someone/something")
     assert len(asked) == 1

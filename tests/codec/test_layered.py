@@ -30,9 +30,11 @@ DRAWINGS: dict[str, Callable[[], Tensor]] = {
 CODECS = ["auto", "neural", "fractal"]
 
 
-def exactly(image: nc.CollageImage) -> Tensor:
-    """The decoded picture in 8 bits."""
-    return (255 * nc.decompress(image.to_bytes())).round()
+def is_exact(image: nc.CollageImage, picture: Tensor, first_column: int = 0) -> bool:
+    """Whether a file decodes to a picture, in 8 bits, from a column on."""
+    decoded, wanted = nc.decompress(image.to_bytes()), picture.numpy()
+    levels = [np.rint(255 * p[..., first_column:]) for p in (decoded, wanted)]
+    return np.array_equal(levels[0], levels[1])
 
 
 def noise(size: int, channels: int = 3) -> Tensor:
@@ -47,7 +49,7 @@ def test_quality_100_is_exact_for_drawings(name: str, codec: str) -> None:
     image = nc.encode(picture, codec=codec, quality=100)
     assert image.payload == b""
     assert image.layers == ()
-    assert torch.equal(exactly(image), (255 * picture).round())
+    assert is_exact(image, picture)
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
@@ -58,7 +60,7 @@ def test_every_mode_is_exact(channels: int, mode: str) -> None:
     picture[-1, :, :20] = 1  # visible
     image = nc.encode(picture, quality=100)
     assert image.header.mode == mode
-    assert torch.equal(exactly(image), (255 * picture).round())
+    assert is_exact(image, picture)
 
 
 @pytest.mark.parametrize("quality", [1, 50, 100])
@@ -69,7 +71,7 @@ def test_one_colour_takes_few_bytes_and_is_exact(size: tuple[int, int], quality:
     picture = one_colour(*size, (17, 230, 99))
     image = nc.encode(picture, quality=quality)
     assert len(image.to_bytes()) <= 60
-    assert torch.equal(exactly(image), (255 * picture).round())
+    assert is_exact(image, picture)
 
 
 def test_a_large_picture_of_one_colour_takes_few_bytes() -> None:
@@ -175,10 +177,10 @@ def test_promises_are_kept_where_pixels_are_visible() -> None:
     """Hidden noise does not hide what the base makes of the visible one."""
     picture, is_visible = with_hidden(noise(64), torch.rand(3, 192, 192).round())
     decoded = nc.encode(picture, quality=75, effort=0).decode()
-    errors = (decoded - picture).square()
-    errors[:3] *= is_visible
-    assert -10 * torch.log10(errors.mean()) >= promised_psnr(75)
-    assert float(decoded[3, ~is_visible].mean()) < 0.01
+    errors = np.square(decoded - picture.numpy())
+    errors[:3] *= is_visible.numpy()
+    assert -10 * np.log10(errors.mean()) >= promised_psnr(75)
+    assert float(decoded[3, ~is_visible.numpy()].mean()) < 0.01
 
 
 def test_a_picture_half_photograph_half_text_gets_both() -> None:
@@ -189,7 +191,7 @@ def test_a_picture_half_photograph_half_text_gets_both() -> None:
     owned = torch.from_numpy(image.graphics.pixel_modes != BASE)
     assert owned[:, 144:].float().mean() > 0.95
     assert owned[:, :144].float().mean() < 0.1
-    assert torch.equal(exactly(image)[:, :, 152:], (255 * picture[:, :, 152:]).round())
+    assert is_exact(image, picture, first_column=152)
     without = nc.encode(picture, quality=60, graphics=False)
     assert len(image.to_bytes()) < len(without.to_bytes())
     assert psnr(image.decode(), picture) > psnr(without.decode(), picture)
@@ -219,7 +221,7 @@ def test_a_file_decodes_as_its_encoder_saw_it() -> None:
         image = nc.encode(picture, codec=codec, quality=70, effort=0)
         again = nc.CollageImage.from_bytes(image.to_bytes())
         for scale in (1, 2):
-            assert torch.equal(again.decode(scale), image.decode(scale))
+            assert np.array_equal(again.decode(scale), image.decode(scale))
 
 
 @pytest.mark.parametrize("quality", [50, 100])
@@ -231,7 +233,7 @@ def test_sixteen_bits_of_grey_are_kept_to_what_the_quality_promises(quality: int
     assert psnr(image.decode(), exact) >= promised_psnr(quality)
     steps = (ramp // 8192 * 8192).astype(np.uint16)
     coarse = nc.encode(Image.fromarray(steps), quality=quality, effort=0)
-    error = 65535 * coarse.decode()[0].numpy() - steps
+    error = 65535 * coarse.decode()[0] - steps
     assert np.abs(error).max() <= (129 if quality == 100 else 8192)  # half a step of 8 bits
 
 

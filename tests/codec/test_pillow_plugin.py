@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import neural_collage as nc
+from neural_collage.errors import PictureWarning
 from neural_collage.io.modes import Mode
-from neural_collage.io.picture import PictureWarning
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ CASES: dict[str, tuple[str, tuple[int, int], str, dict[str, Any]]] = {
     "neural-grey-alpha": ("neural", (17, 16), "LA", {"quality": 30}),
     "neural-pixel": ("neural", (1, 1), "RGB", {"quality": 50}),
     "neural-line": ("neural", (90, 1), "RGB", {"quality": 50}),
+    "neural-segments": ("neural", (240, 176), "RGB", {"quality": 97}),
+    "neural-tiles": ("neural", (1100, 56), "RGBA", {"quality": 40}),
     "neural-aerial": ("neural", (96, 80), "RGB", {"quality": 45, "model": "aerial"}),
     "fractal-photo": ("fractal", (240, 176), "RGB", {"quality": 50}),
     "fractal-low": ("fractal", (131, 97), "RGB", {"quality": 3}),

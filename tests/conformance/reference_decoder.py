@@ -1,20 +1,26 @@
 """A second decoder of .clg files: docs/format.md in numpy, without the package's code.
 
-It decodes the fractal codec, and graphics layers over it or over nothing. It is to be read beside
-the format, in double precision and not fast. This module is the container, the pixels and the
-colours; `reference_syntax` reads planes, `reference_graphics` layers, both by `reference_entropy`.
+It decodes the fractal and the neural codec, and graphics layers over them or over nothing. It is to
+be read beside the format, in double precision and not fast. This module is the container, and the
+pixels and the colours of fractal files; `reference_syntax` reads their planes, `reference_neural`
+neural payloads with `reference_weights`, `reference_graphics` layers, all by `reference_entropy`.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from tests.conformance.reference_entropy import Ints, SymbolDecoder
+from tests.conformance.reference_entropy import Ints, SymbolDecoder, varint
 from tests.conformance.reference_graphics import read_layer
+from tests.conformance.reference_neural import read_neural
 from tests.conformance.reference_syntax import Floats, Plane, averages, enlarge, read_plane
+from tests.conformance.reference_weights import Weights
+
+Base = Callable[[bytes, int, int, int, int], Floats]
+"""Decodes a payload, of which the height, the width, the quality and the channels follow."""
 
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:
@@ -25,23 +31,24 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
 def samples(data: bytes) -> Floats:
     """The pixels of a file before they are rounded, in [0, 255].
 
-    Raises ValueError if it is damaged, of another version, or of another codec where that shows.
+    Raises ValueError if it is damaged, of another version, or of the codec poli2022.
     """
     if data[:5] != b"\x89CLG\1" or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise ValueError("no .clg file of version 1, or a damaged one")
     rest = iter(data[5:-4])
     codec, flags, space, quality = islice(rest, 4)
     width, height, length = varint(rest), varint(rest), varint(rest)
-    for flag, more in ((4, 8), (8, 0)):  # a model, an ICC profile
-        if flags & flag:
-            bytes(islice(rest, varint(rest) + more))
+    model = bytes(islice(rest, varint(rest) + 8)) if flags & 4 else b""
+    if flags & 8:  # an ICC profile
+        bytes(islice(rest, varint(rest)))
     graphics = bytes(islice(rest, varint(rest))) if flags & 16 else bytes([quality])
     payload = bytes(rest)
-    if (codec, space) != (1, 0) and graphics[0]:
-        raise ValueError("not a file of the fractal codec")
+    if (codec, space) not in ((1, 0), (2, 1)) and graphics[0]:
+        raise ValueError("neither a file of the fractal codec nor one of the neural codec")
     if flags > 31 or length != len(payload) or bool(payload) != bool(graphics[0]):
         raise ValueError("an unknown or damaged file")
     channels = (flags & 3) + 1
+    read_base = neural_base(model) if codec == 2 else fractal_base
     if flags & 16:
         layer = read_layer(graphics, height, width, channels)
         pixels = np.zeros((height, width, channels))
@@ -55,7 +62,17 @@ def samples(data: bytes) -> Floats:
     return pixels if channels > 1 else pixels[..., 0]
 
 
-def read_base(payload: bytes, height: int, width: int, quality: int, channels: int) -> Floats:
+def neural_base(model: bytes) -> Base:
+    """Decodes neural payloads to pixels (h, w, c) in [0, 255], with a model as in a header."""
+
+    def read_base(payload: bytes, height: int, width: int, quality: int, channels: int) -> Floats:
+        weights = Weights(model[:-8].decode(), model[-8:], quality)
+        return np.clip(read_neural(payload, weights, height, width, channels), 0, 255)
+
+    return read_base
+
+
+def fractal_base(payload: bytes, height: int, width: int, quality: int, channels: int) -> Floats:
     """The pixels (h, w, c) of a fractal payload, in [0, 255]."""
     planes = read_planes(payload, height, width, quality, channels > 2, channels in (2, 4))
     if channels > 2:
@@ -64,12 +81,6 @@ def read_base(payload: bytes, height: int, width: int, quality: int, channels: i
         planes[:3] = red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue
     pixels: Floats = np.clip(np.stack(planes, -1), 0, 255)
     return pixels
-
-
-def varint(data: Iterator[int]) -> int:
-    """A number in LEB128."""
-    byte = next(data)
-    return byte if byte < 128 else byte - 128 + (varint(data) << 7)
 
 
 def read_planes(
@@ -86,6 +97,7 @@ def read_planes(
         size = -(-height // scale), -(-width // scale)
         plane = read_plane(decoder, *size, 4 << (byte & 3), (byte >> 2 & 3) + 1)
         planes.append(unit * render(plane, scale)[:height, :width])
+    decoder.finish()
     return planes
 
 

@@ -1,7 +1,8 @@
 """The entropy decoding of the reference decoder: a range decoder, and numbers of its symbols."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +13,55 @@ Ints = npt.NDArray[np.int64]
 PRIORS = ROOT / "src/neural_collage/fractal/priors.npz"
 
 
+def varint(data: Iterator[int]) -> int:
+    """A number in LEB128; raises ValueError if it breaks off or is longer than need be."""
+    value = 0
+    for place in range(9):
+        byte = next(data, None)
+        if byte is None or (place and not byte):
+            break
+        value += (byte & 127) << 7 * place
+        if byte < 128:
+            return value
+    raise ValueError("the file is damaged: no number where one should be")
+
+
+def categorical(counts: npt.NDArray[Any]) -> Ints:
+    """Where the shares of symbols start, given the counts (..., n) of each; in single precision."""
+    n = counts.shape[-1]
+    sums = counts.astype(np.float32).cumsum(-1)
+    factor = np.float32((1 << 24) - n) / sums[..., -1:]
+    before = np.concatenate([np.zeros_like(factor), sums[..., :-1]], -1)
+    return (before * factor).astype(np.int64) + np.arange(n)
+
+
 class SymbolDecoder:
     """Reads the symbols of a stream one after the other; `kind` chooses the set of tables."""
 
     def __init__(self, stream: bytes) -> None:
-        self.words = iter(np.frombuffer(stream + bytes(-len(stream) % 4), "<u4").tolist())
-        self.offset = next(self.words, 0) << 32 | next(self.words, 0)
+        self.stream = stream
+        self.words = np.frombuffer(stream + bytes(-len(stream) % 4), "<u4").tolist()
+        self.taken = 0
+        self.offset = self.word() << 32 | self.word()
         self.range = (1 << 64) - 1
         self.kind = "luma"
         with np.load(PRIORS) as file:
             self.counts = {name: counts.astype(np.int64) for name, counts in file.items()}
+
+    def word(self) -> int:
+        """The next word of the stream, 0 after its last one."""
+        self.taken += 1
+        return int(self.words[self.taken - 1]) if self.taken <= len(self.words) else 0
+
+    def finish(self) -> None:
+        """Raise ValueError if the stream does not end where its symbols do."""
+        lax = len(self.words) > 1 and self.words[-1] != 1
+        if (
+            self.taken <= len(self.words)
+            or self.stream.endswith(b"\0")
+            or self.offset >= 1 << (33 if lax else 32)
+        ):
+            raise ValueError("the stream is damaged: bytes behind its end")
 
     def symbol(self, starts: Sequence[int]) -> int:
         """A symbol of a table whose shares of 2^24 start there."""
@@ -35,7 +75,7 @@ class SymbolDecoder:
         self.range = unit * (end - starts[symbol])
         if self.range < 1 << 32:
             self.range <<= 32
-            self.offset = self.offset << 32 | next(self.words, 0)
+            self.offset = self.offset << 32 | self.word()
         return symbol
 
     def uniform(self, size: int) -> int:
@@ -45,19 +85,15 @@ class SymbolDecoder:
 
     def bit(self, ones: int) -> int:
         """A bit that is a one with this probability, in units of 2^-16."""
-        factor = np.float32((1 << 24) - 2) / np.float32(1 << 16)
-        return self.symbol([0, 1 + int(np.float32((1 << 16) - ones) * factor)])
+        return self.symbol(categorical(np.array([(1 << 16) - ones, ones])).tolist())
 
     def adaptive(self, table: str, contexts: Ints) -> Ints:
         """Symbols of an adaptive table, in runs between which it is updated."""
         counts = self.counts[f"{self.kind}/{table}"]
-        n, found, length = counts.shape[1], list[int](), 128
+        found, length = list[int](), 128
         while len(found) < len(contexts):
             run = contexts[len(found) : len(found) + length]
-            sums = np.pad(counts[run].astype(np.float32).cumsum(1), ((0, 0), (1, 0)))
-            factor = np.float32((1 << 24) - n) / sums[:, n:]  # all of it in single precision
-            starts = (sums[:, :n] * factor).astype(np.int64) + np.arange(n)
-            symbols = [self.symbol(row) for row in starts.tolist()]
+            symbols = [self.symbol(row) for row in categorical(counts[run]).tolist()]
             np.add.at(counts, (run, np.array(symbols)), 32)
             found, length = found + symbols, min(2 * length, 4096)
         return np.array(found, np.int64)

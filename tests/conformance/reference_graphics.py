@@ -71,6 +71,7 @@ def read_layer(stream: bytes, height: int, width: int, channels: int) -> Layer:
             raise ValueError("the stream is damaged: a copy of what does not come before it")
         roots.append(roots[source])
     indices = read_map(decoder, width, roots, painted, len(palette), square)
+    decoder.finish()
     down, across = zip(*others, strict=True) if others else ((-1,), (-1,))
     base = min(down), min(across), max(down) + 1, max(across) + 1
     return Layer(roots, {p: palette[index] for p, index in indices.items()}, base)

@@ -17,6 +17,7 @@ from neural_collage.fractal.syntax import code_plane
 from neural_collage.io.modes import Mode
 from neural_collage.io.picture import Picture
 from tests.codec import make_golden
+from tests.conformance.decode import FOLDER
 from tests.conformance.reference_decoder import decode, samples
 from tests.fractal.codes import CodeRecipe
 from tests.pictures import photo_crop, texture
@@ -117,5 +118,8 @@ def test_damage_and_other_files_are_refused() -> None:
         damaged[position] ^= 1
         with pytest.raises(ValueError, match="damaged"):
             decode(bytes(damaged))
-    with pytest.raises(ValueError, match="fractal"):
-        decode(make_golden.NEURAL["natural"].read_bytes())
+    image = CollageImage.from_bytes(bytes(data))
+    with pytest.raises(ValueError, match="bytes behind its end"):
+        decode(pack_file(image.header, image.payload + b"more"))
+    with pytest.raises(ValueError, match="neither a file of the fractal codec"):
+        decode((FOLDER / "poli2022-photo.clg").read_bytes())

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.blocks import Window, pool
+from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.lapped import LappedTexture
 from neural_collage.core.partition import Partition
 from neural_collage.core.resample import resize_patches
+from neural_collage.core.scales import Window
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@ import pytest
 import torch
 
 from neural_collage.core import blocks
+from neural_collage.core.scales import round_up
 
 
 @pytest.mark.parametrize(
     ("length", "multiple", "expected"), [(1, 1, 1), (1, 8, 8), (8, 8, 8), (9, 8, 16)]
 )
 def test_rounding_up_to_a_multiple(length: int, multiple: int, expected: int) -> None:
-    assert blocks.round_up(length, multiple) == expected
+    assert round_up(length, multiple) == expected
 
 
 @pytest.mark.parametrize(("lead", "rows", "columns", "size"), [((), 3, 2, 4), ((2, 3), 1, 5, 3)])
@@ -38,8 +39,8 @@ def test_an_image_that_does_not_tile_is_refused(height: int, width: int) -> None
 def test_padding_repeats_the_edge_up_to_a_multiple(height: int, width: int) -> None:
     image = torch.rand(2, height, width)
     padded = blocks.pad_to_multiple(image, 8)
-    rows = torch.arange(blocks.round_up(height, 8)).clamp_max(height - 1)
-    columns = torch.arange(blocks.round_up(width, 8)).clamp_max(width - 1)
+    rows = torch.arange(round_up(height, 8)).clamp_max(height - 1)
+    columns = torch.arange(round_up(width, 8)).clamp_max(width - 1)
     assert torch.equal(padded, image[:, rows][:, :, columns])
 
 

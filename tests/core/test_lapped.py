@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.core import lapped
+from neural_collage.core import lapped as tensors
+from neural_collage.core.arrays import lapped as arrays
 from neural_collage.core.blocks import pool
 from neural_collage.core.interpolation import enlarge
 from neural_collage.core.lapped import LappedTexture, synthesise
@@ -69,7 +70,7 @@ def test_windows_are_independent_of_the_height_of_strips(
     texture = integer_texture()
     canvas = texture.canvas(scale)
     for ranges in (1, 7, 20):
-        monkeypatch.setattr(lapped, "_RANGES_AT_ONCE", ranges)
+        monkeypatch.setattr(arrays, "_CELLS_AT_ONCE", ranges)
         for window in windows_of(*canvas.shape[1:]):
             assert torch.equal(texture.window(scale, window), crop(canvas, window)), window
 
@@ -79,7 +80,7 @@ def test_windows_are_independent_of_the_height_of_strips(
 def test_pixels_are_those_of_the_canvas(
     scale: Fraction, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lapped, "_TILE", tile * max(1, int(scale)))
+    monkeypatch.setattr(tensors, "_TILE", tile * max(1, int(scale)))
     texture = integer_texture(3, 4)
     canvas = texture.canvas(scale)
     rows, columns = (torch.randint(0, n, (60,)) for n in canvas.shape[1:])
@@ -148,7 +149,8 @@ def test_a_constant_texture_does_not_fade_at_the_edges(scale: Fraction) -> None:
     torch.testing.assert_close(canvas, torch.full_like(canvas, 0.7), atol=1e-6, rtol=0)
 
 
-def test_integer_textures_are_independent_of_threads() -> None:
+def test_integer_textures_are_independent_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "_CELLS_AT_ONCE", 30)  # several strips, which run side by side
     texture = integer_texture(9, 11, count=64)
     for scale in (Fraction(1, 4), Fraction(1), Fraction(2)):
         canvas = texture.canvas(scale)

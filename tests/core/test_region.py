@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neural_collage.core import pyramid
 from neural_collage.core.affine import ScaledMap
-from neural_collage.core.blocks import Window, pool
+from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.region import (
@@ -16,7 +16,7 @@ from neural_collage.core.region import (
     offset_in_window,
     pixel_map,
 )
-from neural_collage.core.scales import Region
+from neural_collage.core.scales import Region, Window
 from tests.core.collages import TINY, Recipe, close
 
 

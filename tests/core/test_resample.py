@@ -8,7 +8,8 @@ from torch import Tensor
 
 from neural_collage.core.blocks import pool
 from neural_collage.core.cosines import cosine_cells, cosine_coefficients, cosine_series
-from neural_collage.core.resample import Interval, area_resample, resize_patches
+from neural_collage.core.resample import area_resample, resize_patches
+from neural_collage.core.scales import Interval
 
 lengths = st.integers(1, 40)
 

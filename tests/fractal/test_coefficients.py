@@ -11,7 +11,8 @@ from neural_collage.fractal.coefficients import (
     quantise,
     spectrum,
 )
-from neural_collage.fractal.geometry import DIAGONAL, SIZES, cosine_transform, last_diagonal
+from neural_collage.fractal.geometry import DIAGONAL, SIZES, last_diagonal
+from neural_collage.fractal.patches import cosine_transform
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
 from neural_collage.fractal.statistics import prior_counts
 from tests.pictures import photo_crop

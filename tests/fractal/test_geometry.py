@@ -12,12 +12,10 @@ from neural_collage.fractal.geometry import (
     SIZES,
     TILE,
     PlaneGeometry,
-    cosine_transform,
     last_diagonal,
-    patch_amplitudes,
-    patch_bank,
     quantiser_step,
 )
+from neural_collage.fractal.patches import cosine_transform, patch_amplitudes, patch_bank
 
 sides = st.one_of(st.integers(1, 40), st.integers(1, 1200), st.sampled_from([3, 255, 256, 5000]))
 geometries = st.builds(PlaneGeometry, sides, sides, st.sampled_from([4, 8, 16]))

@@ -13,13 +13,21 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 import neural_collage as nc
-from neural_collage.codec.container import unpack_file
-from neural_collage.errors import CollageError
+from neural_collage.codec.container import Header, pack_file, unpack_file
+from neural_collage.codec.ids import codec_number
+from neural_collage.codec.streams.neural import SEGMENTED, Grid
+from neural_collage.codec.streams.segments import read_segments
+from neural_collage.codec.varints import varint
+from neural_collage.errors import CheckpointError, CollageError, CollageFormatError
 
 CORPUS = Path(__file__).with_name("corpus")
 MAX_PIXELS = 1 << 14
 """Larger pictures are refused, so that one decode takes milliseconds."""
 _CRC = 4
+_GROUPS = 5
+"""Segments of a tile, with the weights that come with the package."""
+_REFUSALS = CollageFormatError, CheckpointError
+"""What reading and decoding may raise for any bytes."""
 _INTERESTING = (0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 254, 255)
 
 Target = Callable[[bytes], bool]
@@ -43,7 +51,18 @@ def decode(data: bytes) -> bool:
     """Decodes to pixels, by the codec that the header names."""
     try:
         nc.CollageImage.from_bytes(data, max_pixels=MAX_PIXELS).decode()
-    except CollageError:
+    except _REFUSALS:
+        return False
+    return True
+
+
+def partial(data: bytes) -> bool:
+    """Decodes what there is of a file that may break off: a small picture, then the whole one."""
+    try:
+        image = nc.CollageImage.from_bytes(data, max_pixels=MAX_PIXELS, partial=True)
+        image.decode(1 / 8)
+        image.decode()
+    except _REFUSALS:
         return False
     return True
 
@@ -64,7 +83,12 @@ def pillow(data: bytes) -> bool:
     return True
 
 
-TARGETS: dict[str, Target] = {"container": container, "decode": decode, "pillow": pillow}
+TARGETS: dict[str, Target] = {
+    "container": container,
+    "decode": decode,
+    "partial": partial,
+    "pillow": pillow,
+}
 
 
 def sealed(data: bytes) -> bytes:
@@ -74,7 +98,56 @@ def sealed(data: bytes) -> bytes:
 
 
 def mutated(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
-    """A file after 1 to 8 random changes: bits, bytes, insertions, deletions, parts of others."""
+    """A file after changes: of any bytes, of its payload alone, or of its table of segments.
+
+    The header fits changes of the last two kinds.
+    """
+    kind = rng.random()
+    if kind < 0.7:
+        return changed(data, others, rng)
+    try:
+        header, payload = unpack_file(data)
+    except CollageError:
+        return changed(data, others, rng)
+    if kind < 0.9 or (segments := segments_of(header, payload)) is None:
+        return pack_file(header, changed(payload, others, rng))
+    return pack_file(header, payload[:1] + lying_table(segments, rng) + b"".join(segments))
+
+
+def segments_of(header: Header, payload: bytes) -> list[bytes] | None:
+    """The segments of a payload, None if it has no table of them that fits."""
+    if header.codec != codec_number("neural") or not payload or not payload[0] & SEGMENTED:
+        return None
+    grid = Grid(header.height, header.width, 2 if header.channels in (2, 4) else 1)
+    try:
+        segments = read_segments(payload[1:], _GROUPS * grid.pictures * len(grid.tiles) + 1)
+    except CollageFormatError:
+        return None
+    return [segment for segment in segments if segment is not None]
+
+
+def lying_table(segments: Sequence[bytes], rng: random.Random) -> bytes:
+    """A table of other lengths than those of the segments, or of a wrong number of them."""
+    lengths = [len(segment) for segment in segments[:-1]]
+    place = rng.randrange(len(lengths))
+    kind = rng.randrange(5)
+    if kind == 0:
+        lengths[place] = rng.getrandbits(rng.choice((3, 7, 14, 40, 63)))
+    elif kind == 1:  # between neighbours, so that the sum stays
+        moved = rng.randint(-lengths[place - 1], lengths[place])
+        lengths[place] -= moved
+        lengths[place - 1] += moved
+    elif kind == 2:
+        rng.shuffle(lengths)
+    elif kind == 3:
+        del lengths[place]
+    else:
+        lengths.insert(place, rng.randrange(8))
+    return b"".join(map(varint, lengths))
+
+
+def changed(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
+    """Bytes after 1 to 8 random changes: bits, bytes, insertions, deletions, parts of others."""
     mutant = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         if not mutant:

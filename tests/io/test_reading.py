@@ -9,9 +9,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from neural_collage.errors import ImageError, OutputError
+from neural_collage.errors import ImageError, OutputError, PictureWarning
 from neural_collage.io.limits import MAX_PROFILE_BYTES
-from neural_collage.io.picture import PictureWarning
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import image_bytes, to_pil
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_collage.models.arrays_file import SCALE
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.packing import SCALE, pack_state, unpack_state
+from neural_collage.models.packing import pack_state, unpack_state
 from tests.models.compression.codecs import SMALL, lively_compressor
 
 HALF, BYTE = 2.0**-11, 1 / 254  # errors relative to a number, and to the largest of its row

@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.codec.colour import to_planes, to_samples, to_triples
+from neural_collage.codec.colour import to_samples
 from neural_collage.codec.container import ColourSpace
 from neural_collage.codec.image import CollageImage
+from neural_collage.codec.planes import to_planes, to_triples
 from neural_collage.core.affine import ScaledMap
 from neural_collage.errors import CollageError
 from neural_collage.runtime import without_autocast
@@ -68,7 +69,8 @@ def iterates(
         if step:
             states = [mapping.step(state) for mapping, state in zip(maps, states, strict=True)]
         cropped = [state[:, : image.height, : image.width] for state in states]
-        results.append(to_samples(torch.cat(cropped), image.header))
+        samples = to_samples(torch.cat(cropped).numpy(), image.header)
+        results.append(torch.from_numpy(samples))
     return results
 
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.art.progress import Progress
-from neural_collage.core.blocks import cut, cut_overlapping, pool, round_up, stitch
+from neural_collage.core.blocks import cut, cut_overlapping, pool, stitch
 from neural_collage.core.cosines import opponent_colours, orthonormal_cosines
+from neural_collage.core.scales import round_up
 from neural_collage.errors import CollageError
 
 _SIZE = 8  # pixels across a range

@@ -14,12 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.resample import area_resample
 from neural_collage.core.scales import (
     Region,
+    Window,
     output_length,
     pixel_interval,
     render_cells,
@@ -105,6 +105,7 @@ class Fractal:
             (window.height, window.width),
             rows,
             columns,
+            area_resample,
         )
 
     def _exact_scale(self, least: float) -> Fraction:

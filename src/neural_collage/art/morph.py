@@ -69,7 +69,7 @@ def morph(
         start = torch.lerp(maps[0].offset, maps[1].offset, share)
         canvas, _ = solve(interpolated, start, _SOLVER)
         planes.append(canvas[:, : first.height, : first.width])
-    return to_samples(torch.cat(planes), first.header)
+    return torch.from_numpy(to_samples(torch.cat(planes).numpy(), first.header))
 
 
 def _pixels(image: CollageImage | ImageLike) -> ImageLike:

@@ -1,5 +1,6 @@
 """Restoration of pictures by collages: inpainting, denoising and enlarging."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -54,4 +55,4 @@ def enlarge(
         ImageError: the picture cannot be read or used.
         ScaleError: a scale without pixels, or with more than Pillow's limit.
     """
-    return api.encode(image, codec=codec, quality=quality).decode(scale)
+    return torch.from_numpy(api.encode(image, codec=codec, quality=quality).decode(scale))

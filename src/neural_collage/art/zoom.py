@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.art.fractal import Fractal
-from neural_collage.core.scales import Region, output_length, pixel_interval, render_cells
+from neural_collage.core.arrays.averages import PixelArray
+from neural_collage.core.resample import area_resample
+from neural_collage.core.scales import Region, Window, output_length, pixel_interval, render_cells
 from neural_collage.errors import CollageError
 
 DEEPEST = 2.0**30
@@ -32,8 +35,8 @@ class Scene(Protocol):
     def height(self) -> int:
         """Height in pixels at scale 1."""
 
-    def decode(self, scale: float = 1, region: Region | None = None) -> Float[Tensor, "c h w"]:
-        """Pixels in [0, 1]; region: (x, y, width, height) in pixels at that scale."""
+    def decode(self, scale: float = 1, region: Region | None = None) -> PixelArray | Tensor:
+        """Pixels (c, h, w) in [0, 1]; region: (x, y, width, height) in pixels at that scale."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,12 @@ def look(scene: Scene, view: View, width: int, height: int) -> Float[Tensor, "c 
     extent = view.width * height / width
     rows = pixel_interval(view.top, extent, scene.height, down)
     columns = pixel_interval(view.left, view.width, scene.width, across)
-    return render_cells(
-        lambda window: scene.decode(scale, (window.left, window.top, window.width, window.height)),
-        (height, width),
-        rows,
-        columns,
-    )
+
+    def render(cells: Window) -> Tensor:
+        region = cells.left, cells.top, cells.width, cells.height
+        return torch.as_tensor(scene.decode(scale, region))
+
+    return render_cells(render, (height, width), rows, columns, area_resample)
 
 
 def zoom(

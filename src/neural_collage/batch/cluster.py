@@ -11,7 +11,7 @@ from typing import Any
 from neural_collage.batch.tasks import Item, Outcome, Worker
 from neural_collage.errors import CollageError, first_line
 from neural_collage.extras import needs_extra
-from neural_collage.runtime import available_cores
+from neural_collage.runtime import available_cores, use_threads
 
 with needs_extra("ray"):
     import ray
@@ -112,7 +112,7 @@ class _Actor:
     """A worker in a process of the cluster."""
 
     def __init__(self, worker: Worker) -> None:
-        _use_one_thread()
+        use_threads(1)  # the processes use the other cores
         self._worker = worker
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -122,15 +122,8 @@ class _Actor:
 
 def _work(worker: Worker, item: Item) -> Outcome:
     """Task of the cluster that processes a single item."""
-    _use_one_thread()
+    use_threads(1)  # the processes use the other cores
     return worker(item)
-
-
-def _use_one_thread() -> None:
-    """The other processes use the other cores."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _cluster_failure(error: Exception) -> CollageError:

@@ -10,11 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol, runtime_checkable
 
-import torch
-
 from neural_collage.batch.tasks import Item, Outcome, Worker
 from neural_collage.errors import CollageError
-from neural_collage.runtime import available_cores
+from neural_collage.runtime import available_cores, use_threads
 
 _QUEUED = 2
 """Items submitted per process, so that a process never waits for its next one."""
@@ -124,7 +122,7 @@ def _initialise(worker: Worker) -> None:
     """Initialiser of a process of the pool."""
     global _worker  # the only state that an initialiser can leave for later calls
     _worker = worker
-    torch.set_num_threads(1)  # the processes use the other cores
+    use_threads(1)  # the processes use the other cores
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from neural_collage.batch.manifest import ManifestEntry
 from neural_collage.batch.stores import ItemSink, ItemSource, stem
@@ -21,12 +21,13 @@ from neural_collage.codec import api
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.registry import check_rate, get_encoder
-from neural_collage.errors import CollageError, OutputError, describe
-from neural_collage.evaluation.metrics import psnr, rgb_samples
-from neural_collage.io.picture import Picture, PictureWarning
-from neural_collage.io.reading import PICTURE_SUFFIXES, parse_picture, read_picture
+from neural_collage.errors import CollageError, OutputError, PictureWarning, describe
+from neural_collage.io.modes import PICTURE_SUFFIXES
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.runtime import check_device
+
+if TYPE_CHECKING:
+    from neural_collage.io.picture import Picture
 
 Kind = Literal["compress", "decompress", "reencode", "evaluate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -106,12 +107,12 @@ class BatchTask:
         Raises:
             CollageError: the codec, the model or the device cannot be used here.
         """
-        check_device(self.device)
         parts: list[Any] = [self.kind]
         if self.kind == "decompress":
             api.preload_weights(self.model)
             parts += [self.scale, self.suffix]
         else:
+            check_device(self.device)
             model = get_encoder(self.codec, self.model).model
             check_rate(self.codec, self.quality, self.effort)
             digest = model.digest.hex() if model else None
@@ -126,13 +127,15 @@ class BatchTask:
         """
         if self.kind == "decompress":
             return self._decompress(data)
+        from neural_collage.io.reading import parse_picture, read_picture
+
         if self.kind == "reencode":
             api.preload_weights(self.model)
             image = CollageImage.from_bytes(data).to_pil()
             return self._compress(read_picture(image))
         return self._compress(parse_picture(data, name))
 
-    def _compress(self, picture: Picture) -> ItemResult:
+    def _compress(self, picture: "Picture") -> ItemResult:
         collage = api.encode(
             picture,
             codec=self.codec,
@@ -145,6 +148,8 @@ class BatchTask:
         data = collage.to_bytes()
         quality = None
         if self.psnr or self.kind == "evaluate":
+            from neural_collage.evaluation.metrics import psnr, rgb_samples
+
             original = rgb_samples(to_pil(picture.pixels))
             quality = psnr(original, rgb_samples(collage.to_pil()))
         kept = None if self.kind == "evaluate" else data
@@ -153,9 +158,7 @@ class BatchTask:
     def _decompress(self, data: bytes) -> ItemResult:
         api.preload_weights(self.model)
         collage = CollageImage.from_bytes(data)
-        image = to_pil(
-            collage.decode(scale=self.scale, device=self.device), collage.header.icc_profile
-        )
+        image = to_pil(collage.decode(scale=self.scale), collage.header.icc_profile)
         output = image_bytes(image, self.suffix)
         return ItemResult(output, len(output), image.width, image.height)
 

@@ -17,6 +17,7 @@ def compress(
     model: options.Model = None,
     graphics: options.Graphics = True,
     device: options.Device = "cpu",
+    threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -24,8 +25,8 @@ def compress(
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
     from neural_collage.codec import api
-    from neural_collage.io.reading import PICTURE_SUFFIXES
-    from neural_collage.runtime import check_device
+    from neural_collage.io.modes import PICTURE_SUFFIXES
+    from neural_collage.runtime import check_device, use_threads
 
     def work(job: Job) -> OutputFile:
         collage = api.encode(
@@ -39,6 +40,7 @@ def compress(
         )
         return OutputFile(collage.to_bytes(), collage.width, collage.height)
 
+    use_threads(threads)
     check_device(device)
     get_encoder(codec, model)  # fails once here, not for every input
     plan = plan_jobs(

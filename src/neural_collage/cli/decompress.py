@@ -26,8 +26,12 @@ def decompress(
         bool,
         typer.Option("--pixelated", help="Above scale 1, repeat pixels, for pixel art."),
     ] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Show what there is of a file that breaks off."),
+    ] = False,
     model: options.Model = None,
-    device: options.Device = "cpu",
+    threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -38,17 +42,17 @@ def decompress(
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
     from neural_collage.codec import api
-    from neural_collage.io.reading import PICTURE_SUFFIXES
+    from neural_collage.io.modes import PICTURE_SUFFIXES
     from neural_collage.io.writing import image_bytes, to_pil
-    from neural_collage.runtime import check_device
+    from neural_collage.runtime import use_threads
 
     def work(job: Job) -> OutputFile:
-        collage = api.load(job.source)
-        pixels = collage.decode(scale, rectangle, device, pixelated=pixelated)
+        collage = api.load(job.source, partial=partial)
+        pixels = collage.decode(scale, rectangle, pixelated=pixelated)
         image = to_pil(pixels, collage.header.icc_profile)
         return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 
-    check_device(device)
+    use_threads(threads)
     api.preload_weights(model)
     plan = plan_jobs(
         inputs, output, searched=(SUFFIX,), written=PICTURE_SUFFIXES, overwrite=overwrite

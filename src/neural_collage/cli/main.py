@@ -21,6 +21,8 @@ from neural_collage.cli.studio import studio
 from neural_collage.cli.stylize import stylize
 from neural_collage.cli.train import PASS_ON, evaluate, train
 from neural_collage.cli.zoom import converge, zoom
+from neural_collage.extras import needs_extra
+from neural_collage.runtime import wait_passively
 
 
 class _Commands(TyperGroup):
@@ -28,7 +30,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with needs_extra("encode"):
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             typer.echo("collage: interrupted", err=True)
             raise typer.Exit(130) from error
@@ -87,6 +90,7 @@ def main(
 
 def run() -> None:
     """Entry point of the console script."""
+    wait_passively()
     app(prog_name="collage")
 
 

@@ -100,6 +100,8 @@ def morph(
     if steps is not None and steps < 1:
         raise typer.BadParameter(f"--steps {steps}: give 1 or more")
 
+    import torch
+
     from neural_collage.art import morph as art
     from neural_collage.art.convergence import crossfade_frames, iterates
     from neural_collage.cli.support.progress import step_progress
@@ -107,7 +109,7 @@ def morph(
     with step_progress("encoding"):
         one, two = art.fractal_pair(first, last)
     if steps is not None:
-        pictures = iterates(two, one.decode(), steps)
+        pictures = iterates(two, torch.from_numpy(one.decode()), steps)
         if not moving:
             artwork.write_picture(pictures[-1], output)
             return

@@ -3,28 +3,28 @@
 import operator
 from os import PathLike
 from pathlib import Path
-
-from jaxtyping import Float
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from neural_collage.arguments import is_whole
 from neural_collage.codec.container import read_collage_file
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.layered import Settings, encode_picture
 from neural_collage.codec.registry import AUTO, check_rate
 from neural_collage.codec.weights import find_weights
+from neural_collage.core.arrays.averages import PixelArray
 from neural_collage.core.scales import Region
 from neural_collage.errors import CollageError, CollageFormatError
+from neural_collage.extras import needs_extra
 from neural_collage.io.files import write_atomically
-from neural_collage.io.picture import ImageLike
-from neural_collage.io.reading import read_picture
 from neural_collage.runtime import check_device, without_autocast
+
+if TYPE_CHECKING:
+    from neural_collage.io.picture import ImageLike
 
 DEFAULT_CODEC, DEFAULT_QUALITY, DEFAULT_EFFORT = AUTO, 50, 5
 
 
 def encode(
-    image: ImageLike,
+    image: "ImageLike",
     *,
     codec: str = DEFAULT_CODEC,
     quality: int | None = None,
@@ -52,7 +52,12 @@ def encode(
         ImageError: the picture cannot be read or used.
         CollageError: an argument is out of its range.
         CheckpointError: the model cannot be found or used.
+        MissingExtraError: torch is not installed, which decoding does without.
     """
+    with needs_extra("encode"):
+        from neural_collage.codec.layered import Settings, encode_picture
+        from neural_collage.io.reading import read_picture
+
     check_rate(codec, quality, effort)
     settings = Settings(
         codec,
@@ -68,7 +73,7 @@ def encode(
 
 
 def compress(
-    image: ImageLike,
+    image: "ImageLike",
     *,
     codec: str = DEFAULT_CODEC,
     quality: int | None = None,
@@ -95,21 +100,21 @@ def decompress(
     scale: float = 1,
     region: Region | None = None,
     model: str | None = None,
-    device: str = "cpu",
     pixelated: bool = False,
-) -> Float[Tensor, "c h w"]:
-    """Decode the bytes of a .clg file to pixels in [0, 1]; arguments as `CollageImage.decode`.
+    partial: bool = False,
+) -> PixelArray:
+    """Decode the bytes of a .clg file to pixels (c, h, w), as `CollageImage.decode` does.
 
     model: weights that the file may need beside those of the package, see `encode`.
+    partial: see `load`.
 
     Raises:
         CollageFormatError: damaged, forged, or of an unknown version or codec.
         CheckpointError: the file needs weights that cannot be found.
         ScaleError: the scale or the region does not fit the picture.
     """
-    check_device(device)
     preload_weights(model)
-    return CollageImage.from_bytes(data).decode(scale, region, device, pixelated=pixelated)
+    return CollageImage.from_bytes(data, partial=partial).decode(scale, region, pixelated=pixelated)
 
 
 def save(collage: CollageImage, path: str | PathLike[str]) -> None:
@@ -121,10 +126,14 @@ def save(collage: CollageImage, path: str | PathLike[str]) -> None:
     write_atomically(Path(path), collage.to_bytes())
 
 
-def load(path: str | PathLike[str], *, model: str | None = None) -> CollageImage:
+def load(
+    path: str | PathLike[str], *, model: str | None = None, partial: bool = False
+) -> CollageImage:
     """Read a .clg file.
 
     model: weights that it may need beside those of the package, see `encode`.
+    partial: accept a file that breaks off, as one that is still being received; what it does not
+        show yet is coarse or grey. Otherwise it is refused.
 
     Raises:
         ImageError: missing or unreadable.
@@ -134,7 +143,7 @@ def load(path: str | PathLike[str], *, model: str | None = None) -> CollageImage
     preload_weights(model)
     data = read_collage_file(Path(path))
     try:
-        return CollageImage.from_bytes(data)
+        return CollageImage.from_bytes(data, partial=partial)
     except CollageFormatError as error:
         raise CollageFormatError(f"{path}: {error}") from error
 

@@ -1,24 +1,49 @@
 """What a codec has to do: an encoder writes payloads, a decoder turns them into layers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from neural_collage.codec.container import Header, ModelId
-from neural_collage.core.collage import Collage
-from neural_collage.io.picture import Picture
+from neural_collage.core.arrays.averages import PixelArray
+from neural_collage.core.scales import Window
+
+if TYPE_CHECKING:
+    from neural_collage.core.collage import Collage
+    from neural_collage.io.picture import Picture
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One collage of a picture: some of its planes, at a whole fraction of its size.
+class Layer(ABC):
+    """Some planes of a picture, at a whole fraction of its size, as windows at exact scales.
 
-    reduction: pixels of the picture per pixel of the layer, along each side; decoding the layer
-    at `reduction` times the scale lines it up with the others.
+    Attributes:
+        reduction: pixels of the picture per pixel of the layer, along each side; at `reduction`
+            times the scale it lines up with the others.
+        coarsest: the first octave, below which no scale is exact.
+        octave: ratio of one exact scale to the next.
     """
 
-    collage: Collage
     reduction: int = 1
+    coarsest: Fraction
+    octave: int
+
+    @abstractmethod
+    def is_exact(self, scale: Fraction) -> bool:
+        """Whether windows at a scale can be had without averaging."""
+
+    @abstractmethod
+    def window(self, scale: Fraction, window: Window) -> PixelArray:
+        """A window (planes, h, w) of the layer at an exact scale.
+
+        Raises:
+            CollageFormatError: the part of the file that it needs is damaged.
+        """
+
+    @property
+    @abstractmethod
+    def collage(self) -> "Collage":
+        """The parameters of the layer, as tensors; raises as `window` does."""
 
 
 @runtime_checkable
@@ -29,7 +54,7 @@ class PictureEncoder(Protocol):
     def model(self) -> ModelId | None:
         """The network that its payloads need, if they need one."""
 
-    def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
+    def encode(self, picture: "Picture", *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture, for quality 1..100 and effort 0..9."""
 
 
@@ -38,14 +63,17 @@ class LayeredEncoder(PictureEncoder, Protocol):
     """An encoder that knows what its payloads decode to."""
 
     def encode_layers(
-        self, picture: Picture, *, quality: int, effort: int, device: str
+        self, picture: "Picture", *, quality: int, effort: int, device: str
     ) -> tuple[bytes, tuple[Layer, ...]]:
-        """The payload of a picture, as `encode`, and the collages that it decodes to."""
+        """The payload of a picture, as `encode`, and the layers that it decodes to."""
 
 
 PayloadDecoder = Callable[[bytes, Header], tuple[Layer, ...]]
-"""The collages of a payload, with the weights that its header names.
+"""The layers of a payload, with the weights that its header names.
 
 Called with payloads whose header has the colour space of the codec. Raises CollageFormatError for a
 payload that is damaged or does not fit the header, CheckpointError for weights that are missing.
 """
+PartialDecoder = Callable[[bytes, Header, int], tuple[Layer, ...]]
+"""The layers of the start of a payload, given how many bytes of its end are missing; else as
+`PayloadDecoder`. What is missing is shown as grey, or coarsely."""

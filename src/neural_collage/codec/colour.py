@@ -1,46 +1,32 @@
 """Colour spaces of the coded planes: full-range YCbCr of BT.601, as in JFIF, and plain RGB."""
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+import numpy as np
 
 from neural_collage.codec.container import ColourSpace, Header
+from neural_collage.core.arrays.averages import PixelArray
 
-_RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
-
-
-def to_planes(samples: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
-    """Grey, RGB or RGBA samples to luma, chroma (centred on 0) and alpha, all in units of 1."""
-    if len(samples) < 3:
-        return samples
-    red, green, blue, *alpha = samples
-    luma = _RED * red + _GREEN * green + _BLUE * blue
-    cb, cr = (blue - luma) / (2 - 2 * _BLUE), (red - luma) / (2 - 2 * _RED)
-    return torch.stack([luma, cb, cr, *alpha])
+RED, GREEN, BLUE = 0.299, 0.587, 0.114
+"""The shares of the colours in luma."""
 
 
-def to_triples(samples: Float[Tensor, "c h w"]) -> list[Float[Tensor, "3 h w"]]:
-    """Grey, RGB or RGBA samples as pictures of three planes: the colours, then alpha.
+def to_samples(planes: PixelArray, header: Header) -> PixelArray:
+    """Samples (c, h, w) of planes (p, h, w), clipped to [0, 1].
 
-    Grey and alpha become three equal planes.
+    The inverse of `planes.to_planes`, or of `planes.to_triples` one after the other.
     """
-    colours = samples[:-1] if len(samples) in (2, 4) else samples
-    rest = samples[len(colours) :]
-    return [planes.expand(3, -1, -1) for planes in (colours, rest) if len(planes)]
-
-
-def to_samples(planes: Float[Tensor, "p h w"], header: Header) -> Float[Tensor, "c h w"]:
-    """The inverse of `to_planes`, or of `to_triples` one after the other, clipped to [0, 1]."""
     if header.colour_space == ColourSpace.RGB:
-        colours, rest = planes[:3], planes[3:]
-        if header.channels < 3:
-            colours = colours.mean(0, keepdim=True)
-        if len(rest):
-            rest = rest.mean(0, keepdim=True)
-        planes = torch.cat([colours, rest])
+        if header.channels != 3:
+            colours = planes[:3] if header.channels == 4 else _average(planes[:3])
+            rest = [_average(planes[3:])] if len(planes) > 3 else []
+            planes = np.concatenate([colours, *rest])
     elif header.channels >= 3:
-        luma, cb, cr, *alpha = planes
-        red, blue = luma + (2 - 2 * _RED) * cr, luma + (2 - 2 * _BLUE) * cb
-        green = (luma - _RED * red - _BLUE * blue) / _GREEN
-        planes = torch.stack([red, green, blue, *alpha])
-    return planes.clamp(0, 1)
+        luma, cb, cr = planes[:3]
+        red, blue = luma + (2 - 2 * RED) * cr, luma + (2 - 2 * BLUE) * cb
+        green = (luma - RED * red - BLUE * blue) / GREEN
+        planes = np.stack([red, green, blue, *planes[3:]])
+    return np.clip(planes, 0, 1)
+
+
+def _average(planes: PixelArray) -> PixelArray:
+    average: PixelArray = planes.mean(0, keepdims=True, dtype=np.float32)
+    return average

@@ -18,9 +18,10 @@ import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from neural_collage.codec.ids import codec_name
+from neural_collage.codec.varints import read_varint, varint
 from neural_collage.errors import CollageFormatError, ImageError
 from neural_collage.io.limits import MAX_PROFILE_BYTES, pixel_limit
 from neural_collage.io.modes import Mode
@@ -36,7 +37,6 @@ _HAS_GRAPHICS = 16
 _KNOWN_FLAGS = 31
 _CRC_BYTES = 4
 _DIGEST_BYTES = 8
-_MAX_VARINT_BYTES = 9
 
 
 class ColourSpace(IntEnum):
@@ -112,21 +112,21 @@ def pack_file(header: Header, payload: bytes) -> bytes:
     if header.model is not None:
         flags |= _HAS_MODEL
         name = header.model.name.encode()
-        optional += _varint(len(name)) + name + header.model.digest
+        optional += varint(len(name)) + name + header.model.digest
     if header.icc_profile is not None:
         flags |= _HAS_PROFILE
         profile = zlib.compress(header.icc_profile, level=9)
-        optional += _varint(len(profile)) + profile
+        optional += varint(len(profile)) + profile
     if header.graphics is not None:
         flags |= _HAS_GRAPHICS
-        optional += _varint(len(header.graphics)) + header.graphics
+        optional += varint(len(header.graphics)) + header.graphics
     data = b"".join(
         (
             MAGIC,
             bytes((VERSION, header.codec, flags, header.colour_space, header.quality)),
-            _varint(header.width),
-            _varint(header.height),
-            _varint(len(payload)),
+            varint(header.width),
+            varint(header.height),
+            varint(len(payload)),
             optional,
             payload,
         )
@@ -155,42 +155,100 @@ def unpack_file(
         ) from error
     _check_kind(data)
     reader = _Reader(data[: max(len(data) - _CRC_BYTES, 0)], position=len(MAGIC) + 1)
+    fields = _take_fields(reader)
+    payload = reader.take(fields.payload_length)
+    reader.finish()
+    # the values of fields are checked after the checksum, which damaged files fail
+    if zlib.crc32(reader.data) != int.from_bytes(data[-_CRC_BYTES:], "little"):
+        raise CollageFormatError("the file is damaged: its checksum does not match")
+    return fields.header(max_pixels), payload
+
+
+def unpack_start(data: bytes, *, max_pixels: int | None = None) -> tuple[Header, bytes, int]:
+    """The header, the payload as far as it is there, and how many bytes of it are missing.
+
+    data: a file that may break off within its payload, so that its checksum is not checked; that
+    of a complete one is.
+
+    Raises:
+        CollageFormatError: as `unpack_file`, for files that break off earlier as well.
+    """
+    _check_kind(data)
+    reader = _Reader(data, position=len(MAGIC) + 1)
+    fields = _take_fields(reader)
+    left = len(data) - reader.position
+    if left >= fields.payload_length + _CRC_BYTES:
+        return *unpack_file(data, max_pixels=max_pixels), 0
+    payload = reader.take(min(left, fields.payload_length))
+    return fields.header(max_pixels), payload, fields.payload_length - len(payload)
+
+
+class _Fields(NamedTuple):
+    """The header as it stands in a file."""
+
+    codec: int
+    flags: int
+    colour_space: int
+    quality: int
+    width: int
+    height: int
+    payload_length: int
+    name: bytes
+    digest: bytes
+    profile: bytes
+    graphics: bytes
+
+    def header(self, max_pixels: int | None) -> Header:
+        """The header, checked; raises CollageFormatError for values that it cannot have."""
+        if self.flags & ~_KNOWN_FLAGS:
+            raise CollageFormatError(
+                f"flags {self.flags:#04x} are unknown to this program: upgrade it"
+            )
+        codec_name(self.codec)
+        if self.width * self.height > (limit := pixel_limit(max_pixels)):
+            raise CollageFormatError(
+                f"the header claims {self.width} x {self.height} pixels, above the limit of "
+                f"{limit:.0f}"
+            )
+        try:
+            return Header(
+                codec=self.codec,
+                width=self.width,
+                height=self.height,
+                mode=_MODES[self.flags & 3],
+                quality=self.quality,
+                colour_space=ColourSpace(self.colour_space),
+                model=ModelId(self.name.decode(), self.digest) if self.flags & _HAS_MODEL else None,
+                icc_profile=_inflate(self.profile) if self.flags & _HAS_PROFILE else None,
+                graphics=self.graphics if self.flags & _HAS_GRAPHICS else None,
+            )
+        except (ValueError, zlib.error) as error:
+            raise CollageFormatError(f"the header is invalid: {error}") from error
+
+
+def _take_fields(reader: "_Reader") -> _Fields:
     codec, flags, colour_space, quality = reader.take(4)
     width, height, payload_length = reader.varint(), reader.varint(), reader.varint()
-    name = digest = profile = graphics = None
+    name = digest = profile = graphics = b""
     if flags & _HAS_MODEL:
         name, digest = reader.take(reader.varint()), reader.take(_DIGEST_BYTES)
     if flags & _HAS_PROFILE:
         profile = reader.take(reader.varint())
     if flags & _HAS_GRAPHICS:
         graphics = reader.take(reader.varint())
-    payload = reader.take(payload_length)
-    reader.finish()
-    # the values of fields are checked after the checksum, which damaged files fail
-    if zlib.crc32(reader.data) != int.from_bytes(data[-_CRC_BYTES:], "little"):
-        raise CollageFormatError("the file is damaged: its checksum does not match")
-    if flags & ~_KNOWN_FLAGS:
-        raise CollageFormatError(f"flags {flags:#04x} are unknown to this program: upgrade it")
-    codec_name(codec)
-    if width * height > (limit := pixel_limit(max_pixels)):
-        raise CollageFormatError(
-            f"the header claims {width} x {height} pixels, above the limit of {limit:.0f}"
-        )
-    try:
-        header = Header(
-            codec=codec,
-            width=width,
-            height=height,
-            mode=_MODES[flags & 3],
-            quality=quality,
-            colour_space=ColourSpace(colour_space),
-            model=None if name is None or digest is None else ModelId(name.decode(), digest),
-            icc_profile=None if profile is None else _inflate(profile),
-            graphics=graphics,
-        )
-    except (ValueError, zlib.error) as error:
-        raise CollageFormatError(f"the header is invalid: {error}") from error
-    return header, payload
+    return _Fields(
+        codec,
+        flags,
+        colour_space,
+        quality,
+        width,
+        height,
+        payload_length,
+        name,
+        digest,
+        profile,
+        graphics,
+    )
 
 
 def _check_kind(data: bytes) -> None:
@@ -208,16 +266,6 @@ def _check_kind(data: bytes) -> None:
         )
     if version == 0:
         raise CollageFormatError("format version 0 does not exist: the file is damaged")
-
-
-def _varint(value: int) -> bytes:
-    """LEB128: 7 bits per byte, low ones first; the high bit marks that more follow."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 def _inflate(profile: bytes) -> bytes:
@@ -247,15 +295,8 @@ class _Reader:
         return taken
 
     def varint(self) -> int:
-        value = 0
-        for index in range(_MAX_VARINT_BYTES):
-            (byte,) = self.take(1)
-            value |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:
-                if byte == 0 and index > 0:
-                    break
-                return value
-        raise CollageFormatError(f"malformed number before byte {self.position}")
+        value, self.position = read_varint(self.data, self.position)
+        return value
 
     def finish(self) -> None:
         if extra := len(self.data) - self.position:

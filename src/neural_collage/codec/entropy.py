@@ -5,13 +5,11 @@ fixed-point tables by basic arithmetic alone (`perfect=False`), the same on all 
 Range coding: Martin 1979.
 """
 
-from collections.abc import Iterator
+from itertools import pairwise
 
 import constriction
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.geometry import BoolArray, IntArray
@@ -54,8 +52,7 @@ class FixedTables:
         ):
             raise ValueError("tables of counts have a row of numbers and a count of escapes each")
         self.limit = counts.shape[1] // 2 - 1
-        self._starts: list[int] = []  # the smallest number of each table
-        self._escapes: list[int] = []  # the symbol that stands for all others
+        starts, escapes = [], []
         self._models = []
         shares = []
         for row in counts:
@@ -67,42 +64,47 @@ class FixedTables:
             shares.append(share)
             # a table of a single symbol cannot be coded
             coded_counts = coded_counts if len(coded_counts) > 1 else np.ones(2, np.float32)
-            self._starts.append(int(low) - self.limit)
-            self._escapes.append(len(coded_counts) - 1)
+            starts.append(int(low) - self.limit)
+            escapes.append(len(coded_counts) - 1)
             self._models.append(constriction.stream.model.Categorical(coded_counts, perfect=False))
-        self._bits = torch.from_numpy(-np.log2(np.stack(shares))).float()
+        self._starts = np.array(starts)  # the smallest number of each table
+        self._escapes = np.array(escapes)  # the symbol that stands for all others
+        self._bits = (-np.log2(np.stack(shares))).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self._models)
 
-    def bits(self, tables: Tensor, values: Tensor) -> Tensor:
+    def bits(self, tables: IntArray, values: IntArray) -> npt.NDArray[np.float32]:
         """The rate of integers, each with its own table; that of escapes is underestimated."""
-        column = values.long().clamp(-self.limit, self.limit) + self.limit
-        return self._bits[tables, column]
+        column = np.clip(values, -self.limit, self.limit) + self.limit
+        rates: npt.NDArray[np.float32] = self._bits[tables, column]
+        return rates
 
     def model(self, table: int) -> object:
         """The model of a table for constriction's coders."""
         return self._models[table]
 
-    def symbols(self, table: int, values: IntArray) -> IntArray:
-        """Integers as symbols of a table."""
-        symbols = values - self._starts[table]
-        outside = (symbols < 0) | (symbols >= self._escapes[table])
-        return np.where(outside, self._escapes[table], symbols)
+    def symbols(self, tables: IntArray, values: IntArray) -> tuple[IntArray, BoolArray]:
+        """Integers as symbols, each of its own table, and which of them are escapes."""
+        symbols, escapes = values - self._starts[tables], self._escapes[tables]
+        escaped = (symbols < 0) | (symbols >= escapes)
+        return np.where(escaped, escapes, symbols), escaped
 
-    def values(self, table: int, symbols: IntArray) -> tuple[IntArray, BoolArray]:
-        """Symbols of a table as integers, and which of them are escapes."""
-        return symbols + self._starts[table], symbols == self._escapes[table]
+    def values(self, tables: IntArray, symbols: IntArray) -> tuple[IntArray, BoolArray]:
+        """Symbols, each of its own table, as integers, and which of them are escapes."""
+        return symbols + self._starts[tables], symbols == self._escapes[tables]
 
 
-def by_table(tables: IntArray) -> Iterator[tuple[int, IntArray]]:
-    """The tables that occur, in rising order, and the positions of each."""
+def by_table(tables: IntArray) -> tuple[IntArray, list[tuple[int, slice]]]:
+    """An order of positions by table, and which part of it each table has."""
     small = tables.astype(np.uint8) if tables.max(initial=0) < 256 else tables
     order = np.argsort(small, kind="stable")  # much faster for bytes
     counts = np.bincount(tables)
-    starts = np.cumsum(counts) - counts
-    for table in np.flatnonzero(counts):
-        yield int(table), order[starts[table] : starts[table] + counts[table]]
+    used = np.flatnonzero(counts)
+    ends = np.cumsum(counts[used]).tolist()
+    starts = [0, *ends]
+    parts = [slice(*ends) for ends in pairwise(starts)]
+    return order, list(zip(used.tolist(), parts, strict=True))
 
 
 _ESCAPE_LENGTHS = 24
@@ -151,12 +153,12 @@ class SymbolWriter:
 
         Raises ValueError for integers too large to be escaped.
         """
-        escaped = []
-        for table, positions in by_table(which):
-            symbols = tables.symbols(table, values[positions])
-            self._encoder.encode(symbols.astype(np.int32), tables.model(table))
-            escaped.append(positions[tables.values(table, symbols)[1]])
-        if not len(outside := np.concatenate(escaped) if escaped else np.empty(0, np.int64)):
+        order, parts = by_table(which)
+        symbols, escaped = tables.symbols(which[order], values[order])
+        coded = symbols.astype(np.int32)
+        for table, part in parts:
+            self._encoder.encode(coded[part], tables.model(table))
+        if not len(outside := order[escaped]):
             return
         numbers = _zigzag(values[outside]) + 1
         lengths = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
@@ -214,12 +216,12 @@ class SymbolReader:
     def read_static(self, tables: FixedTables, which: IntArray) -> IntArray:
         """Read integers, each with its own table."""
         result = np.empty(len(which), np.int64)
-        escaped = []
-        for table, positions in by_table(which):
-            symbols = self._decode(tables.model(table), len(positions))
-            result[positions], outside = tables.values(table, symbols)
-            escaped.append(positions[outside])
-        if len(outside := np.concatenate(escaped) if escaped else np.empty(0, np.int64)):
+        order, parts = by_table(which)
+        symbols = np.empty(len(which), np.int64)
+        for table, part in parts:
+            symbols[part] = self._decode(tables.model(table), part.stop - part.start)
+        result[order], escaped = tables.values(which[order], symbols)
+        if len(outside := order[escaped]):
             lengths = self.uniform(np.full(len(outside), _ESCAPE_LENGTHS))
             numbers = (1 << lengths) + self.uniform(1 << lengths) - 1
             result[outside] = np.where(numbers % 2, -(numbers + 1) // 2, numbers // 2)

@@ -5,59 +5,63 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
-import torch
-from jaxtyping import Float
+import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from neural_collage.codec.base import Layer
 from neural_collage.codec.colour import to_samples
-from neural_collage.codec.container import Header, pack_file, unpack_file
+from neural_collage.codec.container import Header, pack_file, unpack_file, unpack_start
 from neural_collage.codec.graphics.composition import Composition, is_octave
 from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import read_layer
 from neural_collage.codec.ids import codec_name
 from neural_collage.codec.registry import codec_entry
-from neural_collage.core.blocks import Window
-from neural_collage.core.pyramid import PyramidDecoder
+from neural_collage.core.arrays.averages import PixelArray, area_average
 from neural_collage.core.scales import (
     Region,
     ScaleGrid,
+    Window,
     output_length,
     output_window,
     render_at_scale,
 )
-from neural_collage.errors import CollageFormatError, NotConvergedError
+from neural_collage.errors import CollageFormatError
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
-from neural_collage.runtime import without_autocast
 
-_PIXELS_AT_ONCE = 1 << 25
+_STRIP_PIXELS = 1 << 22
 """Larger pictures are decoded in strips, so that beside them little memory is needed."""
-_STRIP_PIXELS = 1 << 21
 
 
 @dataclass(frozen=True)
 class CollageImage:
     """A compressed picture: what a .clg file holds, ready to decode.
 
+    missing: bytes that the payload of a partial file lacks at its end; what they would show is
+    grey, or coarse.
+
     Made by `encode` or `load`; two are equal if their files are.
     """
 
     header: Header
     payload: bytes = field(repr=False)
-    _decoders: dict[str, tuple[PyramidDecoder, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _compositions: dict[str, Composition] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    missing: int = 0
 
     @classmethod
     def from_bytes(
-        cls, data: bytes | bytearray | memoryview, *, max_pixels: int | None = None
+        cls,
+        data: bytes | bytearray | memoryview,
+        *,
+        max_pixels: int | None = None,
+        partial: bool = False,
     ) -> "CollageImage":
-        """Read a complete file; raises CollageFormatError as `container.unpack_file` does."""
+        """Read a file; raises CollageFormatError as `container.unpack_file` does.
+
+        partial: accept one that breaks off within its payload. Only neural files whose payload is
+        in segments can be decoded then, see `streams.neural`.
+        """
+        if partial:
+            return cls(*unpack_start(bytes(data), max_pixels=max_pixels))
         return cls(*unpack_file(data, max_pixels=max_pixels))
 
     @classmethod
@@ -82,7 +86,13 @@ class CollageImage:
         return image
 
     def to_bytes(self) -> bytes:
-        """The complete file."""
+        """The complete file.
+
+        Raises:
+            CollageFormatError: a part of it is missing.
+        """
+        if self.missing:
+            raise CollageFormatError(f"the file is truncated: {self.missing} bytes are missing")
         return pack_file(self.header, self.payload)
 
     @property
@@ -146,20 +156,20 @@ class CollageImage:
             if self.payload:
                 raise CollageFormatError("the file is damaged: a payload that nothing shows")
             return ()
-        with without_autocast():
-            height, width = self._base_size
-            header = replace(self.header, quality=quality, height=height, width=width)
+        height, width = self._base_size
+        header = replace(self.header, quality=quality, height=height, width=width)
+        if not self.missing:
             return entry.find_decoder()(self.payload, header)
+        if (decoder := entry.find_partial_decoder()) is None:
+            raise CollageFormatError(
+                f"the file is truncated, and codec {self.codec} has no coarse part to show"
+            )
+        return decoder(self.payload, header, self.missing)
 
     def decode(
-        self,
-        scale: float = 1,
-        region: Region | None = None,
-        device: str = "cpu",
-        *,
-        pixelated: bool = False,
-    ) -> Float[Tensor, "c h w"]:
-        """Pixels in [0, 1], colour as in the source, alpha last.
+        self, scale: float = 1, region: Region | None = None, *, pixelated: bool = False
+    ) -> PixelArray:
+        """Pixels (c, h, w) in [0, 1], float32, colour as in the source, alpha last.
 
         scale: output pixels per pixel; any positive number.
         region: (x, y, width, height) in pixels of the picture at that scale.
@@ -173,10 +183,9 @@ class CollageImage:
         """
         window = output_window((self.height, self.width), scale, region)
         check_decoded_size((window.width, window.height), (self.width, self.height))
-        with without_autocast(device):
-            if pixelated and scale > 1:
-                return self._repeat_pixels(scale, window, device)
-            return self._decode(scale, region, device)
+        if pixelated and scale > 1:
+            return self._repeat_pixels(scale, window)
+        return self._decode(scale, region)
 
     def to_pil(
         self, scale: float = 1, region: Region | None = None, *, pixelated: bool = False
@@ -184,35 +193,31 @@ class CollageImage:
         """The picture as 8 bits a channel, with its ICC profile; arguments as `decode`."""
         return to_pil(self.decode(scale, region, pixelated=pixelated), self.header.icc_profile)
 
-    def _repeat_pixels(self, scale: float, window: Window, device: str) -> Tensor:
+    def _repeat_pixels(self, scale: float, window: Window) -> PixelArray:
         """The nearest pixels of scale 1 to a window at a higher scale."""
         sides = (window.top, window.height, self.height), (window.left, window.width, self.width)
         rows, columns = (
-            (2 * torch.arange(start, start + length) + 1) * side // (2 * output_length(side, scale))
+            (2 * np.arange(start, start + length) + 1) * side // (2 * output_length(side, scale))
             for start, length, side in sides
         )
         x, y = int(columns[0]), int(rows[0])
-        region = x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
-        pixels = self._decode(1, region, device)
-        return pixels[:, (rows - y)[:, None].to(device), (columns - x).to(device)]
+        pixels = self._decode(1, (x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y))
+        return pixels[:, (rows - y)[:, None], columns - x]
 
-    def _decode(self, scale: float, region: Region | None, device: str) -> Float[Tensor, "c h w"]:
+    def _decode(self, scale: float, region: Region | None) -> PixelArray:
         """The picture, composed of its base and the layer over it."""
-        if (composition := self._composition(device)) is None:
-            return self._decode_base(scale, region, device)
+        composition = self._composition
+        if composition is None:
+            return self._decode_base(scale, region)
 
-        def render(exact: Fraction, window: Window) -> Tensor:
+        def render(exact: Fraction, window: Window) -> PixelArray:
             return self._in_strips(
-                lambda strip: composition.window(exact, strip).clamp(0, 1), window, device
+                lambda strip: np.clip(composition.window(exact, strip), 0, 1), window
             )
 
-        return render_at_scale(
-            (self.height, self.width),
-            scale,
-            region,
-            ScaleGrid(Fraction(1), 2, is_octave),
-            render,
-        )
+        grid = ScaleGrid(Fraction(1), 2, is_octave)
+        size = self.height, self.width
+        return render_at_scale(size, scale, region, grid, render, area_average)
 
     @property
     def _base_size(self) -> tuple[int, int]:
@@ -221,49 +226,29 @@ class CollageImage:
             return self.height, self.width
         return self.graphics.base_window.height, self.graphics.base_window.width
 
-    def _decode_base(
-        self, scale: float, region: Region | None, device: str
-    ) -> Float[Tensor, "c h w"]:
+    def _decode_base(self, scale: float, region: Region | None) -> PixelArray:
         """The pixels of the payload, without a layer over them."""
-        decoders = self._decoders_on(device)
         layers = self.layers
-        coarsest = max(1 / (layer.collage.lattice * layer.reduction) for layer in layers)
+        coarsest = max(layer.coarsest / layer.reduction for layer in layers)
 
         def is_exact(candidate: Fraction) -> bool:
-            return all(
-                decoder.is_exact(candidate * layer.reduction)
-                for decoder, layer in zip(decoders, layers, strict=True)
-            )
+            return all(layer.is_exact(candidate * layer.reduction) for layer in layers)
 
-        def render_strip(exact: Fraction, window: Window) -> Tensor:
-            planes = [
-                decoder.window(exact * layer.reduction, window)
-                for decoder, layer in zip(decoders, layers, strict=True)
-            ]
-            return to_samples(torch.cat(planes), self.header)
+        def render_strip(exact: Fraction, window: Window) -> PixelArray:
+            planes = [layer.window(exact * layer.reduction, window) for layer in layers]
+            together = planes[0] if len(planes) == 1 else np.concatenate(planes)
+            return to_samples(together, self.header)
 
-        def render(exact: Fraction, window: Window) -> Tensor:
-            return self._in_strips(lambda strip: render_strip(exact, strip), window, device)
+        def render(exact: Fraction, window: Window) -> PixelArray:
+            return self._in_strips(lambda strip: render_strip(exact, strip), window)
 
-        try:
-            return render_at_scale(
-                self._base_size,
-                scale,
-                region,
-                ScaleGrid(coarsest, layers[0].collage.pooling, is_exact),
-                render,
-            )
-        except NotConvergedError as error:
-            raise CollageFormatError(f"the file is damaged: {error}") from error
+        grid = ScaleGrid(coarsest, layers[0].octave, is_exact)
+        return render_at_scale(self._base_size, scale, region, grid, render, area_average)
 
-    def _in_strips(
-        self, render: Callable[[Window], Tensor], window: Window, device: str
-    ) -> Float[Tensor, "c h w"]:
-        if window.height * window.width <= _PIXELS_AT_ONCE:
+    def _in_strips(self, render: Callable[[Window], PixelArray], window: Window) -> PixelArray:
+        if window.height * window.width <= _STRIP_PIXELS:
             return render(window)
-        pixels = torch.empty(
-            self.channels, window.height, window.width, dtype=torch.float32, device=device
-        )
+        pixels = np.empty((self.channels, window.height, window.width), np.float32)
         rows = max(1, _STRIP_PIXELS // window.width)
         for top in range(0, window.height, rows):
             height = min(rows, window.height - top)
@@ -271,25 +256,14 @@ class CollageImage:
             pixels[:, top : top + rows] = render(strip)
         return pixels
 
-    def _composition(self, device: str) -> Composition | None:
+    @cached_property
+    def _composition(self) -> Composition | None:
         """What composes the picture, and keeps it at scale 1 for the next window."""
         if self.graphics is None:
             return None
-        if device not in self._compositions:
 
-            def base(exact: Fraction, window: Window) -> Tensor:
-                region = window.left, window.top, window.width, window.height
-                return self._decode_base(float(exact), region, device)
+        def base(exact: Fraction, window: Window) -> PixelArray:
+            region = window.left, window.top, window.width, window.height
+            return self._decode_base(float(exact), region)
 
-            self._compositions[device] = Composition(
-                self.graphics, base if self.layers else None, device
-            )
-        return self._compositions[device]
-
-    def _decoders_on(self, device: str) -> tuple[PyramidDecoder, ...]:
-        """One decoder a layer; they keep the coarse solution for the next window."""
-        if device not in self._decoders:
-            self._decoders[device] = tuple(
-                PyramidDecoder(layer.collage.to(device)) for layer in self.layers
-            )
-        return self._decoders[device]
+        return Composition(self.graphics, base if self.layers else None)

@@ -247,7 +247,7 @@ class _Job:
         """Squared errors of samples, 0 for invisible ones."""
         x, y, width, height = region or (0, 0, image.width, image.height)
         window = (..., slice(y, y + height), slice(x, x + width))
-        decoded = image.decode(1, region, self._settings.device).cpu()
+        decoded = torch.from_numpy(image.decode(1, region))
         errors = (decoded - self._picture.pixels[window]).square()
         if self._invisible is not None:
             errors[:-1] *= ~self._invisible[window]

@@ -1,7 +1,8 @@
 """Makes .clg one of Pillow's formats: `Image.open("x.clg")`, `image.save("x.clg", quality=60)`.
 
 `import neural_collage` registers it. Opening reads size, mode and ICC profile; the pixels are
-decoded, and torch imported, when they are first needed.
+decoded when they are first needed. `draft`, and so `thumbnail`, decodes at a smaller scale, and
+`ImageFile.LOAD_TRUNCATED_IMAGES` accepts files that break off, as for Pillow's own formats.
 """
 
 from dataclasses import replace
@@ -10,11 +11,13 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from neural_collage.codec.container import MAGIC, SUFFIX, unpack_file
+from neural_collage.codec.container import MAGIC, SUFFIX, Header, unpack_file, unpack_start
+from neural_collage.core.scales import output_length
 from neural_collage.errors import CollageError
 from neural_collage.io.limits import MAX_PROFILE_BYTES
 
 FORMAT = "CLG"
+_SMALLEST_DRAFT = 1 / 16
 
 _SAVE_OPTIONS = {"codec", "device", "effort", "graphics", "icc_profile", "model", "quality"}
 _OPTIONS_OF_OTHERS = {
@@ -34,18 +37,44 @@ class CollageImageFile(ImageFile.ImageFile):
         """Raises CollageFormatError if the file is damaged or cannot be read by this program."""
         assert self.fp is not None
         self._data = self.fp.read()
-        header, _ = unpack_file(self._data)
+        header = self._unpack()
         self._size = header.width, header.height
+        self._scale = 1.0
         self._mode = header.mode
         if header.icc_profile is not None:
             self.info["icc_profile"] = header.icc_profile
+
+    def _unpack(self) -> Header:
+        if ImageFile.LOAD_TRUNCATED_IMAGES:
+            return unpack_start(self._data)[0]
+        return unpack_file(self._data)[0]
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Decode at the smallest power of two that has at least this size, once it is decoded.
+
+        size: width and height; the mode stays as it is. Returns the mode and the box of the whole
+        picture, in the pixels that it will have; None once the picture is decoded.
+        """
+        if not self._data or size is None:
+            return None
+        header = self._unpack()
+        least = max(size[0] / header.width, size[1] / header.height)
+        scale = 1.0
+        while scale / 2 >= max(least, _SMALLEST_DRAFT):
+            scale /= 2
+        self._scale = scale
+        self._size = output_length(header.width, scale), output_length(header.height, scale)
+        return self.mode, (0, 0, *self._size)
 
     def load(self) -> Any:
         """Decode on the first call; returns Pillow's pixel access, as every format does."""
         if self._data:
             from neural_collage.codec.image import CollageImage
 
-            self.im = CollageImage.from_bytes(self._data).to_pil().im
+            partial = ImageFile.LOAD_TRUNCATED_IMAGES
+            self.im = CollageImage.from_bytes(self._data, partial=partial).to_pil(self._scale).im
             self.readonly = 0
             self._data = b""
             if self.fp is not None and self._exclusive_fp:

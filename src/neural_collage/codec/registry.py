@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from neural_collage.codec import ids
 from neural_collage.codec.container import ColourSpace
 from neural_collage.errors import CollageError
+from neural_collage.extras import needs_extra
 
 if TYPE_CHECKING:
-    from neural_collage.codec.base import PayloadDecoder, PictureEncoder
+    from neural_collage.codec.base import PartialDecoder, PayloadDecoder, PictureEncoder
 
 AUTO, PREFERRED, FALLBACK = "auto", "neural", "fractal"
 """The choice among codecs: the preferred one, or the other for pictures that it cannot hold."""
@@ -30,6 +31,8 @@ class CodecEntry:
     encoder: makes a `base.PictureEncoder`; called with the name of a model if `has_models`, or
         without arguments. Itself, or where it is: "package.module:name".
     decoder: a `base.PayloadDecoder`, likewise.
+    partial_decoder: a `base.PartialDecoder`, likewise; None if payloads that break off are of no
+        use.
     single_rate: it has one quality and one effort, which users cannot choose.
     has_models: it takes weights, which users can choose.
     takes_graphics: a graphics layer may lie over it.
@@ -41,30 +44,38 @@ class CodecEntry:
     single_rate: bool = False
     has_models: bool = False
     takes_graphics: bool = False
+    partial_decoder: "str | PartialDecoder | None" = None
 
     def make_encoder(self, model: str | None = None) -> "PictureEncoder":
         """An encoder, with the weights of a model if one is given.
 
         Raises:
             CheckpointError: there are no such weights.
+            MissingExtraError: it needs torch, which is not installed.
         """
         make = _resolved(self.encoder)
         encoder: PictureEncoder = make() if model is None else make(model)
         return encoder
 
     def find_decoder(self) -> "PayloadDecoder":
-        """The decoder."""
+        """The decoder; raises MissingExtraError if it needs torch, which is not installed."""
         decoder: PayloadDecoder = _resolved(self.decoder)
+        return decoder
+
+    def find_partial_decoder(self) -> "PartialDecoder | None":
+        """The decoder of payloads that break off."""
+        decoder: PartialDecoder | None = _resolved(self.partial_decoder)
         return decoder
 
 
 _codecs: dict[str, CodecEntry] = {
     "neural": CodecEntry(
         ColourSpace.RGB,
-        f"{_STREAMS}.neural:make_encoder",
+        f"{_STREAMS}.neural_encoder:make_encoder",
         f"{_STREAMS}.neural:decode",
         has_models=True,
         takes_graphics=True,
+        partial_decoder=f"{_STREAMS}.neural:decode",
     ),
     "fractal": CodecEntry(
         ColourSpace.YCBCR,
@@ -136,4 +147,7 @@ def get_encoder(name: str, model: str | None = None) -> "PictureEncoder":
 
 
 def _resolved(place: Any) -> Any:
-    return pkgutil.resolve_name(place) if isinstance(place, str) else place
+    if not isinstance(place, str):
+        return place
+    with needs_extra("encode"):
+        return pkgutil.resolve_name(place)

@@ -15,26 +15,28 @@ from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
-
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from neural_collage.codec.container import ModelId
 from neural_collage.errors import CheckpointError, first_line
-from neural_collage.models.packing import unpack_state
-from neural_collage.models.pretrained import WEIGHTS_FILE, Pretrained
-from neural_collage.models.weights_file import (
+from neural_collage.models.arrays_file import (
+    WEIGHTS_FILE,
+    Array,
     check_finite,
-    load_state,
+    read_arrays,
     read_config,
-    read_tensors,
+    unpack_arrays,
 )
+from neural_collage.models.compression.decoder_model import DecoderModel
 
-M = TypeVar("M", bound=Pretrained)
+if TYPE_CHECKING:
+    from neural_collage.models.pretrained import Pretrained
+
+M = TypeVar("M", bound="Pretrained")
 
 SHIPPED = ("natural", "aerial")
 """Models of the neural codec that come with the package."""
+_FOR_DECODING = ("compressor.entropy.", "compressor.patches", "counts", "steps", "logarithms")
 KEPT = 8
 """Files of weights that are not shipped that a process keeps; the oldest are evicted."""
 
@@ -60,18 +62,40 @@ class Weights:
         Raises:
             CheckpointError: damaged, or not of this class.
         """
+        import torch
+
+        from neural_collage.models.weights_file import load_state
+
         try:
             # configs raise TypeError, too, for fields that are missing or of another type
             model = cls(**cls.arguments_of(self.config)).float()
         except (ValueError, TypeError) as error:
             raise self._damaged(error) from error
         try:
-            state = unpack_state(read_tensors(self.data))
-            check_finite(state)
-            load_state(model, state)
+            arrays = self._arrays("")
+            load_state(model, {name: torch.from_numpy(a.copy()) for name, a in arrays.items()})
         except ValueError as error:
             raise self._damaged(error) from error
         return model.eval()
+
+    def decoder(self) -> DecoderModel:
+        """What files of these weights are decoded with; torch is not needed.
+
+        Raises:
+            CheckpointError: damaged, or of another model than the neural codec's.
+        """
+        try:
+            groups = self.config["config"]["groups"]
+            return DecoderModel(self._arrays(*_FOR_DECODING), tuple(int(size) for size in groups))
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise self._damaged(error) from error
+
+    def _arrays(self, *starts: str) -> dict[str, Array]:
+        """The tensors whose names begin with one of these, unpacked."""
+        arrays = {k: v for k, v in read_arrays(self.data).items() if k.startswith(starts)}
+        unpacked = unpack_arrays(arrays)
+        check_finite(unpacked)
+        return unpacked
 
     @property
     def config(self) -> dict[str, Any]:
@@ -190,6 +214,9 @@ def _from_file(path: Path, name: str, version: tuple[int, int]) -> Weights:
 
 @lru_cache(maxsize=KEPT)
 def _from_hub(name: str, *, offline: bool) -> Weights:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
     try:
         path = hf_hub_download(name, WEIGHTS_FILE, local_files_only=offline)
         return Weights(name, Path(path).read_bytes())

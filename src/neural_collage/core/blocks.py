@@ -3,25 +3,11 @@
 Images are (..., height, width); blocks are (..., n, size, size) in raster order.
 """
 
-from typing import NamedTuple
-
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-
-class Window(NamedTuple):
-    """A rectangle of pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-
-def round_up(length: int, multiple: int) -> int:
-    """The least multiple of `multiple` that is not below `length`."""
-    return -(-length // multiple) * multiple
+from neural_collage.core.scales import round_up
 
 
 def pad_to_multiple(image: Float[Tensor, "*b c h w"], multiple: int) -> Float[Tensor, "*b c H W"]:

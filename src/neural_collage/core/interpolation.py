@@ -1,38 +1,14 @@
-"""Average interpolation: enlarging an image such that averaging restores it exactly.
-
-Donoho 1993, "Smooth wavelet decompositions with blocky coefficient kernels": a pixel is the average
-of a local polynomial over its cell, and the averages of that polynomial over the halves of the cell
-are the finer pixels. Five pixels determine a polynomial of degree four: the reach is two.
-"""
+"""Average interpolation of tensors, with gradients; see `arrays.interpolation`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.core.blocks import Window
-
-REACH = 2
-"""Pixels on either side of its own cell that a fine pixel depends on."""
-
-
-@dataclass(frozen=True)
-class _Span:
-    """An interval of source pixels, and how many pixels of its margins lie outside the canvas."""
-
-    start: int
-    length: int
-    before: int
-    after: int
-
-
-def _source_span(start: int, length: int, limit: int) -> _Span:
-    first, last = start // 2 - REACH, -(-(start + length) // 2) + REACH
-    low, high = max(first, 0), min(last, limit)
-    return _Span(low, high - low, low - first, last - high)
+from neural_collage.core.arrays.interpolation import REACH, source_span
+from neural_collage.core.scales import Window
 
 
 def enlarged_window(
@@ -43,8 +19,8 @@ def enlarged_window(
     read: returns a window of the image. size: height and width of the image, beyond which its
     edge is repeated.
     """
-    rows = _source_span(window.top, window.height, size[0])
-    columns = _source_span(window.left, window.width, size[1])
+    rows = source_span(window.top, window.height, size[0])
+    columns = source_span(window.left, window.width, size[1])
     source = read(Window(rows.start, columns.start, rows.length, columns.length))
     margins = (columns.before, columns.after, rows.before, rows.after)
     fine = enlarge(functional.pad(source[None], margins, mode="replicate")[0])

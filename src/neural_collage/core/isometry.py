@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from neural_collage.core.blocks import Window
+from neural_collage.core.scales import Window
 
 N_ISOMETRIES = 8
 IDENTITY = 0

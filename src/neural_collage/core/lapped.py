@@ -1,23 +1,21 @@
-"""Lapped textures: sums of overlapping patches, a constant part of collages without block edges.
+"""Lapped textures of tensors: sums of overlapping patches, a constant part of collages.
 
-Each range of n pixels has a coefficient for every patch of 2n pixels, centred on the range; the
-patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989). Parts outside the
-image are folded back, as in its mirrored extension. A texture is defined at scales that are powers
-of two: below 1 by averaging, above 1 by average interpolation (see `interpolation`).
+`LappedTexture` is the texture of `arrays.lapped` as tensors; `synthesise` is the same sum with
+gradients, at scale 1 alone.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.core.blocks import Window, pool
-from neural_collage.core.interpolation import enlarged_window
+from neural_collage.core.arrays.lapped import PatchBank, Texture
+from neural_collage.core.scales import Window
 
-_RANGES_AT_ONCE = 8192  # bounds the memory of a synthesis
 _TILE = 128  # single pixels are read from square tiles of this side
 
 
@@ -30,7 +28,7 @@ class LappedTexture:
     unit: pixel value of a product of 1. Products of integers are summed exactly, so that the
         texture is the same on every machine.
 
-    Raises ValueError if coefficients and patches do not fit each other.
+    It is computed on the CPU. Raises ValueError if coefficients and patches do not fit each other.
     """
 
     coefficients: Shaped[Tensor, "a rows columns"]
@@ -38,14 +36,26 @@ class LappedTexture:
     unit: float = 1.0
 
     def __post_init__(self) -> None:
-        if len(self.coefficients) != len(self.patches):
-            raise ValueError(
-                f"{len(self.coefficients)} coefficients a range for {len(self.patches)} patches"
-            )
-        if self.patches.shape[-1] % 4:
-            raise ValueError(
-                f"patches of {self.patches.shape[-1]} pixels: a multiple of 4 expected"
-            )
+        _ = self.arrays  # which checks what it is made of
+
+    @classmethod
+    def of(cls, arrays: Texture) -> "LappedTexture":
+        """The same texture as tensors."""
+        made = cls(
+            torch.from_numpy(arrays.coefficients),
+            torch.from_numpy(arrays.bank.patches),
+            arrays.unit,
+        )
+        made.__dict__["arrays"] = arrays
+        return made
+
+    @cached_property
+    def arrays(self) -> Texture:
+        """The texture as arrays."""
+        coefficients, patches = (
+            t.detach().cpu().numpy() for t in (self.coefficients, self.patches)
+        )
+        return Texture(coefficients, PatchBank(patches), self.unit)
 
     @property
     def range_size(self) -> int:
@@ -59,15 +69,11 @@ class LappedTexture:
 
     def size(self, scale: Fraction) -> tuple[int, int]:
         """Height and width of the canvas at an exact scale."""
-        rows, columns = self.coefficients.shape[1:]
-        pixels = self.range_size * scale
-        return int(rows * pixels), int(columns * pixels)
+        return self.arrays.size(scale)
 
     def is_exact(self, scale: Fraction) -> bool:
         """Whether a scale is a power of two at which ranges are whole pixels."""
-        up, down = scale.numerator, scale.denominator
-        power_of_two = up & (up - 1) == 0 and down & (down - 1) == 0
-        return power_of_two and (self.range_size * scale).denominator == 1
+        return self.arrays.is_exact(scale)
 
     def to(self, device: torch.device | str) -> "LappedTexture":
         """The same texture on another device."""
@@ -79,15 +85,8 @@ class LappedTexture:
 
     def window(self, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
         """A window of the canvas at an exact scale, float32; ValueError at any other scale."""
-        if not self.is_exact(scale):
-            raise ValueError(
-                "the scale of a texture must be a power of two at which ranges are whole pixels, "
-                f"not {scale}"
-            )
-        if scale < 1:
-            factor = scale.denominator
-            return pool(self.window(Fraction(1), Window(*(factor * n for n in window))), factor)
-        return self._interpolated(scale, window) if scale > 1 else self._synthesised(window)
+        pixels = torch.from_numpy(self.arrays.window(scale, window).copy())
+        return pixels.to(self.coefficients.device)
 
     def pixels(
         self, scale: Fraction, rows: Int64[Tensor, " n"], columns: Int64[Tensor, " n"]
@@ -105,34 +104,6 @@ class LappedTexture:
             row, column = rows[pixels] - top, columns[pixels] - left
             values[:, pixels] = self.window(scale, window)[:, row, column]
         return values
-
-    def _synthesised(self, window: Window) -> Tensor:
-        """A window at scale 1, in strips of rows to bound memory."""
-        n, reach = self.range_size, self.range_size // 2
-        rows, columns = self.coefficients.shape[1:]
-        first = max(0, (window.left - reach) // n)
-        last = min(columns, -(-(window.left + window.width + reach) // n))
-        height = n * max(1, _RANGES_AT_ONCE // (last - first))
-        patches = self.patches.double()
-        strips = []
-        for top in range(window.top, window.top + window.height, height):
-            bottom = min(top + height, window.top + window.height)
-            above, below = max(0, (top - reach) // n), min(rows, -(-(bottom + reach) // n))
-            part = self.coefficients[:, above:below, first:last].double()[None]
-            image = synthesise(part, patches)[0]
-            strip = image[
-                :,
-                top - above * n : bottom - above * n,
-                window.left - first * n : window.left - first * n + window.width,
-            ]
-            strips.append((strip * self.unit).float())
-        return torch.cat(strips, 1)
-
-    def _interpolated(self, scale: Fraction, window: Window) -> Tensor:
-        """A window above scale 1, from the octave below with its edge pixels repeated."""
-        return enlarged_window(
-            lambda source: self.window(scale / 2, source), self.size(scale / 2), window
-        )
 
 
 def synthesise(

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from neural_collage.core.blocks import round_up
+from neural_collage.core.scales import round_up
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.affine import ScaledMap, offset_at
-from neural_collage.core.blocks import Window, pool
+from neural_collage.core.blocks import pool
 from neural_collage.core.fixed_point import Gradient, Picard, Solver, SolverResult, fixed_point
 from neural_collage.core.parameters import CollageParameters
 from neural_collage.core.region import (
@@ -24,7 +24,8 @@ from neural_collage.core.region import (
     offset_in_window,
     pixel_map,
 )
-from neural_collage.core.scales import ScaleGrid, render_at_scale
+from neural_collage.core.resample import area_resample
+from neural_collage.core.scales import ScaleGrid, Window, render_at_scale
 
 _CACHED_PIXELS = 1 << 22  # of canvases, which later windows may use again
 
@@ -71,6 +72,7 @@ class PyramidDecoder:
             region,
             ScaleGrid(1 / self.collage.lattice, self.collage.pooling, self.is_exact),
             self.window,
+            area_resample,
         )
 
     def window(self, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.affine import scaled, whole
-from neural_collage.core.blocks import Window
 from neural_collage.core.cosines import cosine_amplitudes, cosine_series, cosines
 from neural_collage.core.parameters import CollageParameters
+from neural_collage.core.scales import Window
 
 
 class PixelMap(NamedTuple):

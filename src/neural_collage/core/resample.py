@@ -6,7 +6,6 @@ averages are the patch. Its cell averages on any other grid are the patch at tha
 averaging an enlarged patch restores the patch exactly.
 """
 
-import math
 from fractions import Fraction
 from functools import lru_cache
 
@@ -14,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neural_collage.core.arrays.averages import cell_weights
 from neural_collage.core.cosines import cosine_cells, cosine_coefficients
-
-Interval = tuple[Fraction | int, Fraction | int]
+from neural_collage.core.scales import Interval
 
 
 def area_resample(
@@ -37,30 +36,14 @@ def area_resample(
     return _average_last(image.mT, height, *(rows or (0, image.shape[-2]))).mT.contiguous()
 
 
-def _average_last(
-    image: Tensor, n_out: int, start: Fraction | int, stop: Fraction | int, strip: int = 64
-) -> Tensor:
-    """Area averages along the last axis, in strips of cells to bound the size of the matrices."""
-    if n_out < 1 or not 0 <= start < stop <= image.shape[-1]:
-        raise ValueError(
-            f"cannot average {start}..{stop} of {image.shape[-1]} pixels over {n_out} cells"
-        )
+def _average_last(image: Tensor, n_out: int, start: Fraction | int, stop: Fraction | int) -> Tensor:
     if (start, stop) == (0, n_out) and image.shape[-1] == n_out:
         return image
-    step = Fraction(stop - start) / n_out
     parts = []
-    for first_cell in range(0, n_out, strip):
-        cells = torch.arange(first_cell, min(n_out, first_cell + strip) + 1, dtype=torch.float64)
-        edges = float(start) + cells * float(step)
-        first, last = int(edges[0]), min(image.shape[-1], math.ceil(float(edges[-1]) - 1e-9))
-        pixels = torch.arange(first, last, dtype=torch.float64)
-        overlap = torch.minimum(edges[1:, None], pixels + 1) - torch.maximum(
-            edges[:-1, None], pixels
-        )
-        matrix = overlap.clamp_min(0)
-        matrix = matrix / matrix.sum(1, keepdim=True)
+    for pixels, weights in cell_weights(image.shape[-1], n_out, start, stop):
+        matrix = torch.from_numpy(weights).mT.to(image.device)
         # in double precision, so that pixels do not depend on the summation order
-        parts.append((image[..., first:last].double() @ matrix.mT.to(image.device)).to(image.dtype))
+        parts.append((image[..., pixels].double() @ matrix).to(image.dtype))
     return torch.cat(parts, -1)
 
 

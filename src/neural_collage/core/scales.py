@@ -8,16 +8,33 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple, SupportsFloat
+from typing import NamedTuple, SupportsFloat, TypeVar
 
-from jaxtyping import Float
-from torch import Tensor
-
-from neural_collage.core.blocks import Window
-from neural_collage.core.resample import Interval, area_resample
 from neural_collage.errors import ScaleError
 
+Image = TypeVar("Image")
+"""Pixels (..., h, w), an array or a tensor."""
+Interval = tuple[Fraction | int, Fraction | int]
+"""Start and stop of a part of a side, in pixels, fractions allowed."""
 Region = tuple[int, int, int, int]
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+Average = Callable[[Image, int, int, Interval, Interval], Image]
+"""Averages an image over a grid of height x width equal cells that covers a part of it."""
+
+
+def round_up(length: int, multiple: int) -> int:
+    """The least multiple of `multiple` that is not below `length`."""
+    return -(-length // multiple) * multiple
 
 
 def output_length(length: int, scale: float | Fraction) -> int:
@@ -136,12 +153,13 @@ def render_at_scale(
     scale: float,
     region: Region | None,
     grid: ScaleGrid,
-    render: Callable[[Fraction, Window], Tensor],
-) -> Float[Tensor, "*c h w"]:
+    render: Callable[[Fraction, Window], Image],
+    average: Average[Image],
+) -> Image:
     """An image, or the region (x, y, width, height) of it, at any scale, from exact renderings.
 
-    image_size: height and width at scale 1. render: returns a window at an exact scale. A scale
-    that is not exact is area-averaged from the next octave.
+    image_size: height and width at scale 1. render: returns a window at an exact scale. average:
+    what a scale that is not exact is averaged with, from the next octave.
 
     Raises:
         ScaleError: a scale or region without pixels, or an image of more than 2**48 a side.
@@ -161,23 +179,25 @@ def render_at_scale(
         (out.height, out.width),
         (out.top * row_ratio, (out.top + out.height) * row_ratio),
         (out.left * column_ratio, (out.left + out.width) * column_ratio),
+        average,
     )
 
 
 def render_cells(
-    render: Callable[[Window], Float[Tensor, "*c _ _"]],
+    render: Callable[[Window], Image],
     size: tuple[int, int],
     rows: Interval,
     columns: Interval,
-) -> Float[Tensor, "*c h w"]:
+    average: Average[Image],
+) -> Image:
     """A part of an image, with fractional bounds in pixels, averaged over a grid of equal cells.
 
     render: returns a window of the image. size: rows and columns of cells.
-    rows, columns: start and stop of the part.
+    rows, columns: start and stop of the part. average: over cells.
     """
     top, left = math.floor(rows[0]), math.floor(columns[0])
     window = Window(top, left, math.ceil(rows[1]) - top, math.ceil(columns[1]) - left)
-    return area_resample(
+    return average(
         render(window),
         *size,
         (rows[0] - top, rows[1] - top),

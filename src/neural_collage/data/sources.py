@@ -10,7 +10,7 @@ from neural_collage.data import catalogue
 from neural_collage.data.images import Images
 from neural_collage.errors import DataError
 from neural_collage.extras import needs_extra
-from neural_collage.io.reading import PICTURE_SUFFIXES
+from neural_collage.io.modes import PICTURE_SUFFIXES
 
 with needs_extra("train"):
     import datasets

@@ -24,7 +24,8 @@ from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr
 from neural_collage.evaluation.peers import BenchmarkCodec
-from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
+from neural_collage.io.modes import PICTURE_SUFFIXES
+from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 
 REFERENCE = "jpeg"

@@ -20,9 +20,8 @@ from neural_collage.fractal.geometry import (
     BoolArray,
     IntArray,
     PlaneGeometry,
-    patch_amplitudes,
-    patch_bank,
 )
+from neural_collage.fractal.patches import patch_amplitudes, patch_bank
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
-from neural_collage.fractal.geometry import DIAGONAL, cosine_transform, last_diagonal
+from neural_collage.fractal.geometry import DIAGONAL, last_diagonal
+from neural_collage.fractal.patches import cosine_transform
 from neural_collage.fractal.rates import LARGEST, Rates, band, own_class
 
 _CHUNK = 1 << 14  # ranges at a time, which bounds the memory of the temporaries

@@ -1,4 +1,4 @@
-"""Conventions of encoder and decoder: block sizes, cosine patches, domain pools.
+"""Conventions of encoder and decoder: block sizes, domain pools, quantiser steps.
 
 A plane is coded on a quadtree of ranges of 32 down to 4 pixels. The auxiliary patches are the 64
 cosines of order 0..7 in each direction. The domains of a range start on a lattice of `lattice`
@@ -9,16 +9,11 @@ that the cost per pixel is independent of the image size.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from neural_collage.core.blocks import round_up
-from neural_collage.core.cosines import cosine_cells
+from neural_collage.core.scales import round_up
 
 SIZES = (32, 16, 8, 4)
 POOLING = 2
@@ -35,27 +30,6 @@ FloatArray = npt.NDArray[np.float64]
 def last_diagonal(size: int) -> int:
     """The highest diagonal u + v among the cosines of a range of `size` pixels."""
     return 2 * (min(ORDER, size) - 1)
-
-
-@lru_cache(maxsize=16)
-def cosine_transform(size: int) -> Float[Tensor, "q n"]:
-    """The first min(8, size) rows of the orthonormal cosine transform of `size` samples."""
-    order = min(ORDER, size)
-    cells = cosine_cells(order, size).mT
-    return torch.nn.functional.normalize(cells).float()
-
-
-def patch_bank() -> Float[Tensor, "64 1 8 8"]:
-    """The auxiliary patches: products of cosines, row order u * 8 + v."""
-    cells = cosine_cells(ORDER, ORDER)
-    return torch.einsum("iu,jv->uvij", cells, cells).reshape(-1, 1, ORDER, ORDER).float()
-
-
-@lru_cache(maxsize=16)
-def patch_amplitudes(size: int) -> Float[Tensor, "q q"]:
-    """Patch weight of a unit orthonormal coefficient of each order, for ranges of `size` pixels."""
-    norm = cosine_cells(min(ORDER, size), size).square().sum(0).sqrt()
-    return (1 / (norm[:, None] * norm)).float()
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from neural_collage.errors import ImageError
+from neural_collage.errors import ImageError, PictureWarning
 from neural_collage.io.limits import pixel_limit
 from neural_collage.io.modes import Mode
-
-
-class PictureWarning(UserWarning):
-    """Something in a source picture is not carried over."""
 
 
 @dataclass(frozen=True)

@@ -19,23 +19,16 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from neural_collage.errors import CollageFormatError, ImageError, first_line
+from neural_collage.errors import CollageFormatError, ImageError, PictureWarning, first_line
 from neural_collage.io.arrays import from_array, from_tensor
 from neural_collage.io.limits import MAX_PROFILE_BYTES
 from neural_collage.io.picture import (
     BinaryFile,
     ImageLike,
     Picture,
-    PictureWarning,
     check_size,
     warn,
 )
-
-PICTURE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".avif", ".jp2"),
-    *(".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"),
-)
-"""What counts as a picture in a folder; a file that is named is tried whatever it is called."""
 
 _GREY = {"1", "L", "LA", "La"}
 _WHITE_OF_DEEP_GREY = dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), 65535) | {"F": 1}

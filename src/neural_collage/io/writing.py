@@ -1,26 +1,37 @@
 """Pictures out: pixels to Pillow images, and these to the bytes of a file."""
 
 from io import BytesIO
+from typing import Any
 
-import torch
-from jaxtyping import Float
+import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from neural_collage.errors import OutputError
+from neural_collage.runtime import in_threads
 
-_SAMPLES_AT_ONCE = 1 << 23  # bounds the memory beside a large picture
+_SAMPLES_AT_ONCE = 1 << 20  # bounds the memory beside a large picture
 
 
-def to_pil(pixels: Float[Tensor, "c h w"], icc_profile: bytes | None = None) -> Image.Image:
-    """8-bit picture of pixels in [0, 1]; what lies outside is clamped, halves round up."""
-    channels, height, width = pixels.shape
-    levels = torch.empty(height, width, channels, dtype=torch.uint8)
-    for rows in torch.arange(height).split(max(1, _SAMPLES_AT_ONCE // (channels * width))):
-        strip = pixels[:, rows[0] : rows[-1] + 1].detach().clamp(0, 1) * 255 + 0.5
-        levels[rows[0] : rows[-1] + 1] = strip.to(torch.uint8).permute(1, 2, 0)
-    array = levels[..., 0] if channels == 1 else levels
-    image = Image.fromarray(array.contiguous().numpy())
+def to_pil(pixels: Any, icc_profile: bytes | None = None) -> Image.Image:
+    """8-bit picture of pixels (c, h, w) in [0, 1]; what lies outside is clamped, halves round up.
+
+    pixels: an array, or a tensor on any device.
+    """
+    if hasattr(pixels, "detach"):  # tensors need not be where numpy can see them
+        pixels = pixels.detach().cpu()
+    samples = np.asarray(pixels)
+    channels, height, width = samples.shape
+    levels = np.empty((height, width, channels), np.uint8)
+    step = max(1, _SAMPLES_AT_ONCE // (channels * width))
+
+    def write(top: int) -> None:
+        rows = slice(top, top + step)
+        strip = np.clip(samples[:, rows], 0, 1)
+        strip = strip * strip.dtype.type(255) + strip.dtype.type(0.5)
+        levels[rows] = strip.astype(np.uint8).transpose(1, 2, 0)
+
+    in_threads(write, range(0, height, step))
+    image = Image.fromarray(levels[..., 0] if channels == 1 else levels)
     if icc_profile is not None:
         image.info["icc_profile"] = icc_profile
     return image

@@ -1,7 +1,6 @@
 """Weights as they are shipped: in half precision, or as int8 with a scale per row.
 
-A matrix in int8 is stored as `name` and `name.scale` (half precision); their product is exact in
-single precision, so unpacked weights are the same on every machine.
+A matrix in int8 is stored as `name` and `name.scale` (half precision).
 """
 
 from collections.abc import Mapping
@@ -9,11 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-SCALE = ".scale"
+from neural_collage.models.arrays_file import PATCHES, SCALE, unpack_arrays
+
 _LARGEST = 127
 _IN_BYTES = ("compressor.analysis.", "compressor.entropy.side_analysis.")
 _IN_HALVES = ("compressor.analysis.linear.",)
-_PATCHES = "compressor.patches"
 _PRECISE_PATCHES = 64  # large coefficients amplify the rounding errors of the first patches
 
 
@@ -26,7 +25,7 @@ def pack_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, value in state.items():
         if value.is_floating_point() and not bool(value.half().isfinite().all()):
             raise ValueError(f"{name} holds numbers that half precision cannot hold")
-        if name == _PATCHES:
+        if name == PATCHES:
             packed[f"{name}.0"] = value[:_PRECISE_PATCHES].half()
             packed |= _in_bytes(f"{name}.1", value[_PRECISE_PATCHES:])
         elif name.startswith(_IN_BYTES) and not name.startswith(_IN_HALVES) and value.ndim > 2:
@@ -41,25 +40,8 @@ def unpack_state(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises ValueError for parts that are missing or do not fit each other.
     """
-    try:
-        return _unpacked(packed)
-    except (LookupError, RuntimeError) as error:  # of torch, for shapes
-        raise ValueError(f"packed tensors do not fit each other: {error}") from error
-
-
-def _unpacked(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = {}
-    for name, value in packed.items():
-        if name.endswith(SCALE):
-            continue
-        scale = packed.get(name + SCALE)
-        if scale is not None:
-            value = value.float() * scale.float().view(-1, *(1,) * (value.ndim - 1))
-        state[name] = value.float() if value.is_floating_point() else value
-    if f"{_PATCHES}.0" in state:
-        parts = [state.pop(f"{_PATCHES}.{n}") for n in (0, 1)]
-        state[_PATCHES] = torch.cat(parts)
-    return state
+    arrays = {name: value.detach().cpu().numpy() for name, value in packed.items()}
+    return {name: torch.from_numpy(value) for name, value in unpack_arrays(arrays).items()}
 
 
 def _in_bytes(name: str, value: Tensor) -> dict[str, Tensor]:

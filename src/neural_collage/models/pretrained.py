@@ -23,14 +23,10 @@ from safetensors.torch import save_model
 from torch import nn
 
 from neural_collage.errors import CheckpointError, first_line
-from neural_collage.models.weights_file import (
-    canonical_json,
-    load_state,
-    read_config,
-    read_tensors,
-)
+from neural_collage.models.arrays_file import WEIGHTS_FILE, metadata_of, read_config
+from neural_collage.models.weights_file import load_state, read_tensors
 
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+CONFIG_FILE = "config.json"
 _MODULE = "module"
 """The only key of the object that represents a module in a config: the name of its class."""
 
@@ -93,9 +89,8 @@ class Pretrained(
 
     def _save_pretrained(self, save_directory: Path) -> None:
         # The config in the metadata detects weights and config.json of different models.
-        config = canonical_json(self.settings)
         weights_file = save_directory / WEIGHTS_FILE
-        save_model(self, str(weights_file), metadata={"config": config})
+        save_model(self, str(weights_file), metadata=metadata_of(self.settings))
         weights_file.chmod(0o644)  # safetensors makes it readable by the owner only
 
     @classmethod

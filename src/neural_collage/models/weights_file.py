@@ -1,9 +1,8 @@
-"""Models as safetensors files with their config in the metadata: writing, reading, loading.
+"""Models as safetensors files with their config in the metadata: writing and loading.
 
 The weights of the package, those that users export and those of `save_pretrained` are such files.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-_CONFIG = "config"  # the key of the metadata
-_LENGTH_BYTES = 8  # of the JSON header that follows
+from neural_collage.models.arrays_file import metadata_of
 
 
 def weights_to_bytes(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> bytes:
@@ -20,29 +18,7 @@ def weights_to_bytes(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -
 
     config: the arguments of the model's `__init__`, as JSON values.
     """
-    return save(dict(tensors), metadata={_CONFIG: canonical_json(config)})
-
-
-def canonical_json(config: Mapping[str, Any]) -> str:
-    """A config as text, the same for equal configs."""
-    return json.dumps(config, sort_keys=True)
-
-
-def read_config(data: bytes) -> dict[str, Any]:
-    """The config in the header of a file; its tensors are not read.
-
-    Raises:
-        ValueError: it has none, or is no such file.
-    """
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    try:
-        header = json.loads(data[_LENGTH_BYTES:][:length])
-        config = json.loads(header["__metadata__"][_CONFIG])
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"no config in the metadata: {error}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"the config is no JSON object, but {config!r}")
-    return config
+    return save(dict(tensors), metadata=metadata_of(config))
 
 
 def read_tensors(data: bytes) -> dict[str, Tensor]:
@@ -55,13 +31,6 @@ def read_tensors(data: bytes) -> dict[str, Tensor]:
         return load(data)
     except SafetensorError as error:
         raise ValueError(f"damaged, or no safetensors file: {error}") from error
-
-
-def check_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError if a tensor holds NaN or infinite numbers."""
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise ValueError(f"{name} holds numbers that are not finite")
 
 
 def load_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -42,4 +43,5 @@ def tile(scene: Scene, level: int, column: int, row: int) -> Float[Tensor, "c h 
         )
     # OpenSeadragon counts fractions of pixels: a last tile below one pixel shows the last pixel
     left, top = min(column * TILE, width - 1), min(row * TILE, height - 1)
-    return scene.decode(scale, (left, top, min(TILE, width - left), min(TILE, height - top)))
+    region = left, top, min(TILE, width - left), min(TILE, height - top)
+    return torch.as_tensor(scene.decode(scale, region))

@@ -4,22 +4,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec.streams import neural as neural_stream
-from neural_collage.codec.streams.links import Links, linked_collage
+from neural_collage.codec.base import Layer
+from neural_collage.codec.streams import neural_encoder
+from neural_collage.codec.streams.linked import linked_collage
+from neural_collage.codec.streams.links import Links
 from neural_collage.codec.weights import shipped_weights
+from neural_collage.core.arrays.lapped import Texture
 from neural_collage.core.collage import Collage
-from neural_collage.core.lapped import LappedTexture
 from neural_collage.io.modes import Mode
 from neural_collage.models.compression.codec_model import CodecModel
 from tests.codec.streams.test_links import random_links
 
 MODES: dict[Mode, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 SIZES = [(1, 1), (1, 5), (5, 1), (17, 33), (70, 93), (1030, 20)]
-LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+LUMA = np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1)
 
 
 def encode(picture: Any, quality: int = 50, effort: int = 5) -> nc.CollageImage:
@@ -36,14 +37,17 @@ def with_links(picture: Tensor, rng: np.random.Generator, **options: Any) -> nc.
     def invented(planes: Tensor, *_: object) -> Links:
         return random_links(planes.shape[1] // 16, planes.shape[2] // 16, rng, **options)
 
-    def unlinked(texture: LappedTexture, links: Links, *arguments: Any) -> Collage:
+    def unlinked(texture: Texture, links: Links, *arguments: Any) -> Collage:
         """What the encoder takes for its result, as such links need not have one."""
         return linked_collage(texture, Links.none(*links.size), *arguments)
 
+    def no_layers(*_: object) -> tuple[Layer, ...]:
+        return ()
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neural_stream, "find_links", invented)
-        patch.setattr(neural_stream, "linked_collage", unlinked)
-        patch.setattr(neural_stream, "ITERATIONS", {})
-        patch.setattr(neural_stream, "SMALL_GRID", 0)
-        encoded = encode(picture, effort=6)
-    return nc.CollageImage(encoded.header, encoded.payload)  # its layers are those of the payload
+        patch.setattr(neural_encoder, "find_links", invented)
+        patch.setattr(neural_encoder, "linked_collage", unlinked)
+        patch.setattr(neural_encoder, "linked_layers", no_layers)
+        patch.setattr(neural_encoder, "ITERATIONS", {})
+        patch.setattr(neural_encoder, "SMALL_GRID", 0)
+        return encode(picture, effort=6)

@@ -14,11 +14,13 @@ from torch import Tensor
 import neural_collage as nc
 from neural_collage.codec import image as image_module
 from neural_collage.codec.container import ColourSpace, ModelId, pack_file
-from neural_collage.codec.streams import device_copies
-from neural_collage.codec.streams import neural as neural_stream
-from neural_collage.codec.streams.links import Links, find_links
+from neural_collage.codec.streams import device_copies, neural_encoder
+from neural_collage.codec.streams.linked import find_links
+from neural_collage.codec.streams.links import Links
+from neural_collage.codec.streams.neural_encoder import NeuralEncoder
 from neural_collage.codec.weights import shipped_weights
-from neural_collage.core.blocks import pool
+from neural_collage.core import blocks
+from neural_collage.core.arrays.averages import pool
 from neural_collage.io.picture import Picture
 from neural_collage.io.writing import to_pil
 from neural_collage.models.compression.codec_model import CodecModel
@@ -44,7 +46,7 @@ def test_every_mode_and_size_comes_back(size: tuple[int, int]) -> None:
         elif channels < 3:
             assert psnr(decoded, picture) > 28
         else:  # planes of independent noise are unlike photos
-            luma = ((p[:3] * LUMA).sum(0) for p in (decoded, picture))
+            luma = ((np.asarray(p)[:3] * LUMA).sum(0) for p in (decoded, picture))
             assert psnr(*luma) > 26
 
 
@@ -63,7 +65,7 @@ def test_one_colour_stays_one_colour(channels: int, level: float) -> None:
     collage = encode(picture, quality=90)
     decoded = collage.decode()
     invisible = channels == 4 and level == 0  # where colours are not kept
-    assert float((decoded - picture)[-1 if invisible else 0 :].abs().max()) < 8 / 255
+    assert float(np.abs(decoded - picture.numpy())[-1 if invisible else 0 :].max()) < 8 / 255
     assert float(decoded.std((1, 2)).max()) < 2 / 255
     assert len(collage.payload) < 150
 
@@ -86,7 +88,7 @@ def test_alpha_is_coded_by_itself() -> None:
     picture = torch.cat([photo_crop(64), torch.ones(1, 64, 64)])
     picture[3, 20:44, 8:40] = 1 / 255  # colours under alpha 0 are not kept
     with_alpha, without = encode(picture, 80).decode(), encode(picture[:3], 80).decode()
-    assert torch.equal(with_alpha[:3], without)
+    assert np.array_equal(with_alpha[:3], without)
     assert psnr(with_alpha[3:], picture[3:]) > 22
 
 
@@ -131,7 +133,7 @@ def test_larger_pictures_average_to_the_picture(linked: nc.CollageImage, scale: 
         once, larger = collage.decode(), collage.decode(scale)
         assert float(larger.min()) > 0
         assert float(larger.max()) < 1
-        torch.testing.assert_close(pool(larger, scale), once, atol=1e-4, rtol=0)
+        np.testing.assert_allclose(pool(larger, scale), once, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1, 1.5, 3, 10])
@@ -140,7 +142,7 @@ def test_a_region_is_a_crop(linked: nc.CollageImage, scale: float) -> None:
         whole = collage.decode(scale)
         height, width = whole.shape[1:]
         assert [height, width] == [int(n * scale + 0.5) for n in (collage.height, collage.width)]
-        assert bool(whole.isfinite().all())
+        assert bool(np.isfinite(whole).all())
         for x, y, w, h in (
             (0, 0, 7, 5),
             (width - 6, height - 9, 6, 9),
@@ -148,7 +150,9 @@ def test_a_region_is_a_crop(linked: nc.CollageImage, scale: float) -> None:
             (width // 2 + 1, height // 3, 1, 11),
         ):
             part = collage.decode(scale, (x, y, w, h))
-            torch.testing.assert_close(part, whole[:, y : y + h, x : x + w], atol=1e-4, rtol=0)
+            np.testing.assert_allclose(
+                part, whole[:, y : y + h, x : x + w], atol=1e-4, rtol=0, strict=True
+            )
 
 
 @pytest.mark.parametrize("scale", [0.5, 1, 3])
@@ -156,9 +160,8 @@ def test_strips_of_a_large_picture_are_the_picture(
     linked: nc.CollageImage, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = linked.decode(scale)
-    monkeypatch.setattr(image_module, "_PIXELS_AT_ONCE", 100)
-    monkeypatch.setattr(image_module, "_STRIP_PIXELS", 3000)
-    torch.testing.assert_close(linked.decode(scale), whole, atol=1e-5, rtol=0)
+    monkeypatch.setattr(image_module, "_STRIP_PIXELS", 300)
+    np.testing.assert_allclose(linked.decode(scale), whole, atol=1e-5, rtol=0, strict=True)
 
 
 # Effort
@@ -188,14 +191,14 @@ def test_the_most_thorough_search_repeats_itself() -> None:
 def test_small_pictures_are_refined_whatever_the_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = photo_crop(48)
     refined = cost(picture, encode(picture, 90), 90)
-    monkeypatch.setattr(neural_stream, "SMALL_GRID", 0)
+    monkeypatch.setattr(neural_encoder, "SMALL_GRID", 0)
     assert refined <= cost(picture, encode(picture, 90), 90)
 
 
 def test_links_of_a_picture_are_those_of_its_file() -> None:
     """On fine patterns, which links encode at a lower rate than patches."""
     picture = torch.rand(3, 64, 64)
-    picture = torch.cat([picture, pool(picture, 2).repeat(1, 2, 2)], 2)
+    picture = torch.cat([picture, blocks.pool(picture, 2).repeat(1, 2, 2)], 2)
     found: list[Links] = []
 
     def recorded(*arguments: Any) -> Links:
@@ -203,12 +206,12 @@ def test_links_of_a_picture_are_those_of_its_file() -> None:
         return found[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neural_stream, "find_links", recorded)
+        patch.setattr(neural_encoder, "find_links", recorded)
         collage = encode(picture, 100, 6)
     (links,) = found
     assert collage.payload[0] == bool(links)
     weights = collage.layers[0].collage.weights
-    expected = links.contrast.view(1, -1, 1)[..., : int(bool(links))] / 8
+    expected = torch.from_numpy(links.contrast).view(1, -1, 1)[..., : int(bool(links))] / 8
     assert torch.equal(weights, expected)
 
 
@@ -247,7 +250,7 @@ def test_shipped_models_differ() -> None:
     assert aerial.header.model.name == "aerial"
     assert psnr(nc.decompress(aerial.to_bytes()), picture) > 20
     mistaken = forged(natural.payload, aerial.header)
-    assert isinstance(mistaken, str) or not torch.equal(mistaken, natural.decode())
+    assert isinstance(mistaken, str) or not np.array_equal(mistaken, natural.decode())
 
 
 def test_it_is_the_default_for_photos() -> None:
@@ -258,7 +261,7 @@ def test_it_is_the_default_for_photos() -> None:
 @pytest.mark.parametrize("effort", [5, 6])
 def test_the_encoder_knows_what_its_payload_decodes_to(effort: int) -> None:
     collage = encode(texture(40, 50, 4), effort=effort)
-    assert torch.equal(collage.decode(), nc.decompress(collage.to_bytes()))
+    assert np.array_equal(collage.decode(), nc.decompress(collage.to_bytes()))
 
 
 def test_the_network_is_copied_to_a_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,20 +272,17 @@ def test_the_network_is_copied_to_a_device_once(monkeypatch: pytest.MonkeyPatch)
         return deepcopy(network)
 
     monkeypatch.setattr(device_copies, "deepcopy", counted)
-    streams = neural_stream.NeuralStreams(shipped_weights("natural"))
+    encoder = NeuralEncoder(shipped_weights("natural"))
     picture = Picture(texture(16, 20, 4), "RGBA")
     payloads = {
-        streams.encode(picture, quality=50, effort=5, device=device)
+        encoder.encode(picture, quality=50, effort=5, device=device)
         for device in ("cpu", "cpu:0", "cpu:0")
     }
     assert (len(payloads), len(copies)) == (1, 1)
 
 
-def test_the_integer_entropy_model_leaves_the_network_where_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_integer_entropy_model_leaves_the_network_where_it_is() -> None:
     network = shipped_weights("aerial").build(CodecModel)
-    monkeypatch.setattr(type(network.compressor.entropy), "cpu", None)
     before = {name: value.data_ptr() for name, value in network.state_dict().items()}
-    assert network.entropy.groups == network.config.groups
+    assert network.decoder.groups == network.decoder.entropy.groups == network.config.groups
     assert {name: value.data_ptr() for name, value in network.state_dict().items()} == before

@@ -65,7 +65,7 @@ def near_edges(size: int, side: int) -> Tensor:
 def errors(picture: Tensor, quality: int, effort: int) -> tuple[int, Tensor]:
     """Bytes, and squared errors of the pixels."""
     data = nc.compress(picture, codec="neural", graphics=False, quality=quality, effort=effort)
-    return len(data), (nc.decompress(data) - picture).square().sum(0)
+    return len(data), (torch.from_numpy(nc.decompress(data)) - picture).square().sum(0)
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,5 @@ def test_tiles_are_coded_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     before, after = (
         nc.decompress(nc.compress(p, codec="neural", graphics=False)) for p in (picture, changed)
     )
-    assert torch.equal(before[:, :, :24], after[:, :, :24])
-    assert not torch.equal(before[:, :, 160:], after[:, :, 160:])
+    assert np.array_equal(before[:, :, :24], after[:, :, :24])
+    assert not np.array_equal(before[:, :, 160:], after[:, :, 160:])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from neural_collage.core.blocks import round_up
+from neural_collage.core.scales import round_up
 from neural_collage.models.autoencoding.range_encoder import EncoderConfig, RangeEncoder
 
 SMALL = EncoderConfig(width=8, depth=1, kernel=3, stem=2)

@@ -2,8 +2,8 @@
 
 import torch
 
-from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.compressor import Compressor, CompressorConfig
+from neural_collage.models.compression.decoder_model import RANGE
 
 SMALL = CompressorConfig(groups=(4, 12), widths=(8, 8), depths=(1, 1), state=8, side=4, rungs=3)
 

@@ -3,8 +3,23 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
+from neural_collage.models.compression.checkerboard import checkerboard
 from neural_collage.models.compression.entropy_model import EntropyModel
+from neural_collage.models.compression.integer_entropy import IntegerEntropy, logarithm_table
+
+
+def in_integers(model: EntropyModel) -> IntegerEntropy:
+    """The model in integers, as its decoder has it."""
+    tensors = {name: value.numpy() for name, value in model.state_dict().items()}
+    return IntegerEntropy(tensors, model.groups, logarithm_table())
+
+
+def black_ranges(rows: int, columns: int) -> Bool[Tensor, "rows columns"]:
+    """True on the ranges that are coded first."""
+    return torch.from_numpy(checkerboard(rows, columns))
 
 
 def lively_entropy_model(

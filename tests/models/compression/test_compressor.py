@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.compressor import (
-    CENTRE,
     DEFAULT_CONFIG,
     HIGHEST_LAMBDA,
     LOWEST_LAMBDA,
@@ -18,6 +16,7 @@ from neural_collage.models.compression.compressor import (
     base_step,
     lambda_at,
 )
+from neural_collage.models.compression.decoder_model import CENTRE, RANGE
 from neural_collage.models.compression.initial_patches import cosine_blocks
 from tests.models.compression.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop

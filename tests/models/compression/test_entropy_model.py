@@ -7,15 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.models.compression.checkerboard import checkerboard
-from neural_collage.models.compression.entropy_model import PASSES, EntropyModel
-from neural_collage.models.compression.logistic import (
-    LARGEST_SCALE,
-    SMALLEST_SCALE,
-    logistic_bits,
-)
+from neural_collage.models.compression.entropy_model import EntropyModel
+from neural_collage.models.compression.integer_entropy import PASSES, SMALLEST_SCALE
+from neural_collage.models.compression.logistic import LARGEST_SCALE, logistic_bits
 from neural_collage.models.compression.quantisers import Noise
-from tests.models.compression.entropy import lively_entropy_model
+from tests.models.compression.entropy import black_ranges, lively_entropy_model
 
 GROUPS = (2, 3, 4)
 
@@ -78,7 +74,7 @@ def test_gradients_of_clamped_scales_point_inside_the_bounds(
 
 
 def test_a_checkerboard_has_no_neighbours_of_one_colour() -> None:
-    black = checkerboard(5, 4)
+    black = black_ranges(5, 4)
     assert bool(black[0, 0])
     assert not (black[1:] & black[:-1]).any()
     assert not (~black[:, 1:] & ~black[:, :-1]).any()
@@ -107,7 +103,7 @@ def test_coefficients_are_rounded_to_whole_steps_from_their_means() -> None:
     model, values, level = small(), 3 * torch.randn(1, 9, 5, 4), torch.tensor([0.3])
     quantised = model(values, level).quantised
     assert float((quantised - values).detach().abs().max()) <= 0.5 + 1e-5
-    seen, black = predictions_of(model, values, level), checkerboard(5, 4)
+    seen, black = predictions_of(model, values, level), black_ranges(5, 4)
     means = torch.cat(
         [torch.where(black, seen[n][0], seen[n + 1][0]) for n in range(0, len(seen), PASSES)], 1
     )
@@ -123,7 +119,7 @@ def test_bits_are_those_of_the_deviations_from_the_means() -> None:
     total = 0.0
     for number, (mean, log_scale) in enumerate(seen):
         group, last = divmod(number, PASSES)
-        sites = checkerboard(5, 4) != bool(last)
+        sites = black_ranges(5, 4) != bool(last)
         deviation = rate.quantised.split(GROUPS, 1)[group] - mean
         total += float(logistic_bits(deviation, log_scale + base[group])[..., sites].detach().sum())
     assert float(rate.bits.detach()) == pytest.approx(total, rel=1e-5)
@@ -142,14 +138,14 @@ def test_a_pass_does_not_depend_on_what_is_coded_later(
     start, stop = sum(GROUPS[:group]), sum(GROUPS[: group + 1])
     later = torch.zeros(9, 5, 6, dtype=torch.bool)
     later[stop:] = True
-    later[start:stop] = ~checkerboard(5, 6) | (not last)
+    later[start:stop] = ~black_ranges(5, 6) | (not last)
     changed = torch.where(later, others, values)
     number = PASSES * group + last
     before = predictions_of(model, values, level)
     after = predictions_of(model, changed, level)
     for pass_before, pass_after in zip(before[:number], after[:number], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(pass_before, pass_after, strict=True))
-    sites = checkerboard(5, 6) != last
+    sites = black_ranges(5, 6) != last
     for a, b in zip(before[number], after[number], strict=True):
         assert torch.equal(a[..., sites], b[..., sites])
     if number + 1 < len(before):  # the next pass does depend on them

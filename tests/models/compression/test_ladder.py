@@ -1,10 +1,7 @@
-import math
-from fractions import Fraction
-
 import pytest
 import torch
 
-from neural_collage.models.compression.ladder import Ladder, level_of, rung_values
+from neural_collage.models.compression.ladder import Ladder, level_of
 
 
 def random_ladder(rungs: int, *shape: int) -> Ladder:
@@ -53,27 +50,3 @@ def test_its_gradient_agrees_with_finite_differences() -> None:
         return value
 
     assert torch.autograd.gradcheck(values, (ladder.rungs,))
-
-
-@pytest.mark.parametrize("rungs", [2, 3, 6, 12, 100])
-def test_whole_numbers_are_rounded_down_exactly(rungs: int) -> None:
-    numbers = torch.randint(-(1 << 40), 1 << 40, (rungs, 5))
-    for quality in range(1, 101):
-        position = Fraction((quality - 1) * (rungs - 1), 99)
-        lower = min(int(position), rungs - 2)
-        part = position - lower
-        expected = [
-            math.floor(a + part * (b - a))
-            for a, b in zip(numbers[lower].tolist(), numbers[lower + 1].tolist(), strict=True)
-        ]
-        assert rung_values(numbers, quality).tolist() == expected
-
-
-def test_integer_interpolation_approximates_the_float_ladder() -> None:
-    ladder = random_ladder(6, 7)
-    numbers = (ladder.rungs.detach().double() * 2**20).round().long()
-    for quality in (1, 2, 37, 50, 99, 100):
-        learned = ladder(torch.tensor([level_of(quality)]))[0].detach()
-        torch.testing.assert_close(
-            rung_values(numbers, quality).float() * 2.0**-20, learned, atol=1e-5, rtol=0
-        )

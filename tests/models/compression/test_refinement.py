@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from neural_collage.core.lapped import synthesise
-from neural_collage.models.compression.codec_model import STEP_BITS, CodecModel
-from neural_collage.models.compression.compressor import CENTRE, bits_per_squared_error
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.compression.compressor import bits_per_squared_error
+from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
 from neural_collage.models.compression.refinement import PATIENCE, refine
 from tests.models.compression.codecs import SMALL, lively_compressor
 

@@ -10,14 +10,13 @@ from lightning.pytorch import Callback, LightningDataModule, seed_everything
 from torch import Tensor
 
 from neural_collage.errors import CheckpointError, ConfigError
-from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import (
-    CENTRE,
     Compressor,
     CompressorConfig,
     lambda_at,
 )
+from neural_collage.models.compression.decoder_model import CENTRE, RANGE
 from neural_collage.models.compression.initial_patches import (
     centred_windows,
     cosine_blocks,

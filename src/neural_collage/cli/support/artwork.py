@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neural_collage.art.zoom import Scene
+    from neural_collage.core.arrays.averages import PixelArray
 
 MOVING = (".mp4", ".gif", ".webp", ".apng")
 """Suffixes of movies; commands that write pictures or movies never write a still to these."""
@@ -115,7 +116,7 @@ def check_output(output: Path, overwrite: bool, *, moving: bool = True) -> None:
         typer.BadParameter: its suffix is not one of a supported format.
         typer.Exit: with code 1, if it exists and `overwrite` is not set, or its folder is missing.
     """
-    from neural_collage.io.reading import PICTURE_SUFFIXES
+    from neural_collage.io.modes import PICTURE_SUFFIXES
 
     allowed = dict.fromkeys((*PICTURE_SUFFIXES, *(MOVING if moving else ())))
     if output.suffix.lower() not in allowed:
@@ -153,7 +154,7 @@ def write_movie(
         write(output, movie(_counted(frames, count, progress), output.suffix, fps))
 
 
-def write_picture(pixels: "Tensor", output: Path) -> None:
+def write_picture(pixels: "PixelArray | Tensor", output: Path) -> None:
     """Write pixels (c, h, w) in [0, 1] as a picture of the format that the suffix names."""
     from neural_collage.io.writing import image_bytes, to_pil
 

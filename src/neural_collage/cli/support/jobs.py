@@ -13,9 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElap
 
 from neural_collage.cli.support.plan import Failure, Job, Plan
 from neural_collage.cli.support.progress import progress_bar
-from neural_collage.errors import CollageError, OutputError, describe
+from neural_collage.errors import CollageError, OutputError, PictureWarning, describe
 from neural_collage.io.files import write_atomically
-from neural_collage.io.picture import PictureWarning
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ Effort = Annotated[
     typer.Option("--effort", min=0, max=9, help="0 fastest, 9 smallest files; 5 if left out."),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:1 ...")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", min=1, help="At most so many; else one per core."),
+]
 Model = Annotated[
     str | None,
     typer.Option(

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.copies import FloatArray
-from neural_collage.fractal.geometry import cosine_transform
+from neural_collage.fractal.patches import cosine_transform
 
 _SIDE = 8
 _SIGNIFICANT_BITS = 1.5

@@ -10,16 +10,15 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
 
 from neural_collage.codec.graphics.layer import BASE, GraphicsLayer
-from neural_collage.core.blocks import Window
-from neural_collage.core.interpolation import enlarged_window
+from neural_collage.core.arrays.averages import PixelArray
+from neural_collage.core.arrays.interpolation import enlarged_window
+from neural_collage.core.copies import BoolArray
+from neural_collage.core.scales import Window
 
-BaseRenderer = Callable[[Fraction, Window], Float[Tensor, "c h w"]]
-"""Pixels in [0, 1] of a window at a scale of the base, whose size is that of `base_window`."""
+BaseRenderer = Callable[[Fraction, Window], PixelArray]
+"""A window (c, h, w) in [0, 1] of the base, whose size is that of `base_window`, at a scale."""
 
 
 class Composition:
@@ -28,45 +27,43 @@ class Composition:
     base: None if the layer owns all.
     """
 
-    def __init__(self, layer: GraphicsLayer, base: BaseRenderer | None, device: str) -> None:
+    def __init__(self, layer: GraphicsLayer, base: BaseRenderer | None) -> None:
         self._layer = layer
         self._base = base
-        self._device = device
 
     @cached_property
-    def picture(self) -> Float[Tensor, "c h w"]:
-        """The whole picture at scale 1."""
+    def picture(self) -> PixelArray:
+        """The whole picture (c, h, w) at scale 1."""
         layer = self._layer
         size = layer.palette.shape[1], layer.height, layer.width
         if self._base is None:
-            whole = torch.from_numpy(layer.compose(np.zeros(size, np.uint8))).float() / 255
-        else:
-            canvas = torch.zeros(size, dtype=torch.float32)
-            self._show_base(canvas, Fraction(1), Window(0, 0, layer.height, layer.width))
-            whole = torch.from_numpy(layer.compose(canvas.numpy()))
-        return whole.to(self._device)
+            return layer.compose(np.zeros(size, np.uint8)).astype(np.float32) / np.float32(255)
+        canvas = np.zeros(size, np.float32)
+        self._show_base(canvas, Fraction(1), Window(0, 0, layer.height, layer.width))
+        return layer.compose(canvas)
 
     @cached_property
-    def _owned(self) -> Bool[Tensor, "h w"]:
-        return torch.from_numpy(self._layer.pixel_modes != BASE).to(self._device)
+    def _owned(self) -> BoolArray:
+        owned: BoolArray = self._layer.pixel_modes != BASE
+        return owned
 
-    def window(self, scale: Fraction, window: Window) -> Float[Tensor, "c h w"]:
-        """A window of the picture at a scale of 1, 2, 4, ..."""
+    def window(self, scale: Fraction, window: Window) -> PixelArray:
+        """A window (c, h, w) of the picture at a scale of 1, 2, 4, ..."""
         fine = self._enlarged(int(scale), window)
         if self._base is None or scale == 1:
             return fine
         rows, columns = (
-            torch.arange(start, start + length, device=self._device) // int(scale)
+            np.arange(start, start + length) // int(scale)
             for start, length in ((window.top, window.height), (window.left, window.width))
         )
         owned = self._owned[rows[:, None], columns]
         if owned.all():
             return fine
-        canvas = torch.zeros_like(fine)
+        canvas = np.zeros_like(fine)
         self._show_base(canvas, scale, window)
-        return torch.where(owned, fine, canvas)
+        return np.where(owned, fine, canvas)
 
-    def _show_base(self, canvas: Float[Tensor, "c h w"], scale: Fraction, window: Window) -> None:
+    def _show_base(self, canvas: PixelArray, scale: Fraction, window: Window) -> None:
         """Put what a window of the picture at a scale shows of the base in its place."""
         assert self._base is not None
         shown = Window(*(side * int(scale) for side in self._layer.base_window))
@@ -78,9 +75,9 @@ class Composition:
         part = Window(top - shown.top, left - shown.left, bottom - top, right - left)
         rows = slice(top - window.top, bottom - window.top)
         columns = slice(left - window.left, right - window.left)
-        canvas[:, rows, columns] = self._base(scale, part).to(canvas)
+        canvas[:, rows, columns] = self._base(scale, part)
 
-    def _enlarged(self, factor: int, window: Window) -> Float[Tensor, "c h w"]:
+    def _enlarged(self, factor: int, window: Window) -> PixelArray:
         layer = self._layer
         if factor == 1:
             bottom, right = window.top + window.height, window.left + window.width

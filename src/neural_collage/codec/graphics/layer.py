@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neural_collage.core.blocks import Window
 from neural_collage.core.copies import IntArray, require_earlier, roots
+from neural_collage.core.scales import Window
 
 BASE, PAINTED, FIRST_COPY = 0, 1, 2
 """Modes of ranges; modes from `FIRST_COPY` on number the copies."""

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from neural_collage.arguments import is_whole
 from neural_collage.codec.base import Layer
-from neural_collage.codec.colour import to_planes
+from neural_collage.codec.collage_layer import CollageLayer
 from neural_collage.codec.container import Header
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.codec.planes import to_planes
 from neural_collage.core.blocks import pad_to_multiple, pool
 from neural_collage.errors import CollageFormatError, NotContractiveError, NotConvergedError
 from neural_collage.fractal.code import PlaneCode
@@ -146,7 +147,7 @@ def decode(payload: bytes, header: Header) -> tuple[Layer, ...]:
     parameters = Parameters.from_payload(payload)
     try:
         return tuple(
-            Layer(code.to_collage(spec.step), spec.reduction)
+            CollageLayer(code.to_collage(spec.step), spec.reduction)
             for code, spec in _read_planes(payload[1:], header, parameters)
         )
     except (NotContractiveError, NotConvergedError) as error:

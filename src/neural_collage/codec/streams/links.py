@@ -11,20 +11,9 @@ context of how many of their neighbours are linked; then domains and isometries 
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
 
-from neural_collage.core import isometry
-from neural_collage.core.blocks import Window, cut, pool
-from neural_collage.core.collage import Collage
-from neural_collage.core.isometry import N_ISOMETRIES
-from neural_collage.core.lapped import LappedTexture
-from neural_collage.core.partition import Partition
-from neural_collage.fractal.brightness import calibrate
 from neural_collage.fractal.geometry import POOLING, IntArray
 from neural_collage.fractal.symbols import SymbolCoder
 
@@ -34,10 +23,7 @@ OFFSETS = tuple((y, x) for y in (-24, -8, 8) for x in (-24, -8, 8))
 """Offsets (y, x) of a range's domains from its own corner, in pixels."""
 TABLE = "contrast"
 _NEIGHBOURS = 4
-_ROWS_AT_ONCE = 4
-_ADDRESS_BITS = float(np.log2(len(OFFSETS) * N_ISOMETRIES))
-_CONTRAST_BITS = 6.0  # estimated, of the contrast of a linked range
-_MIN_DOMAIN_ENERGY = 1e-4  # smallest mean square of a domain that is used
+_ISOMETRIES = 8  # see core.isometry
 
 
 @dataclass(frozen=True)
@@ -48,14 +34,14 @@ class Links:
     domain: which of `OFFSETS`; isometry: its code; both 0 where there is none.
     """
 
-    contrast: Int64[Tensor, "rows columns"]
-    domain: Int64[Tensor, "rows columns"]
-    isometry: Int64[Tensor, "rows columns"]
+    contrast: IntArray
+    domain: IntArray
+    isometry: IntArray
 
     @classmethod
     def none(cls, rows: int, columns: int) -> "Links":
         """No range is linked."""
-        return cls(*(torch.zeros(rows, columns, dtype=torch.int64) for _ in range(3)))
+        return cls(*(np.zeros((rows, columns), np.int64) for _ in range(3)))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -88,131 +74,18 @@ def code_links(coder: SymbolCoder, rows: int, columns: int, links: Links | None)
         contexts = np.zeros(int(sites.sum()), np.int64)
         if sites is not black:
             contexts = 1 + _linked_neighbours(contrast)[sites]
-        values = None if links is None else links.contrast.numpy()[sites] + DENOMINATOR - 1
+        values = None if links is None else links.contrast[sites] + DENOMINATOR - 1
         contrast[sites] = coder.symbols(TABLE, contexts, values) - (DENOMINATOR - 1)
     linked = contrast != 0
     choices = []
-    for count, name in ((len(OFFSETS), "domain"), (N_ISOMETRIES, "isometry")):
-        values = None if links is None else getattr(links, name).numpy()[linked]
+    for count, name in ((len(OFFSETS), "domain"), (_ISOMETRIES, "isometry")):
+        values = None if links is None else getattr(links, name)[linked]
         choice = np.zeros_like(contrast)
         choice[linked] = coder.uniform(np.full(int(linked.sum()), count), values)
         choices.append(choice)
-    return Links(*(torch.from_numpy(array) for array in (contrast, *choices)))
+    return Links(contrast, *choices)
 
 
 def _linked_neighbours(contrast: IntArray) -> IntArray:
     linked = np.pad(contrast != 0, 1).astype(np.int64)
     return linked[:-2, 1:-1] + linked[2:, 1:-1] + linked[1:-1, :-2] + linked[1:-1, 2:]
-
-
-def linked_collage(
-    texture: LappedTexture, links: Links, height: int, width: int, centre: float
-) -> Collage:
-    """The collage of a texture, added to the grey level `centre`, and of links.
-
-    Raises:
-        NotConvergedError: the links have no fixed point that iteration finds.
-    """
-    size = texture.range_size
-    partition = Partition.uniform(height, width, size)
-    n, channels = len(partition), texture.channels
-    bias = torch.full((channels, n), centre, dtype=torch.float32)
-    sources = 1 if links else 0
-    corner = _corners(partition, links) if links else partition.blocks[:, :2]
-    collage = Collage(
-        partition,
-        domains=corner[:, None].expand(-1, sources, -1),
-        isometries=links.isometry.view(-1, 1)[:, :sources],
-        weights=links.contrast.view(1, -1, 1)[..., :sources].float() / DENOMINATOR,
-        bias=bias,
-        texture=texture,
-    )
-    if not links:
-        return collage
-    # links have no effect on the means of ranges
-    means = texture.canvas(Fraction(1, size)).flatten(1) + centre
-    return calibrate(collage, means)
-
-
-def find_links(
-    planes: Float[Tensor, "c H W"], texture: LappedTexture, centre: float, bits_per_error: float
-) -> Links:
-    """The links whose reduction of the squared error outweighs their bits.
-
-    planes: the picture on the whole canvas. bits_per_error: lambda, in bits per squared error
-        summed over samples in [0, 1].
-    """
-    size = texture.range_size
-    height, width = planes.shape[1:]
-    rows, columns = height // size, width // size
-    if not domains_fit(rows, columns):
-        return Links.none(rows, columns)
-    found = [
-        _links_of_rows(planes, texture, centre, bits_per_error, top, min(_ROWS_AT_ONCE, rows - top))
-        for top in range(0, rows, _ROWS_AT_ONCE)
-    ]
-    return Links(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-
-
-def _links_of_rows(
-    planes: Tensor,
-    texture: LappedTexture,
-    centre: float,
-    bits_per_error: float,
-    top: int,
-    rows: int,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Contrasts, domains and isometries of the links of some rows of ranges."""
-    size = texture.range_size
-    height, width = planes.shape[1:]
-    columns = width // size
-    start, stop = max(0, (top - 2) * size), min(height, (top + rows + 2) * size)
-    surroundings = texture.window(Fraction(1), Window(start, 0, stop - start, width)) + centre
-    inside = slice(top * size - start, (top + rows) * size - start)
-    residual = planes[:, top * size : (top + rows) * size] - surroundings[:, inside]
-    errors = cut(residual, size).transpose(0, 1)  # (ranges, c, size, size)
-    turned = torch.stack([isometry.apply(errors, isometry.inverse(g)) for g in range(N_ISOMETRIES)])
-    half = pool(surroundings, POOLING)
-    grid = torch.cartesian_prod(torch.arange(top, top + rows), torch.arange(columns)) * size
-    gains, contrasts = [], []
-    for offset in OFFSETS:
-        corner = _clamped_corner(grid, offset, height, width, size)
-        blocks = _blocks(half, (corner - grid.new_tensor([start, 0])) // POOLING, size)
-        product = torch.einsum("grcyx,rcyx->gr", turned, blocks)
-        energy = blocks.square().sum((1, 2, 3)).clamp_min(_MIN_DOMAIN_ENERGY * blocks[0].numel())
-        contrast = (product / energy * DENOMINATOR).round().clamp(1 - DENOMINATOR, DENOMINATOR - 1)
-        weight = contrast / DENOMINATOR
-        gains.append(2 * weight * product - weight.square() * energy)
-        contrasts.append(contrast)
-    gain, choice = torch.stack(gains).flatten(0, 1).max(0)
-    contrast = torch.stack(contrasts).flatten(0, 1).gather(0, choice[None])[0].long()
-    is_linked = (gain * bits_per_error > _ADDRESS_BITS + _CONTRAST_BITS) & (contrast != 0)
-    chosen = (contrast, choice // N_ISOMETRIES, choice % N_ISOMETRIES)
-    return tuple(torch.where(is_linked, c, 0).view(rows, columns) for c in chosen)  # type: ignore[return-value]
-
-
-def _blocks(
-    half: Float[Tensor, "c h w"], corners: Int64[Tensor, "r 2"], size: int
-) -> Float[Tensor, "r c n n"]:
-    """Zero-mean blocks of the pooled image at some corners."""
-    pixel = torch.arange(size)
-    rows, columns = (corners[:, axis, None] + pixel for axis in (0, 1))
-    blocks = half[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
-    return blocks - blocks.mean((2, 3), keepdim=True)
-
-
-def _corners(partition: Partition, links: Links) -> Int64[Tensor, "r 2"]:
-    """The domain's corner of each range, in pixels of the canvas."""
-    corner = partition.blocks[:, :2]
-    size = int(partition.blocks[0, 2])
-    offset = corner.new_tensor(OFFSETS)[links.domain.flatten()]
-    return _clamped_corner(corner, offset, partition.canvas_height, partition.canvas_width, size)
-
-
-def _clamped_corner(
-    corner: Tensor, offset: Tensor | tuple[int, int], height: int, width: int, size: int
-) -> Int64[Tensor, "r 2"]:
-    """Corners of domains, moved so that they lie inside the canvas."""
-    last = corner.new_tensor([height, width]) - POOLING * size
-    moved = corner + (offset if isinstance(offset, Tensor) else corner.new_tensor(offset))
-    return torch.minimum(moved.clamp_min(0), last)

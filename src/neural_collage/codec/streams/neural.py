@@ -1,70 +1,63 @@
-"""The neural codec: latents of overlapping patches, and links, in one range-coded stream.
+"""The neural codec: latents of overlapping patches, and links, in range-coded streams.
 
-    1  parameters: bit 0 set if links follow the latents
-    n  range-coded pictures of three planes: the colours, then alpha if there is one; then the links
-       of each
+    1  parameters: bit 0 set if links follow the latents, bit 1 if there is a table
+    n  without a table: one stream of the latents of the colours, then of alpha if there is one, and
+       the links of each
+    n  with a table: the length of each segment but the last, varints; then the segments: those of
+       the first channel group of all tiles, of the second one of all tiles, and so on, and that of
+       the links
 
-A picture is cut into tiles of at most 64 x 64 ranges of 16 pixels. Tiles are coded independently,
-one after the other, which bounds the memory; patches overlap across their edges. The symbols and
-their order are those of `models.compression.integer_entropy`, and of `links`.
+A picture is cut into tiles of at most 64 x 64 ranges of 16 pixels. Tiles are coded independently;
+patches overlap across their edges. The segment of the first group starts with the side information.
+So a window needs the tiles that it shows, a small picture the first groups alone, and a file that
+breaks off gives a coarse picture. The symbols and their order are those of
+`models.compression.integer_entropy`, and of `links`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
+import numpy.typing as npt
 
 from neural_collage.codec.base import Layer
-from neural_collage.codec.colour import to_triples
 from neural_collage.codec.container import Header
-from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
-from neural_collage.codec.streams.device_copies import DeviceCopies
-from neural_collage.codec.streams.links import (
-    Links,
-    code_links,
-    domains_fit,
-    find_links,
-    initial_counts,
-    linked_collage,
-)
-from neural_collage.codec.streams.neural_symbols import DecodedSymbols, EncodedSymbols
+from neural_collage.codec.entropy import FixedTables, SymbolReader
+from neural_collage.codec.streams.links import Links, code_links, domains_fit, initial_counts
+from neural_collage.codec.streams.neural_symbols import DecodedSymbols
+from neural_collage.codec.streams.segments import read_segments
 from neural_collage.codec.streams.tiles import Tile, tiles
-from neural_collage.codec.weights import Weights, find_weights, weights_of
-from neural_collage.core.blocks import pad_to_multiple
-from neural_collage.core.lapped import LappedTexture
+from neural_collage.codec.weights import Weights, weights_of
+from neural_collage.core.arrays.averages import PixelArray
+from neural_collage.core.arrays.lapped import PatchBank, Texture
+from neural_collage.core.scales import Window
 from neural_collage.errors import CheckpointError, CollageFormatError, NotConvergedError
-from neural_collage.io.picture import Picture
-from neural_collage.models.compression.analysis_transform import RANGE
-from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.compressor import CENTRE, bits_per_squared_error
-from neural_collage.models.compression.integer_entropy import UNIT
-from neural_collage.models.compression.refinement import refine
+from neural_collage.extras import needs_extra
+from neural_collage.models.compression.decoder_model import CENTRE, RANGE
+from neural_collage.runtime import in_threads
 
-DEFAULT_MODEL = "natural"
-ANALYSIS_MARGIN, REFINEMENT_MARGIN = 6, 2
-"""Margins in ranges that the analysis transform and refinement read around a tile."""
-MIN_EFFORT_FOR_LINKS = 6
-ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
-"""The most steps of refinement at each effort; at lower ones the latents are those of one pass."""
-SMALL_GRID, SMALL_GRID_ITERATIONS = 16, 6
-"""Pictures of at most so many ranges, most of which lie at the boundary, where the network predicts
-poorly, are refined at every effort."""
+if TYPE_CHECKING:
+    from neural_collage.core.collage import Collage
 
+LINKED, SEGMENTED = 1, 2
+"""Bits of the parameters."""
+COARSE_GROUPS = {Fraction(1, 8): 3, Fraction(1, 16): 2}
+"""How many channel groups a picture in segments is decoded from at these scales.
 
-def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralStreams":
-    """What encodes with the weights that a user names, see `weights.find_weights`.
-
-    Raises:
-        CheckpointError: there are no such weights, or they are not of a `CodecModel`.
-    """
-    return streams_of(find_weights(model))
+What the others add to averages over so many pixels is small: about half a level, see
+docs/format.md.
+"""
+Amplitudes = npt.NDArray[np.int16]
 
 
-def decode(payload: bytes, header: Header) -> tuple[Layer, ...]:
+def decode(payload: bytes, header: Header, missing: int = 0) -> tuple[Layer, ...]:
     """The collages of a payload, with the weights that its header names.
+
+    missing: bytes that the payload of a partial file lacks at its end.
 
     Raises:
         CollageFormatError: damaged.
@@ -72,56 +65,36 @@ def decode(payload: bytes, header: Header) -> tuple[Layer, ...]:
     """
     if header.model is None:
         raise CollageFormatError("the file is damaged: it does not name its model")
-    return streams_of(weights_of(header.model)).decode(payload, header)
+    return decoder_of(weights_of(header.model)).decode(payload, header, missing)
 
 
-class NeuralStreams:
-    """Writes and reads the streams of one model; make it with `streams_of`.
+@lru_cache(maxsize=4)
+def decoder_of(weights: Weights) -> "NeuralDecoder":
+    """The decoder of these weights, shared by all that use them."""
+    return NeuralDecoder(weights)
+
+
+class NeuralDecoder:
+    """Reads the streams of one model; make it with `decoder_of`.
 
     Attributes:
-        model: what files of these weights carry.
+        model: what decoding depends on.
+        tables: its probability tables.
+        banks: the patches of the first so many channel groups, less one.
 
-    Raises CheckpointError if the weights are not of a `CodecModel`.
+    Raises CheckpointError if the weights are not of a neural codec.
     """
 
     def __init__(self, weights: Weights) -> None:
-        self.model = weights.model
-        self._network = weights.build(CodecModel)
-        self._copies = DeviceCopies(self._network)
+        self.model = weights.decoder()
         try:
-            self._entropy = self._network.entropy
-            self._tables = FixedTables(self._network.counts.numpy().astype(np.int64))
+            self.tables = FixedTables(self.model.counts)
         except ValueError as error:
             raise CheckpointError(f"the weights {weights.name} are damaged: {error}") from error
+        ends = np.cumsum(self.model.groups)
+        self.banks = [PatchBank(self.model.bank.patches[:end]) for end in ends]
 
-    def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
-        """The payload of a picture."""
-        return self.encode_layers(picture, quality=quality, effort=effort, device=device)[0]
-
-    def encode_layers(
-        self, picture: Picture, *, quality: int, effort: int, device: str
-    ) -> tuple[bytes, tuple[Layer, ...]]:
-        """The payload of a picture, and the collages that it decodes to."""
-        writer, links, textures = SymbolWriter(), [], []
-        for planes in to_triples(picture.pixels):
-            texture = self._write_texture(writer, planes, quality, effort, device)
-            textures.append(texture)
-            if effort >= MIN_EFFORT_FOR_LINKS:
-                links.append(_links(pad_to_multiple(planes, RANGE), texture, quality))
-            else:
-                links.append(Links.none(*(-(-side // RANGE) for side in planes.shape[1:])))
-        linked = any(links)
-        if linked:
-            for of_planes in links:
-                writer.counts = initial_counts()
-                code_links(writer, *of_planes.size, of_planes)
-        layers = tuple(
-            Layer(linked_collage(texture, of_texture, picture.height, picture.width, CENTRE))
-            for texture, of_texture in zip(textures, links, strict=True)
-        )
-        return bytes([linked]) + writer.finish(), layers
-
-    def decode(self, payload: bytes, header: Header) -> tuple[Layer, ...]:
+    def decode(self, payload: bytes, header: Header, missing: int = 0) -> tuple[Layer, ...]:
         """The collages of a payload: of the colours, and of alpha if there is one.
 
         Raises:
@@ -129,112 +102,217 @@ class NeuralStreams:
         """
         if not payload:
             raise CollageFormatError("the neural stream is empty")
-        if payload[0] > 1:
+        if payload[0] & ~(LINKED | SEGMENTED):
             raise CollageFormatError(f"unknown parameters {payload[0]:#04x} of the neural stream")
-        reader = SymbolReader(payload[1:])
-        height, width = header.height, header.width
-        rows, columns = -(-height // RANGE), -(-width // RANGE)
-        textures = [
-            self._read_texture(reader, header.quality, rows, columns)
-            for _ in range(2 if header.channels in (2, 4) else 1)
-        ]
-        links = [Links.none(rows, columns) for _ in textures]
-        if payload[0]:
-            for number in range(len(links)):
-                reader.counts = initial_counts()
-                links[number] = code_links(reader, rows, columns, None)
-                if links[number] and not domains_fit(rows, columns):
-                    raise CollageFormatError(
-                        "the neural stream is damaged: links in a picture that no domain fits into"
-                    )
-        reader.finish()
-        try:
-            return tuple(
-                Layer(linked_collage(texture, of_texture, height, width, CENTRE))
-                for texture, of_texture in zip(textures, links, strict=True)
-            )
-        except NotConvergedError as error:
-            raise CollageFormatError(f"the neural stream is damaged: {error}") from error
-
-    def _write_texture(
-        self,
-        writer: SymbolWriter,
-        planes: Float[Tensor, "3 h w"],
-        quality: int,
-        effort: int,
-        device: str,
-    ) -> LappedTexture:
-        """Write the latents of a picture; returns the texture that they decode to."""
-        network = self._network
-        rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
-        amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
-        whole = Tile(0, 0, rows, columns)
-        for tile, values in self._latents(planes, quality, device):
-            near = tile.grown(REFINEMENT_MARGIN, rows, columns)
-            small = rows * columns <= SMALL_GRID
-            if iterations := max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS):
-                part = pad_to_multiple(planes[(..., *near.within(whole, RANGE))], RANGE)
-                values = refine(
-                    network, values, part, quality, iterations, self._trial_coder(quality)
+        is_linked = bool(payload[0] & LINKED)
+        grid = Grid(header.height, header.width, 2 if header.channels in (2, 4) else 1)
+        if payload[0] & SEGMENTED:
+            textures, reader = self._in_segments(payload[1:], header.quality, grid, missing)
+        elif missing:
+            raise CollageFormatError("the file is truncated, and too small to have a coarse part")
+        else:
+            reader = SymbolReader(payload[1:])
+            textures = [self._whole(reader, header.quality, grid) for _ in range(grid.pictures)]
+        if not is_linked:
+            if reader is not None:
+                reader.finish()
+            return tuple(TextureLayer(texture, grid) for texture in textures)
+        if reader is None:  # a partial file, which breaks off before its links
+            return tuple(TextureLayer(texture, grid) for texture in textures)
+        links = []
+        for _ in textures:
+            reader.counts = initial_counts()
+            links.append(code_links(reader, grid.rows, grid.columns, None))
+            if links[-1] and not domains_fit(grid.rows, grid.columns):
+                raise CollageFormatError(
+                    "the neural stream is damaged: links in a picture that no domain fits into"
                 )
-            values = values[(..., *tile.within(near))]
-            source = EncodedSymbols(writer, self._tables, network, values, quality)
-            quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
-            amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
-        return network.texture(amplitudes)
+        reader.finish()
+        return linked_layers(textures, links, grid)
 
-    def _trial_coder(self, quality: int) -> Callable[[Tensor], tuple[Tensor, float]]:
-        """A function from latents to the quantised latents and bits that a file would have."""
+    def _whole(self, reader: SymbolReader, quality: int, grid: "Grid") -> "TiledTexture":
+        """The latents of a picture that is part of one stream."""
+        source = DecodedSymbols([reader] * len(self.model.groups), self.tables)
+        amplitudes = np.zeros((self.model.n_patches, grid.rows, grid.columns), np.int16)
+        for tile in grid.tiles:
+            quantised = self.model.entropy.run(source, quality, tile.rows, tile.columns)
+            amplitudes[(..., *tile.within(grid.whole))] = self.model.amplitudes(quantised, quality)
+        return TiledTexture(self, quality, grid, amplitudes)
 
-        def code(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
-            writer = SymbolWriter()
-            source = EncodedSymbols(writer, self._tables, self._network, values, quality)
-            quantised = self._entropy.run(source, quality, *values.shape[1:])
-            return quantised.float() / UNIT, 8.0 * len(writer.finish())
-
-        return code
-
-    def _read_texture(
-        self, reader: SymbolReader, quality: int, rows: int, columns: int
-    ) -> LappedTexture:
-        network = self._network
-        amplitudes = torch.zeros(network.config.n_patches, rows, columns, dtype=torch.int16)
-        source = DecodedSymbols(reader, self._tables)
-        whole = Tile(0, 0, rows, columns)
-        for tile in tiles(rows, columns):
-            quantised = self._entropy.run(source, quality, tile.rows, tile.columns)
-            amplitudes[(..., *tile.within(whole))] = network.amplitudes(quantised, quality)
-        return network.texture(amplitudes)
-
-    def _latents(
-        self, planes: Float[Tensor, "3 h w"], quality: int, device: str
-    ) -> Iterator[tuple[Tile, Float[Tensor, "a rows columns"]]]:
-        """The latents of a picture, tile by tile with a margin of `REFINEMENT_MARGIN` ranges."""
-        network = self._copies.on(device)
-        rows, columns = (-(-side // RANGE) for side in planes.shape[1:])
-        whole = Tile(0, 0, rows, columns)
-        for tile in tiles(rows, columns):
-            seen = tile.grown(ANALYSIS_MARGIN, rows, columns)
-            part = pad_to_multiple(planes[(..., *seen.within(whole, RANGE))].to(device), RANGE)
-            with torch.inference_mode():
-                values = network.latents(part[None], quality)[0].cpu()
-            yield (
-                tile,
-                values[(..., *tile.grown(REFINEMENT_MARGIN, rows, columns).within(seen))].float(),
-            )
+    def _in_segments(
+        self, data: bytes, quality: int, grid: "Grid", missing: int
+    ) -> tuple[list["TiledTexture"], SymbolReader | None]:
+        """The latents of all pictures, read when they are needed, and the stream of the links."""
+        count = grid.pictures * len(grid.tiles)
+        n_groups = len(self.model.groups)
+        segments = read_segments(data, n_groups * count + 1, missing)
+        textures = []
+        for first in range(0, count, len(grid.tiles)):
+            parts = [segments[tile:-1:count] for tile in range(first, first + len(grid.tiles))]
+            amplitudes = np.zeros((self.model.n_patches, grid.rows, grid.columns), np.int16)
+            textures.append(TiledTexture(self, quality, grid, amplitudes, parts))
+        links = segments[-1]
+        return textures, None if links is None else SymbolReader(links)
 
 
-@lru_cache(maxsize=4)
-def streams_of(weights: Weights) -> NeuralStreams:
-    """The streams of these weights, shared by all that use them."""
-    return NeuralStreams(weights)
+@dataclass(frozen=True)
+class Grid:
+    """The ranges of a picture.
+
+    height, width: pixels. pictures: of three planes each, of colours and of alpha.
+    """
+
+    height: int
+    width: int
+    pictures: int = 1
+
+    @property
+    def rows(self) -> int:
+        """Ranges in a column."""
+        return -(-self.height // RANGE)
+
+    @property
+    def columns(self) -> int:
+        """Ranges in a row."""
+        return -(-self.width // RANGE)
+
+    @property
+    def whole(self) -> Tile:
+        """All ranges."""
+        return Tile(0, 0, self.rows, self.columns)
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """The tiles, in raster order."""
+        return list(tiles(self.rows, self.columns))
 
 
-def _links(planes: Float[Tensor, "3 h w"], texture: LappedTexture, quality: int) -> Links:
-    """The links that lower the cost, or none if their fixed point does not converge."""
-    links = find_links(planes, texture, CENTRE, bits_per_squared_error(quality))
+class TiledTexture:
+    """A texture whose tiles are read when a window first shows them.
+
+    amplitudes: (a, rows, columns) zero where they are not read yet. segments: of each tile and
+    channel group, None where a partial file lacks them; without, amplitudes are complete.
+    """
+
+    def __init__(
+        self,
+        decoder: NeuralDecoder,
+        quality: int,
+        grid: Grid,
+        amplitudes: Amplitudes,
+        segments: Sequence[Sequence[bytes | None]] | None = None,
+    ) -> None:
+        self._decoder = decoder
+        self._quality = quality
+        self._grid = grid
+        self._amplitudes = amplitudes
+        self._segments = segments
+        self._read = [0] * (0 if segments is None else len(segments))  # groups of each tile
+
+    def is_exact(self, scale: Fraction) -> bool:
+        """See `Texture.is_exact`."""
+        return self._texture(len(self._decoder.banks)).is_exact(scale)
+
+    def complete(self) -> Texture:
+        """The texture with all that the file says of it."""
+        n_groups = len(self._decoder.banks)
+        self._need(n_groups, self._grid.whole)
+        return self._texture(n_groups)
+
+    def _texture(self, n_groups: int) -> Texture:
+        bank = self._decoder.banks[n_groups - 1]
+        return Texture(self._amplitudes[: len(bank.patches)], bank, self._decoder.model.unit)
+
+    def window(self, scale: Fraction, window: Window) -> PixelArray:
+        """A window (3, h, w) at an exact scale; at those of `COARSE_GROUPS` of the first groups."""
+        n_groups = len(self._decoder.banks)
+        if self._segments is not None:
+            n_groups = min(COARSE_GROUPS.get(scale, n_groups), n_groups)
+        reach = 1  # patches of neighbours, and a few pixels of average interpolation
+        side = RANGE * scale
+        top, left = int(window.top / side) - reach, int(window.left / side) - reach
+        bottom = int((window.top + window.height) / side) + 1 + reach
+        right = int((window.left + window.width) / side) + 1 + reach
+        self._need(n_groups, Tile(top, left, bottom - top, right - left))
+        return self._texture(n_groups).window(scale, window)
+
+    def _need(self, n_groups: int, part: Tile) -> None:
+        """Read the first groups of the tiles that hold a part of the ranges."""
+        needed = [
+            (number, tile)
+            for number, tile in enumerate(self._grid.tiles if self._read else [])
+            if self._read[number] < n_groups and tile.meets(part)
+        ]
+
+        def read(numbered: tuple[int, Tile]) -> None:
+            self._read_tile(*numbered, n_groups)
+
+        in_threads(read, needed)
+
+    def _read_tile(self, number: int, tile: Tile, n_groups: int) -> None:
+        assert self._segments is not None
+        decoder, model = self._decoder, self._decoder.model
+        wanted = self._segments[number][:n_groups]
+        present = takewhile(lambda data: data is not None, wanted)
+        readers = [SymbolReader(data) for data in present if data is not None]
+        if readers:
+            source = DecodedSymbols(readers, decoder.tables)
+            size = tile.rows, tile.columns
+            quantised = model.entropy.run(source, self._quality, *size, len(readers))
+            for reader in readers:
+                reader.finish()
+            count = len(decoder.banks[len(readers) - 1].patches)
+            values = model.amplitudes(quantised, self._quality)
+            self._amplitudes[(slice(count), *tile.within(self._grid.whole))] = values
+        self._read[number] = n_groups
+
+
+class TextureLayer(Layer):
+    """A picture that is a texture alone, on the grey level `CENTRE`."""
+
+    coarsest = Fraction(1, RANGE)
+    octave = 2
+
+    def __init__(self, texture: TiledTexture, grid: Grid) -> None:
+        self._texture = texture
+        self._grid = grid
+
+    def is_exact(self, scale: Fraction) -> bool:
+        return self._texture.is_exact(scale)
+
+    def window(self, scale: Fraction, window: Window) -> PixelArray:
+        pixels = self._texture.window(scale, window)
+        return np.add(pixels, np.float32(CENTRE), out=pixels)
+
+    @property
+    def collage(self) -> "Collage":
+        with needs_extra("encode"):
+            from neural_collage.codec.streams.linked import linked_collage
+
+        none = Links.none(self._grid.rows, self._grid.columns)
+        return linked_collage(
+            self._texture.complete(), none, self._grid.height, self._grid.width, CENTRE
+        )
+
+
+def linked_layers(
+    textures: Sequence[TiledTexture], links: Sequence[Links], grid: Grid
+) -> tuple[Layer, ...]:
+    """The collages of textures and links.
+
+    Raises:
+        CollageFormatError: links have no fixed point that iteration finds.
+    """
+    if not any(links):
+        return tuple(TextureLayer(texture, grid) for texture in textures)
+    with needs_extra("encode"):
+        from neural_collage.codec.collage_layer import CollageLayer
+        from neural_collage.codec.streams.linked import linked_collage
+
     try:
-        linked_collage(texture, links, planes.shape[1], planes.shape[2], CENTRE)
-    except NotConvergedError:
-        return Links.none(*links.contrast.shape)
-    return links
+        return tuple(
+            CollageLayer(linked_collage(texture.complete(), own, grid.height, grid.width, CENTRE))
+            for texture, own in zip(textures, links, strict=True)
+        )
+    except NotConvergedError as error:
+        raise CollageFormatError(f"the neural stream is damaged: {error}") from error

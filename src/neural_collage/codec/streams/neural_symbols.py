@@ -1,74 +1,106 @@
-"""The symbols of a neural stream: read from it, or chosen by RDOQ for a picture and written."""
+"""The symbols of a neural stream: read from it, or chosen by RDOQ for a picture."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
+import numpy.typing as npt
 
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
-from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.integer_entropy import UNIT, Pass
-from neural_collage.models.compression.quantisers import distortion_multipliers, rdoq
+from neural_collage.models.compression.integer_entropy import UNIT, IntArray, Pass
 
 LARGEST = 1 << 20  # safety clamp of symbols; unreachable for real images
-Integers = Int64[Tensor, "*n"]
+SingleArray = npt.NDArray[np.float32]
 
 
 class DecodedSymbols:
-    """A `SymbolSource` of `integer_entropy`: the symbols of a stream."""
+    """A `SymbolSource` of `integer_entropy`: the symbols of a stream.
 
-    def __init__(self, reader: SymbolReader, tables: FixedTables) -> None:
-        self._reader = reader
+    readers: one for each channel group; the same one if all are in one stream. Side information
+        is before the first group.
+    """
+
+    def __init__(self, readers: Sequence[SymbolReader], tables: FixedTables) -> None:
+        self._readers = readers
         self._tables = tables
 
-    def side(self, scales: Integers) -> Integers:
-        return self._read(scales)
+    def side(self, scales: IntArray) -> IntArray:
+        return self._read(self._readers[0], scales)
 
-    def coefficients(self, part: Pass, means: Integers, scales: Integers) -> Integers:
-        return self._read(scales)
+    def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
+        return self._read(self._readers[part.group], scales)
 
-    def _read(self, scales: Tensor) -> Tensor:
-        which = scales.reshape(-1).numpy()
-        coded = which > 0
+    def _read(self, reader: SymbolReader, scales: IntArray) -> IntArray:
+        which = scales.ravel()
+        coded = np.flatnonzero(which)
         symbols = np.zeros(len(which), np.int64)
-        symbols[coded] = self._reader.read_static(self._tables, which[coded])
-        return torch.from_numpy(symbols).view(scales.shape)
+        symbols[coded] = reader.read_static(self._tables, which[coded])
+        return symbols.reshape(scales.shape)
 
 
-class EncodedSymbols:
-    """A `SymbolSource` of `integer_entropy`: rounds latents to symbols, and writes these.
+class Run(NamedTuple):
+    """Symbols that are coded together.
 
-    values: the latents, not rounded.
+    tables: (n,) the table of each. values: (n,).
+    """
+
+    tables: IntArray
+    values: IntArray
+
+
+class ChosenSymbols:
+    """A `SymbolSource` of `integer_entropy`: rounds latents to symbols, and keeps these.
+
+    values: (a, rows, columns) the latents, and side: (s, r, c) their side information, neither
+    rounded. weights: (a,) bits that a squared error of one step is worth.
+
+    Attributes:
+        runs: by channel group, in coding order; side information is before the first group.
     """
 
     def __init__(
         self,
-        writer: SymbolWriter,
         tables: FixedTables,
-        network: CodecModel,
-        values: Float[Tensor, "a rows columns"],
-        quality: int,
+        groups: int,
+        values: SingleArray,
+        side: SingleArray,
+        weights: SingleArray,
     ) -> None:
-        self._writer = writer
+        self.runs: list[list[Run]] = [[] for _ in range(groups)]
         self._tables = tables
         self._values = values
-        weights = network.bits_per_squared_step(quality)
-        self._weights = weights * distortion_multipliers(network.config.groups)
-        with torch.inference_mode():
-            self._side = network.side_latents(values[None])[0]
+        self._side = side
+        self._weights = weights
 
-    def side(self, scales: Integers) -> Integers:
-        return self._write(self._side.round().long(), scales)
+    def side(self, scales: IntArray) -> IntArray:
+        return self._keep(0, np.rint(self._side), scales)
 
-    def coefficients(self, part: Pass, means: Integers, scales: Integers) -> Integers:
-        deviation = self._values[part.channels, part.sites] - means / UNIT
-        weights = self._weights[part.channels, None]
-        symbols = rdoq(deviation, weights, lambda choice: self._tables.bits(scales, choice))
-        return self._write(symbols.long(), scales)
+    def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
+        exact_means = (means / UNIT).astype(np.float32)
+        deviation = self._values[part.channels][:, part.sites] - exact_means
+        symbols = self._rdoq(deviation, self._weights[part.channels, None], scales)
+        return self._keep(part.group, symbols, scales)
 
-    def _write(self, symbols: Tensor, scales: Tensor) -> Tensor:
-        symbols = torch.where(scales > 0, symbols, 0).clamp(-LARGEST, LARGEST)
-        flat, which = symbols.reshape(-1).numpy(), scales.reshape(-1).numpy()
-        coded = which > 0
-        self._writer.write_static(self._tables, which[coded], flat[coded])
-        return symbols
+    def _rdoq(self, deviation: SingleArray, weights: SingleArray, scales: IntArray) -> SingleArray:
+        """See `quantisers.rdoq`."""
+        nearest = np.rint(deviation)
+        smaller = nearest - np.sign(nearest)
+        costs = [
+            np.square(deviation - choice) * weights
+            + self._tables.bits(scales, choice.astype(np.int64))
+            for choice in (nearest, smaller)
+        ]
+        return np.where(costs[1] < costs[0], smaller, nearest)
+
+    def _keep(self, group: int, symbols: SingleArray, scales: IntArray) -> IntArray:
+        limited = np.clip(symbols, -LARGEST, LARGEST).astype(np.int64)
+        whole = np.where(scales > 0, limited, 0)
+        coded = np.flatnonzero(scales)
+        self.runs[group].append(Run(scales.ravel()[coded], whole.ravel()[coded]))
+        return whole
+
+
+def write_runs(writer: SymbolWriter, tables: FixedTables, runs: Iterable[Run]) -> None:
+    """Write symbols as `DecodedSymbols` reads them."""
+    for run in runs:
+        writer.write_static(tables, *run)

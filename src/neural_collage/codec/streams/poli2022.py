@@ -22,14 +22,16 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neural_collage.codec.base import Layer
-from neural_collage.codec.colour import to_triples
+from neural_collage.codec.collage_layer import CollageLayer
 from neural_collage.codec.container import Header, ModelId
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
+from neural_collage.codec.planes import to_triples
 from neural_collage.codec.streams.device_copies import DeviceCopies
 from neural_collage.codec.weights import shipped_weights
-from neural_collage.core.blocks import cut, pad_to_multiple, round_up
+from neural_collage.core.blocks import cut, pad_to_multiple
 from neural_collage.core.collage import Collage
 from neural_collage.core.partition import Partition
+from neural_collage.core.scales import round_up
 from neural_collage.errors import CollageFormatError
 from neural_collage.io.picture import Picture
 from neural_collage.models.poli2022 import CHANNELS, RANGES, TileCompressor, TileCompressorConfig
@@ -89,13 +91,13 @@ class Poli2022Streams:
         rows, columns = (-(-side // config.tile) for side in (header.height, header.width))
         reader = SymbolReader(payload)
         reader.counts = _tables(self.compressor)
-        layers = []
+        layers: list[Layer] = []
         for _ in range(2 if header.channels in (2, 4) else 1):
             contexts = _contexts(config, rows * columns)
             values = reader.symbols(_TABLE, contexts) - config.levels
             shape = (rows * columns, CHANNELS, RANGES, config.n_parameters)
             symbols = torch.from_numpy(values.reshape(shape))
-            layers.append(Layer(self._collage(symbols, header.height, header.width)))
+            layers.append(CollageLayer(self._collage(symbols, header.height, header.width)))
         reader.finish()
         return tuple(layers)
 

@@ -7,9 +7,9 @@ TILE = 64
 """Ranges per side; the last tiles of a row or column may be smaller."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Tile:
-    """A rectangle of ranges."""
+    """A rectangle of ranges, ordered as in raster order."""
 
     top: int
     left: int
@@ -22,6 +22,12 @@ class Tile:
         bottom = min(rows, self.top + self.rows + by)
         right = min(columns, self.left + self.columns + by)
         return Tile(top, left, bottom - top, right - left)
+
+    def meets(self, other: "Tile") -> bool:
+        """Whether a range is in both."""
+        rows = self.top < other.top + other.rows and other.top < self.top + self.rows
+        columns = self.left < other.left + other.columns and other.left < self.left + self.columns
+        return rows and columns
 
     def within(self, outer: "Tile", pixels: int = 1) -> tuple[slice, slice]:
         """Slices of this tile in another one, in units of 1 / `pixels` ranges."""

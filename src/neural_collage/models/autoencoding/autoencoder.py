@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_collage.core.blocks import Window
-from neural_collage.core.scales import Region, ScaleGrid, render_at_scale
+from neural_collage.core.resample import area_resample
+from neural_collage.core.scales import Region, ScaleGrid, Window, render_at_scale
 from neural_collage.models.autoencoding.range_encoder import (
     DEFAULT_ENCODER,
     EncoderConfig,
@@ -86,7 +86,7 @@ class CollageAutoencoder(Pretrained):
             return torch.stack([layer.render(code, scale, window) for layer, code in layers]).sum(0)
 
         grid = ScaleGrid(Fraction(1, size), self.config.octave, is_exact)
-        return render_at_scale(self.config.image_size, scale, region, grid, render)
+        return render_at_scale(self.config.image_size, scale, region, grid, render, area_resample)
 
     def _layers(self) -> Iterator["_Layer"]:
         for layer in self.layers:

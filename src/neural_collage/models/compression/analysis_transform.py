@@ -14,11 +14,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neural_collage.models.compression.decoder_model import RANGE
 from neural_collage.models.compression.ladder import Ladder
 from neural_collage.models.compression.prefilter import prefiltered
 
-FINE, RANGE = 8, 16
-"""Pixels a side of the cells of the correction's first stage, and of ranges."""
+FINE = 8
+"""Pixels a side of the cells of the correction's first stage."""
 
 
 class AnalysisTransform(nn.Module):

@@ -4,22 +4,20 @@ Of the 3 x 3 ranges around a range, the middle and the corners have its own colo
 neighbours the other one.
 """
 
-import torch
-from jaxtyping import Bool, Float, Shaped
-from torch import Tensor
-from torch.nn import functional
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 BLACK, WHITE = 0, 1
 SAME_COLOUR, OTHER_COLOUR = (0, 2, 4, 6, 8), (1, 3, 5, 7)
 """Positions in a 3 x 3 window, in raster order: of its middle's colour, and of the other."""
 
 
-def checkerboard(
-    rows: int, columns: int, device: torch.device | None = None
-) -> Bool[Tensor, "r c"]:
-    """True on the black ranges, which are coded first: those where row + column is even."""
-    row, column = torch.arange(rows, device=device), torch.arange(columns, device=device)
-    return (row[:, None] + column) % 2 == 0
+def checkerboard(rows: int, columns: int) -> npt.NDArray[np.bool_]:
+    """True on the black ranges (rows, columns), which are coded first: row + column is even."""
+    black: npt.NDArray[np.bool_] = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 0
+    return black
 
 
 class Board:
@@ -33,31 +31,31 @@ class Board:
     def __init__(self, rows: int, columns: int) -> None:
         black = checkerboard(rows, columns)
         self.masks = (black, ~black)
-        self.sites = tuple(mask.flatten().nonzero()[:, 0] for mask in self.masks)
-        # the number of each range among those of its colour; -1 outside the grid
-        number = torch.zeros(rows * columns, dtype=torch.float32)
-        for sites in self.sites:
-            number[sites] = torch.arange(len(sites), dtype=number.dtype)
-        framed = functional.pad(number.view(1, 1, rows, columns), (1, 1, 1, 1), value=-1)
-        windows = functional.unfold(framed, 3)[0].long()  # (9, n)
-        self._neighbours = {
-            (source, target): windows[list(SAME_COLOUR if source == target else OTHER_COLOUR)][
-                :, self.sites[target]
-            ]
-            for source in (BLACK, WHITE)
-            for target in (BLACK, WHITE)
-        }
+        self.sites = tuple(np.flatnonzero(mask) for mask in self.masks)
+        # the number of each range among those of its colour; one beyond them outside the grid
+        outside = tuple(len(sites) for sites in self.sites)
+        self._neighbours = {}
+        for source in (BLACK, WHITE):
+            number = np.full((rows + 2, columns + 2), outside[source], np.int64)
+            number[1:-1, 1:-1][self.masks[source]] = np.arange(outside[source])
+            windows = np.lib.stride_tricks.sliding_window_view(number, (3, 3))
+            windows = windows.reshape(rows * columns, 9)
+            for target in (BLACK, WHITE):
+                taps = list(SAME_COLOUR if source == target else OTHER_COLOUR)
+                self._neighbours[source, target] = windows[self.sites[target]][:, taps].T.ravel()
 
-    def split(self, values: Shaped[Tensor, "w n"]) -> list[Shaped[Tensor, "w _"]]:
-        """Values of all ranges, split into those of the black and of the white ones."""
+    def split(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Values (w, n) of all ranges, split into those of the black and of the white ones."""
         return [values[:, sites] for sites in self.sites]
 
-    def neighbours(
-        self, values: Float[Tensor, "f n"], source: int, target: int
-    ) -> Float[Tensor, "ft m"]:
-        """The values on the ranges of one colour around each range of a colour, 0 outside the grid.
+    def neighbours(self, values: npt.NDArray[Any], source: int, target: int) -> npt.NDArray[Any]:
+        """The values (f, n) on the ranges of one colour around each range of a colour.
 
-        Feature by feature, and for each in the order of `SAME_COLOUR` or `OTHER_COLOUR`.
+        They are 0 outside the grid. Returns (f x taps, m), feature by feature, and for each in the
+        order of `SAME_COLOUR` or `OTHER_COLOUR`.
         """
-        framed = functional.pad(values, (0, 1))  # index -1: outside the grid
-        return framed[:, self._neighbours[source, target]].flatten(0, 1)
+        framed = np.zeros((len(values), values.shape[1] + 1), values.dtype)
+        framed[:, :-1] = values
+        taps = len(SAME_COLOUR if source == target else OTHER_COLOUR)
+        taken = framed.take(self._neighbours[source, target], axis=1)
+        return taken.reshape(len(values) * taps, -1)

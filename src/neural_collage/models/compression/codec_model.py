@@ -1,40 +1,33 @@
-"""A finished compressor: the network, and the integer tables that files depend on.
-
-What decoding needs is derived from the weights by rounding alone, or read from tables that are
-computed once, when the model is finished, and stored with it: so all machines agree.
-"""
+"""A finished compressor: the network, and the integer tables that files depend on."""
 
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float, Int16, Int32, Int64
+from jaxtyping import Float, Int32
 from torch import Tensor
 
-from neural_collage.core.lapped import LappedTexture
 from neural_collage.models.compression.compressor import (
-    CENTRE,
     DEFAULT_CONFIG,
     Compressor,
     CompressorConfig,
     bits_per_squared_error,
     bits_per_squared_step,
 )
+from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS, DecoderModel
 from neural_collage.models.compression.integer_entropy import (
+    LEVELS,
     N_SCALES,
-    VALUE_BITS,
-    IntegerEntropy,
     logarithm_table,
     scale_of,
 )
-from neural_collage.models.compression.ladder import LEVELS, level_of
+from neural_collage.models.compression.ladder import level_of
 from neural_collage.models.pretrained import Pretrained
 
 LARGEST_SYMBOL = 255
 """Larger symbols are escaped."""
 TABLE_SUM = 1 << 20
-STEP_BITS, AMPLITUDE_BITS, PATCH_BITS = 16, 11, 15
 
 
 class CodecModel(Pretrained):
@@ -58,7 +51,7 @@ class CodecModel(Pretrained):
         self.compressor = Compressor(config)
         self.register_buffer("counts", logistic_counts())
         self.register_buffer("steps", torch.ones(LEVELS + 1, config.n_patches, dtype=torch.int32))
-        self.register_buffer("logarithms", logarithm_table().short())
+        self.register_buffer("logarithms", torch.from_numpy(logarithm_table()).short())
 
     @classmethod
     def finish(cls, compressor: Compressor) -> "CodecModel":
@@ -72,15 +65,10 @@ class CodecModel(Pretrained):
         return model.eval()
 
     @cached_property
-    def entropy(self) -> IntegerEntropy:
-        """The entropy model in integers, on the CPU. The weights must not change afterwards."""
-        return IntegerEntropy(self.compressor.entropy, self.logarithms.long().cpu())
-
-    @cached_property
-    def integer_patches(self) -> Tensor:
-        """The patches in 2^-15."""
-        fixed = torch.round(self.compressor.patches.detach().double().cpu() * 2**PATCH_BITS)
-        return fixed.clamp(-(2**15), 2**15 - 1).short()
+    def decoder(self) -> DecoderModel:
+        """What files of this model are decoded with. The weights must not change afterwards."""
+        tensors = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        return DecoderModel(tensors, self.config.groups)
 
     def latents(self, images: Float[Tensor, "b 3 h w"], quality: int) -> Float[Tensor, "b a r c"]:
         """The latents of pictures of whole ranges, not rounded."""
@@ -93,19 +81,6 @@ class CodecModel(Pretrained):
         """The side information of some latents, not rounded."""
         side: Tensor = self.compressor.entropy.side_latents(latents)
         return side
-
-    def amplitudes(self, quantised: Int64[Tensor, "a r c"], quality: int) -> Int16[Tensor, "a r c"]:
-        """Coefficients of the patches in 2^-11, from latents in 1 / UNIT steps."""
-        shift = VALUE_BITS + STEP_BITS - AMPLITUDE_BITS
-        scaled = quantised * self.steps[quality - 1].long().cpu()[:, None, None]
-        rounded = torch.div(scaled + (1 << shift - 1), 1 << shift, rounding_mode="floor")
-        return rounded.clamp(-(2**15), 2**15 - 1).short()
-
-    def texture(self, amplitudes: Int16[Tensor, "a rows columns"]) -> LappedTexture:
-        """The picture of some amplitudes, minus the grey level `CENTRE`."""
-        return LappedTexture(
-            amplitudes, self.integer_patches, 2.0 ** -(AMPLITUDE_BITS + PATCH_BITS)
-        )
 
     def bits_per_squared_step(self, quality: int) -> Float[Tensor, " a"]:
         """`compressor.bits_per_squared_step` of each latent at a quality 1..100."""

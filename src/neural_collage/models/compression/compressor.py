@@ -20,7 +20,8 @@ from torch import Tensor
 
 from neural_collage.arguments import check, flag_problems, whole_problems, wholes_problems
 from neural_collage.core.lapped import synthesise
-from neural_collage.models.compression.analysis_transform import RANGE, AnalysisTransform
+from neural_collage.models.compression.analysis_transform import AnalysisTransform
+from neural_collage.models.compression.decoder_model import CENTRE, RANGE
 from neural_collage.models.compression.entropy_model import EntropyModel
 from neural_collage.models.compression.initial_patches import centred_windows
 from neural_collage.models.compression.ladder import Ladder, level_of
@@ -32,8 +33,6 @@ from neural_collage.models.compression.quantisers import (
 )
 from neural_collage.models.pretrained import Pretrained
 
-CENTRE = 0.5
-"""The grey level of a picture whose coefficients are all zero."""
 LOWEST_LAMBDA, HIGHEST_LAMBDA = 0.0005, 0.25
 """Lambda at qualities 1 and 100, see `lambda_at`."""
 L = TypeVar("L", float, Tensor)

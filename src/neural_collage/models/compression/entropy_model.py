@@ -26,14 +26,10 @@ from torch.nn import functional
 
 from neural_collage.models.compression.analysis_transform import symlog
 from neural_collage.models.compression.checkerboard import checkerboard
+from neural_collage.models.compression.integer_entropy import PASSES, SIGNED_GROUPS, SLOPE
 from neural_collage.models.compression.ladder import Ladder
 from neural_collage.models.compression.logistic import logistic_bits
 from neural_collage.models.compression.quantisers import Quantiser, Round
-
-PASSES = 2
-SLOPE = 1 / 8  # of the rectifier below zero
-SIGNED_GROUPS = 2
-"""Groups that give signed values as context; the others give magnitudes alone."""
 
 
 class Rate(NamedTuple):
@@ -116,7 +112,7 @@ class EntropyModel(nn.Module):
         upsampled = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = upsampled[..., :rows, :columns].float() + self.start(level)[..., None, None]
         base = self.log_scale(level)[..., None, None].split(self.groups, 1)
-        black = checkerboard(rows, columns, values.device)
+        black = torch.from_numpy(checkerboard(rows, columns)).to(values.device)
         bits = torch.zeros_like(side_bits)
         quantised: list[Tensor] = []
         first_channel = 0

@@ -7,12 +7,11 @@ their order, and scaling by powers of two and rounding down are exact.
 """
 
 import math
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import torch
-from jaxtyping import Bool, Float, Int64
-from torch import Tensor, nn
-from torch.nn import functional
+import numpy as np
+import numpy.typing as npt
 
 from neural_collage.models.compression.checkerboard import (
     BLACK,
@@ -21,19 +20,24 @@ from neural_collage.models.compression.checkerboard import (
     WHITE,
     Board,
 )
-from neural_collage.models.compression.entropy_model import (
-    PASSES,
-    SIGNED_GROUPS,
-    SLOPE,
-    EntropyModel,
-    Prediction,
-)
-from neural_collage.models.compression.ladder import Ladder, rung_values
-from neural_collage.models.compression.logistic import SMALLEST_SCALE
 
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+Tensors = Mapping[str, npt.NDArray[Any]]
+"""The tensors of an `entropy_model.EntropyModel` by their names."""
+
+PASSES = 2
+SLOPE = 1 / 8  # of the rectifier below zero
+SIGNED_GROUPS = 2
+"""Groups that give signed values as context; the others give magnitudes alone."""
+LEVELS = 99
+"""Steps from the lowest quality to the highest."""
 ACTIVATION_BITS, WEIGHT_BITS, VALUE_BITS = 10, 12, 6
 UNIT = 1 << VALUE_BITS
 """A quantiser step, in the units of quantised latents."""
+SMALLEST_SCALE = 0.04
+"""Scale of the logistic distributions from which on latents are coded, in steps."""
 N_SCALES = 64
 SCALE_PITCH = 120  # of the grid of logarithmic scales, in 2^-10
 LOWEST_LOG_SCALE = round(math.log(SMALLEST_SCALE) * (1 << ACTIVATION_BITS))
@@ -47,10 +51,20 @@ def scale_of(index: int) -> float:
     return math.exp((LOWEST_LOG_SCALE + SCALE_PITCH * index) / (1 << ACTIVATION_BITS))
 
 
-def logarithm_table() -> Int64[Tensor, " n"]:
+def logarithm_table() -> IntArray:
     """log(1 + |x|) in 2^-10, for x in 1 / UNIT; computed once, and shipped with the weights."""
-    values = torch.arange(LARGEST_LOGARITHM + 1, dtype=torch.float64) / UNIT
-    return (values.log1p() * (1 << ACTIVATION_BITS)).round().long()
+    values = np.log1p(np.arange(LARGEST_LOGARITHM + 1) / UNIT)
+    table: IntArray = np.rint(values * (1 << ACTIVATION_BITS)).astype(np.int64)
+    return table
+
+
+def rung_values(rungs: IntArray, quality: int) -> IntArray:
+    """Integers (n, ...) at equally spaced qualities, at a quality 1..100: linear, rounded down."""
+    lower, part = divmod((quality - 1) * (len(rungs) - 1), LEVELS)
+    if part == 0:
+        return np.asarray(rungs[lower])
+    mixed = rungs[lower] * (LEVELS - part) + rungs[lower + 1] * part
+    return np.asarray(mixed // LEVELS)
 
 
 class Pass(NamedTuple):
@@ -58,20 +72,18 @@ class Pass(NamedTuple):
 
     group: int
     channels: slice
-    sites: Bool[Tensor, "rows columns"]
+    sites: BoolArray
 
 
 @runtime_checkable
 class SymbolSource(Protocol):
     """The origin of symbols: an encoder, which chooses and writes them, or a decoder."""
 
-    def side(self, scales: Int64[Tensor, "s rows columns"]) -> Int64[Tensor, "s rows columns"]:
-        """The side information, given the scale index of each number."""
+    def side(self, scales: IntArray) -> IntArray:
+        """The side information (s, rows, columns), given the scale index of each number."""
 
-    def coefficients(
-        self, part: Pass, means: Int64[Tensor, "a n"], scales: Int64[Tensor, "a n"]
-    ) -> Int64[Tensor, "a n"]:
-        """Deviations from the means, in steps.
+    def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
+        """Deviations (a, n) from the means, in steps.
 
         means: in 1 / UNIT steps. scales: indices of the grid; where they are 0, so is the symbol.
         """
@@ -80,158 +92,176 @@ class SymbolSource(Protocol):
 class IntegerEntropy:
     """`EntropyModel` in integer arithmetic; see the module.
 
-    model: with weights that are the same on all machines, as read from a file.
-    logarithms: `logarithm_table`, as shipped with the weights.
+    tensors: that are the same on all machines, as read from a file. groups: sizes of the channel
+    groups. logarithms: `logarithm_table`, as shipped with the weights.
 
-    Raises ValueError for weights so large that sums might not be exact.
+    Raises ValueError for weights so large that sums might not be exact, KeyError for missing ones.
     """
 
-    def __init__(self, model: EntropyModel, logarithms: Int64[Tensor, " n"]) -> None:
-        self.groups = model.groups
-        self._logarithms = logarithms.double()
-        self._side_scale = _rungs(model.side_log_scale)
-        self._side_weight = _weights(model.side_synthesis)
-        self._side_bias = _fixed(_bias(model.side_synthesis), ACTIVATION_BITS).double()[:, None]
-        self._start = _rungs(model.start)
-        self._contexts = [_IntegerContext(layer) for layer in model.contexts]
-        self._predictions = [_IntegerPrediction(p) for p in model.predictions]  # type: ignore[arg-type]
-        self._log_scale = _rungs(model.log_scale)
+    def __init__(self, tensors: Tensors, groups: Sequence[int], logarithms: IntArray) -> None:
+        self.groups = tuple(groups)
+        self._logarithms = logarithms.astype(np.float64)
+        self._side_scale = _rungs(tensors, "side_log_scale")
+        self._side_weight = _weights(tensors, "side_synthesis")
+        self._side_bias = _bias(tensors, "side_synthesis", ACTIVATION_BITS)
+        self._start = _rungs(tensors, "start")
+        count = len(self.groups)
+        self._contexts = [_Context(tensors, f"contexts.{n}") for n in range(count)]
+        self._predictions = [
+            _Prediction(tensors, f"predictions.{n}") for n in range(PASSES * count)
+        ]
+        self._log_scale = _rungs(tensors, "log_scale")
 
     def run(
-        self, source: SymbolSource, quality: int, rows: int, columns: int
-    ) -> Int64[Tensor, "a rows columns"]:
-        """Code all symbols of rows x columns ranges; returns the latents in 1 / UNIT steps."""
+        self,
+        source: SymbolSource,
+        quality: int,
+        rows: int,
+        columns: int,
+        n_groups: int | None = None,
+    ) -> IntArray:
+        """Code the symbols of ranges; returns the latents (a, rows, columns) in 1 / UNIT steps.
+
+        n_groups: only those of the first so many groups.
+        """
         board = Board(rows, columns)
         states = board.split(self._initial_state(source, quality, rows, columns))
-        result = torch.zeros(sum(self.groups), rows * columns, dtype=torch.int64)
+        groups = self.groups[:n_groups]
+        result = np.empty((sum(groups), rows * columns), np.int64)
         offset = 0
-        for group, size in enumerate(self.groups):
+        for group, size in enumerate(groups):
             channels = slice(offset, offset + size)
             offset += size
             context = self._contexts[group]
             parts = [Pass(group, channels, mask) for mask in board.masks]
             black = self._pass(source, parts[BLACK], BLACK, states[BLACK], quality)
-            to_white = context.other_colour @ board.neighbours(
-                self._features(group, black), BLACK, WHITE
-            )
-            state = states[WHITE] + _shift(to_white, WEIGHT_BITS)
+            near_white = board.neighbours(self._features(group, black), BLACK, WHITE)
+            to_white = _product(context.other_colour, near_white)
+            state = states[WHITE] + _shifted(to_white.copy(), WEIGHT_BITS)
             white = self._pass(source, parts[WHITE], WHITE, state, quality)
             for colour, coded in enumerate((black, white)):
                 result[channels, board.sites[colour]] = coded
-            if group + 1 < len(self.groups):
-                to_black = context.other_colour @ board.neighbours(
-                    self._features(group, white), WHITE, BLACK
-                )
+            if group + 1 < len(groups):
+                near_black = board.neighbours(self._features(group, white), WHITE, BLACK)
+                to_black = _product(context.other_colour, near_black)
                 for colour, coded, other in ((BLACK, black, to_black), (WHITE, white, to_white)):
                     same = board.neighbours(self._features(group, coded), colour, colour)
-                    states[colour] = states[colour] + _shift(
-                        context.same_colour @ same + other, WEIGHT_BITS
-                    )
-        latents: Tensor = result.unflatten(1, (rows, columns))
-        return latents
+                    other += _product(context.same_colour, same)
+                    states[colour] += _shifted(other, WEIGHT_BITS)
+        return result.reshape(-1, rows, columns)
 
     def _pass(
-        self,
-        source: SymbolSource,
-        part: Pass,
-        colour: int,
-        state: Float[Tensor, "w n"],
-        quality: int,
-    ) -> Int64[Tensor, "a n"]:
-        """The latents of one group and colour, in 1 / UNIT steps."""
+        self, source: SymbolSource, part: Pass, colour: int, state: FloatArray, quality: int
+    ) -> IntArray:
+        """The latents (a, n) of one group and colour, in 1 / UNIT steps."""
         mean, log_scale = self._predictions[PASSES * part.group + colour](state, quality)
         base = rung_values(self._log_scale, quality)[part.channels, None]
-        symbols = source.coefficients(part, mean, _scale_index(log_scale + base))
-        return symbols * UNIT + mean
+        means = mean.astype(np.int64)
+        symbols = source.coefficients(part, means, _scale_index(log_scale + base))
+        return symbols * UNIT + means
 
     def _initial_state(
         self, source: SymbolSource, quality: int, rows: int, columns: int
-    ) -> Float[Tensor, "w n"]:
-        scale = _scale_index(rung_values(self._side_scale, quality))
+    ) -> FloatArray:
+        """The state (w, n) that the side information starts."""
+        scale = _scale_index(rung_values(self._side_scale, quality).astype(np.float64))
         half = (-(-rows // 2), -(-columns // 2))
-        side = source.side(scale[:, None, None].expand(-1, *half))
-        side = side.clamp(-LARGEST_SIDE, LARGEST_SIDE)  # forged streams must not overflow
-        upsampled = _convolve(side.double(), self._side_weight)
-        upsampled = _shift(upsampled, WEIGHT_BITS - ACTIVATION_BITS) + self._side_bias
-        full = functional.pixel_shuffle(upsampled.unflatten(1, half), 2)[:, :rows, :columns]
-        start: Tensor = rung_values(self._start, quality).double()[:, None]
-        return full.flatten(1) + start
+        side = source.side(np.broadcast_to(scale[:, None, None], (len(scale), *half)))
+        # forged streams must not overflow
+        limited = np.clip(side, -LARGEST_SIDE, LARGEST_SIDE).astype(np.float64)
+        framed = np.pad(limited, ((0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), (1, 2))
+        windows = windows.transpose(0, 3, 4, 1, 2).reshape(-1, half[0] * half[1])
+        upsampled = _shifted(_product(self._side_weight, windows), WEIGHT_BITS - ACTIVATION_BITS)
+        upsampled += self._side_bias
+        # four ranges for each position: (w, 2, 2, r, c) -> (w, 2 r, 2 c)
+        full = upsampled.reshape(-1, 2, 2, *half).transpose(0, 3, 1, 4, 2)
+        full = full.reshape(-1, 2 * half[0], 2 * half[1])[:, :rows, :columns]
+        start = rung_values(self._start, quality).astype(np.float64)[:, None]
+        return full.reshape(len(full), -1) + start
 
-    def _features(self, group: int, coded: Int64[Tensor, "a n"]) -> Float[Tensor, "f n"]:
+    def _features(self, group: int, coded: IntArray) -> FloatArray:
         """Coded latents of a group as context for others, see `EntropyModel.features`."""
-        size = self._logarithms[coded.abs().clamp_max(LARGEST_LOGARITHM)]
-        return torch.cat([size * coded.sign(), size]) if group < SIGNED_GROUPS else size
+        size = self._logarithms[np.minimum(np.abs(coded), LARGEST_LOGARITHM)]
+        return np.concatenate([size * np.sign(coded), size]) if group < SIGNED_GROUPS else size
 
 
-class _IntegerContext:
+class _Context:
     """The weights (w, features x taps) of a 3x3 convolution, by the colour of the neighbours."""
 
-    def __init__(self, layer: nn.Module) -> None:
-        assert isinstance(layer, nn.Conv2d)
-        taps = _weights(layer).view(len(layer.weight), -1, 9)
+    def __init__(self, tensors: Tensors, name: str) -> None:
+        weights = _weights(tensors, name)
+        taps = weights.reshape(len(weights), -1, 9)
         self.same_colour, self.other_colour = (
-            taps[..., list(positions)].flatten(1) for positions in (SAME_COLOUR, OTHER_COLOUR)
+            np.ascontiguousarray(taps[..., list(positions)]).reshape(len(weights), -1)
+            for positions in (SAME_COLOUR, OTHER_COLOUR)
         )
 
 
-class _IntegerPrediction:
+class _Prediction:
     """`entropy_model.Prediction` in integers."""
 
-    def __init__(self, prediction: Prediction) -> None:
-        self._shift_rungs = _rungs(prediction.shift)
+    def __init__(self, tensors: Tensors, name: str) -> None:
         both = ACTIVATION_BITS + WEIGHT_BITS
-        self._hidden, self._out = (_weights(m) for m in (prediction.hidden, prediction.out))
-        self._hidden_bias = _fixed(_bias(prediction.hidden), both).double()[:, None]
-        self._out_bias = _fixed(_bias(prediction.out), both).double()[:, None]
+        self._shift = _rungs(tensors, f"{name}.shift")
+        self._hidden, self._out = (_weights(tensors, f"{name}.{n}") for n in ("hidden", "out"))
+        self._hidden_bias, self._out_bias = (
+            _bias(tensors, f"{name}.{n}", both) for n in ("hidden", "out")
+        )
 
-    def __call__(
-        self, state: Float[Tensor, "w n"], quality: int
-    ) -> tuple[Int64[Tensor, "a n"], Int64[Tensor, "a n"]]:
-        """Means in 1 / UNIT, logarithms of scales in 2^-10."""
-        shifted = _rectified(state + rung_values(self._shift_rungs, quality).double()[:, None])
-        hidden = _rectified(_shift(self._hidden @ shifted + self._hidden_bias, WEIGHT_BITS))
-        mean, log_scale = (self._out @ hidden + self._out_bias).chunk(2)
+    def __call__(self, state: FloatArray, quality: int) -> tuple[FloatArray, FloatArray]:
+        """Means (a, n) in 1 / UNIT, logarithms of scales in 2^-10."""
+        moved = _rectified(state + rung_values(self._shift, quality).astype(np.float64)[:, None])
+        hidden = _product(self._hidden, moved)
+        hidden += self._hidden_bias
+        hidden = _rectified(_shifted(hidden, WEIGHT_BITS))
+        out = _product(self._out, hidden)
+        out += self._out_bias
+        mean, log_scale = out[: len(out) // 2], out[len(out) // 2 :]
         to_value = ACTIVATION_BITS + WEIGHT_BITS - VALUE_BITS
-        return _shift(mean, to_value).long(), _shift(log_scale, WEIGHT_BITS).long()
+        return _shifted(mean, to_value), _shifted(log_scale, WEIGHT_BITS)
 
 
-def _scale_index(log_scale: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
-    index = torch.div(
-        log_scale - LOWEST_LOG_SCALE + SCALE_PITCH // 2, SCALE_PITCH, rounding_mode="floor"
-    )
-    return index.clamp(0, N_SCALES - 1)
+def _product(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The matrix product, exact in any order of summation."""
+    return a @ b
 
 
-def _convolve(image: Float[Tensor, "a rows columns"], weight: Tensor) -> Float[Tensor, "w n"]:
-    """3x3 convolution with zero padding, as one matrix product: its sums are exact."""
-    return weight @ functional.unfold(image[None], 3, padding=1)[0]
+def _scale_index(log_scale: FloatArray) -> IntArray:
+    # exact: quotients of such integers are never rounded up to the next one
+    index = np.floor((log_scale - (LOWEST_LOG_SCALE - SCALE_PITCH // 2)) / SCALE_PITCH)
+    return np.clip(index, 0, N_SCALES - 1).astype(np.int64)
 
 
-def _rectified(values: Tensor) -> Tensor:
-    values = values.clamp(-LARGEST_ACTIVATION, LARGEST_ACTIVATION)
-    return torch.where(values > 0, values, _shift(values, int(math.log2(1 / SLOPE))))
+def _rectified(values: FloatArray) -> FloatArray:
+    """Leaky rectification, in place of the values."""
+    np.clip(values, -LARGEST_ACTIVATION, LARGEST_ACTIVATION, out=values)
+    below = _shifted(values.copy(), int(math.log2(1 / SLOPE)))
+    # whole numbers divided by 8 and rounded come closer to zero
+    return np.maximum(values, below, out=values)
 
 
-def _shift(values: Tensor, bits: int) -> Tensor:
-    """Divide by a power of two and round, halves up."""
-    return torch.floor(values * 2.0**-bits + 0.5)
+def _shifted(values: FloatArray, bits: int) -> FloatArray:
+    """Divide by a power of two and round, halves up, in place of the values."""
+    values *= 2.0**-bits
+    values += 0.5
+    return np.floor(values, out=values)
 
 
-def _fixed(values: Tensor, bits: int) -> Int64[Tensor, "*n"]:
-    if values.numel() and not float(values.detach().abs().max()) <= LARGEST_WEIGHT:
+def _fixed(values: npt.NDArray[Any], bits: int) -> IntArray:
+    if values.size and not float(np.abs(values).max()) <= LARGEST_WEIGHT:
         raise ValueError(f"weights beyond {LARGEST_WEIGHT} are too large to be exact")
-    return torch.round(values.detach().double().cpu() * 2.0**bits).long()
+    return np.rint(values.astype(np.float64) * 2.0**bits).astype(np.int64)
 
 
-def _weights(layer: nn.Module) -> Float[Tensor, "o i"]:
-    assert isinstance(layer, nn.Conv2d)
-    return _fixed(layer.weight, WEIGHT_BITS).double().flatten(1)
+def _weights(tensors: Tensors, name: str) -> FloatArray:
+    weight = tensors[f"{name}.weight"]
+    return _fixed(weight, WEIGHT_BITS).astype(np.float64).reshape(len(weight), -1)
 
 
-def _bias(layer: nn.Conv2d) -> Tensor:
-    assert layer.bias is not None
-    return layer.bias
+def _bias(tensors: Tensors, name: str, bits: int) -> FloatArray:
+    return _fixed(tensors[f"{name}.bias"], bits).astype(np.float64)[:, None]
 
 
-def _rungs(ladder: Ladder) -> Int64[Tensor, "n *s"]:
-    return _fixed(ladder.rungs, ACTIVATION_BITS)
+def _rungs(tensors: Tensors, name: str) -> IntArray:
+    return _fixed(tensors[f"{name}.rungs"], ACTIVATION_BITS)

@@ -5,11 +5,10 @@ of a quality q in 1..100 is (q - 1) / 99, in [0, 1].
 """
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-LEVELS = 99
-"""Steps from the lowest quality to the highest."""
+from neural_collage.models.compression.integer_entropy import LEVELS
 
 
 def level_of(quality: int) -> float:
@@ -42,12 +41,3 @@ class Ladder(nn.Module):
         )
         value: Tensor = (share @ self.rungs.flatten(1)).unflatten(1, self.rungs.shape[1:])
         return value
-
-
-def rung_values(rungs: Int64[Tensor, "n *s"], quality: int) -> Int64[Tensor, "*s"]:
-    """An integer ladder at a quality 1..100, in exact arithmetic, rounded down."""
-    lower, part = divmod((quality - 1) * (len(rungs) - 1), LEVELS)
-    if part == 0:
-        return rungs[lower]
-    mixed = rungs[lower] * (LEVELS - part) + rungs[lower + 1] * part
-    return torch.div(mixed, LEVELS, rounding_mode="floor")

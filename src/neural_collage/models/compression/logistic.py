@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SMALLEST_SCALE, LARGEST_SCALE = 0.04, 64.0
-"""Bounds of the scales, in quantiser steps."""
+from neural_collage.models.compression.integer_entropy import SMALLEST_SCALE
+
+LARGEST_SCALE = 64.0
+"""Of the scales, in quantiser steps; `SMALLEST_SCALE` is the other bound."""
 
 
 def logistic_bits(deviation: Tensor, log_scale: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.core.lapped import synthesise
-from neural_collage.models.compression.codec_model import STEP_BITS, CodecModel
-from neural_collage.models.compression.compressor import CENTRE, bits_per_squared_error
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.compression.compressor import bits_per_squared_error
+from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
 
 STEP_SIZE = 0.7
 """Step size, relative to the exact step of an isolated patch."""

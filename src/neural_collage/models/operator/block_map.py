@@ -15,9 +15,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from neural_collage.core import isometry
-from neural_collage.core.blocks import Window, cut, pool, stitch
+from neural_collage.core.blocks import cut, pool, stitch
 from neural_collage.core.interpolation import enlarged_window
 from neural_collage.core.resample import resize_patches
+from neural_collage.core.scales import Window
 from neural_collage.models.operator.config import OperatorConfig
 
 

@@ -13,7 +13,7 @@ from neural_collage.arguments import (
     whole_problems,
     wholes_problems,
 )
-from neural_collage.core.blocks import round_up
+from neural_collage.core.scales import round_up
 
 Isometries = Literal["identity", "rotations", "all"]
 PatchOrigin = Literal["learned", "given", "style"]

@@ -13,12 +13,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_collage.core.blocks import Window
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import Solver
+from neural_collage.core.resample import area_resample
 from neural_collage.core.scales import (
     Region,
     ScaleGrid,
+    Window,
     exact_fraction,
     output_length,
     output_window,
@@ -153,6 +154,7 @@ class CollageOperator(nn.Module):
                 region,
                 ScaleGrid(Fraction(1, self.config.range_size), self.config.octave, self._is_exact),
                 lambda exact, window: self._window(mapping, exact, window),
+                area_resample,
             )
 
     def trajectory(

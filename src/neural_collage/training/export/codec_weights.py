@@ -19,14 +19,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.codec.colour import to_triples
-from neural_collage.codec.entropy import FixedTables, SymbolWriter
-from neural_collage.codec.streams.neural_symbols import EncodedSymbols
+from neural_collage.codec.entropy import FixedTables
+from neural_collage.codec.planes import to_triples
+from neural_collage.codec.streams.neural_encoder import chosen_symbols
 from neural_collage.core.blocks import pad_to_multiple
 from neural_collage.data.catalogue import resolve
 from neural_collage.io.files import write_atomically
-from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
-from neural_collage.models.compression.analysis_transform import RANGE
+from neural_collage.io.modes import PICTURE_SUFFIXES
+from neural_collage.io.reading import read_picture
 from neural_collage.models.compression.codec_model import (
     LARGEST_SYMBOL,
     TABLE_SUM,
@@ -34,6 +34,7 @@ from neural_collage.models.compression.codec_model import (
     whole_counts,
 )
 from neural_collage.models.compression.compressor import Compressor
+from neural_collage.models.compression.decoder_model import RANGE
 from neural_collage.models.packing import pack_state, unpack_state
 from neural_collage.models.weights_file import weights_to_bytes
 from neural_collage.training.checkpoint_io import trained_model
@@ -57,8 +58,15 @@ def symbol_histograms(
         planes = pad_to_multiple(to_triples(pixels)[0], RANGE)
         with torch.inference_mode():
             values = model.latents(planes[None], quality)[0]
-        source = EncodedSymbols(_Observer(observed), tables, model, values, quality)
-        model.entropy.run(source, quality, *values.shape[1:])
+        chosen = chosen_symbols(model, tables, values, quality)
+        model.decoder.entropy.run(chosen, quality, *values.shape[1:])
+        for run in (run for group in chosen.runs for run in group):
+            column = np.where(
+                np.abs(run.values) > LARGEST_SYMBOL,
+                2 * LARGEST_SYMBOL + 1,
+                run.values + LARGEST_SYMBOL,
+            )
+            np.add.at(observed, (run.tables, column), 1)
     return observed
 
 
@@ -85,22 +93,6 @@ def export_model(compressor: Compressor, pictures: Iterable[Float[Tensor, "_ _ _
 def codec_model_to_bytes(model: CodecModel) -> bytes:
     """The complete safetensors file."""
     return weights_to_bytes(pack_state(model.state_dict()), {"config": asdict(model.config)})
-
-
-class _Observer(SymbolWriter):
-    """Counts symbols instead of writing them."""
-
-    def __init__(self, observed: npt.NDArray[np.int64]) -> None:
-        super().__init__()
-        self._observed = observed
-
-    def write_static(
-        self, tables: FixedTables, which: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
-    ) -> None:
-        column = np.where(
-            np.abs(values) > LARGEST_SYMBOL, 2 * LARGEST_SYMBOL + 1, values + LARGEST_SYMBOL
-        )
-        np.add.at(self._observed, (which, column), 1)
 
 
 def main() -> None:

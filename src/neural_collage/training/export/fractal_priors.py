@@ -23,7 +23,8 @@ from neural_collage.fractal.statistics import (
     flat_counts,
 )
 from neural_collage.fractal.syntax import code_plane
-from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
+from neural_collage.io.modes import PICTURE_SUFFIXES
+from neural_collage.io.reading import read_picture
 
 QUALITIES = (10, 25, 40, 55, 70, 85)
 

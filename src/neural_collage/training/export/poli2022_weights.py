@@ -19,12 +19,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.codec.colour import to_triples
+from neural_collage.codec.planes import to_triples
 from neural_collage.codec.streams.poli2022 import tile_symbols
 from neural_collage.data.catalogue import resolve
 from neural_collage.fractal.statistics import INCREMENT
 from neural_collage.io.files import write_atomically
-from neural_collage.io.reading import PICTURE_SUFFIXES, read_picture
+from neural_collage.io.modes import PICTURE_SUFFIXES
+from neural_collage.io.reading import read_picture
 from neural_collage.models.poli2022 import CHANNELS, TileCompressor
 from neural_collage.models.weights_file import weights_to_bytes
 from neural_collage.training.checkpoint_io import trained_model

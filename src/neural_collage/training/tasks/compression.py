@@ -11,9 +11,9 @@ from torch import Tensor
 from neural_collage.codec.weights import find_weights
 from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CheckpointError, ConfigError
-from neural_collage.models.compression.analysis_transform import RANGE
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.compressor import CENTRE, Compressor, lambda_at
+from neural_collage.models.compression.compressor import Compressor, lambda_at
+from neural_collage.models.compression.decoder_model import CENTRE, RANGE
 from neural_collage.models.compression.initial_patches import (
     centred_windows,
     cosine_blocks,

@@ -1,0 +1,249 @@
+"""The encoder of the neural codec: one pass of the network, refinement, RDOQ, and links."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neural_collage.codec.base import Layer
+from neural_collage.codec.entropy import FixedTables, SymbolWriter
+from neural_collage.codec.planes import to_triples
+from neural_collage.codec.streams.device_copies import DeviceCopies
+from neural_collage.codec.streams.linked import find_links, linked_collage
+from neural_collage.codec.streams.links import Links, code_links, initial_counts
+from neural_collage.codec.streams.neural import (
+    LINKED,
+    SEGMENTED,
+    Grid,
+    TiledTexture,
+    decoder_of,
+    linked_layers,
+)
+from neural_collage.codec.streams.neural_symbols import ChosenSymbols, Run, write_runs
+from neural_collage.codec.streams.segments import write_segments
+from neural_collage.codec.streams.tiles import Tile
+from neural_collage.codec.weights import Weights, find_weights
+from neural_collage.core.blocks import pad_to_multiple
+from neural_collage.errors import NotConvergedError
+from neural_collage.io.picture import Picture
+from neural_collage.models.compression.codec_model import CodecModel
+from neural_collage.models.compression.compressor import bits_per_squared_error
+from neural_collage.models.compression.decoder_model import CENTRE, RANGE
+from neural_collage.models.compression.integer_entropy import UNIT, IntArray
+from neural_collage.models.compression.quantisers import distortion_multipliers
+from neural_collage.models.compression.refinement import refine
+from neural_collage.runtime import in_threads
+
+DEFAULT_MODEL = "natural"
+ANALYSIS_MARGIN, REFINEMENT_MARGIN = 6, 2
+"""Margins in ranges that the analysis transform and refinement read around a tile."""
+MIN_EFFORT_FOR_LINKS = 6
+ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
+"""The most steps of refinement at each effort; at lower ones the latents are those of one pass."""
+SMALL_GRID, SMALL_GRID_ITERATIONS = 16, 6
+"""Pictures of at most so many ranges, most of which lie at the boundary, where the network predicts
+poorly, are refined at every effort."""
+SEGMENTED_BYTES = 8192
+"""Pictures of one tile are written in segments from this length on, where these cost at most
+0.2 %."""
+
+
+def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralEncoder":
+    """What encodes with the weights that a user names, see `weights.find_weights`.
+
+    Raises:
+        CheckpointError: there are no such weights, or they are not of a `CodecModel`.
+    """
+    return encoder_of(find_weights(model))
+
+
+@lru_cache(maxsize=4)
+def encoder_of(weights: Weights) -> "NeuralEncoder":
+    """The encoder of these weights, shared by all that use them."""
+    return NeuralEncoder(weights)
+
+
+def chosen_symbols(
+    network: CodecModel, tables: FixedTables, values: Float[Tensor, "a rows columns"], quality: int
+) -> ChosenSymbols:
+    """What chooses the symbols of latents, as at this quality."""
+    groups = network.config.groups
+    weights = network.bits_per_squared_step(quality) * distortion_multipliers(groups)
+    with torch.inference_mode():
+        side = network.side_latents(values[None])[0]
+    return ChosenSymbols(tables, len(groups), values.numpy(), side.numpy(), weights.numpy())
+
+
+class NeuralEncoder:
+    """Writes the streams of one model; make it with `encoder_of`.
+
+    Attributes:
+        model: what files of these weights carry.
+
+    Raises CheckpointError if the weights are not of a `CodecModel`.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.model = weights.model
+        self._network = weights.build(CodecModel)
+        self._copies = DeviceCopies(self._network)
+        self._decoder = decoder_of(weights)
+
+    def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
+        """The payload of a picture."""
+        return self.encode_layers(picture, quality=quality, effort=effort, device=device)[0]
+
+    def encode_layers(
+        self, picture: Picture, *, quality: int, effort: int, device: str
+    ) -> tuple[bytes, tuple[Layer, ...]]:
+        """The payload of a picture, and the layers that it decodes to."""
+        triples = to_triples(picture.pixels)
+        grid = Grid(picture.height, picture.width, len(triples))
+        streams = _Streams(self._decoder.tables, grid)
+        textures, links = [], []
+        for planes in triples:
+            streams.begin_picture()
+            texture = self._write_texture(streams, planes, grid, quality, effort, device)
+            textures.append(texture)
+            if effort >= MIN_EFFORT_FOR_LINKS:
+                links.append(_links(planes, texture, grid, quality))
+            else:
+                links.append(Links.none(grid.rows, grid.columns))
+
+        def write_links(writer: SymbolWriter) -> None:
+            for of_planes in links:
+                writer.counts = initial_counts()
+                code_links(writer, grid.rows, grid.columns, of_planes)
+
+        payload = streams.finish(write_links if any(links) else None)
+        return payload, linked_layers(textures, links, grid)
+
+    def _write_texture(
+        self,
+        streams: "_Streams",
+        planes: Float[Tensor, "3 h w"],
+        grid: Grid,
+        quality: int,
+        effort: int,
+        device: str,
+    ) -> TiledTexture:
+        """Write the latents of a picture; returns the texture that they decode to."""
+        model, network = self._decoder.model, self._copies.on(device)
+        amplitudes = np.zeros((model.n_patches, grid.rows, grid.columns), np.int16)
+
+        def write_tile(tile: Tile) -> None:
+            values = self._latents(network, planes, tile, grid, quality, effort)
+            chosen, quantised = self._choose(values, quality)
+            amplitudes[(..., *tile.within(grid.whole))] = model.amplitudes(quantised, quality)
+            streams.add(tile, chosen.runs)
+
+        in_threads(write_tile, grid.tiles)
+        return TiledTexture(self._decoder, quality, grid, amplitudes)
+
+    def _choose(
+        self, values: Float[Tensor, "a r c"], quality: int
+    ) -> tuple[ChosenSymbols, IntArray]:
+        """The symbols of latents, and what these are quantised to, in 1 / UNIT steps."""
+        chosen = chosen_symbols(self._network, self._decoder.tables, values, quality)
+        quantised = self._decoder.model.entropy.run(chosen, quality, *values.shape[1:])
+        return chosen, quantised
+
+    def _trial_coder(self, quality: int) -> Callable[[Tensor], tuple[Tensor, float]]:
+        """A function from latents to the quantised latents and bits that a file would have."""
+
+        def code(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
+            writer = SymbolWriter()
+            chosen, quantised = self._choose(values, quality)
+            for runs in chosen.runs:
+                write_runs(writer, self._decoder.tables, runs)
+            return torch.from_numpy(quantised).float() / UNIT, 8.0 * len(writer.finish())
+
+        return code
+
+    def _latents(
+        self,
+        network: CodecModel,
+        planes: Float[Tensor, "3 h w"],
+        tile: Tile,
+        grid: Grid,
+        quality: int,
+        effort: int,
+    ) -> Float[Tensor, "a rows columns"]:
+        """The latents of a tile, not rounded; network: on the device where it is to run."""
+        seen = tile.grown(ANALYSIS_MARGIN, grid.rows, grid.columns)
+        near = tile.grown(REFINEMENT_MARGIN, grid.rows, grid.columns)
+        part = pad_to_multiple(planes[(..., *seen.within(grid.whole, RANGE))], RANGE)
+        with torch.inference_mode():
+            where = next(network.parameters()).device
+            values = network.latents(part[None].to(where), quality)[0].float().cpu()
+        values = values[(..., *near.within(seen))]
+        small = grid.rows * grid.columns <= SMALL_GRID
+        if iterations := max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS):
+            part = pad_to_multiple(planes[(..., *near.within(grid.whole, RANGE))], RANGE)
+            coder = self._trial_coder(quality)
+            values = refine(self._network, values, part, quality, iterations, coder)
+        return values[(..., *tile.within(near))]
+
+
+class _Streams:
+    """The streams of the tiles of a payload: one, or a table of segments.
+
+    Pictures of several tiles are written in segments as these arrive, those of one tile at the end.
+    """
+
+    def __init__(self, tables: FixedTables, grid: Grid) -> None:
+        self._tables = tables
+        self._is_large = len(grid.tiles) > 1
+        self._runs: list[list[list[Run]]] = []
+        self._segments: list[dict[Tile, list[bytes]]] = []
+
+    def begin_picture(self) -> None:
+        """The tiles that follow are of the next picture of three planes."""
+        self._segments.append({})
+
+    def add(self, tile: Tile, runs: list[list[Run]]) -> None:
+        """Add the symbols of a tile, by channel group."""
+        if self._is_large:
+            self._segments[-1][tile] = [self._written(group) for group in runs]
+        else:
+            self._runs.append(runs)
+
+    def finish(self, write_links: Callable[[SymbolWriter], None] | None) -> bytes:
+        """The payload, with links if there are any."""
+        flags = 0 if write_links is None else LINKED
+        together = SymbolWriter()
+        for run in (run for tile in self._runs for group in tile for run in group):
+            together.write_static(self._tables, *run)
+        if not self._is_large and len(together.finish()) < SEGMENTED_BYTES:
+            if write_links is not None:
+                write_links(together)
+            return bytes([flags]) + together.finish()
+        links = SymbolWriter()
+        if write_links is not None:
+            write_links(links)
+        in_segments = [[self._written(group) for group in tile] for tile in self._runs]
+        for picture in self._segments:
+            in_segments += [picture[tile] for tile in sorted(picture)]
+        by_group = [segment for of_group in zip(*in_segments, strict=True) for segment in of_group]
+        return bytes([flags | SEGMENTED]) + write_segments([*by_group, links.finish()])
+
+    def _written(self, runs: list[Run]) -> bytes:
+        writer = SymbolWriter()
+        write_runs(writer, self._tables, runs)
+        return writer.finish()
+
+
+def _links(
+    planes: Float[Tensor, "3 h w"], texture: TiledTexture, grid: Grid, quality: int
+) -> Links:
+    """The links that lower the cost, or none if their fixed point does not converge."""
+    arrays, padded = texture.complete(), pad_to_multiple(planes, RANGE)
+    links = find_links(padded, arrays, CENTRE, bits_per_squared_error(quality))
+    try:
+        linked_collage(arrays, links, grid.height, grid.width, CENTRE)
+    except NotConvergedError:
+        return Links.none(grid.rows, grid.columns)
+    return links

@@ -1,0 +1,220 @@
+"""Sums of overlapping patches on any window, in time that small coefficients save.
+
+Each range of n pixels has a coefficient for every patch of 2n pixels, centred on the range; the
+patches of neighbours overlap and sum (lapped transforms: Malvar & Staelin 1989). Parts outside the
+image are folded back, as in its mirrored extension.
+
+Sums of integers are exact: in double precision always, and in single precision, twice as fast,
+for all terms whose absolute sum is below 2^24. So pixels are the same on every machine.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neural_collage.core.arrays.averages import FloatArray, PixelArray, pool
+from neural_collage.core.arrays.interpolation import enlarged_window
+from neural_collage.core.scales import Window
+from neural_collage.runtime import in_threads
+
+_CELLS_AT_ONCE = 2048  # bounds the memory of a synthesis
+_EXACT_IN_SINGLE = 1 << 24
+_STEP = 48  # numbers of terms in double precision are multiples of this
+
+
+class PatchBank:
+    """Patches of 2n x 2n pixels, and their quarters at every octave at which they are whole pixels.
+
+    patches: (a, c, 2n, 2n) cell averages at scale 1; integers are summed exactly.
+
+    Raises ValueError unless patches are square with a side that is a multiple of 4.
+    """
+
+    def __init__(self, patches: npt.NDArray[Any]) -> None:
+        if patches.shape[-1] % 4 or patches.shape[-1] != patches.shape[-2]:
+            raise ValueError(f"patches of {patches.shape[-1]} pixels: a multiple of 4 expected")
+        self.patches = patches
+        self.is_whole = np.issubdtype(patches.dtype, np.integer)
+
+    @property
+    def range_size(self) -> int:
+        """Side of a range in pixels."""
+        return int(self.patches.shape[-1]) // 2
+
+    @lru_cache(maxsize=8)  # noqa: B019 # banks live as long as their model
+    def quarters(self, factor: int) -> tuple[FloatArray, PixelArray, FloatArray]:
+        """Sums of factor x factor pixels of the patches, cut into quarters of the size of a range.
+
+        Returns them in double and in single precision, (2, 2, a, c * k * k) with the vertical and
+        the horizontal half first, and the largest magnitude of each patch, (a,).
+        """
+        a, c, side, _ = self.patches.shape
+        k = side // 2 // factor
+        sums = self.patches.astype(np.float64)
+        sums = sums.reshape(a, c, 2 * k, factor, 2 * k, factor).sum((3, 5))
+        cut = sums.reshape(a, c, 2, k, 2, k).transpose(2, 4, 0, 1, 3, 5).reshape(2, 2, a, -1)
+        return cut, cut.astype(np.float32), np.abs(sums).reshape(a, -1).max(1, initial=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """The sum of `unit` x coefficient x patch over ranges and patches, on the pixels of a canvas.
+
+    coefficients: (a, rows, columns) of each patch and range.
+    unit: pixel value of a product of 1.
+
+    It is defined at scales that are powers of two: below 1 by averaging, above 1 by average
+    interpolation. Raises ValueError if coefficients and patches do not fit each other.
+    """
+
+    coefficients: npt.NDArray[Any]
+    bank: PatchBank
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.coefficients) != len(self.bank.patches):
+            raise ValueError(
+                f"{len(self.coefficients)} coefficients a range for "
+                f"{len(self.bank.patches)} patches"
+            )
+
+    def size(self, scale: Fraction) -> tuple[int, int]:
+        """Height and width of the canvas at an exact scale."""
+        rows, columns = self.coefficients.shape[1:]
+        pixels = self.bank.range_size * scale
+        return int(rows * pixels), int(columns * pixels)
+
+    def is_exact(self, scale: Fraction) -> bool:
+        """Whether a scale is a power of two at which ranges are whole pixels."""
+        up, down = scale.numerator, scale.denominator
+        power_of_two = up & (up - 1) == 0 and down & (down - 1) == 0
+        return power_of_two and (self.bank.range_size * scale).denominator == 1
+
+    def window(self, scale: Fraction, window: Window) -> PixelArray:
+        """A window (c, h, w) of the canvas at an exact scale; ValueError at any other scale."""
+        if not self.is_exact(scale):
+            raise ValueError(
+                "the scale of a texture must be a power of two at which ranges are whole pixels, "
+                f"not {scale}"
+            )
+        if scale > 1:
+            return enlarged_window(
+                lambda source: self.window(scale / 2, source), self.size(scale / 2), window
+            )
+        factor = scale.denominator
+        coarsest = self.bank.range_size // 2
+        if factor > coarsest:  # half a range is no whole pixel
+            rest = factor // coarsest
+            inner = Window(*(rest * side for side in window))
+            return pool(self._summed(coarsest, inner), rest)
+        return self._summed(factor, window)
+
+    def _summed(self, factor: int, window: Window) -> PixelArray:
+        """A window at the scale 1 / factor, in strips of cells of which each has four patches."""
+        k = self.bank.range_size // factor
+        reach = k // 2
+        channels = self.bank.patches.shape[1]
+        result = np.empty((channels, window.height, window.width), np.float32)
+        left, right = _cells(window.left, window.width, k, reach)
+        above, below = _cells(window.top, window.height, k, reach)
+        step = max(1, _CELLS_AT_ONCE // (right - left))
+
+        def write(first: int) -> None:
+            last = min(first + step, below)
+            strip = self._strip(factor, (first, last), (left, right))
+            top = first * k - reach
+            start, stop = max(window.top, top), min(window.top + window.height, last * k - reach)
+            skipped = window.left - (left * k - reach)
+            np.multiply(
+                strip[:, start - top : stop - top, skipped : skipped + window.width],
+                self.unit / factor**2,
+                out=result[:, start - window.top : stop - window.top],
+                casting="same_kind",
+            )
+
+        in_threads(write, range(above, below, step))
+        return result
+
+    def _strip(self, factor: int, rows: tuple[int, int], columns: tuple[int, int]) -> FloatArray:
+        """Whole cells of the grid that is shifted by half a range, with edges folded back."""
+        k = self.bank.range_size // factor
+        count = rows[1] - rows[0], columns[1] - columns[0]
+        sums = self._sums(factor, rows, columns).reshape(*count, -1, k, k)
+        n_rows, n_columns = self.coefficients.shape[1:]
+        half = k // 2
+        if rows[0] == 0:
+            sums[0, :, :, half:] += sums[0, :, :, half - 1 :: -1]
+        if rows[1] == n_rows + 1:
+            sums[-1, :, :, :half] += sums[-1, :, :, : half - 1 : -1]
+        if columns[0] == 0:
+            sums[:, 0, ..., half:] += sums[:, 0, ..., half - 1 :: -1]
+        if columns[1] == n_columns + 1:
+            sums[:, -1, ..., :half] += sums[:, -1, ..., : half - 1 : -1]
+        # (rows, columns, c, k, k) -> (c, rows * k, columns * k)
+        strip = sums.transpose(2, 0, 3, 1, 4)
+        return strip.reshape(len(strip), count[0] * k, count[1] * k)
+
+    def _sums(self, factor: int, rows: tuple[int, int], columns: tuple[int, int]) -> FloatArray:
+        """The sums of patches over cells, (cells, c * k * k), in units of the coefficients."""
+        double, single, peaks = self.bank.quarters(factor)
+        near = self._neighbourhood(rows, columns)
+        height, width = rows[1] - rows[0], columns[1] - columns[0]
+        corners = {
+            (v, h): near[1 - v : 1 - v + height, 1 - h : 1 - h + width].reshape(height * width, -1)
+            for v in (0, 1)
+            for h in (0, 1)
+        }
+        sums = np.empty((height * width, double.shape[-1]))
+        for exact, cells in self._by_precision(corners.values(), peaks):
+            part = np.zeros((len(cells), sums.shape[1]))
+            for (v, h), of_corner in corners.items():
+                chosen = of_corner[cells]
+                if exact:
+                    part += chosen[:, :exact].astype(np.float64) @ double[v, h, :exact]
+            rest = np.zeros((len(cells), sums.shape[1]), np.float32)
+            if exact < len(peaks):
+                for (v, h), of_corner in corners.items():
+                    rest += of_corner[cells, exact:].astype(np.float32) @ single[v, h, exact:]
+            sums[cells] = part + rest
+        return sums
+
+    def _by_precision(self, corners: Any, peaks: FloatArray) -> list[tuple[int, npt.NDArray[Any]]]:
+        """How many first terms need double precision, and the cells for which that is so."""
+        count = len(peaks)
+        n_cells = len(next(iter(corners)))
+        if not (self.bank.is_whole and np.issubdtype(self.coefficients.dtype, np.integer)):
+            return [(count, np.arange(n_cells))]
+        starts = [*range(0, count, _STEP), count]
+        sums = np.zeros((n_cells, len(starts)))  # of the terms from each start on
+        for of_corner in corners:
+            magnitudes = np.abs(of_corner.astype(np.float32))
+            for number, (first, last) in enumerate(pairwise(starts)):
+                sums[:, number] += magnitudes[:, first:last] @ peaks[first:last].astype(np.float32)
+        sums = np.cumsum(sums[:, ::-1], 1)[:, ::-1]
+        # estimates in single precision: half of the limit is on the safe side
+        needed = (sums > _EXACT_IN_SINGLE / 2).sum(1)
+        return [(starts[number], np.flatnonzero(needed == number)) for number in np.unique(needed)]
+
+    def _neighbourhood(self, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[Any]:
+        """Coefficients (rows + 1, columns + 1, a) of the ranges around cells, zero outside."""
+        n_rows, n_columns = self.coefficients.shape[1:]
+        top, left = rows[0] - 1, columns[0] - 1
+        inside = self.coefficients[
+            :, max(top, 0) : min(rows[1], n_rows), max(left, 0) : min(columns[1], n_columns)
+        ].transpose(1, 2, 0)
+        margins = (
+            (max(-top, 0), max(rows[1] - n_rows, 0)),
+            (max(-left, 0), max(columns[1] - n_columns, 0)),
+            (0, 0),
+        )
+        return np.pad(inside, margins)
+
+
+def _cells(start: int, length: int, side: int, reach: int) -> tuple[int, int]:
+    """The first cell that an interval of pixels meets, and the one behind the last."""
+    return (start + reach) // side, -(-(start + length + reach) // side)
