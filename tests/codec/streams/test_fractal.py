@@ -160,13 +160,14 @@ def test_parameters_are_one_byte(
 def test_unknown_parameters_are_refused() -> None:
     header = Header(codec=1, width=12, height=8, mode="L", quality=50)
     known = {
-        Parameters(lattice, n, chroma, halvings).to_byte()[0]
-        for lattice in (4, 8, 16)
+        Parameters(lattice, n, chroma, halvings, wide).to_byte()[0]
+        for wide in (False, True)
+        for lattice in (4, 8, 12, 16)
         for n in (1, 2, 3)
         for chroma in (1, 2)
         for halvings in range(4)
     }
-    assert len(known) == 72
+    assert len(known) == 192
     for byte in range(256):
         if byte in known:
             continue
