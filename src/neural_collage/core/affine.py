@@ -133,7 +133,8 @@ class ScaledMap:
         image = self.apply(pool(z, self.pooling))
         if self.ranges is None or self.means is None:
             return image
-        return self.ranges.set(image, self.means)
+        # sums of many pixels: in single precision they would be a thousandth of a grey level off
+        return self.ranges.set(image.double(), self.means).to(image.dtype)
 
 
 def _source_index(

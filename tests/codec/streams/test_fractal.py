@@ -1,5 +1,6 @@
 """Whole pictures through the fractal codec: fidelity, bytes, and what damage does to them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from neural_collage.codec.streams.fractal import (
     decode,
     encode_planes,
 )
+from neural_collage.core.blocks import pool
 from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.effort import EFFORTS
 from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
@@ -28,6 +30,7 @@ from neural_collage.io.modes import Mode
 from neural_collage.io.picture import Picture
 from tests.codec import make_golden
 from tests.codec.streams.damage import check_truncations, forged
+from tests.conformance.drawings import carpet, triangle
 from tests.fractal.test_syntax_and_statistics import assert_equal
 from tests.pictures import photo_crop, psnr, squared_error, texture
 
@@ -294,3 +297,19 @@ def test_error_per_bit_matches_the_slope_of_the_quantiser() -> None:
         price = ERROR_PER_BIT * quantiser_step(40) ** 2
         costs.append(squared_error(nc.decompress(data), image) + price * 8 * len(data))
     assert costs[1] < min(costs[0], costs[2])
+
+
+@pytest.mark.parametrize("drawing", [triangle, carpet])
+def test_self_similar_pictures_average_down_from_any_scale(
+    drawing: Callable[[], Image.Image],
+) -> None:
+    """With contrasts beyond 1, and domains reduced by 3."""
+    collage = nc.encode(drawing(), codec="fractal", graphics=False, quality=60)
+    whole = collage.decode()
+    for factor in (2, 3, 4):
+        averaged = pool(collage.decode(factor), factor)
+        inside = (whole > 0.01) & (whole < 0.99)  # elsewhere values may have been clipped
+        assert inside.float().mean() > 0.5
+        torch.testing.assert_close(averaged[inside], whole[inside], atol=2e-2, rtol=0)
+    part = collage.decode(3, region=(90, 60, 40, 50))
+    torch.testing.assert_close(part, collage.decode(3)[:, 60:110, 90:130], atol=1e-5, rtol=0)
