@@ -39,6 +39,21 @@ def pattern() -> Image.Image:
     return Image.fromarray(np.tile(patch, (2, 3, 1))[:85, :101])
 
 
+def triangle() -> Image.Image:
+    """Pascal's triangle modulo 2: three of its four quarters are the whole, reduced by 2."""
+    place = np.arange(160)
+    return Image.fromarray(np.where(place[:, None] & place, 230, 20).astype(np.uint8))
+
+
+def carpet() -> Image.Image:
+    """Sierpinski's carpet: eight of its nine parts are the whole, reduced by 3."""
+    place, hole = np.arange(243), np.zeros((243, 243), bool)
+    for level in range(5):
+        middle = place // 3**level % 3 == 1
+        hole |= middle[:, None] & middle
+    return Image.fromarray(np.where(hole, 230, 20).astype(np.uint8))
+
+
 def icon() -> Image.Image:
     """A ring with smooth edges of alpha around a square."""
     y, x = np.mgrid[:47, :45] - 23

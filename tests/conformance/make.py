@@ -59,13 +59,19 @@ LAYERED: dict[str, Callable[[], bytes]] = {
     "graphics-empty": empty_layer,
 }
 """Files with a graphics layer, the first four without a base."""
-NAMES = (*CASES, *LAYERED)
+SELF_SIMILAR = {
+    "fractal-wide": drawings.triangle,  # contrasts of 1 and more
+    "fractal-triple": drawings.carpet,  # domains reduced by 3
+}
+NAMES = (*CASES, *LAYERED, *SELF_SIMILAR)
 
 
 def compressed(name: str) -> bytes:
     """The file of a case."""
     if name in LAYERED:
         return LAYERED[name]()
+    if name in SELF_SIMILAR:
+        return nc.compress(SELF_SIMILAR[name](), codec="fractal", graphics=False)
     codec, size, mode, options = CASES[name]
     return nc.compress(drawings.photo(*size, mode), codec=codec, graphics=False, **options)
 

@@ -22,6 +22,8 @@ from tests.conformance.reference_weights import Weights
 Base = Callable[[bytes, int, int, int, int], Floats]
 """Decodes a payload, of which the height, the width, the quality and the channels follow."""
 
+CONTRASTS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 32 / 3, 12]) / 8
+
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:
     """The pixels of a file, (h, w) or (h, w, c); raises as `samples` does."""
@@ -89,21 +91,26 @@ def read_planes(
     """Luma, chroma and alpha at the size of the picture, in units of 1/255."""
     byte, decoder = payload[0], SymbolDecoder(payload[1:])
     reduction = 1 if byte & 16 else 2
-    step = 160 * (8 / 160) ** ((quality - 1) / 99) / 2 ** (byte >> 5)
+    step = 160 * (8 / 160) ** ((quality - 1) / 99) / 2 ** (byte >> 5 & 3)
+    lattice, most = (4, 8, 16, 12)[byte & 3], (byte >> 2 & 3) + 1
     planes = []
     for kind in ["luma", *["chroma", "chroma"] * colour, *["luma"] * alpha]:
         decoder.kind = kind
         scale, unit = (reduction, step * 1.3 / reduction) if kind == "chroma" else (1, step)
         size = -(-height // scale), -(-width // scale)
-        plane = read_plane(decoder, *size, 4 << (byte & 3), (byte >> 2 & 3) + 1)
-        planes.append(unit * render(plane, scale)[:height, :width])
+        plane = read_plane(decoder, *size, lattice, most, byte > 127)
+        shown = render(plane, scale, 3 if lattice == 12 else 2, byte > 127)
+        planes.append(unit * shown[:height, :width])
     decoder.finish()
     return planes
 
 
-def render(plane: Plane, scale: int) -> Floats:
-    """The fixed point of a plane with its padding, at a scale of 1 or 2, in steps."""
-    if np.abs(plane.domains[:, 0]).sum(0).max() >= 8:
+def render(plane: Plane, scale: int, reduction: int, wide: bool) -> Floats:
+    """The fixed point of a plane with its padding, at a scale of 1 or 2, in steps.
+
+    reduction: from domains to ranges. wide: whether contrasts may be.
+    """
+    if not wide and np.abs(plane.domains[:, 0]).sum(0).max() >= 8:
         raise ValueError("the stream is damaged: a range does not contract")
     ranges = plane.ranges
     owner = enlarge(ranges.owner, 4 * scale)
@@ -120,15 +127,18 @@ def render(plane: Plane, scale: int) -> Floats:
     constant = ranges.mean[owner]
     for u, v in np.ndindex(8, 8):
         constant += plane.coefficients[owner, u, v] * wave(u, i) * wave(v, j)
-    contrast, isometry, top, left = plane.domains[:, :, owner].swapaxes(0, 1)
+    index, isometry, top, left = plane.domains[:, :, owner].swapaxes(0, 1)
+    contrast = np.sign(index) * CONTRASTS[np.abs(index)]
     row, column = np.where(isometry & 4, j, i), np.where(isometry & 4, i, j)
-    row = np.where(isometry & 2, size - 1 - row, row) + top * scale // 2
-    column = np.where(isometry & 1, size - 1 - column, column) + left * scale // 2
-    source = np.where(contrast, row * (owner.shape[1] // 2) + column, 0)
+    row = np.where(isometry & 2, size - 1 - row, row) + top * scale // reduction
+    column = np.where(isometry & 1, size - 1 - column, column) + left * scale // reduction
+    rows, columns = (side // reduction for side in owner.shape)  # what is left over is not read
+    source = np.where(index, row * columns + column, 0)
     image: Floats = constant
     for _ in range(1000):
-        reduced = image.reshape(len(image) // 2, 2, -1, 2).mean((1, 3)).ravel()
-        part = (contrast / 8 * reduced[source]).sum(0)
+        cells = image[: rows * reduction, : columns * reduction]
+        reduced = cells.reshape(rows, reduction, columns, reduction).mean((1, 3)).ravel()
+        part = (contrast * reduced[source]).sum(0)
         before, image = image, constant + part - averages(part, owner)[owner]
         if np.abs(image - before).max() < 1e-9:
             return image

@@ -26,7 +26,7 @@ class Plane(NamedTuple):
 
     ranges: Ranges
     coefficients: Ints  # (ranges, 8, 8), in steps
-    domains: Ints  # (domains, 4, ranges): contrast in eighths, isometry, y and x of the corner
+    domains: Ints  # (domains, 4, ranges): index of the contrast, isometry, y and x of the corner
 
 
 def enlarge(grids: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
@@ -46,12 +46,17 @@ def averages(grid: Floats, owner: Ints) -> Floats:
     return result
 
 
-def read_plane(decoder: SymbolDecoder, height: int, width: int, lattice: int, most: int) -> Plane:
-    """A plane of so many pixels, with domains on a lattice, so many a range at most."""
+def read_plane(
+    decoder: SymbolDecoder, height: int, width: int, lattice: int, most: int, wide: bool
+) -> Plane:
+    """A plane of so many pixels, with domains on a lattice, so many a range at most.
+
+    wide: whether contrasts may be.
+    """
     roots = read_roots(decoder, -(-height // 32), -(-width // 32))
     ranges = read_ranges(decoder, roots)
     last = read_last(decoder, ranges)
-    domains = read_domains(decoder, ranges, last, lattice, most)
+    domains = read_domains(decoder, ranges, last, lattice, most, wide)
     return Plane(ranges, read_coefficients(decoder, ranges, last), domains)
 
 
@@ -114,14 +119,16 @@ def read_last(decoder: SymbolDecoder, ranges: Ranges) -> Ints:
 
 
 def read_domains(
-    decoder: SymbolDecoder, ranges: Ranges, last: Ints, lattice: int, most: int
+    decoder: SymbolDecoder, ranges: Ranges, last: Ints, lattice: int, most: int, wide: bool
 ) -> Ints:
     """The domains of each range, see `Plane`; the contrast is 0 where there is none."""
     pools = []
     for corner, cells in zip(ranges.corner, ranges.owner.shape, strict=True):
-        end = (4 * cells - 2 * ranges.size) // lattice * lattice
-        start = np.maximum(np.minimum(corner // 256 * 256, end - 256 + lattice), 0)
-        steps = (np.minimum(start + 256 - lattice, end) - start) // lattice
+        end = (4 * cells - (3 if lattice == 12 else 2) * ranges.size) // lattice * lattice
+        side = 256 // lattice * lattice
+        start = corner // 256 * 256 // lattice * lattice
+        start = np.maximum(np.minimum(start, end - side + lattice), 0)
+        steps = (np.minimum(start + side - lattice, end) - start) // lattice
         pools.append((start, np.maximum(steps + 1, 0)))
     (top, rows), (left, columns) = pools
     choices, number = rows * columns, np.zeros_like(last)
@@ -131,11 +138,16 @@ def read_domains(
     for k in range(most):
         used = number > k
         contrast = decoder.adaptive("contrast", ranges.level[used]) - 7
+        contrast += contrast >= 0
+        if wide:
+            largest = np.abs(contrast) == 7
+            excess = decoder.adaptive("excess", ranges.level[used][largest])
+            contrast[largest] += np.sign(contrast[largest]) * excess
         isometry = decoder.adaptive("isometry", np.zeros_like(contrast))
         address = np.array([decoder.uniform(n) for n in choices[used].tolist()], np.int64)
         y = top[used] + address // columns[used] * lattice
         x = left[used] + address % columns[used] * lattice
-        domains[k][:, used] = contrast + (contrast >= 0), isometry, y, x
+        domains[k][:, used] = contrast, isometry, y, x
     return domains
 
 

@@ -1,10 +1,12 @@
 """A decoder that follows the text of the format makes the same pixels of a file as the package."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
@@ -18,6 +20,7 @@ from neural_collage.io.modes import Mode
 from neural_collage.io.picture import Picture
 from tests.codec import make_golden
 from tests.conformance.decode import FOLDER
+from tests.conformance.drawings import carpet, triangle
 from tests.conformance.reference_decoder import decode, samples
 from tests.fractal.codes import CodeRecipe
 from tests.pictures import photo_crop, texture
@@ -91,6 +94,9 @@ RECIPES: list[tuple[CodeRecipe, Mode, int]] = [
     (CodeRecipe(70, 90, lattice=8, domains_per_range=2, matched=0.7), "RGB", 2),
     (CodeRecipe(33, 600, lattice=16, domains_per_range=2), "L", 1),
     (CodeRecipe(700, 3, lattice=4), "LA", 1),
+    (CodeRecipe(110, 290, lattice=12, domains_per_range=2), "RGBA", 2),
+    (CodeRecipe(90, 100, lattice=8, wide=True), "RGBA", 2),
+    (CodeRecipe(70, 530, lattice=12, domains_per_range=2, wide=True), "L", 1),
 ]
 
 
@@ -101,7 +107,7 @@ def test_what_no_encoder_writes_is_decoded_alike(
     """Random symbols: domains in every plane, far tiles, coefficients of thousands."""
     height, width = (-(-side // reduction) for side in (recipe.height, recipe.width))
     chroma = replace(recipe, height=height, width=width)
-    parameters = Parameters(recipe.lattice, recipe.domains_per_range, reduction)
+    parameters = Parameters(recipe.lattice, recipe.domains_per_range, reduction, wide=recipe.wide)
     writer, statistics = SymbolWriter(), {kind: prior_counts(kind) for kind in KINDS}
     for spec in parameters.planes(len(mode), 90):
         code = (recipe if spec.kind == "luma" else chroma).make(rng)
@@ -109,6 +115,16 @@ def test_what_no_encoder_writes_is_decoded_alike(
         code_plane(writer, code.geometry, recipe.domains_per_range, code)
     header = Header(codec=1, width=recipe.width, height=recipe.height, mode=mode, quality=90)
     assert_agreement(pack_file(header, parameters.to_byte() + writer.finish()))
+
+
+@pytest.mark.parametrize("drawing", [triangle, carpet])
+def test_self_similar_pictures_are_decoded_alike(drawing: Callable[[], Image.Image]) -> None:
+    """Of contrasts of 4/3, and of 9/8 with domains reduced by 3."""
+    data = nc.compress(drawing(), codec="fractal", graphics=False)
+    parameters = Parameters.from_payload(CollageImage.from_bytes(data).payload)
+    assert parameters.wide
+    assert (parameters.lattice == 12) == (drawing is carpet)
+    assert_agreement(data)
 
 
 def test_damage_and_other_files_are_refused() -> None:

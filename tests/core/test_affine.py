@@ -1,11 +1,13 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 
-from neural_collage.core.affine import ScaledMap, scaled, whole
+from neural_collage.core.affine import RangeMeans, ScaledMap, scaled, whole
 from neural_collage.core.blocks import pool
+from neural_collage.core.partition import Partition
 from tests.core.collages import CASES, Recipe, reference_step
 
 WHOLE = [case for case in CASES if case.lattice.denominator == 1]
@@ -85,3 +87,28 @@ def test_integral_fractions_are_converted_and_others_refused() -> None:
 
 def test_lengths_are_multiplied_by_the_scale() -> None:
     assert scaled(torch.tensor([8, 16, 0]), Fraction(3, 8)).tolist() == [3, 6, 0]
+
+
+def test_the_means_of_ranges_are_measured_and_set(rng: np.random.Generator) -> None:
+    partition = Partition.quadtree(16, 24, (8, 4), [torch.tensor([[1, 0, 0], [0, 0, 1]]).bool()])
+    ranges = RangeMeans.of(partition, Fraction(1, 2))
+    image = torch.from_numpy(rng.random((2, 8, 12)))
+    expected = [
+        image[:, y // 2 : (y + n) // 2, x // 2 : (x + n) // 2].mean((1, 2))
+        for y, x, n in partition.blocks.tolist()
+    ]
+    torch.testing.assert_close(ranges.measure(image), torch.stack(expected, 1))
+    means = torch.from_numpy(rng.random((2, len(partition))))
+    changed = ranges.set(image, means)
+    torch.testing.assert_close(ranges.measure(changed), means)
+    torch.testing.assert_close(changed[:, :2, :2].diff(), image[:, :2, :2].diff())
+
+
+def test_a_step_sets_known_means() -> None:
+    collage = Recipe(16, 16, (8,), step=8).make()
+    z = torch.rand(1, 16, 16, dtype=torch.float64)
+    means = torch.full_like(collage.bias, 0.25)
+    step = replace(collage, means=means).step(z)
+    ranges = RangeMeans.of(collage.partition, Fraction(1))
+    torch.testing.assert_close(step, ranges.set(collage.step(z), means))
+    torch.testing.assert_close(ranges.measure(step), means)

@@ -8,9 +8,11 @@ import pytest
 import torch
 from jaxtyping import config
 
+from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.partition import Partition
 from neural_collage.errors import NotContractiveError, NotConvergedError
+from neural_collage.fractal.brightness import calibrate
 from tests.core.collages import CASES, Recipe
 
 RECIPE = Recipe(13, 18, (8, 4), step=4, channels=3, sources=2, shared=False, patches=2)
@@ -143,6 +145,25 @@ def test_a_map_that_does_not_contract_is_refused(weight: float) -> None:
         expanding.require_contractive()
     with pytest.raises(NotContractiveError):
         expanding.decode()
+
+
+def test_known_means_allow_weights_beyond_one() -> None:
+    """Whole ranges as domains: differences within ranges are halved until ranges are constant."""
+    collage = Recipe(16, 16, (4,), step=8).make()
+    expanding = replace(collage, weights=torch.full_like(collage.weights, 4 / 3))
+    means = torch.rand(collage.bias.shape, dtype=torch.float64)
+    wide = calibrate(expanding, means, keep=True)
+    with pytest.raises(NotContractiveError):
+        expanding.decode()
+    decoded = wide.decode()
+    torch.testing.assert_close(wide.step(decoded), decoded)
+    torch.testing.assert_close(pool(decoded, 4).flatten(1), means)
+
+
+@pytest.mark.usefixtures("_without_checked_shapes")
+def test_means_have_the_shape_of_the_biases() -> None:
+    with pytest.raises(ValueError, match="means must be given for each channel and range"):
+        replace(GOOD, means=double(3, R - 1))
 
 
 def test_a_contractive_map_is_not_refused() -> None:

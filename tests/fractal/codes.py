@@ -12,6 +12,7 @@ from neural_collage.fractal.geometry import (
     MAX_CONTRAST,
     ORDER,
     SIZES,
+    WIDEST,
     BoolArray,
     IntArray,
     PlaneGeometry,
@@ -25,6 +26,7 @@ class CodeRecipe:
 
     split, matched: probabilities that a block is split and that a range has each further domain.
     spread: typical magnitude of coefficients and details. wild: probability of up to 2000 times it.
+    wide: whether contrasts may be, which then are of all sizes, of every eighth range.
     """
 
     height: int
@@ -35,10 +37,11 @@ class CodeRecipe:
     matched: float = 0.5
     spread: float = 1.5
     wild: float = 0.01
+    wide: bool = False
 
     def make(self, rng: np.random.Generator) -> PlaneCode:
-        """The code; its contrasts sum to at most 7 eighths a range."""
-        geometry = PlaneGeometry(self.height, self.width, self.lattice)
+        """The code; its contrasts sum to at most 7 eighths a range, unless wide."""
+        geometry = PlaneGeometry(self.height, self.width, self.lattice, self.wide)
         splits, details = [], []
         active = np.ones(geometry.grid(SIZES[0]), bool)
         for _ in SIZES[:-1]:
@@ -63,6 +66,8 @@ class CodeRecipe:
                     break
                 contrast = int(rng.integers(1, unspent + 1))
                 unspent -= contrast
+                if self.wide and r % 8 == 0:
+                    contrast = int(rng.integers(1, WIDEST + 1))
                 contrasts[r, k] = rng.choice([-1, 1]) * contrast
                 addresses[r, k] = rng.integers(positions)
                 isometries[r, k] = rng.integers(8)
@@ -92,6 +97,9 @@ RECIPES = [
     CodeRecipe(65, 95, lattice=4, domains_per_range=3, split=1, matched=0.9),
     CodeRecipe(130, 290, lattice=8, domains_per_range=2, spread=0.6, wild=0),
     CodeRecipe(270, 70, lattice=16, spread=4, wild=0.05),
+    CodeRecipe(140, 300, lattice=12),
+    CodeRecipe(100, 270, lattice=8, wide=True),
+    CodeRecipe(97, 530, lattice=12, wide=True, domains_per_range=2),
 ]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.fractal.code import PlaneCode
-from neural_collage.fractal.geometry import PlaneGeometry
+from neural_collage.fractal.geometry import CONTRASTS, PlaneGeometry
 from tests.fractal.codes import RECIPES, CodeRecipe, blank_code
 
 STEP = 20.0
@@ -53,12 +53,15 @@ def test_the_collage_has_the_contrasts_and_domains_of_the_code(
 ) -> None:
     code = recipe.make(rng)
     collage = code.to_collage(STEP)
-    assert (collage.height, collage.width, collage.pooling) == (recipe.height, recipe.width, 2)
-    assert collage.contraction() == pytest.approx(np.abs(code.contrasts).sum(1).max() / 8)
-    assert collage.contraction() < 1
+    assert (collage.height, collage.width) == (recipe.height, recipe.width)
+    assert collage.pooling == (3 if recipe.lattice == 12 else 2)
+    contrasts = CONTRASTS[np.abs(code.contrasts)]
+    assert collage.contraction() == pytest.approx(contrasts.sum(1).max())
+    assert (collage.contraction() < 1) is not recipe.wide
     sources = collage.domains_per_range
     assert sources == (code.contrasts != 0).any(0).sum()
-    np.testing.assert_array_equal(collage.weights[0].numpy() * 8, code.contrasts[:, :sources])
+    signed = np.sign(code.contrasts) * contrasts
+    np.testing.assert_array_equal(collage.weights[0].numpy(), signed[:, :sources].astype("f4"))
     for r, (y, x, size) in enumerate(collage.partition.blocks.tolist()):
         for k in range(sources):
             if code.contrasts[r, k]:

@@ -13,6 +13,7 @@ from neural_collage.errors import NotConvergedError
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.effort import EFFORTS, Effort, Round
 from neural_collage.fractal.encoder import encode_plane
+from neural_collage.fractal.geometry import TRIPLE_LATTICE
 from neural_collage.fractal.statistics import Counter, prior_counts
 from neural_collage.fractal.syntax import code_plane
 from tests.pictures import photo_crop, squared_error, texture
@@ -66,6 +67,45 @@ def test_more_effort_never_costs_more(picture: str, step: float) -> None:
     assert picture != "face" or found[-1] < 0.995 * found[0]
 
 
+def test_a_contrast_of_four_thirds_makes_the_triangle_a_copy_of_itself() -> None:
+    """Three quarters of it are the whole, reduced by 2; the last is constant."""
+    image = PICTURES["triangle"]
+    rounds = Round(), Round((32, 16, 8)), Round((32, 16, 8), wide=True)
+    narrow, wide = (encode(image, Effort(rounds[:n])) for n in (2, 3))
+    assert cost(wide, image, STEP) < 0.3 * cost(narrow, image, STEP)
+    assert 10 in wide.contrasts  # 4/3
+    assert wide.geometry.wide
+    assert not narrow.geometry.wide
+
+
+def test_domains_reduced_by_three_make_the_carpet_a_copy_of_itself() -> None:
+    """Eight ninths of it are the whole, reduced by 3; the last is constant."""
+    place = torch.arange(243)
+    image = torch.zeros(243, 243, dtype=torch.bool)
+    for level in range(5):
+        middle = place // 3**level % 3 == 1
+        image |= middle[:, None] & middle
+    image = image.float()
+    rounds = Round((32, 16, 8), wide=True), Round((32, 16, 8), TRIPLE_LATTICE, wide=True)
+    two, three = (encode(image, Effort((Round(), rounds[n]))) for n in (0, 1))
+    assert cost(three, image, STEP) < 0.3 * cost(two, image, STEP)
+    assert 9 in three.contrasts  # 9/8
+    assert three.geometry.pooling == 3
+
+
+def test_a_code_without_links_is_on_the_usual_lattice() -> None:
+    """Which ranges could have links depends on the reduction, and is coded for all planes alike."""
+    rounds = Round(), Round((32,), TRIPLE_LATTICE, wide=True)
+    geometry = encode(torch.full((32, 32), 0.5), Effort(rounds)).geometry
+    assert (geometry.pooling, geometry.wide) == (2, False)
+
+
+def test_a_limited_effort_keeps_to_one_kind_of_domains() -> None:
+    assert EFFORTS[9].limited(TRIPLE_LATTICE, True).rounds[2:] == EFFORTS[5].rounds[5:]
+    assert {r.lattice for r in EFFORTS[9].limited(4, False).rounds if r.match_sizes} == {4}
+    assert not any(r.wide for r in EFFORTS[9].limited(8, False).rounds)
+
+
 def test_every_effort_begins_with_the_rounds_of_the_one_below() -> None:
     for low, high in pairwise(EFFORTS):
         assert high.rounds[: len(low.rounds)] == low.rounds
@@ -91,7 +131,7 @@ def test_every_code_contracts_and_has_the_size_of_its_image(effort: int) -> None
     image = texture(50, 67)[0]
     code = encode(image, EFFORTS[effort])
     collage = code.to_collage(STEP)
-    assert collage.contraction() < 1
+    assert collage.contraction() < 1 or code.geometry.wide
     assert (collage.height, collage.width) == (50, 67)
     assert code.geometry.lattice in {round_.lattice for round_ in EFFORTS[effort].rounds}
     error = squared_error(decode(code), image) / image.numel()
@@ -123,7 +163,7 @@ def test_synthetic_images_are_coded_to_within_a_bound(
     ).float()
     code = encode(image, EFFORTS[effort], step=10.0)
     collage = code.to_collage(10.0)
-    assert collage.contraction() < 1
+    assert collage.contraction() < 1 or code.geometry.wide
     worst = float((collage.decode()[0] - image).abs().max())
     assert worst < {"gradient": 0.05, "impulse": 0.1}.get(kind, 0.25)
 

@@ -2,7 +2,7 @@
 
 The source of the image at scale s is the image at scale s / pooling: ranges read it pixel by pixel,
 without pooling. `ScaledMap.step` first pools an image at scale s, and is the map whose fixed point
-is the image at that scale.
+is the image at that scale. Where the means of the ranges are known, it sets them.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torch import Tensor
 from neural_collage.core import isometry
 from neural_collage.core.blocks import pool
 from neural_collage.core.parameters import CollageParameters
-from neural_collage.core.partition import Group
+from neural_collage.core.partition import Group, Partition
 from neural_collage.core.resample import resize_patches
 
 
@@ -24,6 +24,35 @@ def whole(value: Fraction) -> int:
     if value.denominator != 1:
         raise ValueError(f"{value} is not a whole number of pixels")
     return value.numerator
+
+
+@dataclass(frozen=True, eq=False)
+class RangeMeans:
+    """The ranges on the pixels of one scale, whose means can be measured and set.
+
+    index: (H, W) range of each pixel. pixels: (r,) of each range.
+    """
+
+    index: Int64[Tensor, "H W"]
+    pixels: Int64[Tensor, " r"]
+
+    @classmethod
+    def of(cls, partition: Partition, scale: Fraction) -> "RangeMeans":
+        """The ranges at a scale at which they are whole pixels."""
+        repeat = whole(int(partition.blocks[-1, 2]) * scale)
+        index = partition.index_map.repeat_interleave(repeat, 0).repeat_interleave(repeat, 1)
+        return cls(index, index.flatten().bincount(minlength=len(partition)))
+
+    def measure(self, image: Float[Tensor, "c H W"]) -> Float[Tensor, "c r"]:
+        """The means of the ranges of an image."""
+        sums = image.new_zeros(len(image), len(self.pixels))
+        return sums.index_add(1, self.index.flatten(), image.flatten(1)) / self.pixels
+
+    def set(
+        self, image: Float[Tensor, "c H W"], means: Float[Tensor, "c r"]
+    ) -> Float[Tensor, "c H W"]:
+        """The image with a constant added to each range, so that it has the given mean."""
+        return image + (means - self.measure(image))[:, self.index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +66,7 @@ class ScaledMap:
     weight: (c or 1, k, rows, 1, columns, 1) contrast of each cell.
     offset: (c, H, W) constant part, see `offset_at`.
     source_height, source_width: size of the image at scale / pooling.
+    ranges, means: if the means of the ranges are known.
     """
 
     index: Int32[Tensor, "k n"] | Int64[Tensor, "k n"]
@@ -45,6 +75,8 @@ class ScaledMap:
     source_height: int
     source_width: int
     pooling: int
+    ranges: RangeMeans | None = None
+    means: Float[Tensor, "c r"] | None = None
 
     @classmethod
     def of(
@@ -73,6 +105,8 @@ class ScaledMap:
             height // collage.pooling,
             width // collage.pooling,
             collage.pooling,
+            None if collage.means is None else RangeMeans.of(collage.partition, scale),
+            collage.means,
         )
 
     def apply(self, source: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
@@ -95,8 +129,12 @@ class ScaledMap:
         return result.view(self.offset.shape)
 
     def step(self, z: Float[Tensor, "c H W"]) -> Float[Tensor, "c H W"]:
-        """Apply the map to an image at this scale: pool it, then `apply`."""
-        return self.apply(pool(z, self.pooling))
+        """Apply the map to an image at this scale: pool it, `apply`, set the means if known."""
+        image = self.apply(pool(z, self.pooling))
+        if self.ranges is None or self.means is None:
+            return image
+        # sums of many pixels: in single precision they would be a thousandth of a grey level off
+        return self.ranges.set(image.double(), self.means).to(image.dtype)
 
 
 def _source_index(

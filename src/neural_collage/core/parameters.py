@@ -44,6 +44,10 @@ class CollageParameters:
     patch_weights: (c or 1, r, a), given together with patches.
     pooling: the reduction from domain to range, an integer of at least 2.
     texture: sum of overlapping patches on the whole canvas; a constant in differentiation.
+    means: (c, r) of the ranges of the fixed point, if known, to which `bias` then has to be fitted
+        (`fractal.brightness.calibrate`). Every step of the iteration sets them, so that only what
+        differs within ranges has to contract, which weights of 1 and more may do, too: the bound
+        on the weights is not asked for, convergence is up to the solver.
 
     Raises ValueError if the parts do not fit each other.
     """
@@ -57,6 +61,7 @@ class CollageParameters:
     patch_weights: Float[Tensor, "cv r a"] | None = None
     pooling: int = 2
     texture: LappedTexture | None = None
+    means: Float[Tensor, "c r"] | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -69,7 +74,9 @@ class CollageParameters:
             count, _, height, width = self.patches.shape
             if self.patch_weights.shape[1:] != (ranges, count) or height != width:
                 problems.append("patches must be square, with a weight for each range and patch")
-        parameters = [self.weights, self.bias, self.patches, self.patch_weights]
+        if self.means is not None and self.means.shape != self.bias.shape:
+            problems.append("means must be given for each channel and range")
+        parameters = [self.weights, self.bias, self.patches, self.patch_weights, self.means]
         kinds = {(p.dtype, p.device) for p in parameters if p is not None}
         if len(kinds) > 1 or not self.bias.is_floating_point():
             problems.append("weights, bias and patches must have one floating dtype and one device")
@@ -165,9 +172,9 @@ class CollageParameters:
         return float(self.weights.detach().abs().sum(-1).max()) if self.weights.numel() else 0.0
 
     def require_contractive(self) -> None:
-        """Raise NotContractiveError unless the bound `contraction()` is below 1."""
+        """Raise NotContractiveError unless `contraction()` is below 1, or the means are known."""
         bound = self.contraction()
-        if not bound < 1:
+        if self.means is None and not bound < 1:
             raise NotContractiveError(
                 f"the weights of a range sum to {bound:.3g} in magnitude, where less than 1 is "
                 "needed for a fixed point: scale them down, or pass certify=False to rely on "

@@ -8,14 +8,13 @@ surface.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.core.affine import ScaledMap
+from neural_collage.core.affine import RangeMeans, ScaledMap
 from neural_collage.core.blocks import pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.fixed_point import fixed_point
@@ -74,12 +73,15 @@ def leaf_means(
     return torch.from_numpy(np.concatenate(means)).float()
 
 
-def calibrate(collage: Collage, means: Float[Tensor, "c r"]) -> Collage:
+def calibrate(collage: Collage, means: Float[Tensor, "c r"], *, keep: bool = False) -> Collage:
     """The collage with biases such that the ranges of its fixed point have the given means.
 
     Biases depend on the means of the domains and thus on the fixed point. They are solved for
     together with it: at the coarsest exact scale, each application of the map is followed by
     setting the mean of every range.
+
+    keep: whether the collage sets the means in its own iterations, too, which makes them shorter,
+        and possible where weights reach 1 and more.
 
     Raises NotConvergedError if this iteration does not converge.
     """
@@ -87,24 +89,13 @@ def calibrate(collage: Collage, means: Float[Tensor, "c r"]) -> Collage:
         return replace(collage, bias=means)
     scale = 1 / collage.lattice
     mapping = ScaledMap.of(collage, scale)
-    range_map = _range_map(collage, scale)
-    pixels = range_map.flatten().bincount(minlength=means.shape[1])
-
-    def range_means(image: Tensor) -> Tensor:
-        return torch.zeros_like(means).index_add(1, range_map.flatten(), image.flatten(1)) / pixels
+    ranges = RangeMeans.of(collage.partition, scale)
 
     def centred(z: Tensor) -> Tensor:
-        image = mapping.apply(pool(z, collage.pooling))
-        return image + (means - range_means(image))[:, range_map]
+        return ranges.set(mapping.apply(pool(z, collage.pooling)), means)
 
     with torch.no_grad():
-        solution, _ = fixed_point(centred, means[:, range_map])
-        unbiased = range_means(mapping.apply(pool(solution, collage.pooling)))
-    return replace(collage, bias=collage.bias + (means - unbiased))
-
-
-def _range_map(collage: Collage, scale: Fraction) -> Int64[Tensor, "h w"]:
-    """The range that covers each pixel of the canvas at an exact scale."""
-    repeat = int(int(collage.partition.blocks[-1, 2]) * scale)
-    index = collage.partition.index_map
-    return index.repeat_interleave(repeat, 0).repeat_interleave(repeat, 1)
+        solution, _ = fixed_point(centred, means[:, ranges.index])
+        unbiased = ranges.measure(mapping.apply(pool(solution, collage.pooling)))
+    bias = collage.bias + (means - unbiased)
+    return replace(collage, bias=bias, means=means if keep else None)

@@ -11,6 +11,7 @@ from torch import Tensor
 from neural_collage.core.blocks import cut
 from neural_collage.fractal.coefficients import Spectrum, spectrum
 from neural_collage.fractal.geometry import (
+    CONTRASTS,
     MAX_CONTRAST,
     BoolArray,
     FloatArray,
@@ -22,7 +23,7 @@ from neural_collage.fractal.matching import Matches, centred_domains, match
 
 @dataclass(frozen=True, eq=False)
 class DomainFit:
-    """A domain for each block, its contrast in eighths, and the spectrum of the residual."""
+    """A domain for each block, the index of its contrast, and the spectrum of the residual."""
 
     domains: Matches
     contrast: Int64[Tensor, " r"]
@@ -77,28 +78,29 @@ def analyse(canvas: Float[Tensor, "1 H W"], size: int) -> BlockCandidates:
 
 
 def find_domains(
-    candidates: BlockCandidates, half: Float[Tensor, "H W"], geometry: PlaneGeometry
+    candidates: BlockCandidates, pooled: Float[Tensor, "H W"], geometry: PlaneGeometry
 ) -> Matches | None:
     """The best domain of every block in a pooled canvas; None if domains do not fit the canvas."""
     size = candidates.size
     y, x = block_corners(geometry, size)
     if not all(side.all() for side in geometry.pools(size, y, x)[2:]):
         return None
-    return match(half, candidates.blocks, y, x, geometry, size)
+    return match(pooled, candidates.blocks, y, x, geometry, size)
 
 
 def fit_domains(
     candidates: BlockCandidates,
     domains: Matches,
-    half: Float[Tensor, "H W"],
+    pooled: Float[Tensor, "H W"],
     geometry: PlaneGeometry,
 ) -> DomainFit:
     """Domains as they are in a pooled canvas, with their least-squares contrasts."""
     blocks, size = candidates.blocks, candidates.size
     corners = corner_tensor(geometry, size, *block_corners(geometry, size), domains.address)
-    pixels = centred_domains(half, corners, domains.isometry, size)
-    contrast = torch.where(domains.product == 0, 0, fit_contrast(blocks, pixels))
-    residual = blocks - pixels * (contrast / 8)[:, None, None]
+    pixels = centred_domains(pooled, corners // geometry.pooling, domains.isometry, size)
+    contrast = torch.where(domains.product == 0, 0, fit_contrast(blocks, pixels, geometry.wide))
+    values = contrast.sign() * torch.from_numpy(CONTRASTS).to(pixels)[contrast.abs()]
+    residual = blocks - pixels * values[:, None, None]
     return DomainFit(domains, contrast, spectrum(residual))
 
 
@@ -117,9 +119,11 @@ def corner_tensor(
 
 
 def fit_contrast(
-    blocks: Float[Tensor, "r n n"], domains: Float[Tensor, "r n n"]
+    blocks: Float[Tensor, "r n n"], domains: Float[Tensor, "r n n"], wide: bool = False
 ) -> Int64[Tensor, " r"]:
-    """Least-squares contrasts of zero-mean domains in eighths, clipped to below 1."""
+    """Indices of the contrasts next to the least-squares ones, for zero-mean domains."""
     energy = domains.square().sum((1, 2)).clamp_min(1e-6)
-    eighths = (8 * (blocks * domains).sum((1, 2)) / energy).round().long()
-    return eighths.clamp(-MAX_CONTRAST, MAX_CONTRAST)
+    exact = (blocks * domains).sum((1, 2)) / energy
+    allowed = torch.from_numpy(CONTRASTS if wide else CONTRASTS[: MAX_CONTRAST + 1]).to(exact)
+    nearest = torch.bucketize(exact.abs(), (allowed[1:] + allowed[:-1]) / 2)
+    return nearest * exact.sign().long()

@@ -14,6 +14,7 @@ from neural_collage.core.collage import Collage
 from neural_collage.core.partition import Partition
 from neural_collage.fractal.brightness import calibrate, leaf_means
 from neural_collage.fractal.geometry import (
+    CONTRASTS,
     ORDER,
     POOLING,
     SIZES,
@@ -33,7 +34,8 @@ class PlaneCode:
     details: (n, 3) quantised Haar details of the split blocks of sizes 32, 16, 8.
     last: (r,) highest coded diagonal of cosine coefficients, 0 for none.
     coefficients: (r, 8, 8) quantised cosine coefficients; [0, 0] is unused.
-    contrasts: (r, k) eighths, -7..7; 0 means no domain.
+    contrasts: (r, k) signed indices of contrasts, -7..7, or -11..11 if they may be wide; 0 means
+        no domain.
     addresses, isometries: (r, k) index of the domain in the range's pool, and its isometry.
     """
 
@@ -61,8 +63,9 @@ class PlaneCode:
 
         step: the quantiser step in units of 1/255.
 
-        Raises NotContractiveError if the contrasts of a range sum to 1 or more, and
-        NotConvergedError if the biases cannot be solved for; both are possible in damaged files.
+        Raises NotContractiveError if the contrasts of a range sum to 1 or more, unless they may be
+        wide, and NotConvergedError if the biases cannot be solved for; both are possible in damaged
+        files.
         """
         partition = self.partition()
         blocks = partition.blocks.numpy()
@@ -88,12 +91,15 @@ class PlaneCode:
             partition,
             torch.from_numpy(corners),
             torch.from_numpy(self.isometries[:, :domains_per_range]),
-            torch.from_numpy(contrasts).float()[None] / 8,
+            torch.from_numpy(np.sign(contrasts) * CONTRASTS[np.abs(contrasts)]).float()[None],
             torch.zeros(1, len(partition), dtype=torch.float32),
             patch_bank(),
             weights[None],
-            POOLING,
+            self.geometry.pooling,
         )
-        collage.require_contractive()
+        if not self.geometry.wide:
+            collage.require_contractive()
         means = leaf_means(self.roots, self.splits, self.details, step / 255)
-        return calibrate(collage, means[None])
+        # reduced by 3, scale 1 is not an octave of the coarsest one, and is iterated, too
+        needs_means = self.geometry.pooling != POOLING or collage.contraction() >= 1
+        return calibrate(collage, means[None], keep=needs_means)

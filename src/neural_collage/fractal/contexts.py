@@ -9,6 +9,7 @@ from neural_collage.fractal.geometry import (
     MAX_CONTRAST,
     ORDER,
     SIZES,
+    WIDEST,
     BoolArray,
     IntArray,
     PlaneGeometry,
@@ -30,6 +31,7 @@ TABLES: dict[str, tuple[int, int]] = {
     "last": (4 * 6 * N_ROUGH, 2 * ORDER - 1),
     "links": (4 * 5, 4),  # of the number of domains; named as in priors.npz
     "contrast": (4, 2 * MAX_CONTRAST),
+    "excess": (4, WIDEST - MAX_CONTRAST + 1),  # of contrasts whose index is the largest or wide
     "isometry": (1, 8),
     "magnitude": (4 * N_OWN * N_NEAR * 2 * N_BAND, ESCAPE + 1),
     "escape": (1, 24),

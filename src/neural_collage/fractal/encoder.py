@@ -21,8 +21,8 @@ from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.coefficients import quantise
 from neural_collage.fractal.effort import Effort, Round
 from neural_collage.fractal.geometry import (
+    MAX_CONTRAST,
     ORDER,
-    POOLING,
     SIZES,
     BoolArray,
     IntArray,
@@ -46,17 +46,18 @@ class _Plane:
 
     def geometry(self, round_: Round) -> PlaneGeometry:
         """The canvas with the lattice of a round."""
-        return PlaneGeometry(self.image.shape[0], self.image.shape[1], round_.lattice)
+        height, width = self.image.shape
+        return PlaneGeometry(height, width, round_.lattice, round_.wide)
 
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """A code, its J, the statistics of the entropy coder after it, and its pooled decode."""
+    """A code, its J, the statistics of the entropy coder after it, and its decode."""
 
     code: PlaneCode
     cost: float
     counts: Counts
-    half: Float[Tensor, "H W"]
+    canvas: Float[Tensor, "1 H W"]
 
 
 def encode_plane(
@@ -80,8 +81,11 @@ def encode_plane(
     best = latest = _try(plane, code)
     for round_ in effort.rounds[1:]:
         geometry = plane.geometry(round_)
+        if geometry.pooling != latest.code.geometry.pooling:
+            latest = best
+        pooled = pool(latest.canvas, geometry.pooling)[0]
         candidates = [
-            _with_domains(part, latest.half, geometry, found)
+            _with_domains(part, pooled, geometry, found)
             if part.size in round_.match_sizes
             else part
             for part in blocks
@@ -99,7 +103,7 @@ def encode_plane(
 
 def _with_domains(
     blocks: BlockCandidates,
-    half: Float[Tensor, "H W"],
+    pooled: Float[Tensor, "H W"],
     geometry: PlaneGeometry,
     found: dict[tuple[int, int], Matches | None],
 ) -> BlockCandidates:
@@ -109,11 +113,11 @@ def _with_domains(
     """
     key = geometry.lattice, blocks.size
     if key not in found:
-        found[key] = find_domains(blocks, half, geometry)
+        found[key] = find_domains(blocks, pooled, geometry)
     domains = found[key]
     if domains is None:
         return blocks
-    return replace(blocks, fit=fit_domains(blocks, domains, half, geometry))
+    return replace(blocks, fit=fit_domains(blocks, domains, pooled, geometry))
 
 
 def _try(plane: _Plane, code: PlaneCode) -> _Trial:
@@ -125,7 +129,7 @@ def _try(plane: _Plane, code: PlaneCode) -> _Trial:
     height, width = image.shape
     error = (canvas[0, :height, :width] - image).double().square().sum()
     cost = float(error) + plane.error_per_bit * sum(counter.bits.values())
-    return _Trial(code, cost, counter.counts, pool(canvas, POOLING)[0])
+    return _Trial(code, cost, counter.counts, canvas)
 
 
 def _decide(
@@ -153,15 +157,23 @@ def _decide(
         splits.append(split)
         active = split.repeat(2, 0).repeat(2, 1)
     roots, details = _quantise_means(candidates, splits[:-1], step)
+    links = np.concatenate(domains, axis=1)[..., None]
     return PlaneCode(
-        geometry,
+        _least(geometry, links[0]),
         tuple(splits[:-1]),
         roots,
         details,
         np.concatenate(last),
         np.concatenate(coefficients),
-        *np.concatenate(domains, axis=1)[..., None],
+        *links,
     )
+
+
+def _least(geometry: PlaneGeometry, contrasts: IntArray) -> PlaneGeometry:
+    """The geometry with wide contrasts, and domains of its own reduction, only if there are any."""
+    if not contrasts.any():
+        return PlaneGeometry(geometry.height, geometry.width, Round().lattice)
+    return replace(geometry, wide=bool((np.abs(contrasts) > MAX_CONTRAST).any()))
 
 
 def _quantise_means(

@@ -3,8 +3,8 @@
 A plane is coded on a quadtree of ranges of 32 down to 4 pixels. The auxiliary patches are the 64
 cosines of order 0..7 in each direction. The domains of a range start on a lattice of `lattice`
 pixels inside the pool of the range: the square tile of `TILE` pixels that holds the range, shifted
-inwards where a domain would leave the canvas. Pools keep search and domain addresses local, so
-that the cost per pixel is independent of the image size.
+inwards where a domain would leave the canvas, its edges on the lattice. Pools keep search and
+domain addresses local, so that the cost per pixel is independent of the image size.
 """
 
 import math
@@ -17,9 +17,15 @@ from neural_collage.core.scales import round_up
 
 SIZES = (32, 16, 8, 4)
 POOLING = 2
+TRIPLE_LATTICE = 12  # with this one, domains are reduced by 3
 ORDER = 8
 DIAGONAL = np.add.outer(np.arange(ORDER), np.arange(ORDER))  # u + v, the scan order
 MAX_CONTRAST = 7  # in eighths; below 8, so that every collage contracts
+CONTRASTS = np.append(np.arange(8), [8, 9, 32 / 3, 12]) / 8
+"""The contrasts by index. Those of more than `MAX_CONTRAST` are wide: a figure that is n of k^2
+reduced copies of itself, and constant in the rest, is k^2 / n times its reduction by k, up to
+brightness. That is 4/3 for the triangle of Sierpinski, 9/8 for his carpet."""
+WIDEST = len(CONTRASTS) - 1
 TILE = 256
 
 IntArray = npt.NDArray[np.int64]
@@ -34,14 +40,21 @@ def last_diagonal(size: int) -> int:
 
 @dataclass(frozen=True)
 class PlaneGeometry:
-    """The canvas of one plane.
+    """The canvas of one plane, and which domains its ranges may have.
 
-    height, width: pixels of the plane; lattice: the step between domain corners, 4, 8 or 16.
+    height, width: pixels of the plane. lattice: the step between domain corners, 4, 8 or 16 where
+    domains are reduced by 2, 12 where they are reduced by 3. wide: whether contrasts may be wide.
     """
 
     height: int
     width: int
     lattice: int
+    wide: bool = False
+
+    @property
+    def pooling(self) -> int:
+        """The reduction from domain to range."""
+        return 3 if self.lattice == TRIPLE_LATTICE else POOLING
 
     @property
     def canvas_height(self) -> int:
@@ -59,9 +72,10 @@ class PlaneGeometry:
 
     def _axis(self, extent: int, size: int, tile: IntArray) -> tuple[IntArray, IntArray]:
         """First position and number of positions of the pools along one axis."""
-        last = (extent - POOLING * size) // self.lattice * self.lattice
-        start = np.maximum(np.minimum(tile * TILE, last - TILE + self.lattice), 0)
-        count = (np.minimum(start + TILE - self.lattice, last) - start) // self.lattice + 1
+        step, reach = self.lattice, (TILE // self.lattice - 1) * self.lattice
+        last = (extent - self.pooling * size) // step * step
+        start = np.maximum(np.minimum(tile * TILE // step * step, last - reach), 0)
+        count = (np.minimum(start + reach, last) - start) // step + 1
         return start, np.maximum(count, 0)
 
     def pools(self, size: int, y: IntArray, x: IntArray) -> tuple[IntArray, ...]:

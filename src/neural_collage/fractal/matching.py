@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.blocks import cut_overlapping
-from neural_collage.fractal.geometry import POOLING, TILE, IntArray, PlaneGeometry
+from neural_collage.fractal.geometry import TILE, IntArray, PlaneGeometry
 
 _PRODUCTS = 1 << 23  # inner products computed at a time
 _MIN_DEVIATION = 1.0  # standard deviation, in 1/255, below which a domain counts as flat
@@ -33,7 +33,7 @@ class Matches(NamedTuple):
 
 
 def match(
-    half: Float[Tensor, "H W"],
+    pooled: Float[Tensor, "H W"],
     ranges: Float[Tensor, "r n n"],
     y: IntArray,
     x: IntArray,
@@ -42,12 +42,12 @@ def match(
 ) -> Matches:
     """The best domain of every range among all positions of its pool and all isometries.
 
-    half: the pooled canvas, in units of 1/255. ranges: blocks of the image or residuals, whose
-    means are ignored; (y, x) are their corners.
+    pooled: the canvas reduced by `geometry.pooling`, in units of 1/255. ranges: blocks of the image
+    or residuals, whose means are ignored; (y, x) are their corners.
     """
     found = Matches(
-        torch.zeros(len(ranges), dtype=torch.int64, device=half.device),
-        torch.zeros(len(ranges), dtype=torch.int64, device=half.device),
+        torch.zeros(len(ranges), dtype=torch.int64, device=pooled.device),
+        torch.zeros(len(ranges), dtype=torch.int64, device=pooled.device),
         ranges.new_zeros(len(ranges)),
     )
     for tile_y, tile_x in geometry.tiles():
@@ -57,13 +57,14 @@ def match(
         )
         if not inside.any() or rows * columns == 0:
             continue
-        window = half[
-            top // POOLING : (top + (rows - 1) * geometry.lattice) // POOLING + size,
-            left // POOLING : (left + (columns - 1) * geometry.lattice) // POOLING + size,
+        step = geometry.lattice // geometry.pooling
+        top, left = top // geometry.pooling, left // geometry.pooling
+        window = pooled[
+            top : top + (rows - 1) * step + size, left : left + (columns - 1) * step + size
         ]
-        domains = cut_overlapping(window, size, geometry.lattice // POOLING)
+        domains = cut_overlapping(window, size, step)
         candidates = _unit_domains(domains)
-        members = torch.from_numpy(np.flatnonzero(inside)).to(half.device)
+        members = torch.from_numpy(np.flatnonzero(inside)).to(pooled.device)
         for part in members.split(max(1, _PRODUCTS // (isometry.N_ISOMETRIES * len(domains)))):
             products = _turned_ranges(ranges[part]) @ candidates
             by_isometry = products.abs_().max(2)
@@ -94,8 +95,11 @@ def _turned_ranges(ranges: Float[Tensor, "r n n"]) -> Float[Tensor, "8 r n2"]:
 
 
 def centred_domains(
-    half: Float[Tensor, "H W"], corners: Int64[Tensor, "r 2"], codes: Int64[Tensor, " r"], size: int
+    pooled: Float[Tensor, "H W"],
+    corners: Int64[Tensor, "r 2"],
+    codes: Int64[Tensor, " r"],
+    size: int,
 ) -> Float[Tensor, "r n n"]:
-    """Zero-mean pooled domains after isometries; `corners` are top left, in full-size pixels."""
-    blocks = isometry.blocks_at(half, corners // POOLING, codes, size)
+    """Zero-mean domains after isometries; `corners` are top left, in pixels of `pooled`."""
+    blocks = isometry.blocks_at(pooled, corners, codes, size)
     return blocks - blocks.mean((1, 2), keepdim=True)

@@ -13,8 +13,8 @@ from neural_collage.fractal.candidates import BlockCandidates, block_corners
 from neural_collage.fractal.coefficients import least_cost
 from neural_collage.fractal.contexts import detail_context, rough_class
 from neural_collage.fractal.geometry import (
-    MAX_CONTRAST,
     SIZES,
+    WIDEST,
     BoolArray,
     PlaneGeometry,
 )
@@ -74,7 +74,7 @@ def _cheapest_variant(
     plain = plain + error_per_bit * count_bits[0]
     if fit is None:
         return _Variant(plain, torch.zeros_like(plain, dtype=torch.bool))
-    bits = count_bits[1] + rates.contrast[size].to(plain)[fit.contrast + MAX_CONTRAST]
+    bits = count_bits[1] + rates.contrast[size].to(plain)[fit.contrast + WIDEST]
     bits = bits + rates.isometry + _address_bits(candidates, geometry).to(plain)
     with_domain = least_cost(fit.residual, size, step, error_per_bit, rates)
     with_domain = with_domain + error_per_bit * bits

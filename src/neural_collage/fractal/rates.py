@@ -44,7 +44,8 @@ class Rates:
 
     coefficient: by size, (own class, band, magnitude), averaged over other parts of the context.
     last: by size, (last diagonal,). n_domains: by size, (number of domains,).
-    contrast: by size, (contrast + 7,). split: by size, (roughness class, flag).
+    contrast: by size, (index of the contrast + WIDEST,), as where contrasts may be wide.
+    split: by size, (roughness class, flag).
     detail: (context of the syntax, magnitude).
     """
 
@@ -64,8 +65,10 @@ class Rates:
         last = counts["last"].reshape(len(SIZES), -1, 2 * ORDER - 1).sum(1)
         n_domains = counts["links"].reshape(len(SIZES), -1, 4).sum(1)
         split = counts["split"].reshape(len(SIZES) - 1, 5, N_ROUGH, 2).sum(1)
-        contrast = _bits(counts["contrast"])
-        unused = contrast.new_zeros(len(SIZES), 1)
+        contrast = _bits(counts["contrast"]).split(MAX_CONTRAST, 1)
+        unused = contrast[0].new_zeros(len(SIZES), 1)
+        excess = _bits(counts["excess"])
+        widest = contrast[0][:, :1] + excess.flip(1), contrast[1][:, -1:] + excess
         return cls(
             dict(zip(SIZES, coefficient, strict=True)),
             {s: _bits(c[: last_diagonal(s) + 1]) for s, c in zip(SIZES, last, strict=True)},
@@ -73,7 +76,9 @@ class Rates:
             dict(
                 zip(
                     SIZES,
-                    torch.cat([contrast[:, :MAX_CONTRAST], unused, contrast[:, MAX_CONTRAST:]], 1),
+                    torch.cat(
+                        [widest[0], contrast[0][:, 1:], unused, contrast[1][:, :-1], widest[1]], 1
+                    ),
                     strict=True,
                 )
             ),

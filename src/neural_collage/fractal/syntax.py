@@ -147,10 +147,15 @@ def _domains(
     count[matchable] = integers.coder.symbols("links", contexts, given)
     for k in range(domains_per_range):
         used = np.flatnonzero(count > k)
-        value = None if code is None else code.contrasts[used, k]
+        value = None if code is None else code.contrasts[used, k].clip(-MAX_CONTRAST, MAX_CONTRAST)
         symbol = None if value is None else value + MAX_CONTRAST - (value > 0)
         symbol = integers.coder.symbols("contrast", leaves.depth[used], symbol)
         contrasts[used, k] = symbol - MAX_CONTRAST + (symbol >= MAX_CONTRAST)
+        if leaves.geometry.wide:
+            largest = used[np.abs(contrasts[used, k]) == MAX_CONTRAST]
+            given = None if code is None else np.abs(code.contrasts[largest, k]) - MAX_CONTRAST
+            excess = integers.coder.symbols("excess", leaves.depth[largest], given)
+            contrasts[largest, k] += np.sign(contrasts[largest, k]) * excess
         given = None if code is None else code.isometries[used, k]
         isometries[used, k] = integers.coder.symbols("isometry", np.zeros_like(used), given)
         given = None if code is None else code.addresses[used, k]

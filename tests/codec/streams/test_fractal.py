@@ -1,5 +1,6 @@
 """Whole pictures through the fractal codec: fidelity, bytes, and what damage does to them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from neural_collage.codec.streams.fractal import (
     encode_planes,
 )
 from neural_collage.core.arrays.averages import PixelArray
+from neural_collage.core.blocks import pool
+from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.errors import CollageFormatError
 from neural_collage.fractal.effort import EFFORTS
 from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
@@ -30,6 +33,7 @@ from neural_collage.io.picture import Picture
 from tests.codec import make_golden
 from tests.codec.streams.damage import check_truncations, forged
 from tests.codec.streams.neural import LUMA, MODES
+from tests.conformance.drawings import carpet, triangle
 from tests.fractal.test_syntax_and_statistics import assert_equal
 from tests.pictures import photo_crop, psnr, squared_error, texture
 
@@ -161,13 +165,14 @@ def test_parameters_are_one_byte(
 def test_unknown_parameters_are_refused() -> None:
     header = Header(codec=1, width=12, height=8, mode="L", quality=50)
     known = {
-        Parameters(lattice, n, chroma, halvings).to_byte()[0]
-        for lattice in (4, 8, 16)
+        Parameters(lattice, n, chroma, halvings, wide).to_byte()[0]
+        for wide in (False, True)
+        for lattice in (4, 8, 12, 16)
         for n in (1, 2, 3)
         for chroma in (1, 2)
         for halvings in range(4)
     }
-    assert len(known) == 72
+    assert len(known) == 192
     for byte in range(256):
         if byte in known:
             continue
@@ -294,3 +299,18 @@ def test_error_per_bit_matches_the_slope_of_the_quantiser() -> None:
         price = ERROR_PER_BIT * quantiser_step(40) ** 2
         costs.append(squared_error(nc.decompress(data), image) + price * 8 * len(data))
     assert costs[1] < min(costs[0], costs[2])
+
+
+@pytest.mark.parametrize("drawing", [triangle, carpet])
+def test_self_similar_pictures_average_down_from_any_scale(
+    drawing: Callable[[], Image.Image],
+) -> None:
+    """With contrasts beyond 1, and domains reduced by 3; before values are clipped."""
+    (layer,) = nc.encode(drawing(), codec="fractal", graphics=False, quality=60).layers
+    assert layer.collage.means is not None
+    decoder = PyramidDecoder(layer.collage)
+    whole = decoder.decode()
+    for factor in (2, 3, 4):
+        torch.testing.assert_close(pool(decoder.decode(factor), factor), whole, atol=1e-4, rtol=0)
+    part = decoder.decode(3, (90, 60, 40, 50))
+    torch.testing.assert_close(part, decoder.decode(3)[:, 60:110, 90:130], atol=1e-5, rtol=0)

@@ -1,8 +1,8 @@
 """The fractal codec: planes of quadtree collages in one range-coded stream.
 
-    1  parameters: bits 0-1 the domain lattice (4, 8, 16 pixels), bits 2-3 domains a range less
-       one (1 to 3), bit 4 chroma at full (1) or half (0) size, bits 5-6 halvings of the quantiser
-       steps
+    1  parameters: bits 0-1 the domain lattice (4, 8, 16 pixels, or 12, with domains reduced by 3),
+       bits 2-3 domains a range less one (1 to 3), bit 4 chroma at full (1) or half (0) size, bits
+       5-6 halvings of the quantiser steps, bit 7 whether contrasts may be wide
     n  range-coded planes: luma, then Cb and Cr if in colour, then alpha if there is one
 
 The symbols and their order are those of `fractal.syntax`, the tables start from the shipped
@@ -10,7 +10,7 @@ priors; luma and alpha adapt one set of tables, Cb and Cr another.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -26,12 +26,12 @@ from neural_collage.errors import CollageFormatError, NotContractiveError, NotCo
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.effort import EFFORTS, Effort
 from neural_collage.fractal.encoder import encode_plane
-from neural_collage.fractal.geometry import PlaneGeometry, quantiser_step
+from neural_collage.fractal.geometry import TRIPLE_LATTICE, PlaneGeometry, quantiser_step
 from neural_collage.fractal.statistics import KINDS, Counts, prior_counts
 from neural_collage.fractal.syntax import code_plane
 from neural_collage.io.picture import Picture
 
-_LATTICES = (4, 8, 16)
+_LATTICES = (4, 8, 16, TRIPLE_LATTICE)
 _MOST_SOURCES = 3
 _DOMAINS_PER_RANGE = 1
 """That the encoder writes; a second one saved less than 0.1 % of J at twice the time."""
@@ -59,6 +59,7 @@ class Parameters:
     domains_per_range: int
     chroma_reduction: int
     halvings: int = 0
+    wide: bool = False
 
     def to_byte(self) -> bytes:
         """As written."""
@@ -69,6 +70,7 @@ class Parameters:
                 | (self.domains_per_range - 1) << 2
                 | full << 4
                 | self.halvings << 5
+                | self.wide << 7
             ]
         )
 
@@ -78,9 +80,15 @@ class Parameters:
         if not payload:
             raise CollageFormatError("the fractal stream is empty")
         byte = payload[0]
-        if byte >> 7 or byte & 3 >= len(_LATTICES) or (byte >> 2 & 3) >= _MOST_SOURCES:
+        if (byte >> 2 & 3) >= _MOST_SOURCES:
             raise CollageFormatError(f"unknown parameters {byte:#04x} of the fractal stream")
-        return cls(_LATTICES[byte & 3], (byte >> 2 & 3) + 1, 1 if byte >> 4 & 1 else 2, byte >> 5)
+        return cls(
+            lattice=_LATTICES[byte & 3],
+            domains_per_range=(byte >> 2 & 3) + 1,
+            chroma_reduction=1 if byte >> 4 & 1 else 2,
+            halvings=byte >> 5 & 3,
+            wide=bool(byte >> 7),
+        )
 
     def planes(self, channels: int, quality: int) -> list[PlaneSpec]:
         """The planes of a picture of 1 to 4 channels."""
@@ -124,16 +132,16 @@ class FractalEncoder:
         """The payload of a picture."""
         writer = SymbolWriter()
         statistics = {kind: prior_counts(kind) for kind in KINDS}
-        lattice = _LATTICES[0]  # if there are no domains, planes are the same on any lattice
+        lattice, wide = _LATTICES[0], False  # without domains, all lattices of a pooling are equal
         for code, spec in encode_planes(
             picture.pixels.to(device), quality, EFFORTS[effort], statistics, self.halvings
         ):
             writer.counts = statistics[spec.kind]
             code_plane(writer, code.geometry, _DOMAINS_PER_RANGE, code)
             if code.contrasts.any():
-                lattice = code.geometry.lattice
+                lattice, wide = code.geometry.lattice, code.geometry.wide
         parameters = Parameters(
-            lattice, _DOMAINS_PER_RANGE, chroma_reduction_of(quality), self.halvings
+            lattice, _DOMAINS_PER_RANGE, chroma_reduction_of(quality), self.halvings, wide
         )
         return parameters.to_byte() + writer.finish()
 
@@ -161,13 +169,14 @@ def encode_planes(
     statistics: Mapping[str, Counts],
     halvings: int = 0,
 ) -> Iterator[tuple[PlaneCode, PlaneSpec]]:
-    """The codes of the planes of a picture, one at a time, whose domains are on one lattice.
+    """The codes of the planes of a picture, one at a time, whose domains are as those of the first.
 
     statistics: what each kind of plane is priced with, read anew for every plane, so that the
     caller may let them adapt in between. halvings: of the quantiser steps.
     """
     planes = to_planes(pixels) * 255
     specs = plane_specs(len(planes), quality, chroma_reduction_of(quality), halvings)
+    first: PlaneGeometry | None = None
     for plane, spec in zip(planes, specs, strict=True):
         code = encode_plane(
             _reduce(plane, spec.reduction),
@@ -176,9 +185,11 @@ def encode_planes(
             statistics[spec.kind],
             effort if spec.kind == "luma" else effort.without_domains(),
         )
-        if code.contrasts.any():
-            effort = effort.on_lattice(code.geometry.lattice)
-        yield code, spec
+        if first is None:
+            first = code.geometry
+            effort = effort.limited(first.lattice, first.wide)
+        geometry = replace(code.geometry, lattice=first.lattice, wide=first.wide)
+        yield replace(code, geometry=geometry), spec
 
 
 def _read_planes(
@@ -189,7 +200,7 @@ def _read_planes(
     planes = []
     for spec in parameters.planes(header.channels, header.quality):
         height, width = (-(-side // spec.reduction) for side in (header.height, header.width))
-        geometry = PlaneGeometry(height, width, parameters.lattice)
+        geometry = PlaneGeometry(height, width, parameters.lattice, parameters.wide)
         reader.counts = statistics[spec.kind]
         planes.append((code_plane(reader, geometry, parameters.domains_per_range, None), spec))
     reader.finish()
