@@ -31,6 +31,7 @@ from neural_collage.runtime import use_threads
 Options = Mapping[str, object]
 T = TypeVar("T")
 MIB = 1 << 20
+_CORNER = 64
 
 
 def limit_threads(threads: int) -> None:
@@ -96,7 +97,7 @@ class Cost:
     Attributes:
         seconds: of the work alone.
         peak: resident memory in MiB.
-        idle_peak: the peak before the work: the interpreter, the libraries and the input.
+        idle_peak: the peak before the work: the interpreter, the libraries, weights and the input.
     """
 
     seconds: float
@@ -105,11 +106,11 @@ class Cost:
 
 
 def encode_cost(
-    picture: Path, options: Options, threads: int, memory_limit: int
+    picture: Path, codec: str, effort: int, threads: int, memory_limit: int
 ) -> tuple[Cost, bytes]:
-    """The cost of an encode in this process, and the file.
+    """The cost of an encode in this process, after one of a corner of the picture, and the file.
 
-    options: of `compress`. memory_limit: see `limit_memory`.
+    memory_limit: see `limit_memory`.
     """
     limit_memory(memory_limit)
     use_threads(threads)
@@ -118,14 +119,22 @@ def encode_cost(
         image = Image.open(picture)
     with image:
         image.load()
-    return cost(partial(_compress, image, options))
+    compress = partial(nc.compress, codec=codec, effort=effort)
+    compress(corner(image))
+    return cost(partial(compress, image))
 
 
-def decode_cost(path: Path, threads: int, memory_limit: int) -> Cost:
-    """The cost of a decode at scale 1 in this process."""
+def decode_cost(path: Path, corner_path: Path, threads: int, memory_limit: int) -> Cost:
+    """The cost of a decode at scale 1 in this process, after one of the file of a corner."""
     limit_memory(memory_limit)
     use_threads(threads)
+    nc.load(corner_path).decode()
     return cost(lambda: nc.load(path).decode())[0]
+
+
+def corner(image: Image.Image) -> Image.Image:
+    """A small part of a picture; with it, what an encode or decode needs is imported and loaded."""
+    return image.crop((0, 0, min(_CORNER, image.width), min(_CORNER, image.height)))
 
 
 def cost(work: Callable[[], T]) -> tuple[Cost, T]:

@@ -8,11 +8,11 @@ from typing import ParamSpec, TypeVar
 
 from PIL import Image
 
-from benchmarks.speed.calls import Cost, Options, decode_cost, encode_cost
+import neural_collage as nc
+from benchmarks.speed.calls import Cost, corner, decode_cost, encode_cost
 from benchmarks.speed.report import Row, Table, plural
 from benchmarks.speed.samples import Samples, Settings
 from benchmarks.support.processes import in_fresh_process
-from neural_collage.errors import describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,30 +51,33 @@ def _table(
     """The costs of one codec by megapixels; no table without sizes."""
     if not sizes:
         return []
-    options = {"codec": codec, "effort": settings.growth_effort}
     rows = {
-        f"{size:g} megapixels": _costs(picture(*side_lengths(size)), options, settings)
+        f"{size:g} megapixels": _costs(picture(*side_lengths(size)), codec, settings)
         for size in sizes
     }
     note = f"""\
 Encode at effort {settings.growth_effort} and decode, each a call in a fresh process with
-{plural(max(settings.threads), "thread")}. Idle is the peak before the call: the interpreter and the
-picture. No process may have more than {settings.memory_limit:,} MiB of its own."""
+{plural(max(settings.threads), "thread")}. Idle is the peak before the call: the interpreter,
+libraries, weights and the input. No process may have more than {settings.memory_limit:,} MiB of
+its own."""
     return [Table(f"{codec}{content}".capitalize(), rows, note)]
 
 
-def _costs(picture: Image.Image, options: Options, settings: Settings) -> Row:
+def _costs(picture: Image.Image, codec: str, settings: Settings) -> Row:
     """Encode and decode of one picture; what needs too much memory has its error instead."""
-    limits = max(settings.threads), settings.memory_limit
+    effort, limits = settings.growth_effort, (max(settings.threads), settings.memory_limit)
     with TemporaryDirectory() as folder:
-        source, file = Path(folder, "picture.ppm"), Path(folder, "picture.clg")
+        source, file, corner_file = (
+            Path(folder, name) for name in ("picture.ppm", "picture.clg", "corner.clg")
+        )
         picture.save(source)
-        encoded = _or_error(encode_cost, source, options, *limits)
+        corner_file.write_bytes(nc.compress(corner(picture), codec=codec, effort=effort))
+        encoded = _or_error(encode_cost, source, codec, effort, *limits)
         if isinstance(encoded, str):
             return {"file kB": "–", **_columns("encode", encoded), **_columns("decode", "–")}
         encode, data = encoded
         file.write_bytes(data)
-        decode = _or_error(decode_cost, file, *limits)
+        decode = _or_error(decode_cost, file, corner_file, *limits)
     return {
         "file kB": len(data) / 1e3,
         **_columns("encode", encode),
@@ -87,7 +90,7 @@ def _or_error(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | st
     try:
         return in_fresh_process(work, *args, **kwargs)
     except (MemoryError, RuntimeError) as error:  # of numpy; of torch, and of a killed process
-        return describe(error)
+        return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _columns(name: str, cost: Cost | str) -> Row:

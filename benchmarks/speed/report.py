@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import fill
 
 from benchmarks.support.results import write_results
 from neural_collage.errors import CollageError
@@ -109,7 +110,7 @@ def _section(table: Table) -> str:
     rows = [
         [label, *(_shown(row[column]) for column in columns)] for label, row in table.rows.items()
     ]
-    parts = (f"### {table.title}", table.note, markdown_table(["", *columns], rows))
+    parts = (f"### {table.title}", fill(table.note, 100), markdown_table(["", *columns], rows))
     return "\n\n".join(part for part in parts if part)
 
 

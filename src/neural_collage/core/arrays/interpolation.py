@@ -27,9 +27,12 @@ class Span:
     after: int
 
 
-def source_span(start: int, length: int, limit: int) -> Span:
-    """What an interval of fine pixels depends on, in an image of `limit` pixels."""
-    first, last = start // 2 - REACH, -(-(start + length) // 2) + REACH
+def source_span(start: int, length: int, limit: int, reach: int = REACH) -> Span:
+    """What an interval of fine pixels depends on, in an image of `limit` pixels.
+
+    reach: pixels on either side of its own cell that a fine pixel depends on.
+    """
+    first, last = start // 2 - reach, -(-(start + length) // 2) + reach
     low, high = max(first, 0), min(last, limit)
     return Span(low, high - low, low - first, last - high)
 
