@@ -248,7 +248,7 @@ class _Job:
         x, y, width, height = region or (0, 0, image.width, image.height)
         window = (..., slice(y, y + height), slice(x, x + width))
         decoded = image.decode(1, region, self._settings.device).cpu()
-        errors = (decoded - self._picture.pixels[window]).square()
+        errors = (decoded - self._picture.pixels[window]).square_()
         if self._invisible is not None:
             errors[:-1] *= ~self._invisible[window]
         return errors

@@ -99,8 +99,8 @@ def code_index_map(
 def waves(is_coded: BoolArray, square: int) -> Iterator[IntArray]:
     """The flattened positions of the coded indices, wave by wave."""
     positions = np.flatnonzero(is_coded)
-    y, x = np.divmod(positions, is_coded.shape[1])
-    numbers = x % square + 2 * (y % square)
+    rows, columns = ((np.arange(side) % square).astype(np.int16) for side in is_coded.shape)
+    numbers = (2 * rows[:, None] + columns)[is_coded]  # below 2^15, sorted in linear time
     order = np.argsort(numbers, kind="stable")
     ends = np.flatnonzero(np.diff(numbers[order])) + 1
     yield from (wave for wave in np.split(positions[order], ends) if len(wave))
@@ -123,13 +123,15 @@ class _State:
     def __init__(self, sources: IntArray, count: int, n_symbols: int) -> None:
         height, width = sources.shape
         padded = width + 2 * _PADDING
-        y, x = np.divmod(sources, width)
         self._width = width
         self._padded = padded
         # the first position of the padding stands for all that is outside
         where = np.zeros((height + 2 * _PADDING, padded), np.int64)
-        inside = slice(_PADDING, _PADDING + height), slice(_PADDING, _PADDING + width)
-        where[inside] = (y + _PADDING) * padded + x + _PADDING
+        inside = where[_PADDING : _PADDING + height, _PADDING : _PADDING + width]
+        np.floor_divide(sources, width, out=inside)  # rows, each of which is padded
+        inside *= 2 * _PADDING
+        inside += sources
+        inside += _PADDING * padded + _PADDING
         self._where = where.ravel()
         self.known = np.full(where.size, UNKNOWN, np.int64)
         self._offsets = np.array([[dy * padded + dx] for dy, dx in _NEIGHBOURS])
