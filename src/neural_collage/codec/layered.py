@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
+from neural_collage.codec.colour import to_planes
 from neural_collage.codec.container import Header
 from neural_collage.codec.graphics.base_costs import bits_alone
 from neural_collage.codec.graphics.encoder import EXACT_COLOURS, find_layer
@@ -22,6 +23,7 @@ from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.registry import AUTO, FALLBACK, PREFERRED, codec_entry, get_encoder
 from neural_collage.codec.streams.fractal import MAX_HALVINGS, FractalEncoder
+from neural_collage.core.blocks import pad_to_multiple, pool
 from neural_collage.core.scales import Region
 from neural_collage.fractal.geometry import quantiser_step
 from neural_collage.io.picture import Picture
@@ -38,6 +40,8 @@ _DEAR = 0.7
 """Of the estimated cost of a base alone, above which that is tried, too."""
 _SAMPLE_SIDE = 64
 """Of the window whose error is measured before that of the whole picture."""
+_FINE_CHROMA = 0.25
+"""Of the promised error, what chroma of half the size may take."""
 _MOST_ATTEMPTS = 5
 _DB_PER_HALVING = 6.0
 """PSNR gained by halving a quantiser step at high rates."""
@@ -194,11 +198,13 @@ class _Job:
         """
         layer = image.graphics if image.payload else None  # if it owns all, its colours are few
         kept, error = image, self._mean_error(image)
+        full_chroma = self._has_fine_chroma(layer)
         tried: list[tuple[float, float]] = []
         depth = 0.0
         for _ in range(_MOST_ATTEMPTS):
             quality, halvings = _finer(self._settings.quality, depth)
-            attempt = self.encode(FALLBACK, FractalEncoder(halvings), layer, quality, effort=0)
+            encoder = FractalEncoder(halvings, full_chroma)
+            attempt = self.encode(FALLBACK, encoder, layer, quality, effort=0)
             error_of_attempt = self._mean_error(attempt)
             surplus = _surplus(error_of_attempt, self._settings.quality)
             is_better = error_of_attempt < error
@@ -211,6 +217,18 @@ class _Job:
                 break
             depth = _next_depth(tried)
         return kept
+
+    def _has_fine_chroma(self, layer: GraphicsLayer | None) -> bool:
+        """Whether chroma of half the size alone takes much of the error that is promised."""
+        seen = self._seen_by_base(layer).pixels
+        if len(seen) < 3:
+            return False
+        colours = seen[:3]
+        luma = to_planes(colours)[:1]  # what is left of colours keeps its luma when it is averaged
+        chroma = pad_to_multiple(colours - luma, 2)
+        coarse = pool(chroma, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
+        lost = (chroma - coarse).square().sum().item() / self._picture.pixels.numel()
+        return lost > _FINE_CHROMA * 10 ** (-promised_psnr(self._settings.quality) / 10)
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
         """The stream of a layer, which is written once for all bases."""

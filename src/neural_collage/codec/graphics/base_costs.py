@@ -36,10 +36,10 @@ def base_costs(pixels: npt.NDArray[np.uint8], block: int, bits_per_error: float)
     cosines = cosine_transform(_SIDE).numpy()
     rows, columns = padded.shape[1] // _SIDE, padded.shape[2] // _SIDE
 
-    def cost(energy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def cost(energy: npt.NDArray[np.float32]) -> FloatArray:
         coded = 0.5 * np.log2(np.maximum(energy / level, 1)) + _SIGNIFICANT_BITS
         coded += bits_per_error * level
-        least: npt.NDArray[np.float32] = np.minimum(bits_per_error * energy, coded)
+        least: FloatArray = np.minimum(bits_per_error * energy, coded)
         return least
 
     costs = np.full((rows, columns), _RANGE_BITS * len(pixels))
