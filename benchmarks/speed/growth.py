@@ -1,6 +1,7 @@
 """Time and memory of encode and decode by picture size, each measured in a fresh process."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +24,28 @@ COLOUR = (70, 130, 180)
 def growth_tables(settings: Settings, samples: Samples) -> list[Table]:
     """Photos side by side by the neural and the fractal codec, and one colour by auto."""
     sizes = settings.megapixels
-    return [
-        *_table("neural", [*sizes, *settings.large_megapixels], samples.large_picture, settings),
-        *_table("fractal", sizes, samples.large_picture, settings),
-        *_table("auto", settings.plain_megapixels, plain, settings, ", one colour"),
+    runs: list[tuple[str, str, Sequence[float], Callable[[int, int], Image.Image]]] = [
+        ("Neural", "neural", [*sizes, *settings.large_megapixels], samples.large_picture),
+        ("Fractal", "fractal", sizes, samples.large_picture),
+        ("Auto, one colour", "auto", settings.plain_megapixels, plain),
     ]
+    tables = [
+        Table(
+            title,
+            {
+                f"{size:g} megapixels": _costs(picture(*side_lengths(size)), codec, settings)
+                for size in megapixels
+            },
+        )
+        for title, codec, megapixels, picture in runs
+        if megapixels
+    ]
+    note = f"""\
+Encode at effort {settings.growth_effort} and decode, each a call in a fresh process with
+{plural(max(settings.threads), "thread")}. Idle is the peak before the call: the interpreter,
+libraries, weights and the input. No process may have more than {settings.memory_limit:,} MiB of
+its own."""
+    return [replace(table, note=note) for table in tables[:1]] + tables[1:]
 
 
 def plain(width: int, height: int) -> Image.Image:
@@ -39,28 +57,6 @@ def side_lengths(megapixels: float) -> tuple[int, int]:
     """Width and height of a 3:2 picture."""
     width = round(sqrt(1.5e6 * megapixels))
     return width, round(width / 1.5)
-
-
-def _table(
-    codec: str,
-    sizes: Sequence[float],
-    picture: Callable[[int, int], Image.Image],
-    settings: Settings,
-    content: str = "",
-) -> list[Table]:
-    """The costs of one codec by megapixels; no table without sizes."""
-    if not sizes:
-        return []
-    rows = {
-        f"{size:g} megapixels": _costs(picture(*side_lengths(size)), codec, settings)
-        for size in sizes
-    }
-    note = f"""\
-Encode at effort {settings.growth_effort} and decode, each a call in a fresh process with
-{plural(max(settings.threads), "thread")}. Idle is the peak before the call: the interpreter,
-libraries, weights and the input. No process may have more than {settings.memory_limit:,} MiB of
-its own."""
-    return [Table(f"{codec}{content}".capitalize(), rows, note)]
 
 
 def _costs(picture: Image.Image, codec: str, settings: Settings) -> Row:

@@ -129,7 +129,7 @@ def test_auto_keeps_what_the_quality_promises(name: str, quality: int) -> None:
         assert psnr(decoded, picture) >= promised_psnr(quality)
 
 
-@pytest.mark.parametrize("quality", [75, 90, 100])
+@pytest.mark.parametrize("quality", [1, 25, 50, 75, 90, 100])
 def test_the_fallback_spends_no_more_than_its_promise_takes(quality: int) -> None:
     picture = noise(96)
     image = nc.encode(picture, quality=quality)

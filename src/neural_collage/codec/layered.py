@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
@@ -20,8 +19,10 @@ from neural_collage.codec.graphics.layer import BASE, GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
+from neural_collage.codec.planes import to_planes
 from neural_collage.codec.registry import AUTO, FALLBACK, PREFERRED, codec_entry, get_encoder
 from neural_collage.codec.streams.fractal import MAX_HALVINGS, FractalEncoder
+from neural_collage.core.blocks import pad_to_multiple, pool
 from neural_collage.core.scales import Region
 from neural_collage.fractal.geometry import quantiser_step
 from neural_collage.io.picture import Picture
@@ -38,6 +39,11 @@ _DEAR = 0.7
 """Of the estimated cost of a base alone, above which that is tried, too."""
 _SAMPLE_SIDE = 64
 """Of the window whose error is measured before that of the whole picture."""
+_STRIP_ROWS, _MOST_SKIPPED, _CLEARLY = 256, 4, 0.8
+"""Errors are summed over strips of so many rows; one of so many strips is enough to say that they
+are below this share of a limit everywhere."""
+_FINE_CHROMA = 0.25
+"""Of the promised error, what chroma of half the size may take."""
 _MOST_ATTEMPTS = 5
 _DB_PER_HALVING = 6.0
 """PSNR gained by halving a quantiser step at high rates."""
@@ -171,17 +177,23 @@ class _Job:
 
     def cost(self, image: CollageImage) -> float:
         """Bits of a file, and its error in bits."""
-        return 8 * len(image.to_bytes()) + self._slope * self._squared_error(image).sum().item()
+        samples = self._picture.pixels.numel()
+        return 8 * len(image.to_bytes()) + self._slope * self._mean_error(image) * samples
 
     def keeps_promise(self, image: CollageImage) -> bool:
         """Whether a file reaches `promised_psnr`.
 
-        Most photographs do, even where they have most detail; then the rest is not looked at.
+        Most photographs do, even where they have most detail, or clearly in a part of their strips;
+        then the rest is not looked at.
         """
         limit = 10 ** (-promised_psnr(self._settings.quality) / 10)
         if image.graphics is None:
-            part = self._squared_error(image, self._most_detailed_region())
-            if part.mean().item() <= limit:
+            x, y, width, height = region = self._most_detailed_region()
+            samples = width * height * image.channels
+            if self._squared_error(image, region) <= limit * samples:
+                return True
+            every = min(image.height // _STRIP_ROWS, _MOST_SKIPPED)
+            if every > 1 and self._mean_error(image, every) <= _CLEARLY * limit:
                 return True
         return self._mean_error(image) <= limit
 
@@ -194,11 +206,13 @@ class _Job:
         """
         layer = image.graphics if image.payload else None  # if it owns all, its colours are few
         kept, error = image, self._mean_error(image)
+        full_chroma = self._has_fine_chroma(layer)
         tried: list[tuple[float, float]] = []
         depth = 0.0
         for _ in range(_MOST_ATTEMPTS):
             quality, halvings = _finer(self._settings.quality, depth)
-            attempt = self.encode(FALLBACK, FractalEncoder(halvings), layer, quality, effort=0)
+            encoder = FractalEncoder(halvings, full_chroma)
+            attempt = self.encode(FALLBACK, encoder, layer, quality, effort=0)
             error_of_attempt = self._mean_error(attempt)
             surplus = _surplus(error_of_attempt, self._settings.quality)
             is_better = error_of_attempt < error
@@ -211,6 +225,18 @@ class _Job:
                 break
             depth = _next_depth(tried)
         return kept
+
+    def _has_fine_chroma(self, layer: GraphicsLayer | None) -> bool:
+        """Whether chroma of half the size alone takes much of the error that is promised."""
+        seen = self._seen_by_base(layer).pixels
+        if len(seen) < 3:
+            return False
+        colours = seen[:3]
+        luma = to_planes(colours)[:1]  # what is left of colours keeps its luma when it is averaged
+        chroma = pad_to_multiple(colours - luma, 2)
+        coarse = pool(chroma, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
+        lost = (chroma - coarse).square().sum().item() / self._picture.pixels.numel()
+        return lost > _FINE_CHROMA * 10 ** (-promised_psnr(self._settings.quality) / 10)
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
         """The stream of a layer, which is written once for all bases."""
@@ -238,20 +264,22 @@ class _Job:
         colours = fill_hidden(pixels[:-1], owned | invisible)
         return replace(self._picture, pixels=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
 
-    def _mean_error(self, image: CollageImage) -> float:
-        return self._squared_error(image).mean().item()
+    def _mean_error(self, image: CollageImage, every: int = 1) -> float:
+        """The mean squared error of samples, by every n-th strip of rows."""
+        strips = range(0, image.height, _STRIP_ROWS)[::every]
+        regions = [(0, top, image.width, min(_STRIP_ROWS, image.height - top)) for top in strips]
+        pixels = sum(width * height for _, _, width, height in regions)
+        return sum(map(partial(self._squared_error, image), regions)) / (pixels * image.channels)
 
-    def _squared_error(
-        self, image: CollageImage, region: Region | None = None
-    ) -> Float[Tensor, "c h w"]:
-        """Squared errors of samples, 0 for invisible ones."""
-        x, y, width, height = region or (0, 0, image.width, image.height)
+    def _squared_error(self, image: CollageImage, region: Region) -> float:
+        """The sum of the squared errors of samples, which is 0 for invisible ones."""
+        x, y, width, height = region
         window = (..., slice(y, y + height), slice(x, x + width))
         decoded = torch.from_numpy(image.decode(1, region))
-        errors = (decoded - self._picture.pixels[window]).square()
+        errors = (decoded - self._picture.pixels[window]).square_()
         if self._invisible is not None:
             errors[:-1] *= ~self._invisible[window]
-        return errors
+        return errors.sum(dtype=torch.float64).item()
 
     def _most_detailed_region(self) -> Region:
         """The square window with most variation between neighbouring pixels."""

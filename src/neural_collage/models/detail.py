@@ -48,7 +48,9 @@ class DetailNetwork:
         channels = [layer.channels for layer in self._layers]
         if channels[0][1] != COLOURS + 1 or channels[-1][0] != COLOURS * len(PATCHES):
             raise ValueError(f"layers of {channels} channels do not predict detail of colours")
-        if any(before[0] != after[1] for before, after in zip(channels, channels[1:], strict=False)):
+        if any(
+            before[0] != after[1] for before, after in zip(channels, channels[1:], strict=False)
+        ):
             raise ValueError(f"layers of {channels} channels do not follow one another")
 
     def at(self, level: float) -> "DetailAtLevel":

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.codec.graphics.index_map import UNKNOWN, Chooser, code_index_map
+from neural_collage.codec.graphics.index_map import UNKNOWN, code_index_map
 from neural_collage.codec.graphics.layer import (
     BASE,
     FIRST_COPY,
@@ -24,7 +24,7 @@ def write_map(
     is_coded: BoolArray,
     n_symbols: int,
     square: int,
-    indices: IntArray | Chooser,
+    indices: IntArray,
 ) -> bytes:
     """The stream of a map of indices."""
     writer = SymbolWriter()

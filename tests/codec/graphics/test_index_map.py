@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neural_collage.codec.entropy import SymbolReader
+from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.codec.graphics.index_map import UNKNOWN, code_index_map, waves
 from neural_collage.core.copies import BoolArray, IntArray
 from neural_collage.errors import CollageFormatError
@@ -50,23 +50,14 @@ def test_one_symbol_costs_next_to_nothing() -> None:
     np.testing.assert_array_equal(read_map(data, own(shape), everywhere(shape), 1, 256), indices)
 
 
-def test_indices_are_given_or_chosen(rng: np.random.Generator) -> None:
-    """What chooses them sees distinct candidates, with the probability of each."""
-    sources, is_coded, indices = random_map((40, 60), 9, rng)
-    seen = []
-
-    def choose(positions: IntArray, candidates: IntArray, ones: IntArray) -> IntArray:
-        seen.append(positions)
-        assert ((ones > 0) == (candidates >= 0)).all()
-        for column in candidates.T:
-            known = column[column >= 0]
-            assert len(np.unique(known)) == len(known)
-            assert (column[len(known) :] == UNKNOWN).all()
-        return indices.ravel()[positions]
-
-    data = write_map(sources, is_coded, 9, 64, choose)
-    assert data == write_map(sources, is_coded, 9, 64, indices)
-    np.testing.assert_array_equal(np.sort(np.concatenate(seen)), np.flatnonzero(is_coded))
+def test_costs_are_the_bits_of_the_stream(rng: np.random.Generator) -> None:
+    sources, is_coded, indices = random_map((80, 120), 9, rng)
+    costs = np.zeros(is_coded.shape, np.float32)
+    code_index_map(SymbolWriter(), sources, is_coded, 9, 64, indices, costs)
+    assert (costs[~is_coded] == 0).all()
+    assert (costs[is_coded] > 0).all()
+    data = write_map(sources, is_coded, 9, 64, indices)
+    assert costs.sum() == pytest.approx(8 * len(data), rel=0.01)
 
 
 @pytest.mark.parametrize("square", SQUARES)

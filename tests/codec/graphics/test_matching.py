@@ -10,7 +10,7 @@ from neural_collage.codec.graphics.layer import (
     linked_to,
     spread,
 )
-from neural_collage.codec.graphics.matching import find_copies, window_hashes
+from neural_collage.codec.graphics.matching import find_covers, window_hashes
 from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
 BLOCK = 8
@@ -19,20 +19,28 @@ BLOCK = 8
 def found(
     colours: IntArray, is_open: BoolArray | None = None, bits: float | FloatArray = 200.0
 ) -> tuple[IntArray, IntArray]:
-    """The copies of a picture, after checks that each repeats earlier pixels of equal colours."""
+    """The copies that save most of a picture.
+
+    After checks that each of all covers repeats earlier pixels of equal colours.
+    """
     height, width = colours.shape
     ranges = -(-height // BLOCK), -(-width // BLOCK)
     is_open = np.ones(ranges, bool) if is_open is None else is_open
     saved = np.broadcast_to(np.asarray(bits, np.float64), ranges).copy()
-    numbers, copies = find_copies(colours, BLOCK, is_open, saved)
-    assert numbers.shape == ranges
-    assert copies.shape[1:] == (3,)
-    assert (numbers[~is_open] < 0).all()
-    np.testing.assert_array_equal(np.unique(numbers[numbers >= 0]), np.arange(len(copies)))
-    modes = np.where(numbers >= 0, FIRST_COPY + numbers, PAINTED)
-    sources = linked_to(spread(modes, BLOCK, height, width), copies)  # refuses other links
-    np.testing.assert_array_equal(colours.ravel()[sources], colours.ravel())
-    return numbers, copies
+    covers, compared = find_covers(colours, BLOCK, is_open, saved)
+    assert compared.shape[1:] == (3,)
+    for numbers in covers:
+        assert numbers.shape == ranges
+        assert (numbers[~is_open] < 0).all()
+        modes = np.where(numbers >= 0, FIRST_COPY + numbers, PAINTED)
+        sources = linked_to(spread(modes, BLOCK, height, width), compared)  # refuses other links
+        np.testing.assert_array_equal(colours.ravel()[sources], colours.ravel())
+    flat, elsewhere, everywhere = covers
+    assert set(map(tuple, compared[flat[flat >= 0]].tolist())) <= {(SHIFT, 0, -1), (SHIFT, -1, 0)}
+    np.testing.assert_array_equal(elsewhere[flat >= 0], flat[flat >= 0])
+    used, numbers = np.unique(everywhere[everywhere >= 0], return_inverse=True)
+    everywhere[everywhere >= 0] = numbers
+    return everywhere, compared[used]
 
 
 def noise(rng: np.random.Generator, height: int = 64, width: int = 80) -> IntArray:

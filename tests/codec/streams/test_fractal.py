@@ -194,6 +194,20 @@ def test_halved_steps_go_beyond_quality_100(halvings: int, decibels: int) -> Non
     assert decibels <= psnr((255 * decoded).round() / 255, noise) < decibels + 2
 
 
+@pytest.mark.parametrize("full_chroma", [False, True])
+def test_chroma_keeps_its_size_if_it_should(full_chroma: bool) -> None:
+    """At quality 30 red and blue stripes of one pixel are otherwise lost."""
+    stripes = (torch.arange(48) % 2).expand(3, 40, -1).clone().float()
+    stripes[1], stripes[2] = 0.3, 1 - stripes[0]
+    payload = FractalEncoder(full_chroma=full_chroma).encode(
+        Picture(stripes, "RGB"), quality=30, effort=0, device="cpu"
+    )
+    assert Parameters.from_payload(payload).chroma_reduction == 2 - full_chroma
+    decoded = forged(payload, Header(codec=1, width=48, height=40, mode="RGB", quality=30))
+    assert isinstance(decoded, Tensor)
+    assert (psnr(decoded, stripes) > 20) == full_chroma
+
+
 @pytest.mark.parametrize("halvings", [-1, 4])
 def test_other_numbers_of_halvings_are_refused(halvings: int) -> None:
     with pytest.raises(ValueError, match="halvings must be 0 to 3"):

@@ -10,6 +10,8 @@ _SIDE = 8
 _SIGNIFICANT_BITS = 1.5
 """Beyond the logarithm of its magnitude, what a coefficient costs that is not quantised to 0."""
 _RANGE_BITS = 0.5
+_STRIP = 32
+"""Rows of blocks that are transformed at once."""
 _OVERHEAD = 2.5
 """What ranges among others that the base does not show cost more."""
 
@@ -30,21 +32,28 @@ def base_costs(pixels: npt.NDArray[np.uint8], block: int, bits_per_error: float)
     """
     level = 1 / (2 * np.log(2) * bits_per_error)
     height, width = pixels.shape[1:]
-    padded = np.pad(
-        pixels, ((0, 0), (0, -height % _SIDE), (0, -width % _SIDE)), mode="edge"
-    ).astype(np.float32)
-    planes = _decorrelated(padded)
+    padded = np.pad(pixels, ((0, 0), (0, -height % _SIDE), (0, -width % _SIDE)), mode="edge")
     cosines = cosine_transform(_SIDE).numpy()
     rows, columns = padded.shape[1] // _SIDE, padded.shape[2] // _SIDE
-    costs = np.zeros((rows, columns))
-    for plane in planes:
-        blocks = plane.reshape(rows, _SIDE, columns, _SIDE).swapaxes(1, 2)
-        coefficients = cosines @ blocks @ cosines.T
-        energy = np.square(coefficients)
-        energy[..., 0, 0] = _unexplained(coefficients[..., 0, 0])
+
+    def cost(energy: npt.NDArray[np.float32]) -> FloatArray:
         coded = 0.5 * np.log2(np.maximum(energy / level, 1)) + _SIGNIFICANT_BITS
         coded += bits_per_error * level
-        costs += np.minimum(bits_per_error * energy, coded).sum((-1, -2)) + _RANGE_BITS
+        least: FloatArray = np.minimum(bits_per_error * energy, coded)
+        return least
+
+    costs = np.full((rows, columns), _RANGE_BITS * len(pixels))
+    means = np.empty((len(pixels), rows, columns), np.float32)
+    for top in range(0, rows, _STRIP):
+        strip = padded[:, top * _SIDE : (top + _STRIP) * _SIDE].astype(np.float32)
+        for plane, of_plane in zip(_decorrelated(strip), means, strict=True):
+            blocks = plane.reshape(-1, _SIDE, columns, _SIDE).swapaxes(1, 2)
+            coefficients = cosines @ blocks @ cosines.T
+            of_plane[top : top + _STRIP] = coefficients[..., 0, 0]
+            coefficients[..., 0, 0] = 0
+            costs[top : top + _STRIP] += cost(np.square(coefficients)).sum((-1, -2))
+    for of_plane in means:
+        costs += cost(_unexplained(of_plane))
     costs *= _OVERHEAD
     if block >= _SIDE:
         ratio = block // _SIDE

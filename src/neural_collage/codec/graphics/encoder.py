@@ -1,5 +1,6 @@
 """The encoder of the graphics layer: which ranges it owns, and what it paints there."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,10 @@ from neural_collage.codec.graphics.layer import (
     PAINTED,
     GraphicsLayer,
     by_range,
-    copied_from,
     linked_to,
     spread,
 )
-from neural_collage.codec.graphics.matching import COPY_BITS, find_copies
+from neural_collage.codec.graphics.matching import COPY_BITS, COPY_LIST_BITS, find_covers, find_flat
 from neural_collage.codec.graphics.painting import COLOUR_BITS, painting_costs
 from neural_collage.codec.graphics.syntax import MAX_COLOURS
 from neural_collage.core.copies import BoolArray, FloatArray, IntArray
@@ -46,6 +46,10 @@ _FEW_COLOURS = 4096
 """In a picture of so many colours or fewer, all ranges may be painted."""
 _MODE_BITS = 1.0
 """What the mode of a range costs that is not as its neighbours."""
+_REALISED, _SURELY_REALISED = 0.5, 0.1
+"""Of what ranges cost alone, shares that copies of them save: about, and at least."""
+_DOUBT = 0.012
+"""What a measured way has to save, of all bits."""
 _SQUARE, _SQUARE_BITS, _BASE_BITS = 32, 300.0, 6000.0
 """What a base costs in each square of so many pixels that it is seen in, and altogether."""
 
@@ -141,10 +145,39 @@ class _Search:
         owner = self._owners(painted, base)
         saved = np.where(owner == BASE, base, painted) - changed
         is_open = (owner == PAINTED) | (saved > COPY_BITS)
-        numbers, copies = find_copies(self._numbers, self._block, is_open, saved)
-        modes = np.where(numbers >= 0, FIRST_COPY + numbers, owner)
-        modes = self._without_inexact_copies(modes, copies, owner)
-        return _used(modes, copies)
+        covers, copies = find_covers(self._numbers, self._block, is_open, saved)
+        ways = [
+            self._without_inexact_copies(
+                np.where(numbers >= 0, FIRST_COPY + numbers, owner), copies, owner
+            )
+            for numbers in covers
+        ]
+        alone = saved - np.where(owner == PAINTED, _MODE_BITS, 0)
+        return _used(self._cheapest(ways, copies, alone), copies)
+
+    def _cheapest(self, ways: Sequence[IntArray], copies: IntArray, alone: FloatArray) -> IntArray:
+        """The modes that cost least.
+
+        ways: modes of all ranges for each of `matching.find_covers`. alone: cost of each range that
+        is no copy, where others are copies of constant rows and columns only.
+
+        Copies together save less than the ranges cost alone: patterns that are copied do not teach
+        the code of indices what it meets elsewhere. What they save is measured if it matters.
+        """
+        flat = ways[0]
+        if all(np.array_equal(flat, way) for way in ways[1:]):
+            return flat
+        of_modes = [_mode_costs(modes) for modes in ways]
+        of_rest = [float(alone[modes < FIRST_COPY].sum()) for modes in ways]
+        best = min((1, 2), key=lambda way: of_modes[way] + _REALISED * of_rest[way])
+        paid, saved = of_modes[best] - of_modes[0], of_rest[0] - of_rest[best]
+        if _SURELY_REALISED * saved < paid < saved:
+            layer = self.layer(*_used(ways[best], copies))
+            is_measured = self._simple & (ways[best] == PAINTED)
+            measured = np.where(is_measured, self._index_costs(layer), alone)
+            saved = of_rest[0] - float(measured[ways[best] < FIRST_COPY].sum())
+            paid += _DOUBT * of_rest[0]
+        return ways[best] if paid < saved else flat
 
     def layer(self, modes: IntArray, copies: IntArray) -> GraphicsLayer:
         """The layer of these modes, with the colours of its painted ranges."""
@@ -165,18 +198,18 @@ class _Search:
         Those whose rows or columns repeat the one before cost next to nothing and are passed over;
         of those with many colours, the palette costs most.
         """
-        flat, copies = find_copies(
-            self._numbers, self._block, self._simple, np.zeros(self._simple.shape)
-        )
+        flat, copies = find_flat(self._numbers, self._block, self._simple)
         modes = np.where(flat >= 0, FIRST_COPY + flat, np.where(self._simple, PAINTED, BASE))
-        pixel_modes = self._spread(modes)
-        painted = pixel_modes == PAINTED
-        indexed = Indexed.of(self._numbers, painted, self._channels)
-        sources = copied_from(pixel_modes, copies)
-        costs = painting_costs(sources, painted, indexed.indices, len(indexed.palette))
-        costs = by_range(costs, self._block).sum((1, 3))
+        costs = self._index_costs(self.layer(modes, copies))
         complex_ = self._counts * (COLOUR_BITS + 8) + 2 * self._block**2
         return np.where(self._simple, costs, complex_) + _MODE_BITS
+
+    def _index_costs(self, layer: GraphicsLayer) -> FloatArray:
+        """The cost of the painted pixels of each range."""
+        painted = layer.pixel_modes == PAINTED
+        costs = painting_costs(layer.sources, painted, layer.indices, len(layer.palette))
+        bits: FloatArray = by_range(costs, self._block).sum((1, 3), dtype=np.float64)
+        return bits
 
     def _owners(self, painted: FloatArray, base: FloatArray) -> IntArray:
         """Which ranges are painted and which are left to the base, if they are no copies."""
@@ -205,6 +238,28 @@ class _Search:
         of_base = self._spread(owner == BASE).ravel()[sources].reshape(self._numbers.shape)
         inexact = by_range(of_base, self._block).any((1, 3)) & (owner == PAINTED)
         return np.where(inexact & (modes >= FIRST_COPY), owner, modes)
+
+
+def _mode_costs(modes: IntArray) -> float:
+    """An estimate of what modes cost, and the numbers of the copies that occur.
+
+    Modes are as to the left, as above, or new, given which modes around are equal; new ones follow
+    their frequencies.
+    """
+    around = np.pad(modes, ((1, 0), (1, 0)), constant_values=-1)
+    left, above, corner = around[1:, :-1], around[:-1, 1:], around[:-1, :-1]
+    context = (left == above) + 2 * (left == corner) + 4 * (above == corner)
+    answer = np.where(modes == left, 0, np.where(modes == above, 1, 2))
+    answers = np.bincount((3 * context + answer).ravel(), minlength=24).reshape(8, 3)
+    new = np.bincount(modes[answer == 2])
+    bits = sum(map(_entropy, [*answers, new]))
+    return bits + COPY_LIST_BITS * len(np.unique(modes))
+
+
+def _entropy(counts: IntArray) -> float:
+    """The bits of all symbols that occur so often."""
+    some = counts[counts > 0]
+    return float((some * np.log2(some.sum() / some)).sum())
 
 
 def _used(modes: IntArray, copies: IntArray) -> tuple[IntArray, IntArray]:

@@ -27,10 +27,12 @@ def fill_hidden(
     height, width = hidden.shape
     padding = (0, -width % side, 0, -height % side)
     weights = functional.pad((~hidden).to(pixels.dtype)[None], padding)
-    sums = functional.pad(pixels, padding) * weights
-    filled, partly = _fill(sums, weights, _LEVELS)
-    filled = _smoothed(filled, partly & (weights == 0))
-    return filled[:, :height, :width]
+    filled = torch.empty_like(pixels)
+    for plane, of_plane in zip(pixels, filled, strict=True):
+        means, partly = _fill(functional.pad(plane[None], padding) * weights, weights, _LEVELS)
+        smooth = _smoothed(means, partly & (weights == 0))
+        of_plane.copy_(smooth[0, :height, :width])
+    return filled
 
 
 def _fill(sums: Tensor, weights: Tensor, levels: int) -> tuple[Tensor, Tensor]:

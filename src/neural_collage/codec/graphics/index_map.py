@@ -15,10 +15,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from neural_collage.codec.graphics.mixing import Mixer, Prediction
+from neural_collage.codec.graphics.mixing import Mixer, Prediction, bits_of
 from neural_collage.core.copies import BoolArray, IntArray
 
 HashArray = npt.NDArray[np.uint64]
+Costs = npt.NDArray[np.float32]
 
 QUESTIONS = 4
 UNKNOWN = -1
@@ -65,52 +66,41 @@ class BitCoder(Protocol):
         """
 
 
-@runtime_checkable
-class Chooser(Protocol):
-    """Chooses the indices to write; see `code_index_map`."""
-
-    def __call__(self, positions: IntArray, candidates: IntArray, ones: IntArray) -> IntArray:
-        """The indices of one wave.
-
-        positions: (n,) in the map, flattened. candidates: (QUESTIONS, n), `UNKNOWN` if there are
-        fewer. ones: (QUESTIONS, n) probability of each given that it is none of those before.
-        """
-
-
 def code_index_map(
     coder: BitCoder,
     sources: IntArray,
     is_coded: BoolArray,
     n_symbols: int,
     square: int,
-    indices: IntArray | Chooser | None,
+    indices: IntArray | None,
+    costs: Costs | None = None,
 ) -> IntArray:
     """Code a map of indices; returns it, with `UNKNOWN` where nothing is coded.
 
     sources: (h, w) the flattened position where the index of each position is coded, itself if it
     is no copy; is_coded: (h, w) which indices are coded; n_symbols: indices are below. square: the
     side of the squares that proceed together: larger ones compress better, smaller ones are faster.
-    indices: (h, w) to write; or what chooses them; None to read.
+    indices: (h, w) to write; None to read. costs: (h, w), to which the bits of indices are added.
     """
     height, width = is_coded.shape
     state = _State(sources, int(is_coded.sum()), n_symbols)
     values = np.full(height * width, UNKNOWN, np.int64)
-    choose = indices if callable(indices) else None
-    given = None if indices is None or callable(indices) else indices.ravel()
+    given = None if indices is None else indices.ravel()
     for positions in waves(is_coded, square):
         wave = state.wave(positions)
         wanted = None if given is None else given[positions]
-        if choose is not None:
-            wanted = choose(positions, *wave.questions())
-        values[positions] = wave.code(coder, wanted)
+        bits = None if costs is None else np.zeros(len(positions), np.float32)
+        values[positions] = wave.code(coder, wanted, bits)
+        if costs is not None and bits is not None:
+            costs.reshape(-1)[positions] += bits
     return values.reshape(height, width)
 
 
 def waves(is_coded: BoolArray, square: int) -> Iterator[IntArray]:
     """The flattened positions of the coded indices, wave by wave."""
     positions = np.flatnonzero(is_coded)
-    y, x = np.divmod(positions, is_coded.shape[1])
-    numbers = x % square + 2 * (y % square)
+    rows, columns = ((np.arange(side) % square).astype(np.int16) for side in is_coded.shape)
+    numbers = (2 * rows[:, None] + columns)[is_coded]  # below 2^15, sorted in linear time
     order = np.argsort(numbers, kind="stable")
     ends = np.flatnonzero(np.diff(numbers[order])) + 1
     yield from (wave for wave in np.split(positions[order], ends) if len(wave))
@@ -133,13 +123,15 @@ class _State:
     def __init__(self, sources: IntArray, count: int, n_symbols: int) -> None:
         height, width = sources.shape
         padded = width + 2 * _PADDING
-        y, x = np.divmod(sources, width)
         self._width = width
         self._padded = padded
         # the first position of the padding stands for all that is outside
         where = np.zeros((height + 2 * _PADDING, padded), np.int64)
-        inside = slice(_PADDING, _PADDING + height), slice(_PADDING, _PADDING + width)
-        where[inside] = (y + _PADDING) * padded + x + _PADDING
+        inside = where[_PADDING : _PADDING + height, _PADDING : _PADDING + width]
+        np.floor_divide(sources, width, out=inside)  # rows, each of which is padded
+        inside *= 2 * _PADDING
+        inside += sources
+        inside += _PADDING * padded + _PADDING
         self._where = where.ravel()
         self.known = np.full(where.size, UNKNOWN, np.int64)
         self._offsets = np.array([[dy * padded + dx] for dy, dx in _NEIGHBOURS])
@@ -205,20 +197,10 @@ class _Wave:
         prediction = self._state.candidates.predict(hashes, agreeing + number * _SELECTORS)
         return self._candidates[row, which], prediction
 
-    def questions(self) -> tuple[IntArray, IntArray]:
-        """The candidates of all questions, and their probabilities; see `Chooser`."""
-        count = len(self._places)
-        candidates = np.full((QUESTIONS, count), UNKNOWN, np.int64)
-        ones = np.zeros((QUESTIONS, count), np.int64)
-        for number in range(QUESTIONS):
-            which = np.flatnonzero(self._rank[-1] > number)
-            if len(which):
-                candidates[number, which], prediction = self._question(number, which)
-                ones[number, which] = prediction.ones
-        return candidates, ones
-
-    def code(self, coder: BitCoder, wanted: IntArray | None) -> IntArray:
-        """Code the indices, and learn them."""
+    def code(
+        self, coder: BitCoder, wanted: IntArray | None, costs: Costs | None = None
+    ) -> IntArray:
+        """Code the indices, add their bits to `costs`, and learn them."""
         state = self._state
         values = np.full(len(self._places), UNKNOWN, np.int64)
         open_ = np.arange(len(values))
@@ -229,11 +211,14 @@ class _Wave:
             candidates, prediction = self._question(number, asked)
             answers = None if wanted is None else (wanted[asked] == candidates).astype(np.int64)
             answers = coder.bits(prediction.ones, answers)
+            if costs is not None:
+                costs[asked] += bits_of(prediction.ones, answers)
             state.candidates.update(prediction, answers)
             values[asked[answers == 1]] = candidates[answers == 1]
             open_ = open_[values[open_] < 0]
         if len(open_):
-            values[open_] = self._digits(coder, open_, None if wanted is None else wanted[open_])
+            wanted = None if wanted is None else wanted[open_]
+            values[open_] = self._digits(coder, open_, wanted, costs)
         state.known[self._places] = values
         numbers = np.arange(state.coded, state.coded + len(values))
         state.history[numbers] = values
@@ -242,7 +227,9 @@ class _Wave:
         state.coded += len(values)
         return values
 
-    def _digits(self, coder: BitCoder, which: IntArray, wanted: IntArray | None) -> IntArray:
+    def _digits(
+        self, coder: BitCoder, which: IntArray, wanted: IntArray | None, costs: Costs | None
+    ) -> IntArray:
         """Code indices digit by digit, the highest first."""
         state = self._state
         left, above, corner, right, far = self._neighbours[:5, which]
@@ -265,6 +252,8 @@ class _Wave:
             prediction = state.digits.predict(hashes, rough + digit * _ROUGHNESS)
             bits = None if wanted is None else wanted >> digit & 1
             bits = coder.bits(prediction.ones, bits)
+            if costs is not None:
+                costs[which] += bits_of(prediction.ones, bits)
             state.digits.update(prediction, bits)
             values = values * 2 + bits
         return values - (1 << state.digits_count)

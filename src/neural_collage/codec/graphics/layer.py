@@ -14,6 +14,8 @@ BASE, PAINTED, FIRST_COPY = 0, 1, 2
 """Modes of ranges; modes from `FIRST_COPY` on number the copies."""
 SHIFT, MIRRORED_ROWS, MIRRORED_COLUMNS = 0, 1, 2
 """Kinds of copies. Pixel (y, x) repeats (y + a, x + b), (a - y, x) or (y, a - x)."""
+_CHUNK = 1 << 18
+"""Pixels that are linked at once."""
 BLOCKS = (4, 8, 16, 32, 64)
 """Sides of ranges in pixels."""
 
@@ -90,8 +92,11 @@ class GraphicsLayer:
         composed = pixels.copy()
         white = 255 if pixels.dtype == np.uint8 else 1
         colours = (self.palette.T * (white / np.float64(255))).astype(pixels.dtype)
-        composed[:, painted] = colours[:, self.indices[painted]]
-        return composed.reshape(len(pixels), -1)[:, self.sources]
+        painted_indices = self.indices[painted]
+        for plane, values in zip(composed, colours, strict=True):
+            plane[painted] = values[painted_indices]
+            plane[:] = plane.ravel()[self.sources]
+        return composed
 
 
 def spread(blocks: npt.NDArray[Any], block: int, height: int, width: int) -> npt.NDArray[Any]:
@@ -118,18 +123,22 @@ def linked_to(pixel_modes: IntArray, copies: IntArray) -> IntArray:
     """
     height, width = pixel_modes.shape
     sources = np.arange(height * width)
-    positions = np.flatnonzero(pixel_modes.ravel() >= FIRST_COPY)
-    if not len(positions):
-        return sources
-    y, x = np.divmod(positions, width)
-    kind, a, b = copies[pixel_modes.ravel()[positions] - FIRST_COPY].T
-    rows = np.where(kind == SHIFT, y + a, np.where(kind == MIRRORED_ROWS, a - y, y))
-    columns = np.where(kind == SHIFT, x + b, np.where(kind == MIRRORED_COLUMNS, a - x, x))
-    if rows.min() < 0 or rows.max() >= height or columns.min() < 0 or columns.max() >= width:
-        raise ValueError("a range repeats pixels outside of the picture")
-    sources[positions] = rows * width + columns
+    modes = pixel_modes.ravel()
+    copied = np.flatnonzero(modes >= FIRST_COPY)
+    is_own = False
+    for start in range(0, len(copied), _CHUNK):
+        positions = copied[start : start + _CHUNK]
+        y, x = np.divmod(positions, width)
+        kind, a, b = copies[modes[positions] - FIRST_COPY].T
+        rows = np.where(kind == SHIFT, y + a, np.where(kind == MIRRORED_ROWS, a - y, y))
+        columns = np.where(kind == SHIFT, x + b, np.where(kind == MIRRORED_COLUMNS, a - x, x))
+        if rows.min() < 0 or rows.max() >= height or columns.min() < 0 or columns.max() >= width:
+            raise ValueError("a range repeats pixels outside of the picture")
+        linked = rows * width + columns
+        is_own |= bool((linked == positions).any())
+        sources[positions] = linked
     require_earlier(sources)
-    if (sources[positions] == positions).any():  # on the line of a reflection
+    if is_own:  # on the line of a reflection
         raise ValueError("a pixel repeats itself")
     return sources
 

@@ -25,22 +25,26 @@ _COMPARED_PIXELS = 1 << 27
 _MOST_COMPARED, _LEAST_COMPARED = 768, 24
 _NEIGHBOURS = ((SHIFT, 0, -1), (SHIFT, -1, 0))
 """Constant rows and columns, which are always compared."""
-_NEW_COPY_BITS = 32.0
+_NEW_COPY_BITS = 48.0
 """What a new copy costs: its numbers, and a new symbol of the map of modes."""
+COPY_LIST_BITS = 20.0
+"""What the numbers of a copy cost."""
 COPY_BITS = 5.0
 """What a copy costs that saves bits; where it saves none its neighbours are copies, too."""
 
 
-def find_copies(
+def find_covers(
     colours: IntArray, block: int, is_open: BoolArray, bits: FloatArray
-) -> tuple[IntArray, IntArray]:
-    """The copies that save most bits.
+) -> tuple[list[IntArray], IntArray]:
+    """Three ways to cover ranges with copies.
 
     colours: (h, w). is_open: (rows, columns) ranges to find copies for. bits: (rows, columns) what
     a copy would save.
 
-    Returns (rows, columns) numbers of copies, -1 for none; and the copies, (k, 3) as in
-    `layer.GraphicsLayer`.
+    Returns (rows, columns) numbers of copies, -1 for none, for constant rows and columns alone;
+    for these first, and the copies that save most elsewhere; and for the copies that save most
+    everywhere. The second is smaller where copies are few, the third where they are large. And the
+    copies, (k, 3) as in `layer.GraphicsLayer`.
     """
     useful = is_open & (bits > COPY_BITS)
     most = min(max(_COMPARED_PIXELS // colours.size, _LEAST_COMPARED), _MOST_COMPARED)
@@ -50,11 +54,21 @@ def find_copies(
         compared += [copy for copy in map(tuple, nominated) if copy not in _NEIGHBOURS]
     ranges = np.flatnonzero(is_open)
     fits = np.stack([_repeats(colours, block, *copy).ravel()[ranges] for copy in compared], 1)
-    chosen = _cover(fits, np.maximum(bits.ravel()[ranges], 0.0))
-    used, numbers = np.unique(chosen[chosen >= 0], return_inverse=True)
-    result = np.full(is_open.size, -1, np.int64)
-    result[ranges[chosen >= 0]] = numbers
-    return result.reshape(is_open.shape), np.array(compared, np.int64)[used]
+    saved = np.maximum(bits.ravel()[ranges], 0.0)
+    flat = _cover(fits[:, : len(_NEIGHBOURS)], saved)
+    elsewhere = np.where(flat >= 0, flat, _cover(fits & (flat < 0)[:, None], saved))
+    covers = []
+    for chosen in (flat, elsewhere, _cover(fits, saved)):
+        numbers = np.full(is_open.size, -1, np.int64)
+        numbers[ranges] = chosen
+        covers.append(numbers.reshape(is_open.shape))
+    return covers, np.array(compared, np.int64)
+
+
+def find_flat(colours: IntArray, block: int, is_open: BoolArray) -> tuple[IntArray, IntArray]:
+    """The first cover of `find_covers`, and its copies."""
+    covers, copies = find_covers(colours, block, is_open, np.zeros(is_open.shape))
+    return covers[0], copies
 
 
 def _cover(fits: BoolArray, saved: FloatArray) -> IntArray:
@@ -64,14 +78,16 @@ def _cover(fits: BoolArray, saved: FloatArray) -> IntArray:
     """
     chosen = np.full(len(fits), -1, np.int64)
     weights = fits * np.maximum(saved - COPY_BITS, 0.02)[:, None]
+    gains = weights.sum(0)
     for _ in range(fits.shape[1]):
-        gains = weights.sum(0)
         best = int(gains.argmax())
         if gains[best] <= (0 if best < len(_NEIGHBOURS) else _NEW_COPY_BITS):
             break
-        covered = fits[:, best] & (chosen < 0)
+        covered = np.flatnonzero(fits[:, best] & (chosen < 0))
         chosen[covered] = best
+        gains -= weights[covered].sum(0)
         weights[covered] = 0
+        gains[best] = 0
     return chosen
 
 

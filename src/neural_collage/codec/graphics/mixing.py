@@ -51,6 +51,17 @@ def _squashed_odds() -> IntArray:
     return np.concatenate([ONE - upper[:0:-1], upper])
 
 
+@lru_cache(maxsize=1)
+def _costs() -> npt.NDArray[np.float32]:
+    """The bits that a bit of each probability in units of 2^-16 takes."""
+    return -np.log2(np.maximum(np.arange(ONE + 1), 0.5) / ONE).astype(np.float32)
+
+
+def bits_of(ones: IntArray, values: IntArray) -> npt.NDArray[np.float32]:
+    """What bits of these values take, given the probability of a one in units of 2^-16."""
+    return _costs()[np.where(values == 1, ones, ONE - ones)]
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What a mixer says of some bits before they are known.

@@ -107,26 +107,27 @@ def plane_specs(
     return colour if channels % 2 else [*colour, luma]
 
 
-def chroma_reduction_of(quality: int) -> int:
-    """The one that the encoder chooses."""
-    return 1 if quality >= FULL_CHROMA_QUALITY else 2
+def chroma_reduction_of(quality: int, full_chroma: bool = False) -> int:
+    """The one that the encoder chooses, if it is not told to keep the size."""
+    return 1 if full_chroma or quality >= FULL_CHROMA_QUALITY else 2
 
 
 class FractalEncoder:
     """Search-based fractal compression; see the module.
 
     halvings: 0 to 3, how often the quantiser steps of a quality are halved; each one adds about
-    6 dB, beyond quality 100 as well.
+    6 dB, beyond quality 100 as well. full_chroma: chroma keeps its size at all qualities.
 
     Raises ValueError for other numbers of halvings.
     """
 
     model = None
 
-    def __init__(self, halvings: int = 0) -> None:
+    def __init__(self, halvings: int = 0, full_chroma: bool = False) -> None:
         if not (is_whole(halvings) and 0 <= halvings <= MAX_HALVINGS):
             raise ValueError(f"halvings must be 0 to {MAX_HALVINGS}, not {halvings!r}")
         self.halvings = halvings
+        self.full_chroma = full_chroma
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture."""
@@ -134,14 +135,23 @@ class FractalEncoder:
         statistics = {kind: prior_counts(kind) for kind in KINDS}
         lattice, wide = _LATTICES[0], False  # without domains, all lattices of a pooling are equal
         for code, spec in encode_planes(
-            picture.pixels.to(device), quality, EFFORTS[effort], statistics, self.halvings
+            picture.pixels.to(device),
+            quality,
+            EFFORTS[effort],
+            statistics,
+            self.halvings,
+            self.full_chroma,
         ):
             writer.counts = statistics[spec.kind]
             code_plane(writer, code.geometry, _DOMAINS_PER_RANGE, code)
             if code.contrasts.any():
                 lattice, wide = code.geometry.lattice, code.geometry.wide
         parameters = Parameters(
-            lattice, _DOMAINS_PER_RANGE, chroma_reduction_of(quality), self.halvings, wide
+            lattice,
+            _DOMAINS_PER_RANGE,
+            chroma_reduction_of(quality, self.full_chroma),
+            self.halvings,
+            wide,
         )
         return parameters.to_byte() + writer.finish()
 
@@ -168,14 +178,15 @@ def encode_planes(
     effort: Effort,
     statistics: Mapping[str, Counts],
     halvings: int = 0,
+    full_chroma: bool = False,
 ) -> Iterator[tuple[PlaneCode, PlaneSpec]]:
     """The codes of the planes of a picture, one at a time, whose domains are as those of the first.
 
     statistics: what each kind of plane is priced with, read anew for every plane, so that the
-    caller may let them adapt in between. halvings: of the quantiser steps.
+    caller may let them adapt in between. halvings, full_chroma: as for `FractalEncoder`.
     """
     planes = to_planes(pixels) * 255
-    specs = plane_specs(len(planes), quality, chroma_reduction_of(quality), halvings)
+    specs = plane_specs(len(planes), quality, chroma_reduction_of(quality, full_chroma), halvings)
     first: PlaneGeometry | None = None
     for plane, spec in zip(planes, specs, strict=True):
         code = encode_plane(
