@@ -31,12 +31,16 @@ TIERS = (
 )
 """From the bottom up. Packages of one tier do not import each other."""
 PARTS = {
-    "models": ("weights_file", "packing", "pretrained", "operator", "*"),
+    "core": ("scales", "arrays", "*"),
+    "models": ("arrays_file", "weights_file", "packing", "pretrained", "operator", "*"),
     "codec": (
         "ids",
+        "varints",
         "container",
         "base",
+        "collage_layer",
         "colour",
+        "planes",
         "entropy",
         "graphics",
         "weights",
@@ -47,6 +51,45 @@ PARTS = {
     "cli": ("support", "*", "main"),
 }
 """Of packages with packages in them, from the bottom up; the star stands for all others."""
+WITHOUT_TORCH = (
+    "cli.decompress",
+    "cli.info",
+    "cli.main",
+    "codec.api",
+    "codec.colour",
+    "codec.entropy",
+    "codec.graphics.composition",
+    "codec.graphics.index_map",
+    "codec.graphics.layer",
+    "codec.graphics.mixing",
+    "codec.graphics.syntax",
+    "codec.image",
+    "codec.pillow_plugin",
+    "codec.registry",
+    "codec.streams.links",
+    "codec.streams.neural",
+    "codec.streams.neural_symbols",
+    "codec.streams.segments",
+    "codec.streams.tiles",
+    "codec.weights",
+    "core.arrays.averages",
+    "core.arrays.interpolation",
+    "core.arrays.lapped",
+    "core.copies",
+    "core.scales",
+    "fractal.contexts",
+    "fractal.geometry",
+    "fractal.statistics",
+    "fractal.symbols",
+    "io.modes",
+    "io.writing",
+    "models.arrays_file",
+    "models.compression.checkerboard",
+    "models.compression.decoder_model",
+    "models.compression.integer_entropy",
+    "runtime",
+)
+"""What decodes neural files and graphics layers, all that it imports included."""
 
 
 def module_name(path: Path) -> str:
@@ -121,14 +164,40 @@ def test_imports_between_the_parts_of_a_package_go_down(package: str) -> None:
     assert not wrong
 
 
-def test_what_must_stay_light_imports_no_torch_at_the_top() -> None:
-    heavy = ("torch", "numpy", "constriction")
+def imported_at_the_top(name: str) -> set[str]:
+    """What a module imports itself when it is imported; of our modules the names within ours."""
+    found = {name.rpartition(".")[0]} if name else set()
+    for node in ast.parse(MODULES[name].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if module.partition(".")[0] != PACKAGE:
+                found.add(module)
+                continue
+            for alias in node.names:
+                inner = f"{module}.{alias.name}".removeprefix(f"{PACKAGE}.")
+                found.add(inner if inner in MODULES else inner.rpartition(".")[0])
+    return found
+
+
+def test_what_must_stay_light_imports_no_numpy_at_the_top() -> None:
+    heavy = {"torch", "numpy", "constriction"}
     for name in ("", "moved", "runtime", "codec.ids", "codec.container", "codec.pillow_plugin"):
-        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-        for node in tree.body:
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not [n for n in names if n.partition(".")[0] in heavy], name
+        assert not [n for n in imported_at_the_top(name) if n.partition(".")[0] in heavy], name
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH)
+def test_what_decodes_needs_no_torch(name: str) -> None:
+    reached, waiting = {name: name}, [name]
+    while waiting:
+        module = waiting.pop()
+        for other in sorted(imported_at_the_top(module) - reached.keys()):
+            reached[other] = f"{reached[module]} > {other}"
+            if other in MODULES:
+                waiting.append(other)
+    heavy = {"torch", "torchvision", "lightning", "huggingface_hub"}  # safetensors.torch, too
+    assert not [path for other, path in reached.items() if heavy & set(other.split("."))]
 
 
 def test_folders_and_files_stay_small() -> None:

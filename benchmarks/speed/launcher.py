@@ -3,8 +3,8 @@
     python -I -S launcher.py /path/to/program argument ...
 
 A program of its own, because the system counts the memory of the process that starts a command as
-the command's, and this one is smaller than whatever it measures. What the command prints goes to
-stderr. Ends with the exit status of the command.
+the command's, and this one is smaller than whatever it measures. What the command writes to stdout
+is dropped. Ends with status 1 if the command fails.
 """
 
 import os
@@ -19,9 +19,8 @@ def main() -> None:
     """Run the command of the command line."""
     command = sys.argv[1:]
     started = time.perf_counter()
-    pid = os.posix_spawn(
-        command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)]
-    )
+    silent = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=[silent])
     _, status, usage = os.wait4(pid, 0)
     seconds = time.perf_counter() - started
     print(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * BYTES_PER_UNIT)

@@ -188,8 +188,8 @@ class _Job:
         """
         limit = 10 ** (-promised_psnr(self._settings.quality) / 10)
         if image.graphics is None:
-            x, y, width, height = region = self._most_detailed_region()
-            samples = width * height * image.channels
+            region = self._most_detailed_region()
+            samples = region[2] * region[3] * image.channels
             if self._squared_error(image, region) <= limit * samples:
                 return True
             every = min(image.height // _STRIP_ROWS, _MOST_SKIPPED)
@@ -246,8 +246,12 @@ class _Job:
 
     def _samples(self) -> npt.NDArray[np.uint8]:
         """The picture as bytes (c, h, w)."""
-        samples: npt.NDArray[np.uint8] = (self._picture.pixels * 255).round().byte().numpy()
-        return samples
+        pixels = self._picture.pixels
+        samples = torch.empty(pixels.shape, dtype=torch.uint8)
+        for rows in torch.arange(pixels.shape[1]).split(_STRIP_ROWS):
+            part = (slice(None), slice(int(rows[0]), int(rows[-1]) + 1))
+            samples[part] = (pixels[part] * 255).round_().byte()
+        return samples.numpy()
 
     def _seen_by_base(self, layer: GraphicsLayer | None) -> Picture:
         """The part of the picture that its base shows; what is hidden in it is filled smoothly."""
@@ -287,11 +291,13 @@ class _Job:
         height, width = pixels.shape[1:]
         rows, columns = max(height // _SAMPLE_SIDE, 1), max(width // _SAMPLE_SIDE, 1)
         side = min(_SAMPLE_SIDE, height), min(_SAMPLE_SIDE, width)
-        inside = pixels[:, : rows * side[0], : columns * side[1]]
-        across = functional.pad(inside.diff(dim=2), (0, 1)).abs().sum(0)
-        down = functional.pad(inside.diff(dim=1), (0, 0, 0, 1)).abs().sum(0)
-        energy = (across + down).view(rows, side[0], columns, side[1]).mean((1, 3)).flatten()
-        row, column = divmod(int(energy.argmax()), columns)
+        energies = []
+        for top in range(0, rows * side[0], side[0]):
+            inside = pixels[:, top : top + side[0], : columns * side[1]]
+            across = functional.pad(inside.diff(dim=2), (0, 1)).abs().sum(0)
+            down = functional.pad(inside.diff(dim=1), (0, 0, 0, 1)).abs().sum(0)
+            energies.append((across + down).view(side[0], columns, side[1]).mean((0, 2)))
+        row, column = divmod(int(torch.cat(energies).argmax()), columns)
         return column * side[1], row * side[0], side[1], side[0]
 
 

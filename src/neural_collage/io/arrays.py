@@ -63,7 +63,7 @@ def from_tensor(tensor: Tensor, name: str = "the tensor", max_pixels: int | None
     check_size(planes.shape[2], planes.shape[1], name, max_pixels)
     planes = planes.detach().cpu()
     if planes.dtype in _WHITE:
-        pixels = planes.float() / _WHITE[planes.dtype]
+        pixels = planes.float().div_(_WHITE[planes.dtype])
     elif planes.is_floating_point():
         pixels = _checked_floats(planes.float(), name)
     else:

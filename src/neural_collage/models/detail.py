@@ -1,14 +1,15 @@
 """The network that predicts detail above the original size, in numpy.
 
-It reads amplitudes of zero-average patches off a picture: for each pixel and colour three patches of
-2 x 2 parts (horizontal, vertical and diagonal differences). It is trained by
-`training.tasks.detail`; a few 3 x 3 convolutions with residual connections, as in ESPCN (Shi et al.
-2016, arXiv 1609.05158).
+It reads amplitudes of zero-average patches off a picture: for each pixel and colour three patches
+of 2 x 2 parts (horizontal, vertical and diagonal differences). A few 3 x 3 convolutions with
+residual connections at the resolution of the picture (Shi et al. 2016, arXiv 1609.05158), trained
+by `training.tasks.detail`.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,7 @@ class DetailNetwork:
         channels = [layer.channels for layer in self._layers]
         if channels[0][1] != COLOURS + 1 or channels[-1][0] != COLOURS * len(PATCHES):
             raise ValueError(f"layers of {channels} channels do not predict detail of colours")
-        if any(
-            before[0] != after[1] for before, after in zip(channels, channels[1:], strict=False)
-        ):
+        if any(before[0] != after[1] for before, after in pairwise(channels)):
             raise ValueError(f"layers of {channels} channels do not follow one another")
 
     def at(self, level: float) -> "DetailAtLevel":
@@ -77,7 +76,8 @@ class DetailNetwork:
         result = self._layers[-1](state, width, rectified=False)
         rows, columns = height - 2 * self.reach, width - 2 * self.reach
         result = np.pad(result, ((0, 0), (0, rows * width - result.shape[1])))
-        return result.reshape(-1, rows, width)[:, :, :columns]
+        amplitudes: PixelArray = result.reshape(-1, rows, width)[:, :, :columns]
+        return amplitudes
 
 
 class _Layer:

@@ -204,8 +204,8 @@ def test_chroma_keeps_its_size_if_it_should(full_chroma: bool) -> None:
     )
     assert Parameters.from_payload(payload).chroma_reduction == 2 - full_chroma
     decoded = forged(payload, Header(codec=1, width=48, height=40, mode="RGB", quality=30))
-    assert isinstance(decoded, Tensor)
-    assert (psnr(decoded, stripes) > 20) == full_chroma
+    assert not isinstance(decoded, str)
+    assert (psnr(torch.from_numpy(decoded), stripes) > 20) == full_chroma
 
 
 @pytest.mark.parametrize("halvings", [-1, 4])

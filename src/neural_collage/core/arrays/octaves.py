@@ -60,9 +60,8 @@ class Octaves:
         coarse = np.pad(self.window(octave - 1, source), margins, mode="edge")
         fine = enlarge(_without_margin(coarse, self._reach - REACH))
         if self._term is not None:
-            fine = fine + self._term.details(
-                _without_margin(coarse, self._reach - self._term.reach)
-            )
+            seen = _without_margin(coarse, self._reach - self._term.reach)
+            fine = fine + self._term.details(seen)
         top, left = window.top % 2, window.left % 2
         return fine[:, top : top + window.height, left : left + window.width]
 
