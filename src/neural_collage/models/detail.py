@@ -97,11 +97,13 @@ class _Layer:
         """The convolution of (in, n) pixels in rows of `width`; (out, n - 2 width - 2)."""
         count = image.shape[1] - 2 * width
         stacked = np.concatenate([image[:, row * width :][:, :count] for row in range(3)])
-        result = self._weights[0] @ stacked[:, : count - 2]
+        result: PixelArray = self._weights[0] @ stacked[:, : count - 2]
         for column in (1, 2):
             result += self._weights[column] @ stacked[:, column : count - 2 + column]
         result += self._bias
-        return np.maximum(result, 0, out=result) if rectified else result
+        if rectified:
+            np.maximum(result, 0, out=result)
+        return result
 
 
 class DetailAtLevel:
