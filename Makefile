@@ -43,7 +43,7 @@ coverage: .venv/.installed-dev ## the tests, and how much of the code they run; 
 docs: .venv/.installed-dev ## build the documentation site in build/site, links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-fuzz: .venv/.installed-fuzz ## fuzz for SECONDS=600 a TARGET=decode (container, pillow), find crash-*
+fuzz: .venv/.installed-fuzz ## fuzz for SECONDS=600 a TARGET=decode (container, partial, pillow), find crash-*
 	mkdir -p fuzz
 	$(BIN)/python -m tests.fuzz.run $(TARGET) -max_total_time=$(SECONDS) \
 	  -artifact_prefix=fuzz/ fuzz tests/fuzz/corpus

@@ -196,7 +196,7 @@ def test_what_decodes_needs_no_torch(name: str) -> None:
             reached[other] = f"{reached[module]} > {other}"
             if other in MODULES:
                 waiting.append(other)
-    heavy = {"torch", "torchvision", "lightning", "huggingface_hub"}  # safetensors.torch, too
+    heavy = {"torch", "jaxtyping", "huggingface_hub", "lightning"}  # safetensors.torch, too
     assert not [path for other, path in reached.items() if heavy & set(other.split("."))]
 
 

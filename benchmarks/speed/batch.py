@@ -8,14 +8,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.speed.report import Row, Table, plural
-from benchmarks.speed.samples import Samples, Settings
+from benchmarks.speed.samples import Samples, Settings, photos_in
 from benchmarks.speed.usage import COLLAGE, Usage, usage
-from benchmarks.support.photos import photo_files
 from neural_collage.errors import CollageError
 
 AERIAL = Path("data/aid/train")
 SIDE = 150
-"""Width and height of a picture."""
+"""Width and height of the parts of the photo; the pictures of `AERIAL` have the same."""
 MODEL = "aerial"
 _OPTIONS = {"compress": ("--model", MODEL), "decompress": ()}
 
@@ -24,39 +23,27 @@ def batch_tables(settings: Settings, samples: Samples) -> list[Table]:
     """Compression of the pictures, and decompression of their files.
 
     Raises:
-        CollageError: there are not more pictures than workers.
+        CollageError: there are too few pictures.
     """
     count, workers = settings.batch_pictures, settings.workers
     if count <= workers:
         raise CollageError(f"a batch of {count} for {workers} workers: give more pictures")
     folder = samples.folder / "batch"
-    files = aerial_pictures(settings.aerial)
-    if len(files) >= count:
-        content = "aerial pictures"
+    if files := photos_in(settings.aerial, AERIAL):
+        if len(files) < count:
+            raise CollageError(f"{files[0].parent} holds {len(files)} pictures, not {count}")
         copy_files(files[:count], folder / "all")
     else:
-        content = "parts of the photo"
         write_parts_of(samples.photo.picture, count, folder / "all")
     copy_files(sorted((folder / "all").iterdir())[:workers], folder / "first")
     rows = {task: _measure(task, folder, count, workers) for task in _OPTIONS}
+    with Image.open(next((folder / "all").iterdir())) as first:
+        size = f"{first.width} x {first.height}"
     note = f"""\
-{count} {content} of {SIDE} x {SIDE} pixels by `collage batch`, with the {MODEL} model, from the
-start of the program to its end. The start is what a batch of one picture for each worker takes."""
+{count} {"pictures" if files else "parts of the photo"} of {size} pixels by `collage batch` with the
+{MODEL} model, from the start of the program to its end. The start is what a batch of one picture
+for each worker takes."""
     return [Table(plural(workers, "worker").capitalize(), rows, note)]
-
-
-def aerial_pictures(folder: Path | None) -> list[Path]:
-    """The pictures of a folder, by default of `AERIAL`; none if that default is missing.
-
-    Raises:
-        CollageError: there is no such folder, or no picture in it.
-    """
-    if folder is not None:
-        return photo_files(folder)
-    try:
-        return photo_files(AERIAL)
-    except CollageError:
-        return []
 
 
 def copy_files(files: Sequence[Path], folder: Path) -> None:

@@ -34,8 +34,13 @@ MIB = 1 << 20
 _CORNER = 64
 
 
-def limit_threads(threads: int) -> None:
-    """Use so many threads, in our codecs and in Pillow's."""
+def limit_threads(threads: int, *, tensors: bool = False) -> None:
+    """Use so many threads, in our codecs and in Pillow's.
+
+    tensors: also for those, which encoding and fractal files need; imports torch.
+    """
+    if tensors:
+        import torch  # noqa: F401 - its threads can be limited once it is there
     use_threads(threads)
     use_threads_of_pillow(threads)
 
@@ -70,7 +75,7 @@ def encode_seconds(
 
     ours: arguments of `compress` by name. peers: formats, and options of `Image.save`, by name.
     """
-    limit_threads(threads)
+    limit_threads(threads, tensors=True)
     with Image.open(picture) as image:
         image.load()
         calls: dict[str, Callable[[], object]] = {
@@ -84,7 +89,7 @@ def deep_window_seconds(
     files: Mapping[str, Path], scale: int, size: int, threads: int, rounds: int
 ) -> Seconds:
     """Median seconds from file to a square region of the picture at a scale above 1."""
-    limit_threads(threads)
+    limit_threads(threads, tensors=True)
     return medians(
         {name: partial(_deep_window, path, scale, size) for name, path in files.items()}, rounds
     )
@@ -113,7 +118,7 @@ def encode_cost(
     memory_limit: see `limit_memory`.
     """
     limit_memory(memory_limit)
-    use_threads(threads)
+    limit_threads(threads, tensors=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = Image.open(picture)
@@ -127,7 +132,7 @@ def encode_cost(
 def decode_cost(path: Path, corner_path: Path, threads: int, memory_limit: int) -> Cost:
     """The cost of a decode at scale 1 in this process, after one of the file of a corner."""
     limit_memory(memory_limit)
-    use_threads(threads)
+    limit_threads(threads)
     nc.load(corner_path).decode()
     return cost(lambda: nc.load(path).decode())[0]
 

@@ -21,7 +21,7 @@ def fixed_point_seconds(path: Path, threads: int, rounds: int) -> Seconds:
     The latter by the exact pyramid and by plain iteration; half-size chroma is decoded at scale 2,
     so that all planes have the size of the picture.
     """
-    limit_threads(threads)
+    limit_threads(threads, tensors=True)
     layers = nc.load(path).layers
     calls = {
         "file to pixels": lambda: nc.load(path).decode(),

@@ -157,15 +157,15 @@ class Samples:
         return Sample(name, *picture.size, png, clg)
 
 
-def large_photos(folder: Path | None) -> list[Path]:
-    """The photos of a folder, by default of `PHOTOS`; none if that default is missing.
+def photos_in(folder: Path | None, default: Path) -> list[Path]:
+    """The pictures of a folder, or else of the default; none if there is no such default.
 
     Raises:
-        CollageError: there is no such folder, or no picture in it.
+        CollageError: the folder is missing or holds no picture.
     """
     if folder is not None:
         return photo_files(folder)
     try:
-        return photo_files(PHOTOS)
+        return photo_files(default)
     except CollageError:
         return []

@@ -20,7 +20,7 @@ from benchmarks.speed.in_process import call_tables
 from benchmarks.speed.neighbour import neighbour_tables
 from benchmarks.speed.processes import process_tables
 from benchmarks.speed.report import Part, Table, read_parts, to_markdown, write_parts
-from benchmarks.speed.samples import Samples, Settings, large_photos
+from benchmarks.speed.samples import PHOTOS, Samples, Settings, photos_in
 from benchmarks.support.commands import numbers, shown_path
 from benchmarks.support.options import CORES, OutputFolder
 from benchmarks.support.results import RESULTS
@@ -111,7 +111,7 @@ def main(
     )
     parts = {} if len(chosen) == len(PARTS) else read_parts(output)
     with TemporaryDirectory() as folder:
-        samples = Samples(Path(folder), image, large_photos(large), size, large_size)
+        samples = Samples(Path(folder), image, photos_in(large, PHOTOS), size, large_size)
         for name in chosen:
             title, measure = PARTS[name]
             tables = measure(settings, samples)

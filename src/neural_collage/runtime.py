@@ -75,6 +75,8 @@ def use_threads(count: int | None) -> None:
     _chosen_threads = count
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(thread_count())
+    elif count is not None:
+        os.environ["OMP_NUM_THREADS"] = str(count)  # which torch reads when it is imported
 
 
 def thread_count() -> int:
@@ -132,6 +134,7 @@ class _Products:
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:
+                _release_control()
                 self._limit = _blas().limit(limits=1)
             self._users += 1
 
@@ -139,10 +142,19 @@ class _Products:
         with self._lock:
             self._users -= 1
             if not self._users:
+                _release_control()
                 self._limit.restore_original_limits()
+                _release_control()
 
 
 _products = _Products()
+
+
+def _release_control() -> None:
+    """Let any thread change limits: newer versions of threadpoolctl leave them to the first one."""
+    for library in _blas().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 @lru_cache(maxsize=1)

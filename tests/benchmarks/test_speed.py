@@ -1,6 +1,7 @@
 """The parts of the study of speed at small sizes, and how their results are kept together."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.speed import in_process, samples, study
+from benchmarks.speed.batch import write_parts_of
 from benchmarks.speed.peers import FORMATS
 from benchmarks.speed.report import Table, read_parts
 from benchmarks.speed.samples import Samples
+from benchmarks.support.photos import photo
 from neural_collage.errors import CollageError
 
 JPEG = FORMATS[0]
@@ -101,22 +104,29 @@ def test_beside_a_busy_process(file: Path, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("pictures", ["given", "parts of the photo"])
-def test_batches(pictures: str, file: Path, tmp_path: Path) -> None:
-    content = "aerial pictures" if pictures == "given" else pictures
-    count = 2 if pictures == "given" else 3
+def test_batches(file: Path, tmp_path: Path) -> None:
     Image.open(file).save(file.with_name("second.png"))
-    output = tmp_path / "results"
-    part = measure(
-        *("batch", output), image=file, aerial=file.parent, batch_pictures=count, workers=1
-    )["batch"]
+    options = {"image": file, "aerial": file.parent, "batch_pictures": 2, "workers": 1}
+    part = measure("batch", tmp_path / "results", **options)["batch"]
     assert set(rows(part)["1 worker"]) == {"compress", "decompress"}
-    assert part["tables"][0]["note"].startswith(f"{count} {content} of 150 x 150 pixels")
+    assert part["tables"][0]["note"].startswith("2 pictures of 24 x 16 pixels by")
 
 
-def test_a_batch_has_more_pictures_than_workers(file: Path, tmp_path: Path) -> None:
+def test_parts_of_a_photo_are_a_batch(tmp_path: Path) -> None:
+    photo(None, 200, 160).save(tmp_path / "photo.png")
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        write_parts_of(tmp_path / "photo.png", 3, folder)
+    files = [path.read_bytes() for path in sorted((tmp_path / "first").iterdir())]
+    assert len({*files}) == 3
+    assert files == [path.read_bytes() for path in sorted((tmp_path / "second").iterdir())]
+    assert {Image.open(BytesIO(file)).size for file in files} == {(150, 150)}
+
+
+def test_a_batch_of_too_few_pictures_is_refused(file: Path, tmp_path: Path) -> None:
     with pytest.raises(CollageError, match="2 for 2 workers"):
         measure("batch", tmp_path, image=file, aerial=file.parent, batch_pictures=2)
+    with pytest.raises(CollageError, match=r"holds 1 pictures, not 3$"):
+        measure("batch", tmp_path, image=file, aerial=file.parent, batch_pictures=3)
 
 
 def test_growth(file: Path, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import neural_collage as nc
+from neural_collage.runtime import use_threads
 
 FOLDER = Path(__file__).with_name("files")
 EXPECTED = FOLDER / "expected.json"
@@ -49,8 +49,11 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="without oneDNN")
     parser.add_argument("--at-once", type=int, default=1, help="so many side by side")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.backends.mkldnn.enabled = not arguments.plain  # type: ignore[assignment]
+    use_threads(arguments.threads)
+    if arguments.plain:
+        import torch
+
+        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     wrong = differing(arguments.at_once)
     sys.stdout.write("".join(f"{name}\n" for name in wrong))
     raise SystemExit(bool(wrong))

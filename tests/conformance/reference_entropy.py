@@ -80,6 +80,8 @@ class SymbolDecoder:
 
     def uniform(self, size: int) -> int:
         """One of so many equally likely symbols."""
+        if size < 1:
+            raise ValueError("the stream is damaged: a choice among nothing")
         share = (1 << 24) // size
         return self.symbol(range(0, size * share, share)) if size > 1 else 0
 

@@ -7,6 +7,7 @@ import pytest
 
 import neural_collage as nc
 from neural_collage.codec.container import ColourSpace, Header, pack_file
+from neural_collage.codec.entropy import SymbolWriter
 from neural_collage.codec.graphics import syntax
 from neural_collage.codec.graphics.layer import (
     BASE,
@@ -19,6 +20,7 @@ from neural_collage.codec.graphics.layer import (
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.image import CollageImage
 from neural_collage.core.copies import IntArray
+from neural_collage.errors import CollageFormatError
 from neural_collage.io.modes import MODE_OF_CHANNELS
 from tests.codec import make_golden
 from tests.codec.graphics.layers import random_layer
@@ -153,3 +155,21 @@ def test_damage_is_refused(rng: np.random.Generator) -> None:
         decode(pack_file(header, b"a payload that nothing shows"))
     with pytest.raises(ValueError, match="damaged"):
         decode(pack_file(replace(header, graphics=b"\x32" + stream[1:]), b""))
+    with pytest.raises(ValueError, match="bytes behind its end"):
+        decode(pack_file(replace(header, graphics=stream + b"more"), b""))
+
+
+def test_a_shift_to_the_left_in_a_picture_of_one_column_is_refused() -> None:
+    """It would be one of no shifts."""
+    writer = SymbolWriter()
+    writer.counts = {"kinds": np.array([[256, 32, 32]])}
+    # the sides, one copy as two numbers, its kind, no rows up
+    writer.uniform(np.array([5, 4, 24, 2]), np.array([0, 0, 1, 0]))
+    writer.symbols("kinds", np.zeros(1, np.int64), np.zeros(1, np.int64))
+    writer.uniform(np.array([9]), np.array([0]))
+    header = Header(1, 1, 9, "RGB", quality=50, graphics=b"\0" + writer.finish())
+    data = pack_file(header, b"")
+    with pytest.raises(ValueError, match="a choice among nothing"):
+        decode(data)
+    with pytest.raises(CollageFormatError, match="a picture of one column"):
+        CollageImage.from_bytes(data).decode()

@@ -14,6 +14,7 @@ from PIL import Image, ImageFile
 from neural_collage.codec.container import MAGIC, SUFFIX, Header, unpack_file, unpack_start
 from neural_collage.core.scales import output_length
 from neural_collage.errors import CollageError
+from neural_collage.extras import needs_extra
 from neural_collage.io.limits import MAX_PROFILE_BYTES
 
 FORMAT = "CLG"
@@ -103,7 +104,9 @@ def _save(image: Image.Image, file: IO[bytes] | BytesIO, filename: str | bytes) 
     Options of other formats are ignored, others that are unknown are an error.
     """
     from neural_collage.codec.api import compress
-    from neural_collage.io.reading import read_picture
+
+    with needs_extra("encode"):
+        from neural_collage.io.reading import read_picture
 
     options: dict[str, Any] = dict(getattr(image, "encoderinfo", {}))
     if unknown := set(options) - _SAVE_OPTIONS - _OPTIONS_OF_OTHERS:

@@ -1,8 +1,7 @@
 """`CollageOperator`: a differentiable layer from the parameters of collages to their fixed points.
 
-Typically a network predicts the parameters (Poli et al. 2022, arXiv 2204.07673). The map, how its
-fixed point is solved for and how that is differentiated are three independent choices:
-`OperatorConfig`, a solver, and a gradient.
+Typically a network predicts the parameters (Poli et al. 2022, arXiv 2204.07673). The map, its solver
+and its gradient are three independent choices: `OperatorConfig`, a solver, and a gradient.
 """
 
 from fractions import Fraction
@@ -146,10 +145,11 @@ class CollageOperator(nn.Module):
             height, width = self.config.image_size
             if scale == 1 and region is None:
                 return self.method.image(mapping, self.config.range_size)[..., :height, :width]
-            window = output_window((height, width), scale, region)
+            size = height, width
+            window = output_window(size, scale, region)
             check_decoded_size((window.width, window.height), (width, height))
             return render_at_scale(
-                (height, width),
+                size,
                 scale,
                 region,
                 ScaleGrid(Fraction(1, self.config.range_size), self.config.octave, self._is_exact),
