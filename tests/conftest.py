@@ -24,15 +24,16 @@ install_import_hook(
 
 from neural_collage.runtime import use_threads  # noqa: E402 # now that it is checked
 
-use_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # the same for the processes that tests start
 settings.register_profile("neural-collage", deadline=None, derandomize=True, database=None)
 settings.load_profile("neural-collage")
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> None:
+def _alike() -> None:
+    """The same seed and one thread, whatever the tests before have chosen."""
     torch.manual_seed(0)
+    use_threads(1)
 
 
 @pytest.fixture

@@ -44,6 +44,8 @@ REFUSED = {
     "nc.decompress('a.clg')": r"TypeError expected the bytes of a \.clg file, not str: .*nc\.load",
     "nc.decompress(io.BytesIO())": r"TypeError expected the bytes of a \.clg file, not BytesIO",
     "nc.decompress(5)": r"TypeError expected the bytes of a \.clg file, not int",
+    "nc.decompress(5, partial=True)": r"TypeError expected the bytes of a \.clg file, not int",
+    "nc.decompress('a.clg', partial=True)": r"TypeError expected the bytes of a \.clg .*nc\.load",
     "nc.encode(photo, device='meta')": "CollageError device 'meta' cannot be used",
     "nc.encode(photo).decode('big')": "ScaleError scale must be a positive number, not 'big'",
     "nc.encode(photo).decode('2')": "ScaleError scale must be a positive number, not '2'",
@@ -99,9 +101,9 @@ REFUSED = {
     "model.encode(photo.numpy())": "TypeError images must be a tensor, not ndarray",
 }
 ACCEPTED = {
-    "nc.encode(photo, quality=np.int64(50)).decode(np.float32(2)).shape[1:]": "[32, 32]",
-    "nc.decompress(bytearray(nc.compress(photo)), scale=np.int64(3)).shape[1:]": "[48, 48]",
-    "torch.Size(nc.OperatorConfig((np.int64(16), 16)).image_size)": "[16, 16]",
+    "nc.encode(photo, quality=np.int64(50)).decode(np.float32(2)).shape[1:]": "(32, 32)",
+    "nc.decompress(bytearray(nc.compress(photo)), scale=np.int64(3)).shape[1:]": "(48, 48)",
+    "torch.Size(nc.OperatorConfig((np.int64(16), 16)).image_size)": "torch.Size([16, 16])",
 }
 
 
@@ -115,14 +117,14 @@ def run(program: str, given: str = "") -> str:
 
 
 def test_wrong_arguments_are_named_and_numbers_of_numpy_are_numbers() -> None:
-    expected = REFUSED | {call: re.escape(f"torch.Size({size})") for call, size in ACCEPTED.items()}
+    expected = REFUSED | {call: re.escape(size) for call, size in ACCEPTED.items()}
     shown = dict(zip(expected, json.loads(run(PROGRAM, json.dumps(list(expected)))), strict=True))
     wrong = {call: shown[call] for call in expected if not re.match(expected[call], shown[call])}
     assert not wrong
 
 
 SAME_BYTES = """
-import hashlib, torch, neural_collage as nc
+import hashlib, numpy, torch, neural_collage as nc
 noise = torch.rand(3, 96, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
 photos = noise[:, :16, :19], noise[:, :50, :70], noise.lerp(noise.mean((1, 2), keepdim=True), 0.9)
 {setting}
@@ -133,8 +135,8 @@ for codec in ("auto", "neural", "fractal", "poli2022"):
         for scale in (0.5, 1, 1.5, 3):
             pixels = nc.decompress(data, scale=scale, region=(1, 2, 5, 6))
             whole = nc.decompress(data, scale=scale)
-            print(*(hashlib.sha256(x.numpy().tobytes()).hexdigest() for x in (pixels, whole)))
-            assert pixels.dtype == whole.dtype == torch.float32
+            print(*(hashlib.sha256(x.tobytes()).hexdigest() for x in (pixels, whole)))
+            assert pixels.dtype == whole.dtype == numpy.float32
 """
 
 

@@ -13,7 +13,9 @@ from typer.testing import Result
 
 import neural_collage as nc
 from neural_collage.codec import api, registry
+from neural_collage.runtime import available_cores, thread_count
 from tests.cli.conftest import Photo, Run
+from tests.conformance.decode import FOLDER
 
 
 def files(folder: Path) -> set[str]:
@@ -173,6 +175,42 @@ def test_a_region_is_cut_from_the_scaled_picture(
     result = collage("decompress", "x.clg", "-o", "out.png", "--region", "8,0,5,5")
     assert result.exit_code == 1
     assert result.stderr.startswith("collage: x.clg: ")
+
+
+def test_a_file_that_breaks_off_is_shown_if_that_is_asked_for(collage: Run, tmp_path: Path) -> None:
+    data = (FOLDER / "neural-segments.clg").read_bytes()
+    start = data[: len(data) // 2]
+    (tmp_path / "x.clg").write_bytes(start)
+    refused = collage("decompress", "x.clg")
+    assert refused.exit_code == 1
+    assert "x.clg: the file is truncated" in refused.stderr
+    assert files(tmp_path) == {"x.clg"}
+    assert collage("decompress", "x.clg", "--partial").exit_code == 0
+    expected = nc.CollageImage.from_bytes(start, partial=True).to_pil()
+    with Image.open(tmp_path / "x.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(expected), strict=True)
+
+
+@pytest.mark.parametrize(("options", "expected"), [((), None), (("--threads", 3), 3)])
+def test_threads_are_those_that_are_chosen_or_one_a_core(
+    options: tuple[object, ...],
+    expected: int | None,
+    collage: Run,
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo("x.png")
+    assert collage("compress", "x.png", "--effort", 0).exit_code == 0
+    seen = []
+    decode = nc.CollageImage.decode
+
+    def recorded(*arguments: Any, **keywords: Any) -> Any:
+        seen.append(thread_count())
+        return decode(*arguments, **keywords)
+
+    monkeypatch.setattr(nc.CollageImage, "decode", recorded)
+    assert collage("decompress", "x.clg", "-o", "y.png", *options).exit_code == 0
+    assert seen == [expected or available_cores()]
 
 
 @pytest.mark.parametrize("options", [("--scale", 1e5), ("--region", "0,0,900000,900000")])

@@ -9,6 +9,7 @@ from PIL import Image
 import neural_collage as nc
 from neural_collage.errors import PictureWarning
 from neural_collage.io.modes import Mode
+from tests.pictures import texture
 
 
 @pytest.fixture
@@ -37,6 +38,43 @@ def test_pixels_outlive_the_file(image: Image.Image, tmp_path: Path) -> None:
     (tmp_path / "x.clg").unlink()
     assert opened.getpixel((0, 0)) == (1, 2, 3)
     assert opened.resize((3, 2)).size == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [
+        ((12, 9), (16, 16)),  # at least that size, in octaves
+        ((1, 1), (13, 8)),  # down to a sixteenth
+        ((100, 1), (100, 61)),
+        ((101, 1), (200, 122)),
+        ((200, 122), (200, 122)),
+        ((1000, 1000), (200, 122)),
+    ],
+)
+def test_a_draft_is_decoded_at_a_smaller_scale(
+    size: tuple[int, int], drawn: tuple[int, int]
+) -> None:
+    file = BytesIO(nc.compress(texture(122, 200, 3), codec="neural", graphics=False))
+    scale = drawn[0] / 200 if drawn != (16, 16) else 1 / 8
+    with Image.open(file) as opened:
+        mode, box = opened.draft("RGB", size) or ("", ())
+        expected = nc.CollageImage.from_bytes(file.getvalue()).to_pil(scale)
+        assert (mode, box) == ("RGB", (0, 0, *expected.size))
+        assert opened.size == expected.size
+        np.testing.assert_array_equal(np.asarray(opened), np.asarray(expected), strict=True)
+        assert opened.draft("RGB", (1, 1)) is None  # it has been decoded
+
+
+def test_thumbnails_are_close_to_those_of_the_whole_picture() -> None:
+    file = BytesIO(nc.compress(texture(320, 256, 3), codec="neural", graphics=False, quality=80))
+    with Image.open(file) as opened:
+        whole = opened.copy()
+    with Image.open(file) as opened:
+        opened.thumbnail((60, 60))
+        assert opened.size == (48, 60)
+        whole.thumbnail((60, 60))
+        difference = np.asarray(opened, float) - np.asarray(whole, float)
+    assert np.abs(difference).mean() < 2
 
 
 def test_options_are_those_of_compress(image: Image.Image) -> None:

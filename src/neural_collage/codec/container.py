@@ -146,13 +146,7 @@ def unpack_file(
             codec.
         TypeError: no bytes.
     """
-    try:
-        data = bytes(memoryview(data))
-    except TypeError as error:
-        raise TypeError(
-            f"expected the bytes of a .clg file, not {type(data).__name__}: neural_collage.load "
-            "(nc.load) takes paths"
-        ) from error
+    data = _as_bytes(data)
     _check_kind(data)
     reader = _Reader(data[: max(len(data) - _CRC_BYTES, 0)], position=len(MAGIC) + 1)
     fields = _take_fields(reader)
@@ -164,7 +158,9 @@ def unpack_file(
     return fields.header(max_pixels), payload
 
 
-def unpack_start(data: bytes, *, max_pixels: int | None = None) -> tuple[Header, bytes, int]:
+def unpack_start(
+    data: bytes | bytearray | memoryview, *, max_pixels: int | None = None
+) -> tuple[Header, bytes, int]:
     """The header, the payload as far as it is there, and how many bytes of it are missing.
 
     data: a file that may break off within its payload, so that its checksum is not checked; that
@@ -172,7 +168,9 @@ def unpack_start(data: bytes, *, max_pixels: int | None = None) -> tuple[Header,
 
     Raises:
         CollageFormatError: as `unpack_file`, for files that break off earlier as well.
+        TypeError: no bytes.
     """
+    data = _as_bytes(data)
     _check_kind(data)
     reader = _Reader(data, position=len(MAGIC) + 1)
     fields = _take_fields(reader)
@@ -181,6 +179,16 @@ def unpack_start(data: bytes, *, max_pixels: int | None = None) -> tuple[Header,
         return *unpack_file(data, max_pixels=max_pixels), 0
     payload = reader.take(min(left, fields.payload_length))
     return fields.header(max_pixels), payload, fields.payload_length - len(payload)
+
+
+def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    try:
+        return bytes(memoryview(data))
+    except TypeError as error:
+        raise TypeError(
+            f"expected the bytes of a .clg file, not {type(data).__name__}: neural_collage.load "
+            "(nc.load) takes paths"
+        ) from error
 
 
 class _Fields(NamedTuple):

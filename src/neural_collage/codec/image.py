@@ -61,7 +61,7 @@ class CollageImage:
         in segments can be decoded then, see `streams.neural`.
         """
         if partial:
-            return cls(*unpack_start(bytes(data), max_pixels=max_pixels))
+            return cls(*unpack_start(data, max_pixels=max_pixels))
         return cls(*unpack_file(data, max_pixels=max_pixels))
 
     @classmethod

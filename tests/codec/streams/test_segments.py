@@ -52,7 +52,7 @@ def test_a_table_that_reaches_beyond_the_end_is_refused(segments: list[bytes], c
     """The length of the last segment, which is empty here, is that of what is left."""
     whole = write_segments([*segments, b""])
     in_table = cut > sum(map(len, segments))
-    reason = "" if in_table else f"longer than the stream by {cut} bytes"
+    reason = None if in_table else f"longer than the stream by {cut} bytes"
     with pytest.raises(CollageFormatError, match=reason):
         read_segments(whole[: max(0, len(whole) - cut)], len(segments) + 1)
 

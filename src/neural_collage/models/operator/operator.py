@@ -1,7 +1,6 @@
 """`CollageOperator`: a differentiable layer from the parameters of collages to their fixed points.
 
-Typically a network predicts the parameters (Poli et al. 2022, arXiv 2204.07673). The map, its solver
-and its gradient are three independent choices: `OperatorConfig`, a solver, and a gradient.
+A network predicts them (Poli et al. 2022, arXiv 2204.07673); solver and gradient are choices.
 """
 
 from fractions import Fraction
