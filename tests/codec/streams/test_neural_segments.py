@@ -266,3 +266,9 @@ def test_links_are_in_the_last_segment(rng: np.random.Generator) -> None:
     without = nc.CollageImage(image.header, flags + image.payload[1:])
     with pytest.raises(nc.CollageFormatError, match="it is too long"):
         without.decode()
+
+
+@pytest.mark.parametrize("scale", [1 / 16, 1 / 8])
+def test_small_pictures_of_the_encoder_are_those_of_its_file(scale: float) -> None:
+    image = encode(photo_crop(HEIGHT), 60)
+    np.testing.assert_array_equal(image.decode(scale), again(image).decode(scale), strict=True)

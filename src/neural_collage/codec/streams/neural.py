@@ -192,6 +192,8 @@ class TiledTexture:
 
     amplitudes: (a, rows, columns) zero where they are not read yet. segments: of each tile and
     channel group, None where a partial file lacks them; without, amplitudes are complete.
+    in_segments: whether the file has segments, so that small pictures are those of
+    `COARSE_GROUPS`.
     """
 
     def __init__(
@@ -201,12 +203,15 @@ class TiledTexture:
         grid: Grid,
         amplitudes: Amplitudes,
         segments: Sequence[Sequence[bytes | None]] | None = None,
+        *,
+        in_segments: bool = False,
     ) -> None:
         self._decoder = decoder
         self._quality = quality
         self._grid = grid
         self._amplitudes = amplitudes
         self._segments = segments
+        self._in_segments = in_segments or segments is not None
         self._read = [0] * (0 if segments is None else len(segments))  # groups of each tile
 
     def is_exact(self, scale: Fraction) -> bool:
@@ -226,7 +231,7 @@ class TiledTexture:
     def window(self, scale: Fraction, window: Window) -> PixelArray:
         """A window (3, h, w) at an exact scale; at those of `COARSE_GROUPS` of the first groups."""
         n_groups = len(self._decoder.banks)
-        if self._segments is not None:
+        if self._in_segments:
             n_groups = min(COARSE_GROUPS.get(scale, n_groups), n_groups)
         reach = 1  # patches of neighbours, and a few pixels of average interpolation
         side = RANGE * scale

@@ -17,6 +17,7 @@ from neural_collage.codec.streams.links import Links, code_links, initial_counts
 from neural_collage.codec.streams.neural import (
     LINKED,
     SEGMENTED,
+    Amplitudes,
     Grid,
     TiledTexture,
     decoder_of,
@@ -26,6 +27,7 @@ from neural_collage.codec.streams.neural_symbols import ChosenSymbols, Run, writ
 from neural_collage.codec.streams.segments import write_segments
 from neural_collage.codec.streams.tiles import Tile
 from neural_collage.codec.weights import Weights, find_weights
+from neural_collage.core.arrays.lapped import Texture
 from neural_collage.core.blocks import pad_to_multiple
 from neural_collage.errors import NotConvergedError
 from neural_collage.io.picture import Picture
@@ -103,12 +105,14 @@ class NeuralEncoder:
         triples = to_triples(picture.pixels)
         grid = Grid(picture.height, picture.width, len(triples))
         streams = _Streams(self._decoder.tables, grid)
-        textures, links = [], []
+        coded, links = [], []
         for planes in triples:
             streams.begin_picture()
-            texture = self._write_texture(streams, planes, grid, quality, effort, device)
-            textures.append(texture)
+            amplitudes = self._write_tiles(streams, planes, grid, quality, effort, device)
+            coded.append(amplitudes)
             if effort >= MIN_EFFORT_FOR_LINKS:
+                model = self._decoder.model
+                texture = Texture(amplitudes, model.bank, model.unit)
                 links.append(_links(planes, texture, grid, quality))
             else:
                 links.append(Links.none(grid.rows, grid.columns))
@@ -119,9 +123,14 @@ class NeuralEncoder:
                 code_links(writer, grid.rows, grid.columns, of_planes)
 
         payload = streams.finish(write_links if any(links) else None)
+        in_segments = bool(payload[0] & SEGMENTED)
+        textures = [
+            TiledTexture(self._decoder, quality, grid, amplitudes, in_segments=in_segments)
+            for amplitudes in coded
+        ]
         return payload, linked_layers(textures, links, grid)
 
-    def _write_texture(
+    def _write_tiles(
         self,
         streams: "_Streams",
         planes: Float[Tensor, "3 h w"],
@@ -129,8 +138,8 @@ class NeuralEncoder:
         quality: int,
         effort: int,
         device: str,
-    ) -> TiledTexture:
-        """Write the latents of a picture; returns the texture that they decode to."""
+    ) -> Amplitudes:
+        """Write the latents of a picture; returns the amplitudes (a, rows, columns) of patches."""
         model, network = self._decoder.model, self._copies.on(device)
         amplitudes = np.zeros((model.n_patches, grid.rows, grid.columns), np.int16)
 
@@ -141,7 +150,7 @@ class NeuralEncoder:
             streams.add(tile, chosen.runs)
 
         in_threads(write_tile, grid.tiles)
-        return TiledTexture(self._decoder, quality, grid, amplitudes)
+        return amplitudes
 
     def _choose(
         self, values: Float[Tensor, "a r c"], quality: int
@@ -236,14 +245,12 @@ class _Streams:
         return writer.finish()
 
 
-def _links(
-    planes: Float[Tensor, "3 h w"], texture: TiledTexture, grid: Grid, quality: int
-) -> Links:
+def _links(planes: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int) -> Links:
     """The links that lower the cost, or none if their fixed point does not converge."""
-    arrays, padded = texture.complete(), pad_to_multiple(planes, RANGE)
-    links = find_links(padded, arrays, CENTRE, bits_per_squared_error(quality))
+    padded = pad_to_multiple(planes, RANGE)
+    links = find_links(padded, texture, CENTRE, bits_per_squared_error(quality))
     try:
-        linked_collage(arrays, links, grid.height, grid.width, CENTRE)
+        linked_collage(texture, links, grid.height, grid.width, CENTRE)
     except NotConvergedError:
         return Links.none(grid.rows, grid.columns)
     return links
