@@ -32,7 +32,7 @@ from neural_collage.core.scales import (
 from neural_collage.errors import CollageFormatError
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
-from neural_collage.models.detail import shipped_detail
+from neural_collage.models.enlargement.detail_network import shipped_detail
 
 Detail = Literal["none", "links", "full"]
 _MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.arrays.averages import PixelArray
-from neural_collage.models.arrays_file import read_arrays
+from neural_collage.models.arrays_file import check_finite, read_arrays
 from neural_collage.runtime import in_threads
 
 COLOURS = 3
@@ -145,4 +145,11 @@ class DetailAtLevel:
 def shipped_detail() -> DetailNetwork:
     """The network that comes with the package."""
     path = resources.files("neural_collage") / "weights" / "detail.safetensors"
-    return DetailNetwork(read_arrays(path.read_bytes()))
+    return network_of(path.read_bytes())
+
+
+def network_of(data: bytes) -> DetailNetwork:
+    """The network of a safetensors file; raises ValueError for damaged or other weights."""
+    tensors = read_arrays(data)
+    check_finite(tensors)
+    return DetailNetwork(tensors)
