@@ -55,7 +55,7 @@ class DetailLinks:
         ranges = inside.reshape(rows, RANGE, columns, RANGE).swapaxes(1, 2)
         ranges = ranges.reshape(rows * columns, -1)
         ranges = ranges - ranges.mean(1, keepdims=True)
-        energy = np.square(ranges).sum(1)
+        energy = np.square(ranges).sum(1, dtype=np.float64)
         needed = np.flatnonzero(energy > _LEAST_ENERGY * RANGE**2)
         if not len(needed):
             return None
