@@ -54,7 +54,8 @@ def enlarged_figure(
 ) -> Image.Image:
     """Parts of enlarged pictures side by side.
 
-    rows: by picture and by method, all of one size, the last one of which chooses the part. errors: PSNR in dB of each; "" where none is.
+    rows: by picture and by method, all of one size; the last method chooses the part. errors: PSNR
+    in dB of each, of those that have one.
     """
     columns = list(next(iter(rows.values())))
     height = SIDE + LINE + GAP
