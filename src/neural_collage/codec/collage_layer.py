@@ -37,10 +37,13 @@ class CollageLayer(Layer):
 
     @cached_property
     def continues(self) -> bool:  # type: ignore[override]
-        """Whether domains alone make the picture at scale 1 from the octave below."""
+        """Whether domains alone make the picture at scale 1 from the octave below, or it is flat."""
         collage = self._collage
-        if not collage.domains_per_range or collage.patch_weights is None:
+        if collage.patch_weights is None:
             return False
+        if not collage.domains_per_range:
+            flat = not collage.patch_weights.any() and (collage.bias == collage.bias[..., :1]).all()
+            return bool(flat)
         with without_autocast(), torch.no_grad():
             canvas = self._decoder.canvas(Fraction(1))
             coarse = pool(canvas, collage.pooling)

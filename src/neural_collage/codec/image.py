@@ -274,7 +274,7 @@ class CollageImage:
         layer, pixels = self.graphics, self.height * self.width
         if layer is None or pixels > _MOST_SEARCHED or layer.owned_share() < _LEAST_OWNED:
             return None
-        return DetailLinks.of(self._decode(1, None)[: min(self.channels, 3)])
+        return DetailLinks.of(self._decode(1, None)[: 3 if self.channels >= 3 else 1])
 
     def _decode(self, scale: float, region: Region | None) -> PixelArray:
         """The picture up to scale 1, composed of its base and the layer over it."""

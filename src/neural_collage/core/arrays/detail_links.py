@@ -4,11 +4,13 @@ Where a range is a copy of a domain reduced by 2 or 3, with a contrast and a bri
 one octave up copies the detail of the domain: so do attractors of collages, at every octave
 (Barnsley 1988; as a source of detail: Glasner, Bagon & Irani 2009). A detail link adds contrast
 times what the domain, one octave up from the reduced one, has beyond its averages over cells; the
-averages of the picture do not change. The decoder searches a picture that it has already, so links
-cost no bits.
+averages of the picture do not change. A flat range has no detail, as if its contrast were 0. The
+decoder searches a picture that it has already, so links cost no bits.
 """
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +39,7 @@ class DetailLinks:
 
     reduction: (rows, columns) 2 or 3, 0 where there is no link. corners: (rows, columns, 2) of the
     domains (y, x) in pixels at scale 1, sides `RANGE` times the reduction. contrast: (rows,
-    columns).
+    columns), 0 of flat ranges.
     """
 
     reduction: IntArray
@@ -51,9 +53,7 @@ class DetailLinks:
         rows, columns = (side // RANGE for side in luma.shape)
         if not rows or not columns:
             return None
-        inside = luma[: rows * RANGE, : columns * RANGE]
-        ranges = inside.reshape(rows, RANGE, columns, RANGE).swapaxes(1, 2)
-        ranges = ranges.reshape(rows * columns, -1)
+        ranges = _ranges(luma)
         ranges = ranges - ranges.mean(1, keepdims=True)
         energy = np.square(ranges).sum(1, dtype=np.float64)
         needed = np.flatnonzero(energy > _LEAST_ENERGY * RANGE**2)
@@ -74,11 +74,13 @@ class DetailLinks:
             corners[chosen], contrast[chosen] = found_corners[better], found_contrast[better]
         if (reduction[needed] > 0).mean() < _LEAST_SHARE:
             return None
+        flat = np.all([np.ptp(_ranges(plane), axis=1) == 0 for plane in picture], axis=0)
+        reduction[flat], contrast[flat] = REDUCTIONS[0], 0
         grid = rows, columns
         return cls(reduction.reshape(grid), corners.reshape(*grid, 2), contrast.reshape(grid))
 
     def sources(self, octave: int, window: Window) -> "list[LinkedPart]":
-        """The linked parts of a window at scale 2^octave, an octave of 1 and more.
+        """What links add to a window at scale 2^octave, an octave of 1 and more.
 
         The window has an even corner and even sides.
         """
@@ -89,7 +91,7 @@ class DetailLinks:
             for column in range(
                 window.left // side, min(-(-(window.left + window.width) // side), columns)
             ):
-                if factor := int(self.reduction[row, column]):
+                if (factor := int(self.reduction[row, column])) and self.contrast[row, column]:
                     top, left = max(window.top, row * side), max(window.left, column * side)
                     bottom = min(window.top + window.height, (row + 1) * side)
                     right = min(window.left + window.width, (column + 1) * side)
@@ -101,16 +103,37 @@ class DetailLinks:
                         (bottom - top) * factor // 2,
                         (right - left) * factor // 2,
                     )
-                    place = Window(top - window.top, left - window.left, bottom - top, right - left)
+                    place = Window(top, left, bottom - top, right - left)
                     parts.append(LinkedPart(place, source, float(self.contrast[row, column])))
         return parts
+
+    def gaps(self, octave: int, window: Window) -> list[Window]:
+        """The parts of a window at scale 2^octave that are not linked, row by row."""
+        side = RANGE << octave
+        bottom, right = window.top + window.height, window.left + window.width
+        found = []
+        for row in range(window.top // side, -(-bottom // side)):
+            top = max(window.top, row * side)
+            height = min(bottom, (row + 1) * side) - top
+            columns = range(window.left // side, -(-right // side))
+            for linked, group in groupby(columns, partial(self._is_linked, row)):
+                if not linked:
+                    run = list(group)
+                    left = max(window.left, run[0] * side)
+                    width = min(right, (run[-1] + 1) * side) - left
+                    found.append(Window(top, left, height, width))
+        return found
+
+    def _is_linked(self, row: int, column: int) -> bool:
+        rows, columns = self.reduction.shape
+        return row < rows and column < columns and bool(self.reduction[row, column])
 
 
 @dataclass(frozen=True)
 class LinkedPart:
-    """What a link adds to a part of a window.
+    """What a link adds to a part of its range.
 
-    place: in the window. source: in the picture one octave down.
+    place: in the picture. source: in the picture one octave down.
     """
 
     place: Window
@@ -136,6 +159,13 @@ def cell_averages(image: PixelArray) -> PixelArray:
 def repeated(image: PixelArray) -> PixelArray:
     """Every pixel of (c, h, w) as 2 x 2 pixels."""
     return image.repeat(2, 1).repeat(2, 2)
+
+
+def _ranges(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The whole ranges of a plane (h, w), row by row: (n, pixels)."""
+    rows, columns = (side // RANGE for side in plane.shape)
+    inside = plane[: rows * RANGE, : columns * RANGE]
+    return inside.reshape(rows, RANGE, columns, RANGE).swapaxes(1, 2).reshape(rows * columns, -1)
 
 
 def _matches(

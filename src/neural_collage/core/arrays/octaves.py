@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from neural_collage.core.arrays.averages import PixelArray
-from neural_collage.core.arrays.detail_links import DetailLinks, cell_averages, repeated
+from neural_collage.core.arrays.detail_links import DetailLinks, repeated
 from neural_collage.core.arrays.interpolation import REACH, enlarge, source_span
 from neural_collage.core.scales import Window
 
@@ -42,8 +42,8 @@ class Octaves:
     """A picture at the scales 1, 2, 4, ...
 
     read: returns windows of the picture at scale 1. size: its height and width, beyond which its
-    edge is repeated. term: what is added to the average interpolation, if anything is. links: take
-    the place of both where they are.
+    edge is repeated. term: what is added to the average interpolation, if anything is. links: of
+    the colours; they take the place of both where they are.
     """
 
     def __init__(
@@ -74,17 +74,27 @@ class Octaves:
 
     def _rendered(self, octave: int, window: Window) -> PixelArray:
         even = _even(window)
-        fine = self._without_links(octave, even)
-        if self._links is not None:
-            for part in self._links.sources(octave, even):
-                top, left, height, width = part.place
-                place = (slice(None), slice(top, top + height), slice(left, left + width))
-                detail = part.detail(self.window(octave - 1, part.source))
-                fine[place] = repeated(cell_averages(fine[place])) + detail
-        top, left = window.top - even.top, window.left - even.left
-        return fine[:, top : top + window.height, left : left + window.width]
+        if self._links is None:
+            fine = self._without_links(octave, even, self._term)
+        else:
+            fine = self._with_links(self._links, octave, even)
+        return fine[_within(even, window)]
 
-    def _without_links(self, octave: int, window: Window) -> PixelArray:
+    def _with_links(self, links: DetailLinks, octave: int, window: Window) -> PixelArray:
+        """A window of even corner and sides."""
+        fine = repeated(self.window(octave - 1, Window(*(n // 2 for n in window))))
+        if len(fine) % 2 == 0:  # the last channel is alpha
+            fine[-1:] = self._without_links(octave, window, None)[-1:]
+        colours = fine[: len(fine) - (len(fine) % 2 == 0)]
+        for gap in links.gaps(octave, window):
+            seen = self._without_links(octave, gap, self._term)
+            colours[_within(window, gap)] = seen[: len(colours)]
+        for part in links.sources(octave, window):
+            domain = self.window(octave - 1, part.source)[: len(colours)]
+            colours[_within(window, part.place)] += part.detail(domain)
+        return fine
+
+    def _without_links(self, octave: int, window: Window, term: DetailTerm | None) -> PixelArray:
         """A window of even corner and sides."""
         height, width = (side << (octave - 1) for side in self._size)
         rows = source_span(window.top, window.height, height, self._reach)
@@ -93,9 +103,8 @@ class Octaves:
         margins = ((0, 0), (rows.before, rows.after), (columns.before, columns.after))
         coarse = np.pad(self.window(octave - 1, source), margins, mode="edge")
         fine = np.ascontiguousarray(enlarge(_without_margin(coarse, self._reach - REACH)))
-        if self._term is not None:
-            seen = _without_margin(coarse, self._reach - self._term.reach)
-            fine += self._term.details(seen)
+        if term is not None:
+            fine += term.details(_without_margin(coarse, self._reach - term.reach))
         return fine
 
 
@@ -105,6 +114,12 @@ def _even(window: Window) -> Window:
     bottom = -(-(window.top + window.height) // 2) * 2
     right = -(-(window.left + window.width) // 2) * 2
     return Window(top, left, bottom - top, right - left)
+
+
+def _within(window: Window, part: Window) -> tuple[slice, slice, slice]:
+    """The place of a part of a window in the pixels (c, h, w) of the window."""
+    top, left = part.top - window.top, part.left - window.left
+    return slice(None), slice(top, top + part.height), slice(left, left + part.width)
 
 
 def _without_margin(image: PixelArray, pixels: int) -> PixelArray:

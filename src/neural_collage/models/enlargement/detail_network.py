@@ -3,7 +3,8 @@
 It reads amplitudes of zero-average patches off a picture: for each pixel and colour three patches
 of 2 x 2 parts (horizontal, vertical and diagonal differences). A few 3 x 3 convolutions with
 residual connections at the resolution of the picture (Shi et al. 2016, arXiv 1609.05158), trained
-by `training.tasks.detail`.
+by `training.tasks.detail`. Amplitudes are bounded by how much the pixels around differ: what is
+flat stays flat, and detail does not grow from octave to octave.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ COLOURS = 3
 PATCHES = np.array([[[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]], np.float32)
 """The zero-average patches of 2 x 2 parts, (3, 2, 2)."""
 CENTRE = 0.5
+BOUND = 0.25
+"""Of the range of values in the 3 x 3 pixels around, what an amplitude may be."""
 _TILE = 96  # pixels a side that are computed at once
 
 
@@ -62,7 +65,10 @@ class DetailNetwork:
         return len(self._layers)
 
     def amplitudes(self, colours: PixelArray, level: float) -> PixelArray:
-        """Amplitudes (9, h, w) of the patches of each colour, of (3, h + 2 reach, w + 2 reach)."""
+        """Amplitudes (3, 3, h, w) of the patches of each colour.
+
+        colours: (3, h + 2 reach, w + 2 reach) in [0, 1].
+        """
         height, width = colours.shape[1:]
         pixels = np.concatenate(
             [colours - np.float32(CENTRE), np.full((1, height, width), level, np.float32)]
@@ -76,8 +82,26 @@ class DetailNetwork:
         result = self._layers[-1](state, width, rectified=False)
         rows, columns = height - 2 * self.reach, width - 2 * self.reach
         result = np.pad(result, ((0, 0), (0, rows * width - result.shape[1])))
-        amplitudes: PixelArray = result.reshape(-1, rows, width)[:, :, :columns]
-        return amplitudes
+        amplitudes = result.reshape(COLOURS, len(PATCHES), rows, width)[..., :columns]
+        margin = self.reach - 1
+        bounds = BOUND * _contrasts(colours[:, margin:-margin, margin:-margin])[:, None]
+        bounded: PixelArray = np.clip(amplitudes, -bounds, bounds)
+        return bounded
+
+
+def _contrasts(image: PixelArray) -> PixelArray:
+    """The largest less the least of 3 x 3 values around each of (c, h, w): (c, h - 2, w - 2)."""
+    high = low = image
+    for axis in (1, 2):
+        n = image.shape[axis] - 2
+        high, low = (
+            extreme(
+                extreme(one.take(range(n), axis), one.take(range(1, n + 1), axis)),
+                one.take(range(2, n + 2), axis),
+            )
+            for extreme, one in ((np.maximum, high), (np.minimum, low))
+        )
+    return high - low
 
 
 class _Layer:
@@ -127,8 +151,7 @@ class DetailAtLevel:
             rows, columns = min(_TILE, height - top), min(_TILE, width - left)
             margin = 2 * self.reach
             part = colours[:, top : top + rows + margin, left : left + columns + margin]
-            amplitudes = self._network.amplitudes(part, self._level)
-            by_colour = amplitudes.reshape(COLOURS, len(PATCHES), rows, columns)
+            by_colour = self._network.amplitudes(part, self._level)
             if channels < COLOURS:
                 by_colour = by_colour.mean(0, keepdims=True)
             target = detail[: len(by_colour), top : top + rows, :, left : left + columns]

@@ -10,7 +10,7 @@ from torch.nn import functional
 from neural_collage.arguments import check, whole_problems
 from neural_collage.core.arrays.interpolation import REACH
 from neural_collage.core.interpolation import enlarge
-from neural_collage.models.enlargement.detail_network import CENTRE, COLOURS, PATCHES
+from neural_collage.models.enlargement.detail_network import BOUND, CENTRE, COLOURS, PATCHES
 from neural_collage.models.pretrained import Pretrained
 
 
@@ -67,13 +67,18 @@ class DetailPredictor(Pretrained):
         """
         # level of each picture as one more colour; pixels beyond the edge repeat it
         marks = level[:, None, None, None].expand(-1, 1, *images.shape[2:])
-        pixels = torch.cat([images.clamp(0, 1) - CENTRE, marks], 1)
+        colours = images.clamp(0, 1)
+        pixels = torch.cat([colours - CENTRE, marks], 1)
         reach = self.config.depth + 2
         state = functional.pad(pixels, (reach,) * 4, mode="replicate")
         state = functional.relu(self.first(state))
         for layer in self.middle:
             state = state[..., 1:-1, 1:-1] + functional.relu(layer(state))
         amplitudes = self.last(state).unflatten(1, (COLOURS, len(PATCHES)))
+        near = functional.pad(colours, (1, 1, 1, 1), mode="replicate")
+        contrasts = functional.max_pool2d(near, 3, 1) + functional.max_pool2d(-near, 3, 1)
+        bounds = BOUND * contrasts[:, :, None]
+        amplitudes = torch.minimum(torch.maximum(amplitudes, -bounds), bounds)
         detail = torch.einsum("bckhw,kyx->bchywx", amplitudes, self.patches)
         framed = functional.pad(images, (REACH,) * 4, mode="replicate")
         smooth = enlarge(framed.flatten(0, 1)).unflatten(0, images.shape[:2])
