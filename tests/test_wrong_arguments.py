@@ -102,9 +102,9 @@ REFUSED = {
     "model.encode(photo.numpy())": "TypeError images must be a tensor, not ndarray",
 }
 ACCEPTED = {
-    "nc.encode(photo, quality=np.int64(50)).decode(np.float32(2)).shape[1:]": "[32, 32]",
-    "nc.decompress(bytearray(nc.compress(photo)), scale=np.int64(3)).shape[1:]": "[48, 48]",
-    "torch.Size(nc.OperatorConfig((np.int64(16), 16)).image_size)": "[16, 16]",
+    "nc.encode(photo, quality=np.int64(50)).decode(np.float32(2)).shape[1:]": "(32, 32)",
+    "nc.decompress(bytearray(nc.compress(photo)), scale=np.int64(3)).shape[1:]": "(48, 48)",
+    "[*map(int, nc.OperatorConfig((np.int64(16), 16)).image_size)]": "[16, 16]",
 }
 
 
@@ -118,7 +118,7 @@ def run(program: str, given: str = "") -> str:
 
 
 def test_wrong_arguments_are_named_and_numbers_of_numpy_are_numbers() -> None:
-    expected = REFUSED | {call: re.escape(f"torch.Size({size})") for call, size in ACCEPTED.items()}
+    expected = REFUSED | {call: re.escape(size) for call, size in ACCEPTED.items()}
     shown = dict(zip(expected, json.loads(run(PROGRAM, json.dumps(list(expected)))), strict=True))
     wrong = {call: shown[call] for call in expected if not re.match(expected[call], shown[call])}
     assert not wrong
@@ -136,8 +136,8 @@ for codec in ("auto", "neural", "fractal", "poli2022"):
         for scale in (0.5, 1, 1.5, 3):
             pixels = nc.decompress(data, scale=scale, region=(1, 2, 5, 6))
             whole = nc.decompress(data, scale=scale)
-            print(*(hashlib.sha256(x.numpy().tobytes()).hexdigest() for x in (pixels, whole)))
-            assert pixels.dtype == whole.dtype == torch.float32
+            print(*(hashlib.sha256(x.tobytes()).hexdigest() for x in (pixels, whole)))
+            assert pixels.dtype == whole.dtype == "float32"
 """
 
 

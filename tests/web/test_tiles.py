@@ -35,7 +35,8 @@ def assembled(scene: Scene, level: int) -> Tensor:
 def test_the_base_level_is_the_picture() -> None:
     picture = make_scene()
     assert base_level(picture) == 10
-    torch.testing.assert_close(assembled(picture, 10), picture.decode(), atol=1e-5, rtol=0)
+    whole = torch.from_numpy(picture.decode())
+    torch.testing.assert_close(assembled(picture, 10), whole, atol=1e-5, rtol=0)
     assert tile(picture, 0, 0, 0).shape == (3, 1, 1)
 
 

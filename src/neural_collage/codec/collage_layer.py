@@ -37,7 +37,7 @@ class CollageLayer(Layer):
 
     @cached_property
     def continues(self) -> bool:  # type: ignore[override]
-        """Whether domains alone make the picture at scale 1 from the octave below, or it is flat."""
+        """Whether it is flat, or domains alone make it from the octave below scale 1."""
         collage = self._collage
         if collage.patch_weights is None:
             return False

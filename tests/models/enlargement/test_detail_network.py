@@ -1,5 +1,6 @@
 """The network in numpy: equal to the torch module, in tiles, and picky about its weights."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import save
 
+import neural_collage as nc
 from neural_collage.core.arrays.averages import PixelArray, pool
 from neural_collage.core.arrays.octaves import DetailTerm
 from neural_collage.models.arrays_file import read_arrays
@@ -33,8 +35,8 @@ def predictor(width: int = 5, depth: int = 2) -> DetailPredictor:
     torch.manual_seed(0)
     model = DetailPredictor(DetailConfig(width, depth))
     with torch.no_grad():
-        model.last.weight.mul_(10)
-        model.last.bias.normal_()  # type: ignore[union-attr]
+        model.last.weight.mul_(3)
+        model.last.bias.normal_(0, 0.01)  # type: ignore[union-attr]
     return model.eval()
 
 
@@ -159,8 +161,8 @@ def with_shape(name: str, *shape: int) -> Callable[[Tensors], None]:
         (without("middle.1.bias"), "missing tensors middle.1.bias"),
         (with_value("last.weight", np.nan), "last.weight"),
         (with_value("middle.0.bias", np.inf), "middle.0.bias"),
-        (with_shape("middle.0.weight", 5, 5, 5, 5), "not 3 x 3"),
-        (with_shape("middle.0.weight", 5, 45), "not 3 x 3"),
+        (with_shape("middle.0.weight", 5, 5, 5, 5), "no 3 x 3 convolution"),
+        (with_shape("middle.0.weight", 5, 45), "no 3 x 3 convolution"),
         (with_shape("middle.0.weight", 5, 4, 3, 3), "do not follow one another"),
         (with_shape("middle.0.bias", 4), "bias"),
         (with_shape("first.weight", 5, 3, 3, 3), "do not predict detail"),
@@ -195,10 +197,6 @@ for detail in ("none", "links", "full"):
 
 
 def test_detail_needs_no_torch() -> None:
-    import io
-
-    import neural_collage as nc
-
     image = nc.encode(photo_crop(40), quality=60, graphics=False, codec="neural")
     command = [sys.executable, "-c", WITHOUT_TORCH]
     finished = subprocess.run(command, input=image.to_bytes(), capture_output=True, check=False)

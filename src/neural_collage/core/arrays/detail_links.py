@@ -15,9 +15,10 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from neural_collage.core.arrays.averages import PixelArray, area_average
-from neural_collage.core.copies import FloatArray, IntArray
+from neural_collage.core.arrays.averages import FloatArray, PixelArray, area_average
 from neural_collage.core.scales import Window
+
+IntArray = npt.NDArray[np.int64]
 
 RANGE = 8
 """Side of a range in pixels at scale 1."""

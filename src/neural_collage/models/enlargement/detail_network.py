@@ -108,10 +108,9 @@ class _Layer:
     """A 3 x 3 convolution of flattened images, without margins."""
 
     def __init__(self, weight: npt.NDArray[Any], bias: npt.NDArray[Any]) -> None:
-        outputs, inputs, rows, columns = weight.shape
-        if (rows, columns) != (3, 3) or bias.shape != (outputs,):
-            raise ValueError(f"a convolution of shape {weight.shape} is not 3 x 3")
-        self.channels = outputs, inputs
+        if weight.ndim != 4 or weight.shape[2:] != (3, 3) or bias.shape != weight.shape[:1]:
+            raise ValueError(f"{weight.shape} with a bias {bias.shape} is no 3 x 3 convolution")
+        self.channels = outputs, inputs = weight.shape[:2]
         # (columns, out, rows * in): a product for each column of the window
         moved = weight.astype(np.float32).transpose(3, 0, 2, 1)
         self._weights = np.ascontiguousarray(moved.reshape(3, outputs, 3 * inputs))
