@@ -311,7 +311,7 @@ def test_detail_is_added_above_the_original_size_unless_told_otherwise(
             shown[name] = np.asarray(image)
     library = nc.load(tmp_path / "x.clg")
     for detail in ("none", "links", "full"):
-        assert np.array_equal(shown[detail], np.asarray(library.to_pil(2, detail=detail)))  # type: ignore[arg-type]
+        assert np.array_equal(shown[detail], np.asarray(library.to_pil(2, detail=detail)))
     assert np.array_equal(shown["default"], shown["full"])
     assert not np.array_equal(shown["none"], shown["full"])
     result = collage("decompress", "x.clg", "-o", "y.png", "--detail", "some")

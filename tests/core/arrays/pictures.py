@@ -9,7 +9,8 @@ from neural_collage.core.arrays.detail_links import RANGE, DetailLinks
 def triangle(octaves: int) -> PixelArray:
     """Sierpinski's triangle (1, 2^octaves, 2^octaves): Pascal's triangle modulo 2."""
     y, x = np.indices((1 << octaves,) * 2)
-    return ((y & x) == 0).astype(np.float32)[None]
+    picture: PixelArray = ((y & x) == 0).astype(np.float32)[None]
+    return picture
 
 
 def carpet(steps: int) -> PixelArray:
@@ -45,4 +46,4 @@ class Slopes:
         inside = image[:, 3:-3, 3:-3]
         change = inside - image[:, 3:-3, :-6]
         patch = np.array([[0.3, -0.3], [-0.1, 0.1]], np.float32)
-        return np.kron(change, patch)  # type: ignore[no-any-return]
+        return np.kron(change, patch)

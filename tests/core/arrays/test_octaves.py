@@ -34,7 +34,7 @@ def reader(picture: PixelArray) -> octaves_module.Reader:
 def octaves_of(
     picture: PixelArray, term: DetailTerm | None = None, links: DetailLinks | None = None
 ) -> Octaves:
-    return Octaves(reader(picture), picture.shape[1:], term, links)  # type: ignore[arg-type]
+    return Octaves(reader(picture), picture.shape[1:], term, links)
 
 
 def whole(octaves: Octaves, size: tuple[int, int], octave: int) -> PixelArray:

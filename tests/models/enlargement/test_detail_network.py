@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def tensors_of(model: DetailPredictor) -> Tensors:
 
 def shipped() -> DetailPredictor:
     """The weights that come with the package, as a torch module."""
-    path = detail_network.resources.files("neural_collage") / "weights" / "detail.safetensors"
+    path = resources.files("neural_collage") / "weights" / "detail.safetensors"
     tensors = read_arrays(path.read_bytes())
     depth = sum(name.startswith("middle") for name in tensors) // 2
     model = DetailPredictor(DetailConfig(len(tensors["first.bias"]), depth))
@@ -56,7 +57,7 @@ def shipped() -> DetailPredictor:
     return model.eval()
 
 
-MODELS = {
+MODELS: dict[str, tuple[Callable[[], DetailPredictor], Callable[[], DetailNetwork]]] = {
     "shipped": (shipped, shipped_detail),
     "random": (predictor, lambda: DetailNetwork(tensors_of(predictor()))),
     "one layer": (
@@ -70,7 +71,7 @@ MODELS = {
 @pytest.mark.parametrize("level", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("size", [(1, 1), (9, 14), (120, 101)])
 def test_numpy_equals_torch(name: str, level: float, size: tuple[int, int]) -> None:
-    model, network = (make() for make in MODELS[name])
+    model, network = MODELS[name][0](), MODELS[name][1]()
     picture = 1.2 * texture(*size, 3) - 0.1  # some of it beyond [0, 1]
     with torch.no_grad():
         (expected,) = model(picture[None], torch.tensor([level]))

@@ -8,7 +8,7 @@ flat stays flat, and detail does not grow from octave to octave.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -94,13 +94,8 @@ def _contrasts(image: PixelArray) -> PixelArray:
     high = low = image
     for axis in (1, 2):
         n = image.shape[axis] - 2
-        high, low = (
-            extreme(
-                extreme(one.take(range(n), axis), one.take(range(1, n + 1), axis)),
-                one.take(range(2, n + 2), axis),
-            )
-            for extreme, one in ((np.maximum, high), (np.minimum, low))
-        )
+        highs, lows = ([one.take(range(k, k + n), axis) for k in range(3)] for one in (high, low))
+        high, low = reduce(np.maximum, highs), reduce(np.minimum, lows)
     return high - low
 
 
