@@ -112,6 +112,21 @@ def test_a_term_is_added_to_the_interpolation_and_sees_the_edge_repeated() -> No
     assert np.abs(detailed - smooth).max() > 0.01
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_links_change_the_colours_of_what_they_link_alone(channels: int) -> None:
+    size = 43, 60
+    picture, links = texture(*size, channels).numpy(), links_of_anything(*size)
+    plain = whole(octaves_of(picture, Slopes()), size, 1)
+    alpha = whole(octaves_of(picture), size, 1)[3:]  # has no term, either
+    found = whole(octaves_of(picture, Slopes(), links), size, 1)
+    linked = np.zeros((86, 120), bool)
+    linked[:80, :112] = (links.reduction > 0).repeat(16, 0).repeat(16, 1)
+    assert 0.2 < linked.mean() < 0.8
+    np.testing.assert_allclose(found[:3, ~linked], plain[:3, ~linked], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(found[3:], alpha, atol=1e-6, rtol=0)
+    assert np.abs(found[:3, linked] - plain[:3, linked]).mean() > 1e-3
+
+
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_flat_pictures_stay_flat(value: float) -> None:
     flat = np.full((3, 24, 40), value, np.float32)
