@@ -73,8 +73,10 @@ WITHOUT_TORCH = (
     "codec.streams.tiles",
     "codec.weights",
     "core.arrays.averages",
+    "core.arrays.detail_links",
     "core.arrays.interpolation",
     "core.arrays.lapped",
+    "core.arrays.octaves",
     "core.copies",
     "core.scales",
     "fractal.contexts",
@@ -87,6 +89,7 @@ WITHOUT_TORCH = (
     "models.compression.checkerboard",
     "models.compression.decoder_model",
     "models.compression.integer_entropy",
+    "models.enlargement.detail_network",
     "runtime",
 )
 """What decodes neural files and graphics layers, all that it imports included."""

@@ -1,7 +1,8 @@
-"""The figure of `benchmarks.selfsimilar`: pictures, and the bytes that they take exactly."""
+"""The figures of `benchmarks.selfsimilar`: pictures and the bytes they take; pictures enlarged."""
 
 from collections.abc import Mapping
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from neural_collage.evaluation.plots import INK
@@ -46,3 +47,42 @@ def _thumbnail(picture: Image.Image) -> Image.Image:
     thumbnail = part.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     ImageDraw.Draw(thumbnail).rectangle((0, 0, SIDE - 1, SIDE - 1), outline="#cccccc")
     return thumbnail
+
+
+def enlarged_figure(
+    rows: Mapping[str, Mapping[str, Image.Image]], errors: Mapping[str, Mapping[str, float]]
+) -> Image.Image:
+    """Parts of enlarged pictures side by side.
+
+    rows: by picture and by method, all of one size; the last method chooses the part. errors: PSNR
+    in dB of each, of those that have one.
+    """
+    columns = list(next(iter(rows.values())))
+    height = SIDE + LINE + GAP
+    sheet = Image.new(
+        "RGB", (len(columns) * (SIDE + GAP) + GAP, len(rows) * height + LINE + 2 * GAP), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    bold, font = ImageFont.load_default(13), ImageFont.load_default(12)
+    for column, method in enumerate(columns):
+        draw.text((GAP + column * (SIDE + GAP), GAP // 2), method, INK, bold)
+    for row, (name, pictures) in enumerate(rows.items()):
+        left, top = _liveliest(list(pictures.values())[-1])
+        for column, (method, picture) in enumerate(pictures.items()):
+            x, y = GAP + column * (SIDE + GAP), GAP + LINE + row * height
+            part = picture.convert("RGB").crop((left, top, left + SIDE, top + SIDE))
+            sheet.paste(part, (x, y))
+            error = errors[name].get(method)
+            text = name if error is None else f"{error:.1f} dB" if error < 100 else "exact"
+            draw.text((x, y + SIDE + 2), text, INK, font)
+    return sheet
+
+
+def _liveliest(picture: Image.Image) -> tuple[int, int]:
+    """Left and top of the part with most change between neighbours."""
+    pixels = np.asarray(picture.convert("L"), np.float64)
+    change = np.abs(np.diff(pixels, axis=0))[:, :-1] + np.abs(np.diff(pixels, axis=1))[:-1]
+    rows, columns = (side // SIDE for side in change.shape)
+    cells = change[: rows * SIDE, : columns * SIDE].reshape(rows, SIDE, columns, SIDE)
+    row, column = divmod(int(cells.sum((1, 3)).argmax()), columns)
+    return column * SIDE, row * SIDE

@@ -24,7 +24,7 @@ from PIL import Image
 
 import neural_collage as nc
 from benchmarks.selfsimilar.codecs import Ours, Peer, codecs, curves, psnr_over_white
-from benchmarks.selfsimilar.figure import figure
+from benchmarks.selfsimilar.figure import enlarged_figure, figure
 from benchmarks.selfsimilar.pictures import PATTERNS, Pattern
 from benchmarks.support.commands import shown_path
 from benchmarks.support.options import OutputFolder
@@ -37,6 +37,8 @@ from neural_collage.evaluation.report import markdown_table
 
 TARGETS = tuple(range(30, 52, 2))
 """PSNR in dB at which the bytes of codecs are compared."""
+ENLARGED = ("carpet", "triangle", "Koch snowflake")
+"""Attractors that the figure of enlargements shows."""
 EXACT = 100.0
 """What stands for the PSNR of equal pixels."""
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "Lanczos": Image.Resampling.LANCZOS}
@@ -109,6 +111,11 @@ def main(
         for name in exact
     }
     figure(exact, sizes).save(output / "selfsimilar.png", optimize=True)
+    shown = [pattern for pattern in chosen if pattern.name in ENLARGED]
+    if shown:
+        rows = {p.name: enlargements(p) | {"truth": p.make(p.factor)} for p in shown}
+        errors = {one.pattern: one.psnr for one in result.enlargements}
+        enlarged_figure(rows, errors).save(output / "selfsimilar_enlarged.png", optimize=True)
     typer.echo(to_markdown(result))
 
 
@@ -156,16 +163,21 @@ def saved(ours: Sequence[Size], other: Sequence[Size]) -> float:
 def enlarge(pattern: Pattern) -> Enlargement:
     """Decode a pattern at its factor, and enlarge its decode by the filters."""
     truth = pattern.make(pattern.factor)
+    errors = {name: psnr_over_white(truth, image) for name, image in enlargements(pattern).items()}
+    return Enlargement(pattern.name, pattern.factor, errors)
+
+
+def enlargements(pattern: Pattern) -> dict[str, Image.Image]:
+    """A pattern at its factor, from files of quality 100."""
     original = pattern.make(1)
     collage = nc.encode(original, codec="fractal", quality=100, graphics=False)
-    decoded = collage.to_pil()
     exact = nc.encode(original, quality=100)
-    enlarged = {
-        "collage": collage.to_pil(pattern.factor),
-        "average interpolation": exact.to_pil(pattern.factor),
-    } | {name: decoded.resize(truth.size, method) for name, method in FILTERS.items()}
-    errors = {name: psnr_over_white(truth, image) for name, image in enlarged.items()}
-    return Enlargement(pattern.name, pattern.factor, errors)
+    size = pattern.factor * original.width, pattern.factor * original.height
+    return {
+        "fractal": collage.to_pil(pattern.factor),
+        "auto": exact.to_pil(pattern.factor),
+        "average interpolation": exact.to_pil(pattern.factor, detail="none"),
+    } | {name: exact.to_pil().resize(size, method) for name, method in FILTERS.items()}
 
 
 def to_markdown(result: SelfSimilarity) -> str:
@@ -173,7 +185,7 @@ def to_markdown(result: SelfSimilarity) -> str:
     names = list(next(iter(result.sizes.values())))
     lossy = [name for name in names if name.endswith(" 75")]
     exact = [name for name in names if name not in lossy]
-    methods = ["collage", "average interpolation", *FILTERS]
+    methods = ["fractal", "auto", "average interpolation", *FILTERS]
     enlarged = [
         [one.pattern, f"{one.factor}x", *(f"{one.psnr[method]:.2f}" for method in methods)]
         for one in result.enlargements

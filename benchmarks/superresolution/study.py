@@ -1,15 +1,14 @@
-"""Decoding at twice the size beside bicubic enlargement of the decode at 1x.
+"""Pictures above their original size: detail beside average interpolation, bicubic and Lanczos.
 
-    python -m benchmarks.superresolution --images data/kodak
+    python -m benchmarks.superresolution --images data/kodak data/clic
 
-Each picture is halved (means of 2 x 2 pixels), compressed with the neural codec and decoded at 2x,
-and compared with the picture of full size. Bicubic enlargement (Pillow's) starts from the decode of
-the same file at 1x. Detail above the coded size comes from links, so files of effort 7 with links
-are compared with files of that effort without, and with effort 5, which has none. Writes
-superresolution.json and superresolution.md.
+Pictures are reduced by averaging 2 x 2 or 4 x 4 pixels and enlarged again, exact (as they are) or
+as the neural codec decodes them at a quality. All methods enlarge the same decode at 1x, and are
+compared with the picture of full size: PSNR of luma, without a margin of 4 pixels, and MS-SSIM.
+Writes superresolution.json and superresolution.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -21,53 +20,49 @@ from PIL import Image
 
 import neural_collage as nc
 from benchmarks.support.commands import numbers, shown_path
-from benchmarks.support.neural import Variant, linked_share
 from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.photos import photo_files
 from benchmarks.support.results import RESULTS, write_results
+from neural_collage.core.arrays.averages import PixelArray, pool
+from neural_collage.core.arrays.detail_links import DetailLinks
+from neural_collage.core.arrays.octaves import Octaves, Reader
+from neural_collage.core.scales import Window
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.metrics import Rgb, ms_ssim, psnr
+from neural_collage.evaluation.metrics import Rgb, ms_ssim
 from neural_collage.evaluation.rate_distortion import read_rgb
 from neural_collage.evaluation.report import markdown_table
+from neural_collage.io.writing import to_pil
+from neural_collage.models.enlargement.detail_network import shipped_detail
 from neural_collage.runtime import use_threads
 
-SCALE = 2
-VARIANTS = (Variant(5), Variant(7, links=False), Variant(7))
+FILTERS = {"bicubic": Image.Resampling.BICUBIC, "Lanczos": Image.Resampling.LANCZOS}
+METHODS = (*FILTERS, "average interpolation", "detail")
+MARGIN = 4
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
-class Similarity:
-    """Similarity of a picture to the original of full size: PSNR in dB, and MS-SSIM.
+class Row:
+    """PSNR of luma in dB and MS-SSIM of each method, for a picture or as mean of several.
 
-    ms_ssim: None for pictures too small for it.
+    quality: of the codec; None if the reduced picture is exact. linked: whether its self-similarity
+    counts as such, or the share of such pictures.
     """
 
-    psnr: float
-    ms_ssim: float | None
-
-
-@dataclass(frozen=True)
-class Enlargement:
-    """One variant at one quality, for a picture or as mean of several.
-
-    bpp: bits of the file per pixel of the halved picture. linked: share of its ranges with a link.
-    """
-
-    variant: str
-    quality: int
-    bpp: float
+    scale: int
+    quality: int | None
+    psnr: Mapping[str, float]
+    ms_ssim: Mapping[str, float | None]
     linked: float
-    collage: Similarity
-    bicubic: Similarity
 
 
 @dataclass(frozen=True)
-class PictureResult:
-    """Results of a picture; uncompressed: bicubic enlargement of the halved picture itself."""
+class SetResult:
+    """The results of one folder."""
 
-    picture: str
-    uncompressed: Similarity
-    enlargements: Sequence[Enlargement]
+    images: str
+    means: Sequence[Row]
+    pictures: Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True)
@@ -76,136 +71,163 @@ class SuperResolution:
 
     command: str
     environment: Environment
-    model: str
-    uncompressed: Similarity
-    means: Sequence[Enlargement]
-    pictures: Sequence[PictureResult]
+    sets: Sequence[SetResult]
 
 
 def main(
-    images: Annotated[Path, typer.Option(help="A folder of pictures.")] = Path("data/kodak"),
+    images: Annotated[list[Path] | None, typer.Option(help="Folders of pictures.")] = None,
     output: OutputFolder = RESULTS,
-    qualities: Annotated[str, typer.Option(help="1..100, separated by commas.")] = "20,40,60,80,95",
-    model: Annotated[str, typer.Option(help="Model of the neural codec.")] = "natural",
+    qualities: Annotated[str, typer.Option(help="1..100, separated by commas.")] = "75",
+    every: Annotated[int, typer.Option(help="Measure every n-th picture.")] = 1,
     threads: Threads = CORES,
 ) -> None:
-    """Measure decoding at 2x; writes superresolution.json and superresolution.md."""
+    """Measure enlargement; writes superresolution.json and superresolution.md."""
     use_threads(threads)
-    pictures = [measure(path, numbers(qualities), model) for path in photo_files(images)]
+    folders = images or [Path("data/kodak"), Path("data/clic")]
+    sets = [measure_set(folder, numbers(qualities), every) for folder in folders]
+    shown = " ".join(f"--images {shown_path(folder)}" for folder in folders)
     result = SuperResolution(
-        command=f"python -m benchmarks.superresolution --images {shown_path(images)}"
-        f" --qualities {qualities} --model {model}",
+        command=f"python -m benchmarks.superresolution {shown} --qualities {qualities}"
+        + (f" --every {every}" if every > 1 else ""),
         environment=Environment.current(),
-        model=model,
-        uncompressed=mean_similarity([picture.uncompressed for picture in pictures]),
-        means=[
-            mean(rows) for rows in zip(*(picture.enlargements for picture in pictures), strict=True)
-        ],
-        pictures=pictures,
+        sets=sets,
     )
     write_results(output, "superresolution", asdict(result), to_markdown(result))
     typer.echo(to_markdown(result))
 
 
-def measure(path: Path, qualities: Sequence[int], model: str) -> PictureResult:
-    """All variants on one picture; an odd last row or column is cut off."""
+def measure_set(folder: Path, qualities: Sequence[int], every: int) -> SetResult:
+    """All pictures of a folder."""
+    pictures = {path.name: measure(path, qualities) for path in photo_files(folder)[::every]}
+    means = [mean(rows) for rows in zip(*pictures.values(), strict=True)]
+    return SetResult(shown_path(folder), means, pictures)
+
+
+def measure(path: Path, qualities: Sequence[int]) -> list[Row]:
+    """One picture, its sides cut to multiples of four."""
     picture = read_rgb(path)
-    width, height = (side - side % SCALE for side in picture.size)
-    full = picture.crop((0, 0, width, height))
-    half = full.reduce(SCALE)
-    original = np.asarray(full)
-    return PictureResult(
-        path.name,
-        similarity(original, bicubic(half)),
-        [
-            enlarge(original, half, variant, quality, model)
-            for variant in VARIANTS
-            for quality in qualities
-        ],
+    full = picture.crop((0, 0, picture.width // 4 * 4, picture.height // 4 * 4))
+    truth = np.asarray(full)
+    samples = (truth.transpose(2, 0, 1) / np.float32(255)).astype(np.float32)
+    rows = []
+    for scale in (2, 4):
+        reduced = pool(samples, scale)
+        links = DetailLinks.of(reduced)
+        rows.append(compare(truth, reduced, scale, None, links))
+        for quality in qualities:
+            data = nc.compress(
+                np.ascontiguousarray(reduced.transpose(1, 2, 0)),
+                codec="neural",
+                quality=quality,
+                graphics=False,
+            )
+            rows.append(compare(truth, nc.decompress(data), scale, quality, links))
+    return rows
+
+
+def compare(
+    truth: Rgb,
+    reduced: PixelArray,
+    scale: int,
+    quality: int | None,
+    links: DetailLinks | None,
+) -> Row:
+    """Enlarge a reduced picture by all methods."""
+    level = 1.0 if quality is None else quality / 100
+    small, size = to_pil(reduced), (truth.shape[1], truth.shape[0])
+    enlarged = {
+        **{name: np.asarray(small.resize(size, kind)) for name, kind in FILTERS.items()},
+        "average interpolation": octaves(reduced, scale, Octaves(reader(reduced), _size(reduced))),
+        "detail": octaves(
+            reduced, scale, Octaves(reader(reduced), _size(reduced), shipped_detail().at(level))
+        ),
+    }
+    return Row(
+        scale,
+        quality,
+        {name: luma_psnr(truth, image) for name, image in enlarged.items()},
+        {name: ms_ssim(truth, image) for name, image in enlarged.items()},
+        float(links is not None),
     )
 
 
-def enlarge(
-    original: Rgb, half: Image.Image, variant: Variant, quality: int, model: str
-) -> Enlargement:
-    """Encode the halved picture; decode it at 2x, and enlarge its decode at 1x."""
-    data = variant.encode(half, quality, model)
-    image = nc.CollageImage.from_bytes(data)
-    return Enlargement(
-        variant=variant.name,
-        quality=quality,
-        bpp=8 * len(data) / (half.width * half.height),
-        linked=linked_share(image),
-        collage=similarity(original, np.asarray(image.to_pil(SCALE))),
-        bicubic=similarity(original, bicubic(image.to_pil())),
-    )
+def octaves(reduced: PixelArray, scale: int, render: Octaves) -> Rgb:
+    """A picture at a scale of 2 or 4."""
+    height, width = _size(reduced)
+    window = Window(0, 0, scale * height, scale * width)
+    return np.asarray(to_pil(render.window(scale.bit_length() - 1, window)))
 
 
-def bicubic(picture: Image.Image) -> Rgb:
-    """A picture enlarged to twice its size."""
-    size = (SCALE * picture.width, SCALE * picture.height)
-    return np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
+def reader(picture: PixelArray) -> Reader:
+    """Returns windows of a picture."""
+    return lambda w: picture[:, w.top : w.top + w.height, w.left : w.left + w.width]
 
 
-def similarity(original: Rgb, test: Rgb) -> Similarity:
-    """Similarity of a picture to the original of the same size."""
-    return Similarity(psnr(original, test), ms_ssim(original, test))
+def _size(picture: PixelArray) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[2]
 
 
-def mean(rows: Sequence[Enlargement]) -> Enlargement:
-    """The means of one variant and quality over several pictures."""
-    return Enlargement(
-        variant=rows[0].variant,
-        quality=rows[0].quality,
-        bpp=fmean(row.bpp for row in rows),
-        linked=fmean(row.linked for row in rows),
-        collage=mean_similarity([row.collage for row in rows]),
-        bicubic=mean_similarity([row.bicubic for row in rows]),
-    )
+def luma_psnr(one: Rgb, other: Rgb) -> float:
+    """PSNR of luma in dB, without a margin."""
+    error = (one.astype(np.float64) - other) @ LUMA
+    inside = error[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return float(10 * np.log10(255**2 / max(np.square(inside).mean(), 1e-12)))
 
 
-def mean_similarity(found: Sequence[Similarity]) -> Similarity:
-    """The mean over several pictures; MS-SSIM is None unless all pictures have one."""
-    ms_ssims = [one.ms_ssim for one in found if one.ms_ssim is not None]
-    return Similarity(
-        fmean(one.psnr for one in found),
-        fmean(ms_ssims) if len(ms_ssims) == len(found) else None,
+def mean(rows: Sequence[Row]) -> Row:
+    """The means of one scale and quality over several pictures."""
+    ms_ssims = {name: [row.ms_ssim[name] for row in rows] for name in METHODS}
+    return Row(
+        rows[0].scale,
+        rows[0].quality,
+        {name: fmean(row.psnr[name] for row in rows) for name in METHODS},
+        {
+            name: fmean(found) if len(found) == len(values) else None
+            for name, values in ms_ssims.items()
+            for found in [[value for value in values if value is not None]]
+        },
+        fmean(row.linked for row in rows),
     )
 
 
 def to_markdown(result: SuperResolution) -> str:
-    """The means as a table."""
-    rows = [
-        [
-            f"{row.variant}, quality {row.quality}",
-            f"{row.bpp:.3f}",
-            f"{100 * row.linked:.1f} %",
-            f"{row.collage.psnr:.2f}",
-            f"{row.bicubic.psnr:.2f}",
-            f"{row.collage.psnr - row.bicubic.psnr:+.2f}",
-            _ms_ssim(row.collage),
-            _ms_ssim(row.bicubic),
-        ]
-        for row in result.means
-    ]
+    """The means as tables."""
     header = [
-        *("", "bpp", "linked", "PSNR at 2x (dB)", "bicubic (dB)", "difference (dB)"),
-        *("MS-SSIM at 2x", "bicubic"),
+        *("scale", "coded", *METHODS, "detail - bicubic", "worst - average interpolation"),
+        *(f"MS-SSIM, {name}" for name in ("bicubic", "detail")),
     ]
-    return f"""# Decoding at twice the size
+    tables = []
+    for one in result.sets:
+        rows = []
+        for index, row in enumerate(one.means):
+            worst = min(
+                rows_of[index].psnr["detail"] - rows_of[index].psnr["average interpolation"]
+                for rows_of in one.pictures.values()
+            )
+            rows.append(
+                [
+                    f"{row.scale}x",
+                    "exact" if row.quality is None else f"quality {row.quality}",
+                    *(f"{row.psnr[name]:.2f}" for name in METHODS),
+                    f"{row.psnr['detail'] - row.psnr['bicubic']:+.2f}",
+                    f"{worst:+.2f}",
+                    *(_ms_ssim(row.ms_ssim[name]) for name in ("bicubic", "detail")),
+                ]
+            )
+        table = markdown_table(header, rows)
+        tables.append(f"## {one.images}, {len(one.pictures)} pictures\n\n{table}")
+    sections = "\n\n".join(tables)
+    return f"""# Above the original size
 
     {result.command}
 
-Mean of {len(result.pictures)} pictures. Each was halved by averaging 2 x 2 pixels and compressed
-(model {result.model}); its decode at 2x, and the bicubic enlargement of its decode at 1x, are
-compared with the picture of full size. Bits are per pixel of the halved picture. Bicubic
-enlargement of the uncompressed halved picture: {result.uncompressed.psnr:.2f} dB, MS-SSIM
-{_ms_ssim(result.uncompressed)}.
+Pictures reduced by averages and enlarged again by each method, from the same pixels: PSNR of luma
+in dB. "Worst" is the picture that detail helps least.
 Machine: {result.environment}.
 
-{markdown_table(header, rows)}
+{sections}
 """
 
 
-def _ms_ssim(found: Similarity) -> str:
-    return "–" if found.ms_ssim is None else f"{found.ms_ssim:.4f}"
+def _ms_ssim(found: float | None) -> str:
+    return "–" if found is None else f"{found:.4f}"

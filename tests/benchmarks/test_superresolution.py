@@ -6,9 +6,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.superresolution import study as superresolution
-from benchmarks.superresolution.study import Similarity
+from benchmarks.superresolution.study import METHODS, Row
 from neural_collage.errors import CollageError
-from neural_collage.evaluation.metrics import psnr
 from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
@@ -18,33 +17,34 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     photo.save(tmp_path / "even.png")
     photo.crop((0, 0, 81, 67)).save(tmp_path / "odd.png")
     output = tmp_path / "results"
-    superresolution.main(tmp_path, output, qualities="30,70", threads=1)
-    found = json.loads((output / "superresolution.json").read_text())
-    even, odd = found["pictures"]
-    assert (even["picture"], odd["picture"]) == ("even.png", "odd.png")
-    names = ["effort 5", "effort 7, links off", "effort 7, links on"]
-    assert [row["variant"] for row in found["means"][::2]] == names
-    assert [row["quality"] for row in found["means"]] == [30, 70] * 3
+    superresolution.main([tmp_path], output, qualities="60", threads=1)
+    (found,) = json.loads((output / "superresolution.json").read_text())["sets"]
+    assert list(found["pictures"]) == ["even.png", "odd.png"]
+    kinds = [(row["scale"], row["quality"]) for row in found["means"]]
+    assert kinds == [(2, None), (2, 60), (4, None), (4, 60)]
     for index, row in enumerate(found["means"]):
-        both = [picture["enlargements"][index] for picture in (even, odd)]
-        assert row["bpp"] == pytest.approx(sum(one["bpp"] for one in both) / 2)
-        assert row["collage"]["psnr"] > 15
-        if "on" not in row["variant"]:
-            assert row["linked"] == 0
+        both = [rows[index]["psnr"]["detail"] for rows in found["pictures"].values()]
+        assert row["psnr"]["detail"] == pytest.approx(sum(both) / 2)
+    exact, coded = found["means"][:2]
+    assert coded["psnr"]["bicubic"] < exact["psnr"]["bicubic"]
     half = photo.reduce(2)
     enlarged = np.asarray(half.resize(photo.size, Image.Resampling.BICUBIC))
-    assert even["uncompressed"]["psnr"] == psnr(np.asarray(photo), enlarged)
+    measured = superresolution.luma_psnr(np.asarray(photo), enlarged)
+    assert found["pictures"]["even.png"][0]["psnr"]["bicubic"] == pytest.approx(measured, abs=0.1)
     table = (output / "superresolution.md").read_text()
-    assert all(f"| {name}, quality 70 |" in table for name in names)
+    assert "| 2x    | quality 60 |" in table
     assert str(tmp_path) not in table
 
 
 def test_the_mean_has_an_ms_ssim_only_if_all_have_one() -> None:
-    one, other, small = Similarity(30, 0.75), Similarity(34, 0.25), Similarity(20, None)
-    assert superresolution.mean_similarity([one, other]) == Similarity(32, 0.5)
-    assert superresolution.mean_similarity([one, small]) == Similarity(25, None)
+    def row(psnr: float, ms_ssim: float | None) -> Row:
+        return Row(2, None, dict.fromkeys(METHODS, psnr), dict.fromkeys(METHODS, ms_ssim), 0.0)
+
+    both = superresolution.mean([row(30, 0.75), row(34, 0.25)])
+    assert (both.psnr["detail"], both.ms_ssim["detail"]) == (32, 0.5)
+    assert superresolution.mean([row(30, 0.75), row(34, None)]).ms_ssim["detail"] is None
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CollageError, match="no pictures"):
-        superresolution.main(tmp_path, tmp_path / "results", threads=1)
+        superresolution.main([tmp_path], tmp_path / "results", threads=1)

@@ -331,3 +331,29 @@ def test_progress_is_shown_only_on_a_terminal(
     result = collage("compress", "x.png", "--effort", 0, "--overwrite", "--json")
     assert "1/1" in result.stderr
     assert len(objects(result)) == 1
+
+
+def test_detail_is_added_above_the_original_size_unless_told_otherwise(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("x.png", size=(40, 30))
+    assert collage("compress", "x.png").exit_code == 0
+    shown = {}
+    for name, options in {
+        "default": (),
+        **{detail: ("--detail", detail) for detail in ("none", "links", "full")},
+    }.items():
+        result = collage("decompress", "x.clg", "-o", f"{name}.png", "--scale", 2, *options)
+        assert result.exit_code == 0
+        with Image.open(tmp_path / f"{name}.png") as image:
+            shown[name] = np.asarray(image)
+    library = nc.load(tmp_path / "x.clg")
+    for detail in ("none", "links", "full"):
+        assert np.array_equal(shown[detail], np.asarray(library.to_pil(2, detail=detail)))
+    assert np.array_equal(shown["default"], shown["full"])
+    assert not np.array_equal(shown["none"], shown["full"])
+    result = collage("decompress", "x.clg", "-o", "y.png", "--detail", "some")
+    assert result.exit_code == 2
+    assert "none" in result.stderr
+    assert "full" in result.stderr
+    assert not (tmp_path / "y.png").exists()

@@ -22,6 +22,7 @@ from neural_collage.codec.graphics.layer import (
     spread,
 )
 from neural_collage.codec.graphics.syntax import palette_order, write_layer
+from neural_collage.codec.image import Detail
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.geometry import (
     DIAGONAL,
@@ -40,7 +41,10 @@ FOLDER = Path(__file__).parent / "golden"
 PLANES = FOLDER / "planes.bin"
 COLLAGE = FOLDER / "picture.clg"
 NEURAL = {model: FOLDER / f"{model}.clg" for model in ("natural", "aerial")}
-DECODED = {1: FOLDER / "picture.png", 2: FOLDER / "picture-2x.png"}
+DECODED: dict[tuple[float, Detail], Path] = {
+    (1, "full"): FOLDER / "picture.png",
+    (2, "none"): FOLDER / "picture-2x.png",  # detail may improve
+}
 N_SOURCES = 2
 GRAPHICS = FOLDER / "graphics.bin"
 BASE_QUALITY = 50
@@ -129,8 +133,8 @@ def main() -> None:
     GRAPHICS.write_bytes(graphics())
     collage = nc.encode(texture(70, 93, 4), quality=60, effort=9, codec="fractal", graphics=False)
     nc.save(collage, COLLAGE)
-    for scale, path in DECODED.items():
-        to_pil(collage.decode(scale)).save(path, optimize=True)
+    for (scale, detail), path in DECODED.items():
+        to_pil(collage.decode(scale, detail=detail)).save(path, optimize=True)
     for model, path in NEURAL.items():
         neural = nc.encode(
             texture(70, 93, 4), quality=60, effort=7, codec="neural", model=model, graphics=False

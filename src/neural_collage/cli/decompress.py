@@ -1,6 +1,6 @@
 """`collage decompress`: .clg files to pictures, at any size."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,10 @@ def decompress(
         bool,
         typer.Option("--pixelated", help="Above scale 1, repeat pixels, for pixel art."),
     ] = False,
+    detail: Annotated[
+        Literal["none", "links", "full"],
+        typer.Option(help="What is added above scale 1: nothing, self-similarity, all."),
+    ] = "full",
     partial: Annotated[
         bool,
         typer.Option("--partial", help="Show what there is of a file that breaks off."),
@@ -48,7 +52,7 @@ def decompress(
 
     def work(job: Job) -> OutputFile:
         collage = api.load(job.source, partial=partial)
-        pixels = collage.decode(scale, rectangle, pixelated=pixelated)
+        pixels = collage.decode(scale, rectangle, pixelated=pixelated, detail=detail)
         image = to_pil(pixels, collage.header.icc_profile)
         return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neural_collage.arguments import is_whole
 from neural_collage.codec.container import read_collage_file
-from neural_collage.codec.image import CollageImage
+from neural_collage.codec.image import CollageImage, Detail
 from neural_collage.codec.registry import AUTO, check_rate
 from neural_collage.codec.weights import find_weights
 from neural_collage.core.arrays.averages import PixelArray
@@ -102,6 +102,7 @@ def decompress(
     model: str | None = None,
     pixelated: bool = False,
     partial: bool = False,
+    detail: Detail = "full",
 ) -> PixelArray:
     """Decode the bytes of a .clg file to pixels (c, h, w), as `CollageImage.decode` does.
 
@@ -114,7 +115,8 @@ def decompress(
         ScaleError: the scale or the region does not fit the picture.
     """
     preload_weights(model)
-    return CollageImage.from_bytes(data, partial=partial).decode(scale, region, pixelated=pixelated)
+    image = CollageImage.from_bytes(data, partial=partial)
+    return image.decode(scale, region, pixelated=pixelated, detail=detail)
 
 
 def save(collage: CollageImage, path: str | PathLike[str]) -> None:

@@ -22,11 +22,14 @@ class Layer(ABC):
             times the scale it lines up with the others.
         coarsest: the first octave, below which no scale is exact.
         octave: ratio of one exact scale to the next.
+        continues: whether windows above scale 1 continue the picture as an attractor; other
+            pictures are enlarged by `core.arrays.octaves`.
     """
 
     reduction: int = 1
     coarsest: Fraction
     octave: int
+    continues: bool = False
 
     @abstractmethod
     def is_exact(self, scale: Fraction) -> bool:

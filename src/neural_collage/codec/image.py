@@ -4,19 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
 
+from neural_collage.arguments import check_choice
 from neural_collage.codec.base import Layer
 from neural_collage.codec.colour import to_samples
 from neural_collage.codec.container import Header, pack_file, unpack_file, unpack_start
-from neural_collage.codec.graphics.composition import Composition, is_octave
+from neural_collage.codec.graphics.composition import Composition
 from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import read_layer
 from neural_collage.codec.ids import codec_name
 from neural_collage.codec.registry import codec_entry
 from neural_collage.core.arrays.averages import PixelArray, area_average
+from neural_collage.core.arrays.detail_links import DetailLinks
+from neural_collage.core.arrays.octaves import Octaves, is_octave
 from neural_collage.core.scales import (
     Region,
     ScaleGrid,
@@ -28,7 +32,12 @@ from neural_collage.core.scales import (
 from neural_collage.errors import CollageFormatError
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
+from neural_collage.models.enlargement.detail_network import shipped_detail
 
+Detail = Literal["none", "links", "full"]
+_MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5
+"""Pixels of the largest picture that is searched for detail links, and the share of it that its
+graphics layer must own: other pictures have no links worth the time."""
 _STRIP_PIXELS = 1 << 22
 """Larger pictures are decoded in strips, so that beside them little memory is needed."""
 
@@ -46,6 +55,9 @@ class CollageImage:
     header: Header
     payload: bytes = field(repr=False)
     missing: int = 0
+    _kept_octaves: dict[str, Octaves] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def from_bytes(
@@ -167,31 +179,50 @@ class CollageImage:
         return decoder(self.payload, header, self.missing)
 
     def decode(
-        self, scale: float = 1, region: Region | None = None, *, pixelated: bool = False
+        self,
+        scale: float = 1,
+        region: Region | None = None,
+        *,
+        pixelated: bool = False,
+        detail: Detail = "full",
     ) -> PixelArray:
         """Pixels (c, h, w) in [0, 1], float32, colour as in the source, alpha last.
 
         scale: output pixels per pixel; any positive number.
         region: (x, y, width, height) in pixels of the picture at that scale.
         pixelated: above scale 1, repeat the pixels of scale 1, for pixel art.
+        detail: what is added to average interpolation above scale 1, see `core.arrays.octaves`:
+            "full", "links" (self-similarity of the picture alone) or "none".
 
         Raises:
             ScaleError: scale or region leave no pixel, reach outside, or make more pixels than
                 `limits.pixel_limit` says.
+            ValueError: an unknown kind of detail.
             CollageFormatError: the file is damaged.
             CheckpointError: it needs weights that cannot be found.
         """
         window = output_window((self.height, self.width), scale, region)
         check_decoded_size((window.width, window.height), (self.width, self.height))
-        if pixelated and scale > 1:
+        check_choice("detail", detail, get_args(Detail))
+        if scale <= 1:
+            return self._decode(scale, region)
+        if pixelated:
             return self._repeat_pixels(scale, window)
-        return self._decode(scale, region)
+        if self.graphics is None and all(layer.continues for layer in self.layers):
+            return self._decode_base(scale, region)
+        return self._decode_above(scale, region, detail)
 
     def to_pil(
-        self, scale: float = 1, region: Region | None = None, *, pixelated: bool = False
+        self,
+        scale: float = 1,
+        region: Region | None = None,
+        *,
+        pixelated: bool = False,
+        detail: Detail = "full",
     ) -> Image.Image:
         """The picture as 8 bits a channel, with its ICC profile; arguments as `decode`."""
-        return to_pil(self.decode(scale, region, pixelated=pixelated), self.header.icc_profile)
+        pixels = self.decode(scale, region, pixelated=pixelated, detail=detail)
+        return to_pil(pixels, self.header.icc_profile)
 
     def _repeat_pixels(self, scale: float, window: Window) -> PixelArray:
         """The nearest pixels of scale 1 to a window at a higher scale."""
@@ -204,20 +235,58 @@ class CollageImage:
         pixels = self._decode(1, (x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y))
         return pixels[:, (rows - y)[:, None], columns - x]
 
-    def _decode(self, scale: float, region: Region | None) -> PixelArray:
-        """The picture, composed of its base and the layer over it."""
-        composition = self._composition
-        if composition is None:
-            return self._decode_base(scale, region)
+    def _decode_above(self, scale: float, region: Region | None, detail: Detail) -> PixelArray:
+        """The picture above scale 1, by octaves of the picture at scale 1."""
+        octaves = self._octaves(detail)
 
         def render(exact: Fraction, window: Window) -> PixelArray:
+            octave = int(exact).bit_length() - 1
             return self._in_strips(
-                lambda strip: np.clip(composition.window(exact, strip), 0, 1), window
+                lambda strip: np.clip(octaves.window(octave, strip), 0, 1), window
             )
 
         grid = ScaleGrid(Fraction(1), 2, is_octave)
         size = self.height, self.width
         return render_at_scale(size, scale, region, grid, render, area_average)
+
+    def _octaves(self, detail: Detail) -> Octaves:
+        """What renders the picture above scale 1; kept for the next window."""
+        if detail not in self._kept_octaves:
+            links = self._detail_links if detail != "none" else None
+            term = shipped_detail().at(self._level) if detail == "full" else None
+            size = self.height, self.width
+
+            def read(window: Window) -> PixelArray:
+                region = window.left, window.top, window.width, window.height
+                return self._decode(1, region)
+
+            self._kept_octaves[detail] = Octaves(read, size, term, links)
+        return self._kept_octaves[detail]
+
+    @property
+    def _level(self) -> float:
+        """How good the picture is, for the prediction of detail."""
+        return self._graphics[1] / 100 if self._graphics[1] else 1.0
+
+    @cached_property
+    def _detail_links(self) -> DetailLinks | None:
+        """The self-similarity of a picture that a graphics layer owns, the only ones searched."""
+        layer, pixels = self.graphics, self.height * self.width
+        if layer is None or pixels > _MOST_SEARCHED or layer.owned_share() < _LEAST_OWNED:
+            return None
+        return DetailLinks.of(self._decode(1, None)[: 3 if self.channels >= 3 else 1])
+
+    def _decode(self, scale: float, region: Region | None) -> PixelArray:
+        """The picture up to scale 1, composed of its base and the layer over it."""
+        composition = self._composition
+        if composition is None:
+            return self._decode_base(scale, region)
+
+        grid = ScaleGrid(Fraction(1), 2, is_octave)
+        size = self.height, self.width
+        return render_at_scale(
+            size, scale, region, grid, lambda _, window: composition.window(window), area_average
+        )
 
     @property
     def _base_size(self) -> tuple[int, int]:
@@ -262,8 +331,8 @@ class CollageImage:
         if self.graphics is None:
             return None
 
-        def base(exact: Fraction, window: Window) -> PixelArray:
+        def base(window: Window) -> PixelArray:
             region = window.left, window.top, window.width, window.height
-            return self._decode_base(float(exact), region)
+            return self._decode_base(1, region)
 
         return Composition(self.graphics, base if self.layers else None)

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -25,6 +24,7 @@ from neural_collage.codec.ids import codec_number
 from neural_collage.core.arrays.averages import PixelArray, pool
 from neural_collage.core.scales import Region, Window
 from tests.codec.graphics.layers import random_layer
+from tests.core.arrays.test_octaves import octaves_of, whole
 from tests.pictures import texture
 
 SCALES = [0.5, 1, 1.5, 2, 3, 4]
@@ -96,8 +96,7 @@ def test_the_average_of_a_larger_picture_is_the_picture(factor: int, owned: floa
 @pytest.mark.parametrize("owned", [0.6, 1.0])
 def test_a_region_is_cut_out_of_the_whole(owned: float, scale: float) -> None:
     image = composed(3, owned)
-    whole = image.decode(scale)
-    _, height, width = whole.shape
+    _, height, width = image.decode(scale).shape
     assert (height, width) == (int(44 * scale + 0.5), int(53 * scale + 0.5))
     regions: list[Region] = [
         (0, 0, width, height),
@@ -107,10 +106,10 @@ def test_a_region_is_cut_out_of_the_whole(owned: float, scale: float) -> None:
         (width // 2, 0, 7, 1),
     ]
     for pixelated in (False, True):
-        whole = image.decode(scale, pixelated=pixelated)
+        larger = image.decode(scale, pixelated=pixelated)
         for x, y, w, h in regions:
             part = image.decode(scale, (x, y, w, h), pixelated=pixelated)
-            np.testing.assert_allclose(part, whole[:, y : y + h, x : x + w], atol=1e-5, rtol=0)
+            np.testing.assert_allclose(part, larger[:, y : y + h, x : x + w], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 5])
@@ -140,8 +139,9 @@ def test_a_smaller_picture_is_the_average(owned: float) -> None:
     half = composed(3, owned).decode(0.5)  # 22 x 27 of 53 columns
     rows = once.reshape(3, 22, 2, 53).mean(2)
     np.testing.assert_allclose(half.mean((1, 2)), rows.mean((1, 2)), atol=2e-3, rtol=0)
-    whole = torch.from_numpy(rows)[None]
-    exact = torch.nn.functional.interpolate(whole, size=(22, 27), mode="area")[0]
+    exact = torch.nn.functional.interpolate(
+        torch.from_numpy(rows)[None], size=(22, 27), mode="area"
+    )[0]
     assert float(np.abs(half - exact.numpy()).mean()) < 0.02
     even = GraphicsLayer.empty(32, 48, 3)
     painted = np.add.outer(np.arange(32), np.arange(48)) % 2
@@ -156,13 +156,15 @@ def test_a_smaller_picture_is_the_average(owned: float) -> None:
     np.testing.assert_allclose(image.decode(0.25), pool(image.decode(), 4), atol=1e-6, rtol=0)
 
 
-def test_what_is_not_owned_is_the_base_at_its_scale() -> None:
-    layer = layer_of(3)
-    for factor in (2, 4):
-        decoded, base = composed().decode(factor), base_image(3).decode(factor)
-        is_base = (layer.pixel_modes == BASE).repeat(factor, 0).repeat(factor, 1)
-        np.testing.assert_allclose(decoded[:, is_base], base[:, is_base], atol=1e-6, rtol=0)
-        assert not np.array_equal(decoded[:, ~is_base], base[:, ~is_base])
+@pytest.mark.parametrize("owned", [0.6, 1.0])
+def test_a_larger_picture_is_enlarged_from_the_composed_one(owned: float) -> None:
+    """From all of its pixels at once: no edge of a range shows where soft colours meet the base."""
+    image = composed(3, owned)
+    plain = octaves_of(image.decode())
+    for octave in (1, 2):
+        larger = image.decode(2**octave, detail="none")
+        np.testing.assert_allclose(larger, whole(plain, (44, 53), octave), atol=1e-6, rtol=0)
+    assert np.abs(image.decode(2) - image.decode(2, detail="none")).max() > 1e-3
 
 
 def test_a_layer_that_owns_nothing_changes_nothing() -> None:
@@ -178,28 +180,28 @@ def test_a_payload_that_nothing_shows_is_refused() -> None:
         nc.CollageImage(image.header, b"payload").decode()
 
 
-def test_a_base_is_rendered_only_where_it_shows() -> None:
-    """Above scale 1, a window of owned ranges needs the base at scale 1 alone."""
-    modes = np.array([[BASE, PAINTED, PAINTED]])
+def test_a_base_is_rendered_once_and_only_where_it_shows() -> None:
+    modes = np.array([[PAINTED, BASE, PAINTED]])
+    is_base = np.arange(24) // 8 == 1
     layer = replace(
         GraphicsLayer.empty(8, 24, 1),
         block=8,
         modes=modes,
         palette=np.array([[9]], np.uint8),
-        indices=np.where(np.arange(24) < 8, -1, 0)[None].repeat(8, 0),
+        indices=np.where(is_base, -1, 0)[None].repeat(8, 0),
     )
-    asked: list[Fraction] = []
+    asked: list[Window] = []
 
-    def base(scale: Fraction, window: Window) -> PixelArray:
-        asked.append(scale)
+    def base(window: Window) -> PixelArray:
+        asked.append(window)
         return np.full((1, window.height, window.width), 0.5, np.float32)
 
     composition = Composition(layer, base)
-    inside = composition.window(Fraction(4), Window(0, 64, 32, 32))
-    np.testing.assert_allclose(inside, np.full((1, 32, 32), 9 / 255), rtol=1e-6)
-    assert asked == [1]
-    composition.window(Fraction(4), Window(0, 30, 32, 32))
-    assert asked == [1, 4]
+    part = composition.window(Window(2, 6, 3, 11))
+    expected = np.where(is_base, 0.5, 9 / 255)[None, 6:17].repeat(3, 0)[None]
+    np.testing.assert_allclose(part, expected, rtol=1e-6)
+    np.testing.assert_allclose(composition.window(Window(0, 20, 8, 4)), 9 / 255, rtol=1e-6)
+    assert asked == [Window(0, 0, 8, 8)]  # of the base, which is as large as what shows it
 
 
 def chain(side: int) -> nc.CollageImage:
@@ -251,15 +253,15 @@ def test_a_base_is_a_picture_of_the_window_that_shows_it() -> None:
     base = nc.encode(picture, codec="fractal", graphics=False, quality=60, effort=0)
     header = replace(base.header, width=46, height=37, graphics=write_layer(layer, 60))
     image = nc.CollageImage(header, base.payload)
+    once, shown = image.decode(), base.decode()
+    np.testing.assert_allclose(once[:, 8:16, 16:24], shown[:, :8, :8], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(once[:, 24:32, 24:32], shown[:, 16:, 8:], atol=1e-6, rtol=0)
     for scale in (1, 2, 4):
-        whole, shown = image.decode(scale), base.decode(scale)
-        first = whole[:, 8 * scale : 16 * scale, 16 * scale : 24 * scale]
-        np.testing.assert_allclose(first, shown[:, : 8 * scale, : 8 * scale], atol=1e-6, rtol=0)
-        second = whole[:, 24 * scale : 32 * scale, 24 * scale : 32 * scale]
-        np.testing.assert_allclose(second, shown[:, 16 * scale :, 8 * scale :], atol=1e-6, rtol=0)
+        larger = image.decode(scale)
+        np.testing.assert_allclose(pool(larger, scale), once, atol=2e-6, rtol=0)
         for x, y, w, h in ((0, 0, 5, 5), (14, 6, 20, 20), (23, 15, 9, 9), (30, 10, 16, 27)):
             part = image.decode(scale, (x * scale, y * scale, w, h))
-            expected = whole[:, y * scale : y * scale + h, x * scale : x * scale + w]
+            expected = larger[:, y * scale : y * scale + h, x * scale : x * scale + w]
             np.testing.assert_allclose(part, expected, atol=1e-6, rtol=0)
 
 

@@ -3,11 +3,12 @@
 It reads amplitudes of zero-average patches off a picture: for each pixel and colour three patches
 of 2 x 2 parts (horizontal, vertical and diagonal differences). A few 3 x 3 convolutions with
 residual connections at the resolution of the picture (Shi et al. 2016, arXiv 1609.05158), trained
-by `training.tasks.detail`.
+by `training.tasks.detail`. Amplitudes are bounded by how much the pixels around differ: what is
+flat stays flat, and detail does not grow from octave to octave.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -16,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.arrays.averages import PixelArray
-from neural_collage.models.arrays_file import read_arrays
+from neural_collage.models.arrays_file import check_finite, read_arrays
 from neural_collage.runtime import in_threads
 
 COLOURS = 3
 PATCHES = np.array([[[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]], np.float32)
 """The zero-average patches of 2 x 2 parts, (3, 2, 2)."""
 CENTRE = 0.5
+BOUND = 0.25
+"""Of the range of values in the 3 x 3 pixels around, what an amplitude may be."""
 _TILE = 96  # pixels a side that are computed at once
 
 
@@ -62,7 +65,10 @@ class DetailNetwork:
         return len(self._layers)
 
     def amplitudes(self, colours: PixelArray, level: float) -> PixelArray:
-        """Amplitudes (9, h, w) of the patches of each colour, of (3, h + 2 reach, w + 2 reach)."""
+        """Amplitudes (3, 3, h, w) of the patches of each colour.
+
+        colours: (3, h + 2 reach, w + 2 reach) in [0, 1].
+        """
         height, width = colours.shape[1:]
         pixels = np.concatenate(
             [colours - np.float32(CENTRE), np.full((1, height, width), level, np.float32)]
@@ -76,18 +82,30 @@ class DetailNetwork:
         result = self._layers[-1](state, width, rectified=False)
         rows, columns = height - 2 * self.reach, width - 2 * self.reach
         result = np.pad(result, ((0, 0), (0, rows * width - result.shape[1])))
-        amplitudes: PixelArray = result.reshape(-1, rows, width)[:, :, :columns]
-        return amplitudes
+        amplitudes = result.reshape(COLOURS, len(PATCHES), rows, width)[..., :columns]
+        margin = self.reach - 1
+        bounds = BOUND * _contrasts(colours[:, margin:-margin, margin:-margin])[:, None]
+        bounded: PixelArray = np.clip(amplitudes, -bounds, bounds)
+        return bounded
+
+
+def _contrasts(image: PixelArray) -> PixelArray:
+    """The largest less the least of 3 x 3 values around each of (c, h, w): (c, h - 2, w - 2)."""
+    high = low = image
+    for axis in (1, 2):
+        n = image.shape[axis] - 2
+        highs, lows = ([one.take(range(k, k + n), axis) for k in range(3)] for one in (high, low))
+        high, low = reduce(np.maximum, highs), reduce(np.minimum, lows)
+    return high - low
 
 
 class _Layer:
     """A 3 x 3 convolution of flattened images, without margins."""
 
     def __init__(self, weight: npt.NDArray[Any], bias: npt.NDArray[Any]) -> None:
-        outputs, inputs, rows, columns = weight.shape
-        if (rows, columns) != (3, 3) or bias.shape != (outputs,):
-            raise ValueError(f"a convolution of shape {weight.shape} is not 3 x 3")
-        self.channels = outputs, inputs
+        if weight.ndim != 4 or weight.shape[2:] != (3, 3) or bias.shape != weight.shape[:1]:
+            raise ValueError(f"{weight.shape} with a bias {bias.shape} is no 3 x 3 convolution")
+        self.channels = outputs, inputs = weight.shape[:2]
         # (columns, out, rows * in): a product for each column of the window
         moved = weight.astype(np.float32).transpose(3, 0, 2, 1)
         self._weights = np.ascontiguousarray(moved.reshape(3, outputs, 3 * inputs))
@@ -127,8 +145,7 @@ class DetailAtLevel:
             rows, columns = min(_TILE, height - top), min(_TILE, width - left)
             margin = 2 * self.reach
             part = colours[:, top : top + rows + margin, left : left + columns + margin]
-            amplitudes = self._network.amplitudes(part, self._level)
-            by_colour = amplitudes.reshape(COLOURS, len(PATCHES), rows, columns)
+            by_colour = self._network.amplitudes(part, self._level)
             if channels < COLOURS:
                 by_colour = by_colour.mean(0, keepdims=True)
             target = detail[: len(by_colour), top : top + rows, :, left : left + columns]
@@ -145,4 +162,11 @@ class DetailAtLevel:
 def shipped_detail() -> DetailNetwork:
     """The network that comes with the package."""
     path = resources.files("neural_collage") / "weights" / "detail.safetensors"
-    return DetailNetwork(read_arrays(path.read_bytes()))
+    return network_of(path.read_bytes())
+
+
+def network_of(data: bytes) -> DetailNetwork:
+    """The network of a safetensors file; raises ValueError for damaged or other weights."""
+    tensors = read_arrays(data)
+    check_finite(tensors)
+    return DetailNetwork(tensors)

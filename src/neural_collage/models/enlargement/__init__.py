@@ -1,0 +1,1 @@
+"""Networks that predict detail above the original size of a picture; no codecs."""
