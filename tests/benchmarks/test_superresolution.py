@@ -32,7 +32,7 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     measured = superresolution.luma_psnr(np.asarray(photo), enlarged)
     assert found["pictures"]["even.png"][0]["psnr"]["bicubic"] == pytest.approx(measured, abs=0.1)
     table = (output / "superresolution.md").read_text()
-    assert "| 2x    | quality 60 |" in table
+    assert "| 2x | quality 60 |" in table
     assert str(tmp_path) not in table
 
 
