@@ -163,7 +163,10 @@ def saved(ours: Sequence[Size], other: Sequence[Size]) -> float:
 def enlarge(pattern: Pattern) -> Enlargement:
     """Decode a pattern at its factor, and enlarge its decode by the filters."""
     truth = pattern.make(pattern.factor)
-    errors = {name: psnr_over_white(truth, image) for name, image in enlargements(pattern).items()}
+    errors = {
+        name: min(psnr_over_white(truth, image), EXACT)
+        for name, image in enlargements(pattern).items()
+    }
     return Enlargement(pattern.name, pattern.factor, errors)
 
 
@@ -180,6 +183,10 @@ def enlargements(pattern: Pattern) -> dict[str, Image.Image]:
     } | {name: exact.to_pil().resize(size, method) for name, method in FILTERS.items()}
 
 
+def _decibels(psnr: float) -> str:
+    return "exact" if psnr >= EXACT else f"{psnr:.2f}"
+
+
 def to_markdown(result: SelfSimilarity) -> str:
     """The sizes and the enlargements as tables."""
     names = list(next(iter(result.sizes.values())))
@@ -187,7 +194,7 @@ def to_markdown(result: SelfSimilarity) -> str:
     exact = [name for name in names if name not in lossy]
     methods = ["fractal", "auto", "average interpolation", *FILTERS]
     enlarged = [
-        [one.pattern, f"{one.factor}x", *(f"{one.psnr[method]:.2f}" for method in methods)]
+        [one.pattern, f"{one.factor}x", *(_decibels(one.psnr[method]) for method in methods)]
         for one in result.enlargements
     ]
     peers = [name for name in next(iter(result.curves.values()), {}) if name != "auto"]

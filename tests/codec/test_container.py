@@ -7,11 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from neural_collage.codec.container import Header, ModelId, pack_file, unpack_file
+from neural_collage.codec.container import (
+    Header,
+    ModelId,
+    pack_file,
+    unpack_file,
+    unpack_start,
+)
+from neural_collage.codec.varints import read_varint, varint
 from neural_collage.errors import CollageFormatError
 from neural_collage.io.limits import MAX_PROFILE_BYTES
 from neural_collage.io.modes import Mode
 
+LARGEST_NUMBER = (1 << 63) - 1  # in 9 bytes
 PLAIN = Header(codec=1, width=768, height=512, mode="RGB", quality=50)
 FULL = Header(
     codec=1,
@@ -203,3 +211,80 @@ def test_a_model_id_that_does_not_fit_the_file_is_refused(name: str, digest: byt
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)])
 def test_channels_follow_from_the_mode(mode: Mode, channels: int) -> None:
     assert replace(PLAIN, mode=mode).channels == channels
+
+
+# Files that break off
+
+
+@given(headers, st.binary(max_size=200), st.data())
+def test_the_start_of_a_file_says_what_is_missing(
+    header: Header, payload: bytes, data: st.DataObject
+) -> None:
+    """From the header on; without a part of the checksum nothing is."""
+    whole = pack_file(header, payload)
+    start = len(whole) - 4 - len(payload)
+    length = data.draw(st.integers(0, len(whole)))
+    if length < start:
+        with pytest.raises(CollageFormatError):
+            unpack_start(whole[:length])
+    else:
+        there = payload[: length - start]
+        found = unpack_start(whole[:length])
+        assert found == (header, there, len(payload) - len(there))
+
+
+@pytest.mark.parametrize("header", [PLAIN, FULL])
+def test_a_complete_file_is_checked_even_if_it_may_break_off(header: Header) -> None:
+    """Unless damage makes its lengths longer, which is what breaking off looks like."""
+    whole = pack_file(header, b"payload")
+    assert unpack_start(whole) == (*unpack_file(whole), 0)
+    for position in range(len(whole)):
+        altered = bytearray(whole)
+        altered[position] ^= 1
+        if position >= len(whole) - 4 - len(b"payload"):
+            with pytest.raises(CollageFormatError, match="checksum"):
+                unpack_start(altered)
+            continue
+        try:
+            found, payload, missing = unpack_start(altered)
+        except CollageFormatError:
+            continue
+        assert len(pack_file(found, payload)) + missing > len(whole)
+
+
+# Numbers
+
+
+@given(st.integers(0, LARGEST_NUMBER), st.binary(max_size=3), st.binary(max_size=3))
+def test_numbers_come_back_from_the_middle_of_data(value: int, before: bytes, after: bytes) -> None:
+    data = before + varint(value) + after
+    assert read_varint(data, len(before)) == (value, len(data) - len(after))
+
+
+@given(st.integers(0, LARGEST_NUMBER))
+def test_numbers_take_seven_bits_a_byte(value: int) -> None:
+    assert len(varint(value)) == max(1, -(-value.bit_length() // 7))
+
+
+@given(st.binary(max_size=12))
+def test_every_number_has_one_form(data: bytes) -> None:
+    try:
+        value, end = read_varint(data, 0)
+    except CollageFormatError as error:
+        assert str(error).startswith(("the file is truncated", "malformed number"))  # noqa: PT017
+    else:
+        assert varint(value) == data[:end]
+
+
+@given(st.integers(0, LARGEST_NUMBER))
+def test_a_number_that_breaks_off_is_refused(value: int) -> None:
+    with pytest.raises(CollageFormatError, match="truncated: a number expected at"):
+        read_varint(varint(value)[:-1], 0)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x80\x00", b"\xff\x80\x00", b"\x80" * 9 + b"\x01", b"\x80" * 20]
+)
+def test_longer_forms_are_refused(data: bytes) -> None:
+    with pytest.raises(CollageFormatError, match="malformed number before byte"):
+        read_varint(data, 0)

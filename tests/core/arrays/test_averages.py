@@ -13,6 +13,7 @@ from neural_collage.core.arrays import averages
 from neural_collage.core.arrays.averages import PixelArray, area_average, cell_weights, pool
 from neural_collage.core.resample import area_resample
 from neural_collage.core.scales import Interval
+from tests.threads import threads
 
 sides = st.integers(1, 40)
 
@@ -99,6 +100,17 @@ def test_the_size_of_strips_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     for cells in (1, 7):
         monkeypatch.setattr(averages, "_STRIP", cells)
         np.testing.assert_allclose(area_average(image, 130, 33), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(105, 140), (210, 249), (20, 70)], ids=str)
+def test_the_number_of_threads_changes_nothing(size: tuple[int, int]) -> None:
+    """Of averages that lie half way between two numbers, as many do at a ratio of 3 to 4."""
+    image = image_of(140, 186, 4)
+    found = []
+    for count in (1, 2):
+        with threads(count):
+            found.append(area_average(image, *size))
+    np.testing.assert_array_equal(found[0], found[1], strict=True)
 
 
 def test_an_average_of_the_same_size_is_the_image() -> None:

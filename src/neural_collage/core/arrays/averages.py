@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.scales import Interval
+from neural_collage.runtime import in_threads
 
 FloatArray = npt.NDArray[np.float64]
 PixelArray = npt.NDArray[np.float32]
@@ -47,12 +48,15 @@ def _average_last(
 ) -> PixelArray:
     if (start, stop) == (0, n_out) and image.shape[-1] == n_out:
         return image
-    parts = [
-        # in double precision, so that pixels do not depend on the summation order
-        (image[..., pixels].astype(np.float64) @ weights.T).astype(image.dtype)
-        for pixels, weights in cell_weights(image.shape[-1], n_out, start, stop)
-    ]
-    return np.concatenate(parts, -1)
+
+    def average(strip: tuple[slice, FloatArray]) -> PixelArray:
+        pixels, weights = strip
+        # in double precision, so that pixels hardly depend on the summation order, and with one
+        # thread each, so that they do not depend on the number of threads
+        return (image[..., pixels].astype(np.float64) @ weights.T).astype(image.dtype)
+
+    strips = cell_weights(image.shape[-1], n_out, start, stop)
+    return np.concatenate(in_threads(average, strips), -1)
 
 
 def cell_weights(
