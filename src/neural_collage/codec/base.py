@@ -22,6 +22,7 @@ class Layer(ABC):
             times the scale it lines up with the others.
         coarsest: the first octave, below which no scale is exact.
         octave: ratio of one exact scale to the next.
+        coarse: down from this scale windows are approximate; 0 if they never are.
         continues: whether windows above scale 1 continue the picture as an attractor; other
             pictures are enlarged by `core.arrays.octaves`.
     """
@@ -29,6 +30,7 @@ class Layer(ABC):
     reduction: int = 1
     coarsest: Fraction
     octave: int
+    coarse: Fraction = Fraction(0)
     continues: bool = False
 
     @abstractmethod

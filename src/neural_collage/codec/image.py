@@ -311,7 +311,8 @@ class CollageImage:
         def render(exact: Fraction, window: Window) -> PixelArray:
             return self._in_strips(lambda strip: render_strip(exact, strip), window)
 
-        grid = ScaleGrid(coarsest, layers[0].octave, is_exact)
+        coarse = min(layer.coarse / layer.reduction for layer in layers)
+        grid = ScaleGrid(coarsest, layers[0].octave, is_exact, coarse)
         return render_at_scale(self._base_size, scale, region, grid, render, area_average)
 
     def _in_strips(self, render: Callable[[Window], PixelArray], window: Window) -> PixelArray:

@@ -93,24 +93,29 @@ class ScaleGrid(NamedTuple):
     """The scales at which a renderer is exact.
 
     coarsest: the first octave, below which no scale is exact; ratio: factor between octaves. A
-    sufficiently large power of the ratio must be exact.
+    sufficiently large power of the ratio must be exact. partial_pixels: down from this scale the
+    image may end within a pixel of the renderer, which then is an average over what is beyond the
+    edge, too.
     """
 
     coarsest: Fraction
     ratio: int
     is_exact: Callable[[Fraction], bool]
+    partial_pixels: Fraction = Fraction(0)
 
     def at_least(self, scale: Fraction, height: int, width: int) -> Fraction:
         """The scale itself if it is exact at low cost, else the next octave above.
 
         The cost is low if whole octaves lead down from the scale to one of at most 1, or of at
         most 2 and a quarter of this scale, at which iteration starts. Octaves are `coarsest` or 1
-        times powers of the ratio. At the result the sides of the image are whole pixels.
+        times powers of the ratio. At the result the sides of the image are whole pixels, unless it
+        is at most `partial_pixels`.
         """
 
         def fits(candidate: Fraction) -> bool:
             whole_sides = (height * candidate).denominator == (width * candidate).denominator == 1
-            return whole_sides and self.is_exact(candidate)
+            fits_in = whole_sides or candidate <= self.partial_pixels
+            return fits_in and self.is_exact(candidate)
 
         if fits(scale) and self._start(scale) <= max(Fraction(1), min(Fraction(2), scale / 4)):
             return scale
@@ -171,7 +176,7 @@ def render_at_scale(
     exact = grid.at_least(requested, height, width)
     if max(height, width) * exact > _LONGEST_SIDE:
         raise ScaleError(f"scale {scale} gives more pixels than can be counted")
-    if exact == requested:
+    if exact == requested and height * exact == out_height and width * exact == out_width:
         return render(exact, out)
     row_ratio, column_ratio = height * exact / out_height, width * exact / out_width
     return render_cells(

@@ -14,6 +14,7 @@ from neural_collage.codec.streams import tiles
 from neural_collage.codec.streams.neural import COARSE_GROUPS, LINKED, SEGMENTED
 from neural_collage.codec.streams.neural_encoder import SEGMENTED_BYTES
 from neural_collage.codec.streams.tiles import Tile
+from neural_collage.core.arrays.averages import area_average
 from neural_collage.core.scales import Region
 from tests.codec.streams.neural import encode, with_links
 from tests.codec.streams.segmented import (
@@ -132,6 +133,23 @@ def test_small_pictures_are_read_from_the_first_groups_alone(
     read.clear()
     image.decode(scale)
     assert not read  # again
+
+
+@pytest.mark.parametrize("size", [(131, 101), (141, 96), (HEIGHT, WIDTH)], ids=str)
+def test_small_pictures_of_any_size_read_the_first_groups_alone(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And are close to averages of the whole, also where the picture ends within a pixel.
+
+    They are averages of pixels at 1/8, which are larger than a part of them.
+    """
+    image = again(encode(photo_crop(HEIGHT)[:, : size[0], : size[1]], 60))
+    parts, groups = Parts.of(image), COARSE_GROUPS[Fraction(1, 8)]
+    read = read_while(monkeypatch)
+    small = image.decode(0.1)
+    first = [segment for of_group in parts.segments[:groups] for segment in of_group]
+    assert sorted(read) == sorted([*first, parts.links])
+    assert psnr(small, area_average(image.decode(), *small.shape[1:])) > 30
 
 
 @pytest.mark.parametrize("scale", [Fraction(1, 8), Fraction(1), Fraction(4)], ids=str)

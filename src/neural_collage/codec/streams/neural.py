@@ -211,7 +211,7 @@ class TiledTexture:
         self._grid = grid
         self._amplitudes = amplitudes
         self._segments = segments
-        self._in_segments = in_segments or segments is not None
+        self.in_segments = in_segments or segments is not None
         self._read = [0] * (0 if segments is None else len(segments))  # groups of each tile
 
     def is_exact(self, scale: Fraction) -> bool:
@@ -231,7 +231,7 @@ class TiledTexture:
     def window(self, scale: Fraction, window: Window) -> PixelArray:
         """A window (3, h, w) at an exact scale; at those of `COARSE_GROUPS` of the first groups."""
         n_groups = len(self._decoder.banks)
-        if self._in_segments:
+        if self.in_segments:
             n_groups = min(COARSE_GROUPS.get(scale, n_groups), n_groups)
         reach = 1  # patches of neighbours, and a few pixels of average interpolation
         side = RANGE * scale
@@ -281,6 +281,7 @@ class TextureLayer(Layer):
     def __init__(self, texture: TiledTexture, grid: Grid) -> None:
         self._texture = texture
         self._grid = grid
+        self.coarse = max(COARSE_GROUPS) if texture.in_segments else Fraction(0)
 
     def is_exact(self, scale: Fraction) -> bool:
         return self._texture.is_exact(scale)
