@@ -91,7 +91,7 @@ def in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     Functions that are called this way may call others this way: those run one after the other.
     """
     items = list(items)
-    with _products:
+    with one_thread_a_product:
         if len(items) < 2 or thread_count() == 1 or getattr(_inside, "thread", False):
             return [function(item) for item in items]
         with (
@@ -147,7 +147,8 @@ class _Products:
                 _release_control()
 
 
-_products = _Products()
+one_thread_a_product = _Products()
+"""Inside this context matrix products of numpy use one thread each."""
 
 
 def _release_control() -> None:

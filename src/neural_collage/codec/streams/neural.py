@@ -38,7 +38,7 @@ from neural_collage.core.scales import Window
 from neural_collage.errors import CheckpointError, CollageFormatError, NotConvergedError
 from neural_collage.extras import needs_extra
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
-from neural_collage.runtime import in_threads
+from neural_collage.runtime import in_threads, one_thread_a_product
 
 if TYPE_CHECKING:
     from neural_collage.core.collage import Collage
@@ -134,9 +134,11 @@ class NeuralDecoder:
         """The latents of a picture that is part of one stream."""
         source = DecodedSymbols([reader] * len(self.model.groups), self.tables)
         amplitudes = np.zeros((self.model.n_patches, grid.rows, grid.columns), np.int16)
-        for tile in grid.tiles:
-            quantised = self.model.entropy.run(source, quality, tile.rows, tile.columns)
-            amplitudes[(..., *tile.within(grid.whole))] = self.model.amplitudes(quantised, quality)
+        with one_thread_a_product:
+            for tile in grid.tiles:
+                quantised = self.model.entropy.run(source, quality, tile.rows, tile.columns)
+                values = self.model.amplitudes(quantised, quality)
+                amplitudes[(..., *tile.within(grid.whole))] = values
         return TiledTexture(self, quality, grid, amplitudes)
 
     def _in_segments(
