@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.arrays.lapped import PatchBank
-from neural_collage.models.compression.integer_entropy import VALUE_BITS, IntArray, IntegerEntropy
+from neural_collage.models.compression.integer_entropy import (
+    LEVELS,
+    N_SCALES,
+    VALUE_BITS,
+    IntArray,
+    IntegerEntropy,
+    check_shapes,
+)
 
 RANGE = 16
 """Side of a range in pixels."""
@@ -44,12 +51,18 @@ class DecoderModel:
             own = {k.removeprefix(_ENTROPY): v for k, v in tensors.items() if _ENTROPY in k}
             logarithms = tensors["logarithms"].astype(np.int64)
             self.entropy = IntegerEntropy(own, self.groups, logarithms)
+            count, symbols = sum(self.groups), tensors["counts"].shape[-1] // 2 * 2
+            check_shapes(
+                tensors,
+                {
+                    "counts": (N_SCALES, symbols),
+                    "steps": (LEVELS + 1, count),
+                    "compressor.patches": (count, 3, 2 * RANGE, 2 * RANGE),
+                },
+            )
             patches = np.rint(tensors["compressor.patches"].astype(np.float64) * 2**PATCH_BITS)
         except KeyError as error:
             raise ValueError(f"missing tensors {error.args[0]}") from error
-        expected = (sum(self.groups), 3, 2 * RANGE, 2 * RANGE)
-        if patches.shape != expected or self._steps.shape[1:] != expected[:1]:
-            raise ValueError(f"patches of shape {patches.shape} where {expected} is needed")
         self.bank = PatchBank(
             np.clip(patches, -_LARGEST_AMPLITUDE - 1, _LARGEST_AMPLITUDE).astype(np.int16)
         )

@@ -95,11 +95,14 @@ class IntegerEntropy:
     tensors: that are the same on all machines, as read from a file. groups: sizes of the channel
     groups. logarithms: `logarithm_table`, as shipped with the weights.
 
-    Raises ValueError for weights so large that sums might not be exact, KeyError for missing ones.
+    Raises ValueError for weights of other shapes, or so large that sums might not be exact, and
+    KeyError for missing ones.
     """
 
     def __init__(self, tensors: Tensors, groups: Sequence[int], logarithms: IntArray) -> None:
         self.groups = tuple(groups)
+        check_shapes(tensors, _shapes(tensors, self.groups))
+        check_shapes({"logarithms": logarithms}, {"logarithms": (LARGEST_LOGARITHM + 1,)})
         self._logarithms = logarithms.astype(np.float64)
         self._side_scale = _rungs(tensors, "side_log_scale")
         self._side_weight = _weights(tensors, "side_synthesis")
@@ -184,6 +187,42 @@ class IntegerEntropy:
         """Coded latents of a group as context for others, see `EntropyModel.features`."""
         size = self._logarithms[np.minimum(np.abs(coded), LARGEST_LOGARITHM)]
         return np.concatenate([size * np.sign(coded), size]) if group < SIGNED_GROUPS else size
+
+
+def check_shapes(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ValueError for tensors of other shapes than they must have, KeyError for missing ones."""
+    problems = [
+        f"{name} of shape {tensors[name].shape} where {shape} is needed"
+        for name, shape in expected.items()
+        if tensors[name].shape != shape
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def _shapes(tensors: Tensors, groups: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors, given those of two."""
+    rungs, width = tensors["start.rungs"].shape
+    side = tensors["side_log_scale.rungs"].shape[-1]
+    shapes: dict[str, tuple[int, ...]] = {
+        "start.rungs": (rungs, width),
+        "log_scale.rungs": (rungs, sum(groups)),
+        "side_log_scale.rungs": (rungs, side),
+        "side_synthesis.weight": (4 * width, side, 3, 3),
+        "side_synthesis.bias": (4 * width,),
+    }
+    for group, size in enumerate(groups):
+        features = size * (2 if group < SIGNED_GROUPS else 1)
+        shapes[f"contexts.{group}.weight"] = width, features, 3, 3
+        for number in range(PASSES * group, PASSES * (group + 1)):
+            shapes |= {
+                f"predictions.{number}.shift.rungs": (rungs, width),
+                f"predictions.{number}.hidden.weight": (width, width, 1, 1),
+                f"predictions.{number}.hidden.bias": (width,),
+                f"predictions.{number}.out.weight": (2 * size, width, 1, 1),
+                f"predictions.{number}.out.bias": (2 * size,),
+            }
+    return shapes
 
 
 class _Context:
