@@ -190,7 +190,7 @@ class IntegerEntropy:
 
 
 def check_shapes(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise ValueError for tensors of other shapes than they must have, KeyError for missing ones."""
+    """Raise ValueError for tensors of other shapes than needed, KeyError for missing ones."""
     problems = [
         f"{name} of shape {tensors[name].shape} where {shape} is needed"
         for name, shape in expected.items()
