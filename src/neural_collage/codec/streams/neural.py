@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import takewhile
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -238,8 +239,8 @@ class TiledTexture:
         reach = 1  # patches of neighbours, and a few pixels of average interpolation
         side = RANGE * scale
         top, left = int(window.top / side) - reach, int(window.left / side) - reach
-        bottom = int((window.top + window.height) / side) + 1 + reach
-        right = int((window.left + window.width) / side) + 1 + reach
+        bottom = ceil((window.top + window.height) / side) + reach
+        right = ceil((window.left + window.width) / side) + reach
         self._need(n_groups, Tile(top, left, bottom - top, right - left))
         return self._texture(n_groups).window(scale, window)
 
