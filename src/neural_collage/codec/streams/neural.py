@@ -92,8 +92,9 @@ class NeuralDecoder:
             self.tables = FixedTables(self.model.counts)
         except ValueError as error:
             raise CheckpointError(f"the weights {weights.name} are damaged: {error}") from error
-        ends = np.cumsum(self.model.groups)
-        self.banks = [PatchBank(self.model.bank.patches[:end]) for end in ends]
+        ends = np.cumsum(self.model.groups)[:-1]
+        coarse = [PatchBank(self.model.bank.patches[:end]) for end in ends]
+        self.banks = [*coarse, self.model.bank]
 
     def decode(self, payload: bytes, header: Header, missing: int = 0) -> tuple[Layer, ...]:
         """The collages of a payload: of the colours, and of alpha if there is one.

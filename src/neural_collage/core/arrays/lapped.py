@@ -10,7 +10,6 @@ for all terms whose absolute sum is below 2^24. So pixels are the same on every 
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -40,25 +39,29 @@ class PatchBank:
             raise ValueError(f"patches of {patches.shape[-1]} pixels: a multiple of 4 expected")
         self.patches = patches
         self.is_whole = np.issubdtype(patches.dtype, np.integer)
+        self._quarters: dict[int, tuple[FloatArray, PixelArray, FloatArray]] = {}
 
     @property
     def range_size(self) -> int:
         """Side of a range in pixels."""
         return int(self.patches.shape[-1]) // 2
 
-    @lru_cache(maxsize=8)  # noqa: B019 # banks live as long as their model
     def quarters(self, factor: int) -> tuple[FloatArray, PixelArray, FloatArray]:
         """Sums of factor x factor pixels of the patches, cut into quarters of the size of a range.
 
         Returns them in double and in single precision, (2, 2, a, c * k * k) with the vertical and
-        the horizontal half first, and the largest magnitude of each patch, (a,).
+        the horizontal half first, and the largest magnitude of each patch, (a,). Computed once.
         """
+        if factor in self._quarters:
+            return self._quarters[factor]
         a, c, side, _ = self.patches.shape
         k = side // 2 // factor
         sums = self.patches.astype(np.float64)
         sums = sums.reshape(a, c, 2 * k, factor, 2 * k, factor).sum((3, 5))
         cut = sums.reshape(a, c, 2, k, 2, k).transpose(2, 4, 0, 1, 3, 5).reshape(2, 2, a, -1)
-        return cut, cut.astype(np.float32), np.abs(sums).reshape(a, -1).max(1, initial=0)
+        peaks = np.abs(sums).reshape(a, -1).max(1, initial=0)
+        self._quarters[factor] = cut, cut.astype(np.float32), peaks
+        return self._quarters[factor]
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from neural_collage.core.arrays.interpolation import REACH, enlarge, source_span
 from neural_collage.core.scales import Window
 
 _CACHED_PIXELS = 1 << 22
+"""Of an octave of a linked picture that is kept whole, since links read all over it."""
 Reader = Callable[[Window], PixelArray]
 """Returns a window (c, h, w) of a picture."""
 
@@ -67,7 +68,7 @@ class Octaves:
         height, width = (side << octave for side in self._size)
         if self._links is None or height * width > _CACHED_PIXELS:
             return self._rendered(octave, window)
-        if octave not in self._canvases:  # links read all over the octave below
+        if octave not in self._canvases:
             self._canvases[octave] = self._rendered(octave, Window(0, 0, height, width))
         rows = slice(window.top, window.top + window.height)
         return self._canvases[octave][:, rows, window.left : window.left + window.width]
