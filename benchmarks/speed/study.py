@@ -7,7 +7,9 @@ are medians. Calls are made in fresh processes, so that decoding has only what i
 speed.json and speed.md, in which the parts of `--only` replace those of an earlier run.
 """
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -88,6 +90,8 @@ def main(
     ] = 8192,
 ) -> None:
     """Measure speed and memory of our codecs; writes speed.json and speed.md."""
+    given = {name: value for name, value in locals().items() if name not in ("output", "only")}
+    command = f"python -m benchmarks.speed{_changed(given)}"
     chosen = _chosen(only)
     settings = Settings(
         threads=numbers(threads),
@@ -105,10 +109,6 @@ def main(
         growth_effort=growth_effort,
         memory_limit=memory_limit,
     )
-    given = {"image": image, "large": large, "aerial": aerial}
-    command = "python -m benchmarks.speed" + "".join(
-        f" --{name} {shown_path(path)}" for name, path in given.items() if path is not None
-    )
     parts = {} if len(chosen) == len(PARTS) else read_parts(output)
     with TemporaryDirectory() as folder:
         samples = Samples(Path(folder), image, photos_in(large, PHOTOS), size, large_size)
@@ -119,6 +119,22 @@ def main(
             parts = {each: parts[each] for each in PARTS if each in parts}
             write_parts(output, parts)
             typer.echo(to_markdown({name: parts[name]}))
+
+
+def _changed(given: Mapping[str, object]) -> str:
+    """The options whose values are not their defaults, as they are typed."""
+    defaults = signature(main).parameters
+    texts = []
+    for name, value in given.items():
+        if value != defaults[name].default:
+            option = f"--{name.replace('_', '-')}"
+            if isinstance(value, Path):
+                texts.append(f" {option} {shown_path(value)}")
+            elif isinstance(value, tuple):
+                texts.append(f" {option} {' '.join(map(str, value))}")
+            else:
+                texts.append(f" {option} {shlex.quote(str(value))}")
+    return "".join(texts)
 
 
 def _chosen(only: str) -> Sequence[str]:

@@ -177,7 +177,11 @@ def test_parts_replace_those_of_an_earlier_run(
     assert [each.tables[0].rows["a row"]["s"] for each in found.values()] == [1, 4]
     page = (tmp_path / "speed.md").read_text()
     assert page.count("Machine: ") == 1
-    assert page.count("## A title\n\n    python -m benchmarks.speed\n\n### A table\n\nA note.") == 2
+    command = "    python -m benchmarks.speed --size 48 32 --large-size 96 64"
+    lines = [line for line in page.splitlines() if line.startswith(command)]
+    assert len(lines) == 2  # settings that are not the defaults are said
+    assert all("--process-rounds 1" in line and "--workers" not in line for line in lines)
+    assert page.count("### A table\n\nA note.") == 2
     assert "| a row | 4.00 |" in page
 
 
