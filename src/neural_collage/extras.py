@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from neural_collage.errors import MissingExtraError
 
+_BROUGHT = {"encode": ("torch", "jaxtyping", "huggingface_hub")}
+"""Modules of extras that surround so much that others may be missing there, too."""
+
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
@@ -16,7 +19,8 @@ def needs_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
+        top = (error.name or "").partition(".")[0]
+        if top not in _BROUGHT.get(extra, (top,)) or top == __name__.partition(".")[0]:
             raise
         raise MissingExtraError(
             f'{error.name} is not installed: pip install "neural-collage[{extra}]"'
