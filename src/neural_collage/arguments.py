@@ -70,6 +70,13 @@ def flag_problems(name: str, value: object) -> list[str]:
     return [] if isinstance(value, bool) else [f"{name} must be True or False, not {value!r}"]
 
 
+def share_problems(name: str, value: object) -> list[str]:
+    """The problem of a value that is not a number in 0..1."""
+    if is_number(value) and 0 <= value <= 1:
+        return []
+    return [f"{name} must be a number from 0 to 1, not {value!r}"]
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a finite real number, of Python or of numpy, and no bool."""
     return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)

@@ -9,6 +9,7 @@ from PIL import Image
 
 import neural_collage as nc
 from neural_collage.codec.weights import Weights, forget_weights, shipped_weights
+from neural_collage.errors import CollageError
 from neural_collage.io.writing import to_pil
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.training.export.codec_weights import codec_model_to_bytes
@@ -51,7 +52,7 @@ def test_a_file_round_trips_with_weights_from_a_path(
         assert image.size == (12, 8)
 
 
-@pytest.mark.parametrize("name", ["natural", "aerial"])
+@pytest.mark.parametrize("name", ["natural", "natural-psnr", "aerial"])
 def test_packaged_models_are_selected_by_name(collage: Run, photo: Photo, name: str) -> None:
     photo("x.png")
     assert collage("compress", "x.png", *NEURAL, "--model", name).exit_code == 0
@@ -61,6 +62,34 @@ def test_packaged_models_are_selected_by_name(collage: Run, photo: Photo, name: 
     assert collage("decompress", "x.clg", "-o", "y.png").exit_code == 0
     assert collage("decompress", "x.clg", "-o", "z.png", "--model", name).exit_code == 0
     assert Path("y.png").read_bytes() == Path("z.png").read_bytes()
+
+
+def test_what_photos_are_tuned_for_is_a_choice_of_the_model(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    source = photo("x.png")
+    for tune, name in (("visual", "natural"), ("psnr", "natural-psnr")):
+        assert collage("compress", "x.png", *NEURAL, "--tune", tune, "--overwrite").exit_code == 0
+        data = (tmp_path / "x.clg").read_bytes()
+        assert data == nc.compress(source, codec="neural", graphics=False, model=name)
+        assert data == nc.compress(source, codec="neural", graphics=False, tune=tune)
+        assert collage("batch", ".", tune, *NEURAL, "--tune", tune).exit_code == 0
+        assert (tmp_path / tune / "x.clg").read_bytes() == data
+        with Image.open("x.png") as image:
+            image.save("y.clg", codec="neural", graphics=False, tune=tune)
+        assert Path("y.clg").read_bytes() == data
+
+
+def test_a_model_and_what_to_tune_for_exclude_each_other(collage: Run, photo: Photo) -> None:
+    source = photo("x.png")
+    result = collage("compress", "x.png", "--tune", "psnr", "--model", "aerial")
+    assert result.exit_code == 2
+    assert "tune psnr is the model natural-psnr: leave out one of them" in result.stderr
+    assert collage("compress", "x.png", "--tune", "bytes").exit_code == 2
+    with pytest.raises(CollageError, match="tune must be visual or psnr, not 'bytes'"):
+        nc.compress(source, tune="bytes")
+    with pytest.raises(CollageError, match="'fractal' has no models"):
+        nc.compress(source, codec="fractal", tune="psnr")
 
 
 def test_the_default_codec_takes_a_model(collage: Run, tmp_path: Path) -> None:
@@ -121,7 +150,9 @@ def test_missing_weights_fail_once(
     inputs = ["x.png", "x.png"] if command == "compress" else ["x.clg", "x.clg"]
     result = collage(command, *inputs, "-o", "out/", "--model", model)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"collage: no weights {model!r}: give natural or aerial, ")
+    assert result.stderr.startswith(
+        f"collage: no weights {model!r}: give natural, natural-psnr, aerial, "
+    )
     assert len(result.stderr.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -144,7 +144,7 @@ def test_a_folder_that_save_pretrained_wrote_is_found(tmp_path: Path) -> None:
     assert nc.decompress(collage.to_bytes()).shape == picture.shape
 
 
-@pytest.mark.parametrize("name", ["natural", "aerial"])
+@pytest.mark.parametrize("name", ["natural", "natural-psnr", "aerial"])
 def test_shipped_weights_are_found_by_name(name: str) -> None:
     weights = find_weights(name)
     assert weights is shipped_weights(name)
@@ -164,7 +164,7 @@ def test_missing_weights_are_named(
         find_weights(name)
     message = str(caught.value)
     assert repr(name) in message or name in message
-    assert "natural or aerial" in message
+    assert "natural, natural-psnr, aerial" in message
     assert len(message.splitlines()) == 1
 
 

@@ -6,6 +6,7 @@ ranges of a tile is computed for all, whether they are coded next or not.
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ def read_tile(streams: Sequence[SymbolDecoder], weights: Weights, rows: int, col
     There are those of as many groups as streams.
     """
     state = initial_state(streams[0], weights, rows, columns)
+    steps = relative_steps(state, weights)
     black = np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 0
     base = np.split(weights.rungs("log_scale"), np.cumsum(GROUPS))
     groups = []
@@ -91,7 +93,20 @@ def read_tile(streams: Sequence[SymbolDecoder], weights: Weights, rows: int, col
             coded[:, sites] = means[:, sites] + 64 * deviations
         state = state + context(group, coded, weights)
         groups.append(coded)
-    return np.concatenate(groups)
+    return divided(np.concatenate(groups) * steps, 12)
+
+
+def relative_steps(state: Ints, weights: Weights) -> Ints:
+    """The step of each range (rows, columns) in 2^-12 of the common one."""
+    if "compressor.entropy.gain.out.weight" not in weights.tensors:
+        return np.full(state.shape[1:], 1 << 12)
+    moved = rectified(state + weights.rungs("gain.shift"))
+    out = convolution(weights.entropy("gain.out.weight", 12), moved)
+    out += weights.entropy("gain.out.bias", 22)[:, None, None]
+    index = np.clip(divided(out[0], 17), -64, 64)
+    powers = [32 * 12 + number for number in index.ravel().tolist()]
+    roots = [isqrt(isqrt(isqrt(isqrt(isqrt(1 << power))))) for power in powers]
+    return np.array(roots).reshape(index.shape)
 
 
 def initial_state(stream: SymbolDecoder, weights: Weights, rows: int, columns: int) -> Ints:

@@ -9,6 +9,7 @@ import typer
 
 from neural_collage.cli.support import options
 from neural_collage.codec.registry import AUTO
+from neural_collage.codec.weights import tuned_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ def batch(
     quality: options.Quality = None,
     effort: options.Effort = None,
     model: options.Model = None,
+    tune: options.Tune = None,
     graphics: options.Graphics = True,
     device: options.Device = "cpu",
     scale: Annotated[
@@ -106,7 +108,7 @@ def batch(
         graphics=graphics,
         quality=quality,
         effort=effort,
-        model=model,
+        model=tuned_model(model, tune),
         device=device,
         scale=scale,
         suffix=ending if ending.startswith(".") else f".{ending}",

@@ -5,6 +5,7 @@ import typer
 from neural_collage.cli.support import options
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.registry import AUTO, get_encoder
+from neural_collage.codec.weights import tuned_model
 
 
 def compress(
@@ -15,6 +16,7 @@ def compress(
     quality: options.Quality = None,
     effort: options.Effort = None,
     model: options.Model = None,
+    tune: options.Tune = None,
     graphics: options.Graphics = True,
     device: options.Device = "cpu",
     threads: options.Threads = None,
@@ -41,6 +43,7 @@ def compress(
         return OutputFile(collage.to_bytes(), collage.width, collage.height)
 
     use_threads(threads)
+    model = tuned_model(model, tune)
     check_device(device)
     get_encoder(codec, model)  # fails once here, not for every input
     plan = plan_jobs(

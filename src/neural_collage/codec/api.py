@@ -9,7 +9,7 @@ from neural_collage.arguments import is_whole
 from neural_collage.codec.container import read_collage_file
 from neural_collage.codec.image import CollageImage, Detail
 from neural_collage.codec.registry import AUTO, check_rate
-from neural_collage.codec.weights import find_weights
+from neural_collage.codec.weights import find_weights, tuned_model
 from neural_collage.core.arrays.averages import PixelArray
 from neural_collage.core.scales import Region
 from neural_collage.errors import CollageError, CollageFormatError
@@ -30,6 +30,7 @@ def encode(
     quality: int | None = None,
     effort: int | None = None,
     model: str | None = None,
+    tune: str | None = None,
     graphics: bool = True,
     device: str = "cpu",
 ) -> CollageImage:
@@ -44,8 +45,9 @@ def encode(
         search), 5 if None. Codecs of a single rate take neither.
     graphics: put a layer of exact ranges, copies of the same size and few colours, over a neural or
         fractal base where that lowers the cost.
-    model: for "neural": "natural" (photographs; if None), "aerial", a path of weights or their
-        name on the hub. Decoding needs the same weights.
+    model: for "neural": "natural" (photographs; if None), "natural-psnr", "aerial", a path of
+        weights or their name on the hub. Decoding needs the same weights.
+    tune: instead of a model, "visual" (the default) or "psnr": what photographs are tuned for.
     device: where to search, "cpu" or "cuda" or "cuda:1"; the file does not depend on it.
 
     Raises:
@@ -63,7 +65,7 @@ def encode(
         codec,
         _whole_number("quality", quality, 1, 100, DEFAULT_QUALITY),
         _whole_number("effort", effort, 0, 9, DEFAULT_EFFORT),
-        model,
+        tuned_model(model, tune),
         device,
         graphics,
     )
@@ -79,6 +81,7 @@ def compress(
     quality: int | None = None,
     effort: int | None = None,
     model: str | None = None,
+    tune: str | None = None,
     graphics: bool = True,
     device: str = "cpu",
 ) -> bytes:
@@ -89,6 +92,7 @@ def compress(
         quality=quality,
         effort=effort,
         model=model,
+        tune=tune,
         graphics=graphics,
         device=device,
     ).to_bytes()

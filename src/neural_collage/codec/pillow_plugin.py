@@ -20,7 +20,10 @@ from neural_collage.io.limits import MAX_PROFILE_BYTES
 FORMAT = "CLG"
 _SMALLEST_DRAFT = 1 / 16
 
-_SAVE_OPTIONS = {"codec", "device", "effort", "graphics", "icc_profile", "model", "quality"}
+_SAVE_OPTIONS = {
+    *("codec", "quality", "effort", "model", "tune", "graphics", "device"),
+    "icc_profile",
+}
 _OPTIONS_OF_OTHERS = {
     *("comment", "compress_level", "dpi", "exif", "method", "optimize"),
     *("pnginfo", "progressive", "speed", "subsampling", "xmp"),

@@ -18,7 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neural_collage.codec.container import ModelId
-from neural_collage.errors import CheckpointError, first_line
+from neural_collage.errors import CheckpointError, CollageError, first_line
 from neural_collage.models.arrays_file import (
     WEIGHTS_FILE,
     Array,
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Pretrained")
 
-SHIPPED = ("natural", "aerial")
+SHIPPED = ("natural", "natural-psnr", "aerial")
 """Models of the neural codec that come with the package."""
+TUNED_FOR = {"visual": "natural", "psnr": "natural-psnr"}
+"""The model of photographs by what it is tuned for: the eye, or PSNR."""
 _FOR_DECODING = ("compressor.entropy.", "compressor.patches", "counts", "steps", "logarithms")
 KEPT = 8
 """Files of weights that are not shipped that a process keeps; the oldest are evicted."""
@@ -153,6 +155,21 @@ def find_weights(name: str, shipped: Sequence[str] = SHIPPED) -> Weights:
     return weights
 
 
+def tuned_model(model: str | None, tune: str | None) -> str | None:
+    """The model to encode with, of the two ways to choose it; None for that of the codec.
+
+    Raises:
+        CollageError: both are given, or it is tuned for nothing of this name.
+    """
+    if tune is None:
+        return model
+    if tune not in TUNED_FOR:
+        raise CollageError(f"tune must be {' or '.join(TUNED_FOR)}, not {tune!r}")
+    if model is not None:
+        raise CollageError(f"tune {tune} is the model {TUNED_FOR[tune]}: leave out one of them")
+    return TUNED_FOR[tune]
+
+
 def weights_of(model: ModelId) -> Weights:
     """The weights that a file was made with.
 
@@ -166,10 +183,11 @@ def weights_of(model: ModelId) -> Weights:
         return kept
     known = ""
     if model.name in SHIPPED:
-        ours = shipped_weights(model.name)
-        if ours.model.digest == model.digest:
-            return ours
-        known = f"; those here are {ours.model.digest.hex()}"
+        # models may be renamed
+        for name in sorted(SHIPPED, key=lambda name: name != model.name):
+            if (ours := shipped_weights(name)).model.digest == model.digest:
+                return ours
+        known = f"; those here are {shipped_weights(model.name).model.digest.hex()}"
     elif _HUB_NAME.fullmatch(model.name):
         try:
             downloaded = _from_hub(model.name, offline=True)
@@ -200,7 +218,7 @@ def _named_weights(name: str, shipped: Sequence[str]) -> Weights:
         raise CheckpointError(f"the weights {name!r} cannot be read: {reason}") from error
     if not _HUB_NAME.fullmatch(name) or path.suffix == ".safetensors":
         raise CheckpointError(
-            f"no weights {name!r}: give {' or '.join(shipped)}, a .safetensors file, a folder that "
+            f"no weights {name!r}: give {', '.join(shipped)}, a .safetensors file, a folder that "
             "save_pretrained wrote, or owner/name on the hub"
         )
     return _from_hub(name, offline=False)

@@ -95,8 +95,10 @@ def open_images(
     source = ImageSource(source) if isinstance(source, str) else source
     path = catalogue.resolve(source.path)
     if path.is_dir():
-        files = sorted(path.rglob("*.parquet"))
-        rows = _parquet_rows(files, source, use) if files else _folder_rows(path, source)
+        parts = [path / name for name in (source.split or "").split("+")]
+        seen = parts if all(part.is_dir() for part in parts) else [path]
+        files = sorted(file for part in seen for file in part.rglob("*.parquet"))
+        rows = _parquet_rows(files, source, use) if files else _folder_rows(path, parts, source)
     elif path.is_file():
         rows = _parquet_rows([path], source, use)
     elif known := catalogue.find(source.path):
@@ -117,14 +119,13 @@ def open_images(
     return Images(rows.select(chosen), source.path, channels, resize)
 
 
-def _folder_rows(folder: Path, source: ImageSource) -> datasets.Dataset:
-    folders = [folder / name for name in (source.split or "").split("+")]
-    for part in folders:
+def _folder_rows(folder: Path, parts: Sequence[Path], source: ImageSource) -> datasets.Dataset:
+    for part in parts:
         if not part.is_dir():
             raise DataError(f"{part}: no such folder: leave out the split, or name a subfolder")
     paths = [
         path
-        for part in folders
+        for part in parts
         for path in sorted(part.rglob("*"))
         if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
     ]

@@ -12,7 +12,8 @@ from neural_collage.codec.streams.neural import SEGMENTED, Grid, NeuralDecoder, 
 from neural_collage.codec.streams.neural_symbols import DecodedSymbols
 from neural_collage.codec.streams.segments import read_segments, write_segments
 from neural_collage.codec.weights import weights_of
-from neural_collage.models.compression.integer_entropy import IntArray, Pass
+from neural_collage.models.compression.integer_entropy import Pass
+from neural_collage.models.compression.integer_layers import IntArray
 
 TILE = 3
 """Ranges a side of the small tiles that the fixture `small_tiles` cuts pictures into."""

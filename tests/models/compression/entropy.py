@@ -29,11 +29,15 @@ def lively_entropy_model(
     rungs: int = 3,
     seed: int = 0,
     strength: float = 1.0,
+    *,
+    adaptive: bool = False,
 ) -> EntropyModel:
     """A model whose predictions depend on all that they may depend on."""
     torch.manual_seed(seed)
-    model = EntropyModel(groups, width, side, rungs)
+    model = EntropyModel(groups, width, side, rungs, adaptive=adaptive)
     with torch.no_grad():
+        if model.gain is not None:
+            model.gain.out.weight.normal_(0, 0.02 * strength)
         for name, parameter in model.named_parameters():
             if "rungs" in name or name.endswith("bias"):
                 parameter.add_(0.5 * strength * torch.randn_like(parameter))

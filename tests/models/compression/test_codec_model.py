@@ -29,12 +29,13 @@ from neural_collage.models.compression.decoder_model import (
 from neural_collage.models.compression.integer_entropy import (
     N_SCALES,
     UNIT,
-    IntArray,
     Pass,
     logarithm_table,
     scale_of,
 )
+from neural_collage.models.compression.integer_layers import IntArray
 from neural_collage.models.compression.ladder import level_of
+from neural_collage.models.compression.quantisers import distortion_multipliers
 from tests.models.compression.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop
 
@@ -204,7 +205,7 @@ def test_values_are_in_steps(model: CodecModel) -> None:
         torch.testing.assert_close(got, expected, atol=1e-2, rtol=1e-3)
 
 
-def test_bits_per_squared_step_do_not_depend_on_the_quality() -> None:
+def test_rdoq_weights_do_not_depend_on_the_quality() -> None:
     """For orthonormal patches, by the choice of steps; patches twice as large give four times."""
     compressor = lively_compressor()
     compressor.initialise(orthonormal_blocks(16), torch.ones(16))
@@ -215,9 +216,9 @@ def test_bits_per_squared_step_do_not_depend_on_the_quality() -> None:
     expected = torch.full((16,), 6 / math.log(2))
     expected[3] *= 4
     for quality in QUALITIES:
-        torch.testing.assert_close(
-            model.bits_per_squared_step(quality), expected, atol=0, rtol=0.01
-        )
+        weights = model.rdoq_weights(torch.randn(16, 2, 3), quality)[:, 0, 0]
+        multipliers = distortion_multipliers(SMALL.groups)
+        torch.testing.assert_close(weights, expected * multipliers, atol=0, rtol=0.01)
 
 
 def test_it_is_saved_with_its_tables(model: CodecModel, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from neural_collage.codec.weights import Weights
 from neural_collage.models.arrays_file import read_arrays, read_config, unpack_arrays
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.decoder_model import DecoderModel
-from neural_collage.models.compression.integer_entropy import N_SCALES, IntArray, Pass
+from neural_collage.models.compression.integer_entropy import N_SCALES, Pass
+from neural_collage.models.compression.integer_layers import IntArray
 from neural_collage.training.export.codec_weights import codec_model_to_bytes
 from tests.models.compression.codecs import SMALL, lively_compressor
 

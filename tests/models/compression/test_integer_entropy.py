@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_collage.models.compression import integer_entropy
+from neural_collage.models.compression import integer_entropy, integer_layers
 from neural_collage.models.compression.checkerboard import checkerboard
 from neural_collage.models.compression.compressor import CompressorConfig
 from neural_collage.models.compression.entropy_model import EntropyModel
@@ -22,12 +22,15 @@ from neural_collage.models.compression.integer_entropy import (
     SCALE_PITCH,
     SMALLEST_SCALE,
     UNIT,
-    FloatArray,
-    IntArray,
     IntegerEntropy,
     Pass,
     logarithm_table,
     scale_of,
+)
+from neural_collage.models.compression.integer_layers import (
+    FloatArray,
+    IntArray,
+    relative_steps,
 )
 from neural_collage.models.compression.ladder import level_of
 from neural_collage.models.compression.logistic import LARGEST_SCALE, logistic_bits
@@ -53,7 +56,8 @@ class Encoder:
         return self._answer((scales,), self.side_latents)
 
     def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
-        deviations = self.values[part.channels][:, part.sites] - means / UNIT
+        values = self.values[part.channels][:, part.sites]
+        deviations = values / part.gains - means / UNIT
         return self._answer((part, means, scales), deviations)
 
     def _answer(self, request: tuple[Any, ...], exact: npt.NDArray[Any]) -> IntArray:
@@ -109,12 +113,16 @@ class Case:
     rows: int = 5
     columns: int = 4
     seed: int = 0
+    adaptive: bool = False
 
     def __str__(self) -> str:
-        return f"{'+'.join(map(str, self.groups))}x{self.rows}x{self.columns}-{self.seed}"
+        steps = "adaptive" if self.adaptive else "common"
+        return f"{'+'.join(map(str, self.groups))}x{self.rows}x{self.columns}-{self.seed}-{steps}"
 
     def make(self) -> tuple[EntropyModel, Tensor]:
-        model = lively_entropy_model(self.groups, self.width, seed=self.seed).eval()
+        model = lively_entropy_model(
+            self.groups, self.width, seed=self.seed, adaptive=self.adaptive
+        ).eval()
         spread = 4 / (1 + torch.arange(sum(self.groups)))
         return model, spread[:, None, None] * torch.randn(len(spread), self.rows, self.columns)
 
@@ -124,23 +132,33 @@ CASES = [
     Case((4,), rows=1, columns=1),
     Case((1, 1, 1, 5), rows=1, columns=6, seed=1),
     Case((3, 9), width=24, rows=6, columns=7, seed=2),
+    Case(adaptive=True),
+    Case((4, 2), width=24, rows=3, columns=7, seed=3, adaptive=True),
 ]
 
 
 class Recorder:
     """Records the largest number that a model computes, and may replace its matrix products."""
 
-    def __init__(self, product: Product = integer_entropy._product) -> None:
+    def __init__(self, product: Product = integer_layers.product) -> None:
         self.products = 0
         self.largest = 0.0  # of all numbers, and of all partial sums in whatever order
         self._product = product
 
     def __enter__(self) -> "Recorder":
         self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(integer_entropy, "_product", self._multiplied)
+        recorded = {"product": self._multiplied}
         # all sums of products, biases and states enter one of these
-        for name in ("_shifted", "_rectified", "_scale_index"):
-            self._patch.setattr(integer_entropy, name, self._recorded(name))
+        for module, name in (
+            (integer_layers, "shifted"),
+            (integer_layers, "rectified"),
+            (integer_entropy, "_scale_index"),
+        ):
+            recorded[name] = self._recorded(getattr(module, name))
+        for module in (integer_layers, integer_entropy):
+            for name, function in recorded.items():
+                if hasattr(module, name):
+                    self._patch.setattr(module, name, function)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -151,9 +169,9 @@ class Recorder:
         self._record(np.abs(a) @ np.abs(b))
         return self._product(a, b)
 
-    def _recorded(self, name: str) -> Callable[..., npt.NDArray[Any]]:
-        function = getattr(integer_entropy, name)
-
+    def _recorded(
+        self, function: Callable[..., npt.NDArray[Any]]
+    ) -> Callable[..., npt.NDArray[Any]]:
         def recorded(values: FloatArray, *others: Any) -> npt.NDArray[Any]:
             self._record(values)
             result: npt.NDArray[Any] = function(values, *others)
@@ -197,7 +215,10 @@ def test_means_scales_and_bits_approximate_the_float_model(
     with torch.no_grad():
         rate = model(expected_values[None], level)
         base = model.log_scale(level)[0]
-    torch.testing.assert_close(rate.quantised[0], expected_values, atol=0.02, rtol=0)
+    pitch_of_steps = 0.5 / 32 * math.log(2) if case.adaptive else 0
+    torch.testing.assert_close(
+        rate.quantised[0], expected_values, atol=0.04, rtol=1.1 * pitch_of_steps
+    )
     log_scales = torch.tensor([math.log(scale_of(n)) for n in range(N_SCALES)])
     bits = 0.0
     recorded = zip(encoder.requests[1:], encoder.symbols[1:], floats, strict=True)
@@ -212,7 +233,9 @@ def test_means_scales_and_bits_approximate_the_float_model(
         pitch = SCALE_PITCH / 1024
         torch.testing.assert_close(chosen, expected, atol=0.55 * pitch, rtol=0)
         bits += float(logistic_bits(torch.from_numpy(symbols).double(), chosen.double()).sum())
-    assert bits == pytest.approx(float(rate.bits), rel=0.02, abs=0.5)
+    assert bits == pytest.approx(
+        float(rate.bits), rel=0.02 + pitch_of_steps, abs=0.5 + case.adaptive
+    )
     side_scale = log_scales[torch.from_numpy(encoder.requests[0][0].copy())]
     side_bits = float(logistic_bits(side.double(), side_scale.double()).sum())
     assert side_bits == pytest.approx(float(rate.side_bits), rel=0.02, abs=0.5)
@@ -265,7 +288,8 @@ def test_every_coefficient_is_requested_once(case: Case) -> None:
     requests, symbols = encoder.requests[1:], encoder.symbols[1:]
     for (part, means, _), chosen in zip(requests, symbols, strict=True):
         np.testing.assert_array_equal(
-            quantised[part.channels][:, part.sites], chosen * UNIT + means
+            quantised[part.channels][:, part.sites],
+            np.floor((chosen * UNIT + means) * part.gains + 0.5),
         )
 
 
@@ -279,8 +303,9 @@ def test_results_do_not_depend_on_the_order_of_summation(case: Case, product: Pr
     with Recorder(product) as recorder:
         again = entropy.run(decoder, 63, case.rows, case.columns)
     np.testing.assert_array_equal(again, quantised)
-    # of each group: two predictions of two layers, and four contexts, one of them for the last
-    assert recorder.products == 8 * len(case.groups) - 3 + 1  # and the side
+    # of each group: two predictions of two layers, and four contexts, one of them for the last;
+    # and the side, and the steps
+    assert recorder.products == 8 * len(case.groups) - 3 + 1 + case.adaptive
 
 
 def test_nothing_depends_on_threads() -> None:
@@ -298,7 +323,9 @@ def test_numbers_stay_exact_however_large_coefficients_are(
 ) -> None:
     """Sums of magnitudes, and so all partial sums, are below 2^53 for a model of full size."""
     config = CompressorConfig()
-    model = lively_entropy_model(config.groups, config.state, config.side, config.rungs).eval()
+    model = lively_entropy_model(
+        config.groups, config.state, config.side, config.rungs, adaptive=True
+    ).eval()
     sign = rng.integers(0, 2, (config.n_patches, 4, 3)) * 2 - 1
     encoder = Encoder(size * sign, size * sign[: config.side, :2, :2])
     entropy = in_integers(model)
@@ -306,6 +333,30 @@ def test_numbers_stay_exact_however_large_coefficients_are(
         quantised = entropy.run(encoder, 70, 4, 3)
     assert recorder.largest < EXACT
     assert int(np.abs(quantised).max()) >= size * UNIT // 2
+
+
+def test_steps_of_ranges_differ_and_are_those_of_the_float_model() -> None:
+    case = CASES[-1]
+    model, values = case.make()
+    assert model.gain is not None
+    encoder = encode(model, values, 50)[1]
+    expected: list[Tensor] = []
+    model.gain.register_forward_hook(lambda _, __, output: expected.append(output))
+    with torch.no_grad():
+        model(values[None], torch.tensor([level_of(50)]))
+    gains = np.empty((case.rows, case.columns))
+    for part, *_ in encoder.requests[1:]:
+        gains[part.sites] = part.gains
+    assert gains.max() > 1.2 * gains.min()
+    np.testing.assert_allclose(gains, expected[0][0, 0].numpy(), rtol=0.02)
+
+
+def test_relative_steps_are_powers_of_two() -> None:
+    steps = relative_steps() / 4096
+    exact = 2.0 ** (np.arange(-64, 65) / 32)
+    assert bool((steps <= exact).all())
+    assert bool((exact - steps < 1 / 4096).all())
+    assert (steps[0], steps[64], steps[-1]) == (0.25, 1, 4)
 
 
 def test_the_table_of_logarithms_ends_where_it_is_clamped() -> None:

@@ -53,7 +53,7 @@ def test_relaxed_rdoq_trains_scales_on_symbols_and_means_and_latents_on_noisy_va
     model = small((2,))
     side = torch.randn(1, 3, 2, 2).round()
     monkeypatch.setattr(model, "side_latents", lambda values: side)
-    level, weights = torch.tensor([0.5]), torch.full((1, 2), 0.5)
+    level, weights = torch.tensor([0.5]), torch.full((1, 2, 1, 1), 0.5)
     values = (3 * torch.randn(1, 2, 3, 4)).requires_grad_()
     outs = [p.get_parameter("out.bias") for p in model.predictions]  # two means, two scales
 
@@ -75,7 +75,7 @@ def test_relaxed_rdoq_trains_scales_on_symbols_and_means_and_latents_on_noisy_va
 
 def test_quantisers_do_not_depend_on_the_mode_of_the_model() -> None:
     model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
-    weights = torch.full((2, 9), 0.5)
+    weights = torch.full((2, 9, 1, 1), 0.5)
     for name in ("noise", "round", "rdoq", "relaxed-rdoq"):
         rates = []
         for training in (False, True):
@@ -88,7 +88,7 @@ def test_quantisers_do_not_depend_on_the_mode_of_the_model() -> None:
 
 def test_rounding_and_rdoq_are_deterministic_and_noise_is_not() -> None:
     model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
-    weights = torch.full((2, 9), 0.5)
+    weights = torch.full((2, 9, 1, 1), 0.5)
     cases: list[tuple[quantisers.Quantisation, bool]] = [
         ("noise", False),
         ("round", True),
@@ -130,8 +130,8 @@ def test_rdoq_with_a_large_weight_is_rounding_and_with_a_small_one_saves_bits() 
     model, values, level = small(), 3 * torch.randn(2, 9, 4, 5), torch.tensor([0.2, 0.9])
     with torch.no_grad():
         plain = model(values, level)
-        exact = model(values, level, Rdoq(torch.full((2, 9), 1e9), relaxed=False))
-        coarse = model(values, level, Rdoq(torch.full((2, 9), 0.5), relaxed=False))
+        exact = model(values, level, Rdoq(torch.full((2, 9, 1, 1), 1e9), relaxed=False))
+        coarse = model(values, level, Rdoq(torch.full((2, 9, 1, 1), 0.5), relaxed=False))
     assert torch.allclose(exact.quantised, plain.quantised, atol=1e-4)
     assert torch.allclose(exact.bits, plain.bits)
     assert bool((coarse.bits < plain.bits).all())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from neural_collage.models.compression.integer_entropy import rung_values
+from neural_collage.models.compression.integer_layers import rung_values
 from neural_collage.models.compression.ladder import Ladder, level_of
 
 

@@ -1,7 +1,7 @@
 """Options that several commands share, and their checks."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -68,8 +68,13 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|PATH",
-        help="Weights: natural (photos), aerial, a .safetensors file or a name on the hub.",
+        help="Weights: natural (photos), natural-psnr, aerial, a .safetensors file, or a name on "
+        "the hub.",
     ),
+]
+Tune = Annotated[
+    Literal["visual", "psnr"] | None,
+    typer.Option("--tune", help="Photos are tuned for the eye if left out; chooses the --model."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")]

@@ -34,8 +34,8 @@ from neural_collage.io.picture import Picture
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
-from neural_collage.models.compression.integer_entropy import UNIT, IntArray
-from neural_collage.models.compression.quantisers import distortion_multipliers
+from neural_collage.models.compression.integer_entropy import UNIT
+from neural_collage.models.compression.integer_layers import IntArray
 from neural_collage.models.compression.refinement import refine
 from neural_collage.runtime import in_threads
 
@@ -72,11 +72,11 @@ def chosen_symbols(
     network: CodecModel, tables: FixedTables, values: Float[Tensor, "a rows columns"], quality: int
 ) -> ChosenSymbols:
     """What chooses the symbols of latents, as at this quality."""
-    groups = network.config.groups
-    weights = network.bits_per_squared_step(quality) * distortion_multipliers(groups)
     with torch.inference_mode():
+        weights = network.rdoq_weights(values, quality).expand(values.shape)
         side = network.side_latents(values[None])[0]
-    return ChosenSymbols(tables, len(groups), values.numpy(), side.numpy(), weights.numpy())
+    n_groups = len(network.config.groups)
+    return ChosenSymbols(tables, n_groups, values.numpy(), side.numpy(), weights.numpy())
 
 
 class NeuralEncoder:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.codec.entropy import FixedTables, SymbolReader, SymbolWriter
-from neural_collage.models.compression.integer_entropy import UNIT, IntArray, Pass
+from neural_collage.models.compression.integer_entropy import UNIT, Pass
+from neural_collage.models.compression.integer_layers import IntArray
 
 LARGEST = 1 << 20  # safety clamp of symbols; unreachable for real images
 SingleArray = npt.NDArray[np.float32]
@@ -52,7 +53,7 @@ class ChosenSymbols:
     """A `SymbolSource` of `integer_entropy`: rounds latents to symbols, and keeps these.
 
     values: (a, rows, columns) the latents, and side: (s, r, c) their side information, neither
-    rounded. weights: (a,) bits that a squared error of one step is worth.
+    rounded. weights: (a, rows, columns) bits that a squared error of one step is worth.
 
     Attributes:
         runs: by channel group, in coding order; side information is before the first group.
@@ -77,8 +78,10 @@ class ChosenSymbols:
 
     def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
         exact_means = (means / UNIT).astype(np.float32)
-        deviation = self._values[part.channels][:, part.sites] - exact_means
-        symbols = self._rdoq(deviation, self._weights[part.channels, None], scales)
+        gains = part.gains.astype(np.float32)
+        deviation = self._values[part.channels][:, part.sites] / gains - exact_means
+        weights = self._weights[part.channels][:, part.sites] * np.square(gains)
+        symbols = self._rdoq(deviation, weights, scales)
         return self._keep(part.group, symbols, scales)
 
     def _rdoq(self, deviation: SingleArray, weights: SingleArray, scales: IntArray) -> SingleArray:

@@ -16,12 +16,8 @@ from neural_collage.models.compression.compressor import (
     bits_per_squared_step,
 )
 from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS, DecoderModel
-from neural_collage.models.compression.integer_entropy import (
-    LEVELS,
-    N_SCALES,
-    logarithm_table,
-    scale_of,
-)
+from neural_collage.models.compression.integer_entropy import N_SCALES, logarithm_table, scale_of
+from neural_collage.models.compression.integer_layers import LEVELS
 from neural_collage.models.compression.ladder import level_of
 from neural_collage.models.pretrained import Pretrained
 
@@ -82,11 +78,23 @@ class CodecModel(Pretrained):
         side: Tensor = self.compressor.entropy.side_latents(latents)
         return side
 
-    def bits_per_squared_step(self, quality: int) -> Float[Tensor, " a"]:
-        """`compressor.bits_per_squared_step` of each latent at a quality 1..100."""
+    def rdoq_weights(
+        self, values: Float[Tensor, "a rows columns"], quality: int
+    ) -> Float[Tensor, "a #rows #columns"]:
+        """`Compressor.rdoq_weights` of the latents of a picture at a quality 1..100."""
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
         patches = self.compressor.patches.detach()
-        return bits_per_squared_step(bits_per_squared_error(quality), steps, patches)
+        bits = bits_per_squared_step(bits_per_squared_error(quality), steps, patches)
+        level = torch.tensor([level_of(quality)])
+        return self.compressor.rdoq_weights(bits[None], values[None], steps[None], level)[0]
+
+    def worth(
+        self, values: Float[Tensor, "a rows columns"], quality: int
+    ) -> Float[Tensor, "#a #rows #columns"]:
+        """`Compressor.worth` of the latents of a picture at a quality 1..100."""
+        steps = self.steps[quality - 1] * 2.0**-STEP_BITS
+        level = torch.tensor([level_of(quality)])
+        return self.compressor.worth(values[None], steps[None], level)[0]
 
 
 def logistic_counts() -> Int32[Tensor, "n k"]:

@@ -18,7 +18,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neural_collage.arguments import check, flag_problems, whole_problems, wholes_problems
+from neural_collage.arguments import (
+    check,
+    flag_problems,
+    share_problems,
+    whole_problems,
+    wholes_problems,
+)
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.analysis_transform import AnalysisTransform
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
@@ -31,6 +37,7 @@ from neural_collage.models.compression.quantisers import (
     distortion_multipliers,
     make_quantiser,
 )
+from neural_collage.models.compression.visibility import MASKING, masking
 from neural_collage.models.pretrained import Pretrained
 
 LOWEST_LAMBDA, HIGHEST_LAMBDA = 0.0005, 0.25
@@ -55,6 +62,9 @@ class CompressorConfig:
             in between, see `ladder`.
         lapped: Whether the analysis transform projects pre-filtered pixels, see `prefilter`.
             Patches are then initialised overlapped.
+        visual: Share of the visual error in the distortion, see `visual_error.distortion`. Above 0,
+            RDOQ weighs errors by what is seen of them, see `visibility`.
+        adaptive: Whether quantiser steps differ from range to range, see `entropy_model.StepGain`.
     """
 
     groups: tuple[int, ...] = (8, 24, 48, 96, 144)
@@ -64,6 +74,8 @@ class CompressorConfig:
     side: int = 32
     rungs: int = 6
     lapped: bool = False
+    visual: float = 0.0
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         groups = wholes_problems("groups", self.groups)
@@ -75,6 +87,8 @@ class CompressorConfig:
             *whole_problems("side", self.side),
             *whole_problems("rungs", self.rungs, minimum=2),
             *flag_problems("lapped", self.lapped),
+            *share_problems("visual", self.visual),
+            *flag_problems("adaptive", self.adaptive),
         ]
         check(problems)
 
@@ -109,6 +123,8 @@ class Compressor(Pretrained):
         entropy: the entropy model.
         patches: (a, 3, 32, 32), the synthesis transform: what a coefficient of 1 adds.
         step_shape: logarithms of quantiser step / `base_step` of each latent, at each rung.
+        visibility: of a visual compressor, logarithms of what errors are worth in each latent,
+            relative to their squares, at each rung; not trained.
     """
 
     def __init__(self, config: CompressorConfig = DEFAULT_CONFIG) -> None:
@@ -118,9 +134,14 @@ class Compressor(Pretrained):
         self.analysis = AnalysisTransform(
             n, config.widths, config.depths, config.rungs, lapped=config.lapped
         )
-        self.entropy = EntropyModel(config.groups, config.state, config.side, config.rungs)
+        self.entropy = EntropyModel(
+            config.groups, config.state, config.side, config.rungs, adaptive=config.adaptive
+        )
         self.patches = torch.nn.Parameter(torch.zeros(n, 3, 2 * RANGE, 2 * RANGE))
         self.step_shape = Ladder(config.rungs, torch.zeros(n))
+        self.visibility = None
+        if config.visual:
+            self.visibility = Ladder(config.rungs, torch.zeros(n)).requires_grad_(False)
         noise = torch.randn(n, 3, RANGE, RANGE, generator=torch.Generator().manual_seed(0))
         self.initialise(noise / noise.flatten(1).norm(dim=1)[:, None, None, None], torch.ones(n))
 
@@ -161,14 +182,36 @@ class Compressor(Pretrained):
         steps = self.steps(level)
         values = self.analysis(images - CENTRE, steps, level).float()
         weights = bits_per_squared_step(lambda_per_sample(level)[:, None], steps, self.patches)
-        rate = self.entropy(
-            values, level, make_quantiser(quantisation, self._rdoq_weights(weights))
-        )
+        weights = self.rdoq_weights(weights, values.detach(), steps, level)
+        rate = self.entropy(values, level, make_quantiser(quantisation, weights))
         image = synthesise(rate.quantised * steps[..., None, None], self.patches)
         return Compressed(image.float() + CENTRE, rate.bits, rate.side_bits)
 
-    def _rdoq_weights(self, bits: Float[Tensor, "b a"]) -> Float[Tensor, "b a"]:
-        return bits * distortion_multipliers(self.config.groups).to(bits)
+    def rdoq_weights(
+        self,
+        bits: Float[Tensor, "b a"],
+        values: Float[Tensor, "b a rows columns"],
+        steps: Float[Tensor, "b a"],
+        level: Float[Tensor, " b"],
+    ) -> Float[Tensor, "b a #rows #columns"]:
+        """What RDOQ weighs the squared error of each latent with, in steps.
+
+        bits: `bits_per_squared_step` for a distortion of squared errors. values: latents.
+        """
+        weights = (bits * distortion_multipliers(self.config.groups).to(bits))[..., None, None]
+        return weights * self.worth(values, steps, level)
+
+    def worth(
+        self,
+        values: Float[Tensor, "b a rows columns"],
+        steps: Float[Tensor, "b a"],
+        level: Float[Tensor, " b"],
+    ) -> Float[Tensor, "b #a #rows #columns"]:
+        """What errors are worth in each latent, relative to their squares."""
+        if self.visibility is None:
+            return values.new_ones(len(values), 1, 1, 1)
+        seen: Tensor = self.visibility(level).exp()[..., None, None]
+        return seen * masking(values, steps, self.patches.detach(), MASKING)
 
 
 def lambda_at(level: Tensor) -> Tensor:

@@ -11,14 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.core.arrays.lapped import PatchBank
-from neural_collage.models.compression.integer_entropy import (
-    LEVELS,
-    N_SCALES,
-    VALUE_BITS,
-    IntArray,
-    IntegerEntropy,
-    check_shapes,
-)
+from neural_collage.models.compression.integer_entropy import N_SCALES, IntegerEntropy, check_shapes
+from neural_collage.models.compression.integer_layers import LEVELS, VALUE_BITS, IntArray
 
 RANGE = 16
 """Side of a range in pixels."""

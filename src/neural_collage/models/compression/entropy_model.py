@@ -26,7 +26,8 @@ from torch.nn import functional
 
 from neural_collage.models.compression.analysis_transform import symlog
 from neural_collage.models.compression.checkerboard import checkerboard
-from neural_collage.models.compression.integer_entropy import PASSES, SIGNED_GROUPS, SLOPE
+from neural_collage.models.compression.integer_entropy import PASSES, SIGNED_GROUPS
+from neural_collage.models.compression.integer_layers import LARGEST_GAIN, SLOPE
 from neural_collage.models.compression.ladder import Ladder
 from neural_collage.models.compression.logistic import logistic_bits
 from neural_collage.models.compression.quantisers import Quantiser, Round
@@ -36,7 +37,7 @@ class Rate(NamedTuple):
     """The rate of a batch of latents, and the latents that the decoder receives.
 
     bits: (b,) of the latents; side_bits: (b,) of the side information.
-    quantised: with straight-through gradients.
+    quantised: in the steps that all ranges have in common, with straight-through gradients.
     """
 
     bits: Float[Tensor, " b"]
@@ -64,14 +65,37 @@ class Prediction(nn.Module):
         return mean, log_scale
 
 
+class StepGain(nn.Module):
+    """The quantiser step of each range relative to the common one, from the state.
+
+    What hides errors is known from the side information: so steps adapt to it without a bit.
+    """
+
+    def __init__(self, width: int, rungs: int) -> None:
+        super().__init__()
+        self.shift = Ladder(rungs, torch.zeros(width))
+        self.out = nn.Conv2d(width, 1, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, state: Tensor, level: Tensor) -> Float[Tensor, "b 1 rows columns"]:
+        shifted = functional.leaky_relu(state + self.shift(level)[..., None, None], SLOPE)
+        with torch.autocast(state.device.type, enabled=False):
+            gain: Tensor = self.out(shifted.float()).clamp(-LARGEST_GAIN, LARGEST_GAIN).exp2()
+        return gain
+
+
 class EntropyModel(nn.Module):
     """The rate of latents in units of their quantiser steps; see the module.
 
     groups: sizes of the channel groups. width: of the state. side: channels of the side
-        information. rungs: of what depends on the quality, see `ladder`.
+        information. rungs: of what depends on the quality, see `ladder`. adaptive: whether steps
+        differ from range to range.
     """
 
-    def __init__(self, groups: Sequence[int], width: int, side: int, rungs: int) -> None:
+    def __init__(
+        self, groups: Sequence[int], width: int, side: int, rungs: int, *, adaptive: bool = False
+    ) -> None:
         super().__init__()
         self.groups = tuple(groups)
         n = sum(groups)
@@ -85,6 +109,7 @@ class EntropyModel(nn.Module):
         self.side_log_scale = Ladder(rungs, torch.zeros(side))
         self.side_synthesis = nn.Conv2d(side, 4 * width, 3, padding=1)
         self.start = Ladder(rungs, torch.zeros(width))
+        self.gain = StepGain(width, rungs) if adaptive else None
         self.contexts = nn.ModuleList(
             nn.Conv2d(size * (2 if g < SIGNED_GROUPS else 1), width, 3, padding=1, bias=False)
             for g, size in enumerate(groups)
@@ -102,7 +127,8 @@ class EntropyModel(nn.Module):
     ) -> Rate:
         """The rate of latents at some levels of quality.
 
-        quantiser: how they are rounded and charged; `Round` if None.
+        values: in the quantiser steps that all ranges have in common. quantiser: how they are
+        rounded and charged; `Round` if None.
         """
         quantiser = quantiser or Round()
         rows, columns = values.shape[-2:]
@@ -111,6 +137,8 @@ class EntropyModel(nn.Module):
         side_bits = logistic_bits(side.float(), side_scale).sum((1, 2, 3))
         upsampled = functional.pixel_shuffle(self.side_synthesis(side), 2)
         state = upsampled[..., :rows, :columns].float() + self.start(level)[..., None, None]
+        gain = torch.ones_like(state[:, :1]) if self.gain is None else self.gain(state, level)
+        values, quantiser = values / gain, quantiser.with_steps(gain)
         base = self.log_scale(level)[..., None, None].split(self.groups, 1)
         black = torch.from_numpy(checkerboard(rows, columns)).to(values.device)
         bits = torch.zeros_like(side_bits)
@@ -130,7 +158,7 @@ class EntropyModel(nn.Module):
             bits = bits + quantiser.bits(quantised[-1], group, mean, log_scale).sum((1, 2, 3))
             if g + 1 < len(self.groups):
                 state = state + self.contexts[g](self.features(g, quantised[-1])).float()
-        return Rate(bits, side_bits, torch.cat(quantised, 1))
+        return Rate(bits, side_bits, torch.cat(quantised, 1) * gain)
 
     def side_latents(self, values: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
         """The side information, one vector per 2 x 2 ranges, not rounded."""

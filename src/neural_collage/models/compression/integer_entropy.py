@@ -1,39 +1,42 @@
 """The entropy model in integers: the same on every machine, for any number of threads.
 
 The probabilities of encoder and decoder must agree to the last bit. So the float model is rounded
-once: activations to multiples of 2^-10, weights of 2^-12, latents of 2^-6 steps. All of these are
-integers below 2^53, which float64 represents exactly: sums of a matrix product do not depend on
-their order, and scaling by powers of two and rounding down are exact.
+once, and evaluated in whole numbers, see `integer_layers`.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from neural_collage.models.compression.checkerboard import (
-    BLACK,
-    OTHER_COLOUR,
-    SAME_COLOUR,
-    WHITE,
-    Board,
+from neural_collage.models.compression.checkerboard import BLACK, WHITE, Board
+from neural_collage.models.compression.integer_layers import (
+    ACTIVATION_BITS,
+    GAIN_BITS,
+    VALUE_BITS,
+    WEIGHT_BITS,
+    FloatArray,
+    IntArray,
+    IntegerContext,
+    IntegerGain,
+    IntegerPrediction,
+    Tensors,
+    bias_of,
+    product,
+    rung_values,
+    rungs_of,
+    shifted,
+    weights_of,
 )
 
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float64]
-Tensors = Mapping[str, npt.NDArray[Any]]
-"""The tensors of an `entropy_model.EntropyModel` by their names."""
 
+_GAIN = "gain.out.weight"
 PASSES = 2
-SLOPE = 1 / 8  # of the rectifier below zero
 SIGNED_GROUPS = 2
 """Groups that give signed values as context; the others give magnitudes alone."""
-LEVELS = 99
-"""Steps from the lowest quality to the highest."""
-ACTIVATION_BITS, WEIGHT_BITS, VALUE_BITS = 10, 12, 6
 UNIT = 1 << VALUE_BITS
 """A quantiser step, in the units of quantised latents."""
 SMALLEST_SCALE = 0.04
@@ -41,7 +44,7 @@ SMALLEST_SCALE = 0.04
 N_SCALES = 64
 SCALE_PITCH = 120  # of the grid of logarithmic scales, in 2^-10
 LOWEST_LOG_SCALE = round(math.log(SMALLEST_SCALE) * (1 << ACTIVATION_BITS))
-LARGEST_SIDE, LARGEST_ACTIVATION, LARGEST_WEIGHT = 1 << 15, 1 << 24, 64
+LARGEST_SIDE = 1 << 15
 LARGEST_LOGARITHM = 255 * UNIT
 """The largest latent in the table of logarithms; larger ones have its entry."""
 
@@ -58,21 +61,17 @@ def logarithm_table() -> IntArray:
     return table
 
 
-def rung_values(rungs: IntArray, quality: int) -> IntArray:
-    """Integers (n, ...) at equally spaced qualities, at a quality 1..100: linear, rounded down."""
-    lower, part = divmod((quality - 1) * (len(rungs) - 1), LEVELS)
-    if part == 0:
-        return np.asarray(rungs[lower])
-    mixed = rungs[lower] * (LEVELS - part) + rungs[lower + 1] * part
-    return np.asarray(mixed // LEVELS)
-
-
 class Pass(NamedTuple):
-    """A pass over a group: the channels (a slice of all) and the ranges (True) that it codes."""
+    """A pass over a group.
+
+    channels: those it codes, of all. sites: (rows, columns) True on the ranges it codes. gains: of
+    each of them in raster order, its step relative to the common one.
+    """
 
     group: int
     channels: slice
     sites: BoolArray
+    gains: FloatArray
 
 
 @runtime_checkable
@@ -83,9 +82,9 @@ class SymbolSource(Protocol):
         """The side information (s, rows, columns), given the scale index of each number."""
 
     def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
-        """Deviations (a, n) from the means, in steps.
+        """Deviations (a, n) from the means, in the steps of the ranges.
 
-        means: in 1 / UNIT steps. scales: indices of the grid; where they are 0, so is the symbol.
+        means: in 1 / UNIT of these. scales: indices of the grid; symbols are 0 where these are.
         """
 
 
@@ -104,16 +103,17 @@ class IntegerEntropy:
         check_shapes(tensors, _shapes(tensors, self.groups))
         check_shapes({"logarithms": logarithms}, {"logarithms": (LARGEST_LOGARITHM + 1,)})
         self._logarithms = logarithms.astype(np.float64)
-        self._side_scale = _rungs(tensors, "side_log_scale")
-        self._side_weight = _weights(tensors, "side_synthesis")
-        self._side_bias = _bias(tensors, "side_synthesis", ACTIVATION_BITS)
-        self._start = _rungs(tensors, "start")
+        self._side_scale = rungs_of(tensors, "side_log_scale")
+        self._side_weight = weights_of(tensors, "side_synthesis")
+        self._side_bias = bias_of(tensors, "side_synthesis", ACTIVATION_BITS)
+        self._start = rungs_of(tensors, "start")
+        self._gain = IntegerGain(tensors) if _GAIN in tensors else None
         count = len(self.groups)
-        self._contexts = [_Context(tensors, f"contexts.{n}") for n in range(count)]
+        self._contexts = [IntegerContext(tensors, f"contexts.{n}") for n in range(count)]
         self._predictions = [
-            _Prediction(tensors, f"predictions.{n}") for n in range(PASSES * count)
+            IntegerPrediction(tensors, f"predictions.{n}") for n in range(PASSES * count)
         ]
-        self._log_scale = _rungs(tensors, "log_scale")
+        self._log_scale = rungs_of(tensors, "log_scale")
 
     def run(
         self,
@@ -125,10 +125,16 @@ class IntegerEntropy:
     ) -> IntArray:
         """Code the symbols of ranges; returns the latents (a, rows, columns) in 1 / UNIT steps.
 
+        These are the common steps; where a range has another one, latents are rounded to them.
         n_groups: only those of the first so many groups.
         """
         board = Board(rows, columns)
-        states = board.split(self._initial_state(source, quality, rows, columns))
+        state = self._initial_state(source, quality, rows, columns)
+        gains = None if self._gain is None else self._gain(state, quality)
+        one: IntArray = np.full(rows * columns, 1 << GAIN_BITS)
+        relative = (one if gains is None else gains).astype(np.float64) / (1 << GAIN_BITS)
+        of_colours = [relative[sites] for sites in board.sites]
+        states = board.split(state)
         groups = self.groups[:n_groups]
         result = np.empty((sum(groups), rows * columns), np.int64)
         offset = 0
@@ -136,21 +142,28 @@ class IntegerEntropy:
             channels = slice(offset, offset + size)
             offset += size
             context = self._contexts[group]
-            parts = [Pass(group, channels, mask) for mask in board.masks]
+            parts = [
+                Pass(group, channels, mask, own)
+                for mask, own in zip(board.masks, of_colours, strict=True)
+            ]
             black = self._pass(source, parts[BLACK], BLACK, states[BLACK], quality)
             near_white = board.neighbours(self._features(group, black), BLACK, WHITE)
-            to_white = _product(context.other_colour, near_white)
-            state = states[WHITE] + _shifted(to_white.copy(), WEIGHT_BITS)
+            to_white = product(context.other_colour, near_white)
+            state = states[WHITE] + shifted(to_white.copy(), WEIGHT_BITS)
             white = self._pass(source, parts[WHITE], WHITE, state, quality)
             for colour, coded in enumerate((black, white)):
                 result[channels, board.sites[colour]] = coded
             if group + 1 < len(groups):
                 near_black = board.neighbours(self._features(group, white), WHITE, BLACK)
-                to_black = _product(context.other_colour, near_black)
+                to_black = product(context.other_colour, near_black)
                 for colour, coded, other in ((BLACK, black, to_black), (WHITE, white, to_white)):
                     same = board.neighbours(self._features(group, coded), colour, colour)
-                    other += _product(context.same_colour, same)
-                    states[colour] += _shifted(other, WEIGHT_BITS)
+                    other += product(context.same_colour, same)
+                    states[colour] += shifted(other, WEIGHT_BITS)
+        if gains is not None:
+            result *= gains
+            result += 1 << (GAIN_BITS - 1)
+            result >>= GAIN_BITS
         return result.reshape(-1, rows, columns)
 
     def _pass(
@@ -175,7 +188,7 @@ class IntegerEntropy:
         framed = np.pad(limited, ((0, 0), (1, 1), (1, 1)))
         windows = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), (1, 2))
         windows = windows.transpose(0, 3, 4, 1, 2).reshape(-1, half[0] * half[1])
-        upsampled = _shifted(_product(self._side_weight, windows), WEIGHT_BITS - ACTIVATION_BITS)
+        upsampled = shifted(product(self._side_weight, windows), WEIGHT_BITS - ACTIVATION_BITS)
         upsampled += self._side_bias
         # four ranges for each position: (w, 2, 2, r, c) -> (w, 2 r, 2 c)
         full = upsampled.reshape(-1, 2, 2, *half).transpose(0, 3, 1, 4, 2)
@@ -211,6 +224,12 @@ def _shapes(tensors: Tensors, groups: tuple[int, ...]) -> dict[str, tuple[int, .
         "side_synthesis.weight": (4 * width, side, 3, 3),
         "side_synthesis.bias": (4 * width,),
     }
+    if _GAIN in tensors:
+        shapes |= {
+            "gain.shift.rungs": (rungs, width),
+            "gain.out.weight": (1, width, 1, 1),
+            "gain.out.bias": (1,),
+        }
     for group, size in enumerate(groups):
         features = size * (2 if group < SIGNED_GROUPS else 1)
         shapes[f"contexts.{group}.weight"] = width, features, 3, 3
@@ -225,82 +244,7 @@ def _shapes(tensors: Tensors, groups: tuple[int, ...]) -> dict[str, tuple[int, .
     return shapes
 
 
-class _Context:
-    """The weights (w, features x taps) of a 3x3 convolution, by the colour of the neighbours."""
-
-    def __init__(self, tensors: Tensors, name: str) -> None:
-        weights = _weights(tensors, name)
-        taps = weights.reshape(len(weights), -1, 9)
-        self.same_colour, self.other_colour = (
-            np.ascontiguousarray(taps[..., list(positions)]).reshape(len(weights), -1)
-            for positions in (SAME_COLOUR, OTHER_COLOUR)
-        )
-
-
-class _Prediction:
-    """`entropy_model.Prediction` in integers."""
-
-    def __init__(self, tensors: Tensors, name: str) -> None:
-        both = ACTIVATION_BITS + WEIGHT_BITS
-        self._shift = _rungs(tensors, f"{name}.shift")
-        self._hidden, self._out = (_weights(tensors, f"{name}.{n}") for n in ("hidden", "out"))
-        self._hidden_bias, self._out_bias = (
-            _bias(tensors, f"{name}.{n}", both) for n in ("hidden", "out")
-        )
-
-    def __call__(self, state: FloatArray, quality: int) -> tuple[FloatArray, FloatArray]:
-        """Means (a, n) in 1 / UNIT, logarithms of scales in 2^-10."""
-        moved = _rectified(state + rung_values(self._shift, quality).astype(np.float64)[:, None])
-        hidden = _product(self._hidden, moved)
-        hidden += self._hidden_bias
-        hidden = _rectified(_shifted(hidden, WEIGHT_BITS))
-        out = _product(self._out, hidden)
-        out += self._out_bias
-        mean, log_scale = out[: len(out) // 2], out[len(out) // 2 :]
-        to_value = ACTIVATION_BITS + WEIGHT_BITS - VALUE_BITS
-        return _shifted(mean, to_value), _shifted(log_scale, WEIGHT_BITS)
-
-
-def _product(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The matrix product, exact in any order of summation."""
-    return a @ b
-
-
 def _scale_index(log_scale: FloatArray) -> IntArray:
     # exact: quotients of such integers are never rounded up to the next one
     index = np.floor((log_scale - (LOWEST_LOG_SCALE - SCALE_PITCH // 2)) / SCALE_PITCH)
     return np.clip(index, 0, N_SCALES - 1).astype(np.int64)
-
-
-def _rectified(values: FloatArray) -> FloatArray:
-    """Leaky rectification, in place of the values."""
-    np.clip(values, -LARGEST_ACTIVATION, LARGEST_ACTIVATION, out=values)
-    below = _shifted(values.copy(), int(math.log2(1 / SLOPE)))
-    # whole numbers divided by 8 and rounded come closer to zero
-    return np.maximum(values, below, out=values)
-
-
-def _shifted(values: FloatArray, bits: int) -> FloatArray:
-    """Divide by a power of two and round, halves up, in place of the values."""
-    values *= 2.0**-bits
-    values += 0.5
-    return np.floor(values, out=values)
-
-
-def _fixed(values: npt.NDArray[Any], bits: int) -> IntArray:
-    if values.size and not float(np.abs(values).max()) <= LARGEST_WEIGHT:
-        raise ValueError(f"weights beyond {LARGEST_WEIGHT} are too large to be exact")
-    return np.rint(values.astype(np.float64) * 2.0**bits).astype(np.int64)
-
-
-def _weights(tensors: Tensors, name: str) -> FloatArray:
-    weight = tensors[f"{name}.weight"]
-    return _fixed(weight, WEIGHT_BITS).astype(np.float64).reshape(len(weight), -1)
-
-
-def _bias(tensors: Tensors, name: str, bits: int) -> FloatArray:
-    return _fixed(tensors[f"{name}.bias"], bits).astype(np.float64)[:, None]
-
-
-def _rungs(tensors: Tensors, name: str) -> IntArray:
-    return _fixed(tensors[f"{name}.rungs"], ACTIVATION_BITS)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neural_collage.models.compression.integer_entropy import LEVELS
+from neural_collage.models.compression.integer_layers import LEVELS
 
 
 def level_of(quality: int) -> float:

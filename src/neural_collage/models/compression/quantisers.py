@@ -34,7 +34,7 @@ Early groups condition later ones, which the rate of a single symbol ignores.
 
 
 def make_quantiser(
-    quantisation: Quantisation, bits_per_squared_step: Float[Tensor, "b a"]
+    quantisation: Quantisation, bits_per_squared_step: Float[Tensor, "b a #rows #columns"]
 ) -> "Quantiser":
     """The quantiser of a name.
 
@@ -57,6 +57,10 @@ class Quantiser(ABC):
     @abstractmethod
     def side(self, values: Tensor) -> Tensor:
         """The side information as the entropy model receives it."""
+
+    def with_steps(self, gain: Float[Tensor, "b 1 rows columns"]) -> "Quantiser":
+        """The quantiser for latents in steps that are larger by `gain` in each range."""
+        return self
 
     @abstractmethod
     def symbols(self, deviation: Tensor, log_scale: Tensor, channels: slice) -> Tensor:
@@ -105,18 +109,23 @@ class Round(Quantiser):
 class Rdoq(Quantiser):
     """Symbols as the encoder of files chooses them, and their own rate.
 
-    bits_per_squared_step: (b, a), before the distortion multipliers of the groups.
+    bits_per_squared_step: what a squared error of each latent is worth.
     relaxed: for training. Side information has noise. The rate is piecewise constant in means and
         latents, so their gradient is that of noisy values; and a latent that is never coded equals
         its own mean, which a rate of symbols would leave undetermined.
     """
 
-    def __init__(self, bits_per_squared_step: Float[Tensor, "b a"], *, relaxed: bool) -> None:
-        self._weight = bits_per_squared_step[..., None, None]
+    def __init__(
+        self, bits_per_squared_step: Float[Tensor, "b a #rows #columns"], *, relaxed: bool
+    ) -> None:
+        self._weight = bits_per_squared_step
         self._relaxed = relaxed
 
     def side(self, values: Tensor) -> Tensor:
         return with_noise(values) if self._relaxed else values.round()
+
+    def with_steps(self, gain: Float[Tensor, "b 1 rows columns"]) -> "Rdoq":
+        return Rdoq(self._weight * gain.detach().square(), relaxed=self._relaxed)
 
     def symbols(self, deviation: Tensor, log_scale: Tensor, channels: slice) -> Tensor:
         return rdoq(

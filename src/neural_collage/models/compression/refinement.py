@@ -3,7 +3,7 @@
 The analysis transform predicts latents in one pass, and RDOQ treats them one at a time as if
 patches did not overlap. Since they do, others can compensate the error of a latent. This is
 iterative thresholding (Daubechies, Defrise & De Mol 2004) with RDOQ in place of the threshold: a
-gradient step on the squared error of the decoded picture, then quantisation; the best is kept.
+gradient step on the distortion of the decoded picture, then quantisation; the best is kept.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.codec_model import CodecModel
-from neural_collage.models.compression.compressor import bits_per_squared_error
+from neural_collage.models.compression.compressor import Compressor, bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
+from neural_collage.models.compression.visual_error import distortion
 
 STEP_SIZE = 0.7
 """Step size, relative to the exact step of an isolated patch."""
@@ -31,40 +32,42 @@ def refine(
     iterations: int,
     quantise: Callable[[Tensor], tuple[Tensor, float]],
 ) -> Float[Tensor, "a rows columns"]:
-    """Latents whose cost, bits + lambda * squared error, is at most that of the given ones.
+    """Latents whose cost, bits + lambda * distortion, is at most that of the given ones.
 
     values: latents, not rounded. planes: the picture, of whole ranges. iterations: at most; fewer
     if nothing changes or improves. quantise: from latents to quantised latents and their bits.
     """
-    patches = model.compressor.patches.detach()
     steps = (model.steps[quality - 1].float() * 2.0**-STEP_BITS)[:, None, None]
     bits_per_error = bits_per_squared_error(quality)
-    energy = patches.square().sum((1, 2, 3))[:, None, None]
+    curvature = model.worth(values, quality) * steps
+    curvature *= model.compressor.patches.detach().square().sum((1, 2, 3))[:, None, None]
     best, least, previous, without_gain = values, float("inf"), None, 0
     for _ in range(iterations + 1):
         decoded, bits = quantise(values)
         if previous is not None and torch.equal(decoded, previous):
             break
         previous = decoded
-        error, descent = _error_and_descent(decoded * steps, planes, patches)
+        error, descent = _error_and_descent(decoded * steps, planes, model.compressor)
         cost = bits + bits_per_error * error
         without_gain = 0 if cost < least else without_gain + 1
         if without_gain == 0:
             best, least = values, cost
         elif without_gain == PATIENCE:
             break
-        values = decoded + STEP_SIZE * descent / (energy * steps)
+        values = decoded + STEP_SIZE * descent / curvature
     return best
 
 
 def _error_and_descent(
     coefficients: Float[Tensor, "a rows columns"],
     planes: Float[Tensor, "3 h w"],
-    patches: Float[Tensor, "a 3 m m"],
+    compressor: Compressor,
 ) -> tuple[float, Float[Tensor, "a rows columns"]]:
-    """The squared error of coefficients, and minus half its gradient."""
+    """The error of coefficients as a sum over samples in [0, 1], and minus half its gradient."""
     with torch.inference_mode(False), torch.enable_grad():
         moved = coefficients.clone().requires_grad_()
-        error = (planes.clone() - CENTRE - synthesise(moved[None], patches)[0]).square().sum()
+        decoded = synthesise(moved[None], compressor.patches.detach()) + CENTRE
+        mean = distortion(decoded, planes[None].clone(), compressor.config.visual)
+        error = mean.sum() * planes.numel() / 255**2
         (gradient,) = torch.autograd.grad(error, moved)
     return float(error.detach()), -gradient / 2

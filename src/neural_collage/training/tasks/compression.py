@@ -1,5 +1,7 @@
 """Training the neural compressor: rate plus lambda times distortion, at all qualities at once."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -21,9 +23,11 @@ from neural_collage.models.compression.initial_patches import (
 )
 from neural_collage.models.compression.prefilter import prefiltered
 from neural_collage.models.compression.quantisers import Quantisation
+from neural_collage.models.compression.visual_error import distortion, score_of, visual_error
 from neural_collage.training.checkpoint_io import trained_model
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from neural_collage.training.tasks.task import Task
+from neural_collage.training.tasks.visibility import measured_visibility
 
 VALIDATION_LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Levels of quality that validation measures; the loss is their mean."""
@@ -31,17 +35,19 @@ _BALANCE = 0.4
 """Losses are divided by this power of lambda, which balances the gradients of all rates."""
 _MEDIAN_LAMBDA = 0.01
 _BATCHES = 96  # of crops that initialise the patches
+_SEEN_CROPS = 6
 
 
 @final
 class CompressionTask(Task):
-    """The loss bpp + lambda * MSE at random qualities.
+    """The loss bpp + lambda * distortion at random qualities: of the MSE, or visual in part.
 
     Training starts with the quantiser "noise" and may end with "relaxed-rdoq"; validation and test
     use "rdoq", as the encoder of files does (see `models.compression.quantisers`).
 
     Logs "loss", "bpp" (estimated, of which "side_bpp" is side information), "psnr" in dB;
-    validation and test also log bpp and psnr at each of `VALIDATION_LEVELS`.
+    validation and test also log bpp and psnr at each of `VALIDATION_LEVELS`. A visual
+    compressor also logs "score", of SSIMULACRA 2, and its `visibility` is measured at the start.
 
     Args:
         model: The compressor; crops are multiples of 32 pixels.
@@ -79,18 +85,10 @@ class CompressionTask(Task):
 
     def begin(self, data: LightningDataModule) -> None:
         """Initialise the patches, or all weights, as `start` says."""
-        if self.start not in ("principal", "cosine"):
-            if self.start.endswith(".ckpt"):
-                started = trained_model(Path(self.start), Compressor)
-            else:
-                started = find_weights(self.start).build(CodecModel).compressor
-            if started.config != self.model.config:
-                raise CheckpointError(f"{self.start}: weights of a compressor of another config")
-            self.model.load_state_dict(started.state_dict())
-            if not self.overlap:
-                self.model.patches.detach().copy_(_within_ranges(self.model.patches.detach()))
-            return
         loader = data.train_dataloader()
+        if self.start not in ("principal", "cosine"):
+            self._start_from(self.start, loader)
+            return
         crops = torch.cat([batch for batch, _ in zip(loader, range(_BATCHES), strict=False)])
         if self.model.config.lapped:
             crops = prefiltered(crops - CENTRE, RANGE) + CENTRE
@@ -101,6 +99,23 @@ class CompressionTask(Task):
             self.model.initialise(*principal_blocks(crops, RANGE, count, CENTRE))
         else:
             self.model.initialise(*cosine_blocks(crops, RANGE, count, CENTRE))
+
+    def _start_from(self, start: str, loader: Iterable[Tensor]) -> None:
+        """Load the weights of a finished compressor, and measure what a visual one sees."""
+        if start.endswith(".ckpt"):
+            started = trained_model(Path(start), Compressor)
+        else:
+            started = find_weights(start).build(CodecModel).compressor
+        own = self.model.config
+        if replace(started.config, visual=own.visual, adaptive=own.adaptive) != own:
+            raise CheckpointError(f"{start}: weights of a compressor of another config")
+        self.model.load_state_dict(started.state_dict(), strict=False)
+        if not self.overlap:
+            self.model.patches.detach().copy_(_within_ranges(self.model.patches.detach()))
+        if (visibility := self.model.visibility) is not None:
+            crops = next(iter(loader))[:_SEEN_CROPS]
+            visibility.rungs.copy_(measured_visibility(self.model.eval(), crops))
+            self.model.train()
 
     def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         """The losses at random levels of quality."""
@@ -117,7 +132,11 @@ class CompressionTask(Task):
         for level in VALIDATION_LEVELS:
             losses = self._losses(batch, batch.new_full((len(batch),), level), "rdoq")
             by_level.append(losses)
-            results |= {f"{name}_{level}": losses[name] for name in ("bpp", "psnr")}
+            results |= {
+                f"{name}_{level}": losses[name]
+                for name in ("bpp", "psnr", "score")
+                if name in losses
+            }
         means = {name: torch.stack([x[name] for x in by_level]).mean() for name in by_level[0]}
         return means | results
 
@@ -136,15 +155,22 @@ class CompressionTask(Task):
         image, bits, side_bits = self.model(batch, level, quantisation)
         pixels = batch.shape[-2] * batch.shape[-1]
         lmbda = lambda_at(level)
-        error = (image - batch).square().mean((1, 2, 3)) * 255**2
+        error = distortion(image, batch, self.model.config.visual)
         bpp = (bits + side_bits) / pixels
         balance = (lmbda / _MEDIAN_LAMBDA) ** -_BALANCE
         return {
             "loss": (balance * (bpp + lmbda * error)).mean(),
             "bpp": bpp.mean().detach(),
             "side_bpp": side_bits.mean().detach() / pixels,
-            "psnr": psnr_of(error.clamp_min(1e-3), peak=255).mean().detach(),
+            **self._measures(image.detach(), batch),
         }
+
+    def _measures(self, image: Tensor, batch: Tensor) -> dict[str, Tensor]:
+        squared = distortion(image, batch, 0)
+        measures = {"psnr": psnr_of(squared.clamp_min(1e-3), peak=255).mean()}
+        if self.model.config.visual:
+            measures["score"] = score_of(visual_error(image, batch)).mean()
+        return measures
 
 
 def _within_ranges(patches: Float[Tensor, "a 3 m m"]) -> Float[Tensor, "a 3 m m"]:
