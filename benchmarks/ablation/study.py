@@ -22,7 +22,7 @@ from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.bd_rate import Curve, bd_rate
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
 from neural_collage.training.tasks.compression import VALIDATION_LEVELS
 
@@ -58,7 +58,7 @@ def main(
         "command": command,
         "environment": asdict(Environment.current()),
         "bd_rate": rates,
-        "curves": {name: curve._asdict() for name, curve in curves.items()},
+        "curves": {name: {"rates": c.rates, "psnrs": c.values} for name, c in curves.items()},
     }
     page = to_markdown(curves, rates, command, steps)
     write_results(output, "ablation", report, page)

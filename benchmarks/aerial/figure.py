@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 import neural_collage as nc
 from neural_collage.codec.registry import CODECS
 from neural_collage.codec.streams.poli2022 import NAME
-from neural_collage.evaluation.peers import BenchmarkCodec
+from neural_collage.evaluation.codecs import BenchmarkCodec
 from neural_collage.evaluation.plots import INK
 from neural_collage.io.writing import to_pil
 

@@ -31,11 +31,12 @@ from benchmarks.support.timing import timed
 from neural_collage.codec.streams.poli2022 import NAME, make_encoder, tile_symbols
 from neural_collage.data.catalogue import image_folder
 from neural_collage.errors import CollageError
+from neural_collage.evaluation.codecs import BenchmarkCodec, benchmark_codecs
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr
-from neural_collage.evaluation.peers import BenchmarkCodec, benchmark_codecs
-from neural_collage.evaluation.rate_distortion import Point, read_rgb
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.rate_distortion import read_rgb
+from neural_collage.evaluation.results import Point
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 from neural_collage.models.poli2022 import CHANNELS, estimated_bits

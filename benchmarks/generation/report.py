@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import fill
 
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 
 Curve = Sequence[tuple[int, float]]
 """Pairs of step and validation bound in nats."""

@@ -24,7 +24,7 @@ from benchmarks.support.results import RESULTS, write_results
 from benchmarks.support.timing import Seconds, medians
 from neural_collage.core.fixed_point import Picard, solve
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.models.operator.block_solver import OperatorGradient
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.operator import CollageOperator

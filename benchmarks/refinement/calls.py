@@ -12,7 +12,7 @@ from benchmarks.support.neural import Variant
 from benchmarks.support.peers import peers_at
 from benchmarks.support.timing import turns
 from neural_collage.codec.api import DEFAULT_EFFORT, DEFAULT_QUALITY
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.runtime import thread_count, use_threads
 
 FRACTAL = f"fractal, effort {DEFAULT_EFFORT}"

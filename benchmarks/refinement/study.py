@@ -31,7 +31,7 @@ from neural_collage.codec.api import DEFAULT_EFFORT
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import psnr
 from neural_collage.evaluation.rate_distortion import read_rgb
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.models.compression.compressor import lambda_of_quality
 from neural_collage.runtime import use_threads
 

@@ -37,7 +37,7 @@ from neural_collage.art.denoising import clean
 from neural_collage.art.inpainting import fill
 from neural_collage.core.metrics import psnr_of
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil
 from neural_collage.runtime import use_threads

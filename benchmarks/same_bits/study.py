@@ -31,7 +31,7 @@ from benchmarks.support.processes import in_fresh_process
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.rate_distortion import read_rgb
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.io.writing import to_pil
 from neural_collage.runtime import use_threads
 

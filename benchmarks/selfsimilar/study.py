@@ -33,7 +33,7 @@ from benchmarks.support.results import RESULTS, write_results
 from neural_collage.codec.registry import AUTO
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.rate_distortion import read_rgb
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 
 TARGETS = tuple(range(30, 52, 2))
 """PSNR in dB at which the bytes of codecs are compared."""

@@ -9,7 +9,7 @@ from textwrap import fill
 from benchmarks.support.results import write_results
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.environment import Environment
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 
 NAME = "speed"
 Row = Mapping[str, float | str]

@@ -30,7 +30,7 @@ from neural_collage.core.scales import Window
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import Rgb, ms_ssim
 from neural_collage.evaluation.rate_distortion import read_rgb
-from neural_collage.evaluation.report import markdown_table
+from neural_collage.evaluation.tables import markdown_table
 from neural_collage.io.writing import to_pil
 from neural_collage.models.enlargement.detail_network import shipped_detail
 from neural_collage.runtime import use_threads

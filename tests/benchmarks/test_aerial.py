@@ -8,7 +8,7 @@ from PIL import Image
 from benchmarks.aerial import study as aerial
 from benchmarks.aerial.figure import highest_variance
 from neural_collage.errors import CollageError
-from neural_collage.evaluation.rate_distortion import Point
+from neural_collage.evaluation.results import Point
 from tests.pictures import photo_crop
 
 

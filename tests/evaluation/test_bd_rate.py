@@ -32,7 +32,7 @@ def curves(draw: st.DrawFn) -> Curve:
 def test_a_curve_of_scaled_rates_differs_by_that_scale(
     factor: float, rate_range: tuple[float, float] | None
 ) -> None:
-    scaled = Curve([factor * rate for rate in JPEG_LIKE.rates], JPEG_LIKE.psnrs)
+    scaled = Curve([factor * rate for rate in JPEG_LIKE.rates], JPEG_LIKE.values)
     assert bd_rate(JPEG_LIKE, scaled, rate_range) == pytest.approx(100 * (factor - 1))
 
 
@@ -44,7 +44,7 @@ def test_exchanging_the_curves_inverts_the_ratio(one: Curve, other: Curve) -> No
 
 @given(curves())
 def test_the_order_of_the_points_does_not_matter(curve: Curve) -> None:
-    reversed_curve = Curve(curve.rates[::-1], curve.psnrs[::-1])
+    reversed_curve = Curve(curve.rates[::-1], curve.values[::-1])
     assert bd_rate(curve, JPEG_LIKE) == bd_rate(reversed_curve, JPEG_LIKE)
 
 
@@ -74,8 +74,10 @@ def test_dominated_and_lossless_points_are_ignored() -> None:
 
 
 def test_curves_that_share_no_psnr_are_refused() -> None:
-    better = Curve(JPEG_LIKE.rates, [psnr + 20 for psnr in JPEG_LIKE.psnrs])
-    with pytest.raises(CollageError, match=r"22\.00\.\.36\.00 dB and 42\.00\.\.56\.00 dB"):
+    better = Curve(JPEG_LIKE.rates, [psnr + 20 for psnr in JPEG_LIKE.values])
+    with pytest.raises(
+        CollageError, match=r"quality in common: they span 22\.00\.\.36\.00 and 42\.00\.\.56\.00"
+    ):
         bd_rate(JPEG_LIKE, better)
 
 

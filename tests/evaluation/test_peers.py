@@ -1,32 +1,37 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, features
 
-from neural_collage.errors import CollageError
+from neural_collage.evaluation import peers
 from neural_collage.evaluation.metrics import psnr
-from neural_collage.evaluation.peers import PEERS, BenchmarkCodec, benchmark_codecs
-from neural_collage.io.writing import to_pil
-from tests.pictures import photo_crop
+from neural_collage.evaluation.peers import PEERS
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="Pillow built without AVIF")
-PEER_NAMES = [
-    pytest.param(name, marks=needs_avif if name == "avif" else ()) for name in sorted(PEERS)
-]
 
 
-@pytest.mark.parametrize("name", ["fractal", *PEER_NAMES])
+def _each(*names: str) -> list[object]:
+    return [
+        pytest.param(name, marks=needs_avif if PEERS[name].format == "AVIF" else ())
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize("name", _each(*PEERS))
 def test_rate_and_psnr_rise_with_quality(name: str, photo: Image.Image) -> None:
-    (codec,) = benchmark_codecs([name], effort=0)
+    codec = PEERS[name]
     original = np.asarray(photo)
     worst, best = (codec.encode(photo, codec.qualities[index]) for index in (0, -1))
     assert len(worst) < len(best)
     assert psnr(original, codec.decode(worst)) < psnr(original, codec.decode(best))
 
 
-@pytest.mark.parametrize("name", ["fractal", *PEER_NAMES])
-def test_qualities_rise(name: str) -> None:
-    (codec,) = benchmark_codecs([name])
-    assert list(codec.qualities) == sorted(set(codec.qualities))
+@pytest.mark.parametrize("name", PEERS)
+def test_qualities_rise_and_suffice_for_a_curve(name: str) -> None:
+    qualities = PEERS[name].qualities
+    assert list(qualities) == sorted(set(qualities))
+    assert len(qualities) >= 8
 
 
 def test_jpeg2000_files_have_the_given_rate(rng: np.random.Generator) -> None:
@@ -35,26 +40,59 @@ def test_jpeg2000_files_have_the_given_rate(rng: np.random.Generator) -> None:
     assert 8 * len(data) / 128**2 == pytest.approx(2.0, rel=0.1)
 
 
-def test_qualities_and_effort_apply_to_our_codecs_alone() -> None:
-    ours, jpeg = benchmark_codecs(["fractal", "jpeg"], qualities=[70, 20], effort=2)
-    assert list(ours.qualities) == [20, 70]
-    assert ours.options == {"effort": 2}
-    assert jpeg is PEERS["jpeg"]
+def _stripe_contrast(name: str) -> float:
+    """What is left at the best quality of stripes of one pixel, red and blue."""
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[:, 0::2] = (200, 60, 60)
+    stripes[:, 1::2] = (60, 60, 200)
+    codec = PEERS[name]
+    decoded = codec.decode(codec.encode(Image.fromarray(stripes), codec.qualities[-1])).astype(int)
+    red_over_blue = decoded[..., 0] - decoded[..., 2]
+    return float(np.mean(red_over_blue[:, 0::2] - red_over_blue[:, 1::2]) / 280)
 
 
-def test_a_codec_named_twice_is_measured_once() -> None:
-    codecs: list[BenchmarkCodec] = benchmark_codecs(["jpeg", "webp", "jpeg"])
-    assert [codec.name for codec in codecs] == ["jpeg", "webp"]
+@pytest.mark.parametrize("name", _each(*(name for name in PEERS if "444" in name)))
+def test_files_named_444_have_full_chroma(name: str) -> None:
+    assert _stripe_contrast(name) > 0.9
 
 
-def test_an_unknown_codec_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(CollageError, match=r"unknown codec 'gif'.*fractal, poli2022, jpeg, webp"):
-        benchmark_codecs(["jpeg", "gif"])
+@needs_avif
+def test_the_default_of_avif_has_half_the_chroma() -> None:
+    assert _stripe_contrast("avif") < 0.1
 
 
-def test_a_codec_of_a_single_rate_has_one_quality_and_no_options() -> None:
-    (codec,) = benchmark_codecs(["poli2022"], qualities=[10, 90], effort=9)
-    assert (list(codec.qualities), dict(codec.options)) == ([50], {})
-    picture = to_pil(photo_crop(60))
-    decoded = codec.decode(codec.encode(picture, codec.qualities[0]))
-    assert 15 < psnr(np.asarray(picture), decoded) < 50
+@pytest.mark.parametrize(
+    ("one", "other", "quality"),
+    [
+        ("jxl", "jxl-e9", 50),
+        ("heic-444", "heic-444-psnr", 30),
+        pytest.param("avif-444", "avif-444-psnr", 50, marks=needs_avif),
+        pytest.param("avif-444-psnr", "avif-444-slow", 50, marks=needs_avif),
+    ],
+)
+def test_options_that_tell_peers_apart_change_their_files(
+    one: str, other: str, quality: float, photo: Image.Image
+) -> None:
+    assert PEERS[one].encode(photo, quality) != PEERS[other].encode(photo, quality)
+
+
+def test_the_preset_of_heic_changes_its_files(photo: Image.Image) -> None:
+    slow = PEERS["heic-444"]
+    fast = replace(slow, options={**slow.options, "enc_params": {"preset": "ultrafast"}})
+    assert slow.encode(photo, 30) != fast.encode(photo, 30)
+
+
+def test_encoding_leaves_the_options_as_they_are(photo: Image.Image) -> None:
+    peer = PEERS["heic-444"]
+    before = str(peer.options)
+    assert peer.encode(photo, 20) == peer.encode(photo, 20)
+    assert str(peer.options) == before
+
+
+def test_what_a_peer_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    assert PEERS["jpeg"].missing is None
+    assert PEERS["jxl"].missing is not None
+    assert "pillow-jxl-plugin is not installed: pip install" in PEERS["jxl"].missing
+    monkeypatch.setattr(Image, "SAVE", {})
+    assert PEERS["jpeg"].missing == "this build of Pillow cannot write JPEG: leave out jpeg"

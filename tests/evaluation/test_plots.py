@@ -39,6 +39,35 @@ def test_points_outside_the_range_of_rates_are_not_shown() -> None:
     assert figure.axes[0].get_ylim()[1] < 40
 
 
+def test_variants_of_a_format_share_a_colour_and_differ_in_dashes() -> None:
+    curves = {
+        name: Curve([0.2, 1.0], [25.0 + index, 34.0 + index])
+        for index, name in enumerate(("avif", "avif-444", "jxl", "avif-444-slow"))
+    }
+    lines = rate_distortion_figure(curves, title="").axes[0].lines
+    avif, full, jxl, slow = (line.get_color() for line in lines)
+    assert avif == full == slow != jxl
+    assert [line.is_dashed() for line in lines] == [False, True, False, True]
+
+
+def test_many_labels_end_below_the_top_of_the_plot() -> None:
+    curves = {f"{n}": Curve([0.2, 1.0], [25.0, 34.0 + n / 100]) for n in range(20)}
+    (axes,) = rate_distortion_figure(curves, title="").axes
+    heights = [text.get_position()[1] for text in axes.texts]
+    assert len(heights) == 20
+    assert heights == sorted(heights)
+    assert axes.get_ylim()[0] <= heights[0] < heights[-1] <= axes.get_ylim()[1]
+
+
+def test_values_below_the_floor_are_not_shown() -> None:
+    curves = {"jpeg": Curve([0.1, 0.5, 1.0], [-80.0, 40.0, 70.0])}
+    (axes,) = rate_distortion_figure(curves, title="", metric="SSIMULACRA2", floor=0).axes
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylabel() == "SSIMULACRA2"
+    (axes,) = rate_distortion_figure(CURVES, title="", floor=0).axes
+    assert axes.get_ylim()[0] > 20
+
+
 def test_savings_are_listed_in_descending_order_with_aligned_numbers() -> None:
     savings = Savings("fractal", (0.1, 1), {"webp": 3.2, "jpeg": -18.6, "BPG": -9.7})
     figure = rate_distortion_figure(CURVES, title="three", ours={"fractal"}, savings=savings)

@@ -1,8 +1,9 @@
 """The environment of a measurement: processor, threads and versions, stored with its results."""
 
 import platform
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -49,8 +50,15 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+_PLUGINS = ("pillow-jxl-plugin", "pillow-heif", "torchmetrics", "ssimulacra2")
+"""Packages of formats and metrics, named where they are installed."""
+
+
 def _versions() -> dict[str, str]:
     packages = {name: version(name) for name in ("neural-collage", "torch", "numpy", "Pillow")}
+    for name in _PLUGINS:
+        with suppress(PackageNotFoundError):
+            packages[name] = version(name)
     libraries = {
         name: features.version(name) or "unknown"
         for name in ("libjpeg_turbo", "webp", "jpg_2000", "avif")

@@ -1,63 +1,72 @@
-"""The codecs of the benchmark behind one interface: ours, and those of Pillow to compare with.
+"""Formats of Pillow and of its plugins to compare with.
 
-Rate and PSNR rise with quality; each list of qualities spans about 0.05 to 2 bits per pixel on
-photos, or starts at the lowest rate of the codec.
+Rate and PSNR rise with quality. Each list of qualities spans about 0.05 to 3 bits per pixel on
+photos, or starts at the lowest rate of the format.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
-from typing import Protocol, runtime_checkable
 
-import numpy as np
 from PIL import Image
 
-from neural_collage.codec import api
-from neural_collage.codec.registry import AUTO, CODECS, codec_entry
-from neural_collage.errors import CollageError
 from neural_collage.evaluation.metrics import Rgb, rgb_samples
-from neural_collage.io.writing import to_pil
-
-
-@runtime_checkable
-class BenchmarkCodec(Protocol):
-    """A codec that the benchmark can measure; picklable, for use in worker processes."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def qualities(self) -> Sequence[float]:
-        """The settings to measure, in rising order."""
-
-    @property
-    def options(self) -> Mapping[str, object]:
-        """The fixed settings, which are stored with the results."""
-
-    def encode(self, picture: Image.Image, quality: float) -> bytes:
-        """The complete file of an RGB picture."""
-
-    def decode(self, data: bytes) -> Rgb:
-        """The picture of a file."""
 
 
 @dataclass(frozen=True)
 class PillowCodec:
-    """A format of Pillow."""
+    """A format of Pillow, or of a plugin.
+
+    Attributes:
+        format: Pillow's name.
+        qualities: in rising order; of JPEG 2000 in bits per pixel.
+        options: of `Image.save`.
+        plugin: the module that registers the format, if it is not Pillow's own.
+        package: what brings the plugin.
+    """
 
     name: str
     format: str
     qualities: Sequence[float]
     options: Mapping[str, object] = field(default_factory=dict)
+    plugin: str | None = None
+    package: str | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot be used and what to do, None if it can."""
+        if self.plugin and find_spec(self.plugin.partition(".")[0]) is None:
+            return f'{self.package} is not installed: pip install "neural-collage[bench]"'
+        self._register()
+        if self.format not in Image.SAVE:
+            return f"this build of Pillow cannot write {self.format}: leave out {self.name}"
+        return None
+
+    @property
+    def revision(self) -> str:
+        """Versions of packages say all."""
+        return ""
 
     def encode(self, picture: Image.Image, quality: float) -> bytes:
+        self._register()
         file = BytesIO()
-        picture.save(file, self.format, **self._rate(quality), **self.options)
+        options = deepcopy(dict(self.options))  # plugins write into nested ones
+        picture.save(file, self.format, **self._rate(quality), **options)
         return file.getvalue()
 
     def decode(self, data: bytes) -> Rgb:
+        self._register()
         with Image.open(BytesIO(data), formats=[self.format]) as picture:
             return rgb_samples(picture)
+
+    def _register(self) -> None:
+        """In each process again: a started one knows Pillow's own formats alone."""
+        if self.plugin:
+            import_module(self.plugin)
+        Image.init()
 
     def _rate(self, quality: float) -> dict[str, object]:
         if self.format == "JPEG2000":  # given as compression ratio of 24-bit pixels
@@ -65,34 +74,34 @@ class PillowCodec:
         return {"quality": int(quality)}
 
 
-@dataclass(frozen=True)
-class CollageCodec:
-    """A codec of this library."""
+def _avif(name: str, qualities: Sequence[float], **options: object) -> PillowCodec:
+    """AV1 by libaom, 4:4:4. Without tiles, which cost bits, and which threads decide otherwise."""
+    return PillowCodec(
+        name, "AVIF", qualities, {"subsampling": "4:4:4", "autotiling": False, **options}
+    )
 
-    name: str
-    effort: int
-    model: str | None = None
-    qualities: Sequence[float] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
-    @property
-    def options(self) -> Mapping[str, object]:
-        model = {"model": self.model} if self.model else {}
-        return {} if codec_entry(self.name).single_rate else {"effort": self.effort, **model}
+def _jpeg_xl(name: str, effort: int) -> PillowCodec:
+    """Quality 0 is distance 25, the largest that the plugin gives.
 
-    def encode(self, picture: Image.Image, quality: float) -> bytes:
-        if codec_entry(self.name).single_rate:
-            return api.compress(picture, codec=self.name)
-        return api.compress(
-            picture,
-            codec=self.name,
-            quality=int(quality),
-            effort=self.effort,
-            model=self.model,
-        )
+    Below quality 19, beyond distance 10, the encoder halves the picture, and the curve has a step.
+    """
+    qualities = (0, 9, 17, 19, 25, 35, 50, 65, 78, 87, 92, 96)
+    return PillowCodec(
+        name, "JXL", qualities, {"effort": effort}, "pillow_jxl", "pillow-jxl-plugin"
+    )
 
-    def decode(self, data: bytes) -> Rgb:
-        return np.asarray(to_pil(api.decompress(data)))
 
+def _heic(name: str, qualities: Sequence[float], **parameters: object) -> PillowCodec:
+    """HEVC by x265, 4:4:4."""
+    options = {"subsampling": "4:4:4", "enc_params": {"preset": "slow", **parameters}}
+    return PillowCodec(
+        name, "HEIF", qualities, options, "pillow_heif.HeifImagePlugin", "pillow-heif"
+    )
+
+
+_FOR_PSNR = {"tune": "psnr"}
+"""libaom tunes stills to the eye otherwise (`iq`), libheif to SSIM."""
 
 PEERS: Mapping[str, PillowCodec] = {
     peer.name: peer
@@ -100,13 +109,13 @@ PEERS: Mapping[str, PillowCodec] = {
         PillowCodec(
             "jpeg",
             "JPEG",
-            qualities=(1, 4, 6, 9, 13, 20, 30, 45, 60, 75, 85),
+            qualities=(1, 4, 6, 9, 13, 20, 30, 45, 60, 75, 85, 90, 94),
             options={"optimize": True},
         ),
         PillowCodec(
             "webp",
             "WEBP",
-            qualities=(0, 1, 3, 6, 12, 20, 35, 50, 65, 78, 85, 90),
+            qualities=(0, 1, 3, 6, 12, 20, 35, 50, 65, 78, 85, 90, 95),
             options={"method": 6},
         ),
         # Qualities in bits per pixel. Without `mct`, R, G and B are coded separately, about 3 dB
@@ -114,47 +123,17 @@ PEERS: Mapping[str, PillowCodec] = {
         PillowCodec(
             "jpeg2000",
             "JPEG2000",
-            qualities=(0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3, 2.0),
+            qualities=(0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3, 2.0, 3.0),
             options={"irreversible": True, "mct": 1},
         ),
-        PillowCodec("avif", "AVIF", qualities=(0, 8, 15, 22, 30, 38, 46, 55, 65, 75, 83)),
+        PillowCodec("avif", "AVIF", (0, 8, 15, 22, 30, 38, 46, 55, 65, 75, 83, 92)),
+        _avif("avif-444", (0, 8, 15, 22, 30, 38, 46, 55, 65, 75, 83, 92)),
+        _avif("avif-444-psnr", (0, 6, 14, 25, 37, 50, 68, 90), advanced=_FOR_PSNR),
+        _avif("avif-444-slow", (0, 6, 14, 25, 37, 50, 68, 90), advanced=_FOR_PSNR, speed=0),
+        _jpeg_xl("jxl", effort=7),
+        _jpeg_xl("jxl-e9", effort=9),
+        _heic("heic-444", (4, 8, 12, 17, 22, 28, 35, 44, 55, 70)),
+        _heic("heic-444-psnr", (0, 4, 8, 12, 17, 23, 31, 41, 53, 70), **_FOR_PSNR),
     )
 }
-
-
-def benchmark_codecs(
-    names: Iterable[str],
-    qualities: Sequence[int] | None = None,
-    effort: int = 5,
-    model: str | None = None,
-) -> list[BenchmarkCodec]:
-    """The codecs of these names, each once.
-
-    The other arguments apply to our codecs; those of Pillow have fixed qualities and options.
-
-    qualities: 1..100, by default those of `CollageCodec`. effort: 0..9.
-    model: of the codecs that have models.
-
-    Raises:
-        CollageError: no codec has that name, or this build of Pillow lacks the format.
-    """
-    return [_benchmark_codec(name, qualities, effort, model) for name in dict.fromkeys(names)]
-
-
-def _benchmark_codec(
-    name: str, qualities: Sequence[int] | None, effort: int, model: str | None
-) -> BenchmarkCodec:
-    if name == AUTO or name in CODECS:
-        entry = codec_entry(name)
-        ours = CollageCodec(name, effort, model if entry.has_models else None)
-        if entry.single_rate:
-            return replace(ours, qualities=(api.DEFAULT_QUALITY,))
-        return replace(ours, qualities=sorted(qualities)) if qualities else ours
-    if name not in PEERS:
-        known = ", ".join([AUTO, *CODECS, *PEERS])
-        raise CollageError(f"unknown codec {name!r}: choose some of {known}")
-    peer = PEERS[name]
-    Image.init()
-    if peer.format not in Image.SAVE:
-        raise CollageError(f"this build of Pillow cannot write {peer.format}: leave out {name}")
-    return peer
+"""The formats by name."""

@@ -1,9 +1,10 @@
 """The rate-distortion figure: our codecs, other measured codecs and published curves."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import NamedTuple
+from itertools import cycle
+from typing import NamedTuple, TypeAlias
 
 from neural_collage.evaluation.bd_rate import Curve
 from neural_collage.extras import needs_extra
@@ -15,13 +16,19 @@ with needs_extra("bench"):
 
 # Colours that are dark enough for text on white, from the palettes of Okabe & Ito and of Tol, which
 # are safe for colour-blind readers. Warm colours are for our codecs.
-_OUR_COLOURS = ("#D55E00", "#7A2E00", "#E69F00")
-_PEER_COLOURS = ("#0072B2", "#009E73", "#AA3377", "#332288", "#999933")
+_OUR_COLOURS = ("#D55E00", "#7A2E00", "#E69F00", "#C1272D")
+_PEER_COLOURS = ("#0072B2", "#009E73", "#AA3377", "#332288", "#999933", "#117799")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.5, 1.5)))
 INK, PALE, _GRID = "#333333", "#8A8A8A", "#EAEAEA"
 
-_RATES = (0.04, 2.5)
-"""Lowest and highest rate in bits per pixel; points outside are not shown."""
-_RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2)
+_RATES = (0.05, 3)
+"""Lowest and highest rate in bits per pixel, both with `_MARGIN`; points outside are not shown."""
+_MARGIN = 1.05
+_RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 3)
+_LABEL_HEIGHT = 0.2
+"""Inches between the labels of curves."""
+_AROUND = 0.85
+"""Inches of the figure's height that are not the plot's."""
 
 
 class Savings(NamedTuple):
@@ -35,31 +42,40 @@ class Savings(NamedTuple):
     percent: Mapping[str, float]
 
 
+_Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
+
+
 class _Style(NamedTuple):
     colour: str
     width: float
     marker: str | None
     layer: int
+    dashes: _Dashes = "-"
 
 
 def rate_distortion_figure(
     curves: Mapping[str, Curve],
     *,
     title: str,
+    metric: str = "PSNR (dB)",
+    floor: float = -math.inf,
     ours: Collection[str] = (),
     anchors: Mapping[str, Curve] | None = None,
     savings: Savings | None = None,
 ) -> Figure:
-    """PSNR over bits per pixel, each curve labelled at its right end.
+    """A metric over bits per pixel, each curve labelled at its right end.
 
-    curves: measured curves by name; those named in `ours` are emphasised.
+    curves: measured curves by name; those named in `ours` are emphasised. Variants of a format,
+        named as in "avif" and "avif-444", have one colour and differ in dashes.
+    metric: its label. floor: values below are not shown.
     anchors: published curves, drawn thin and grey behind the others.
     savings: BD-rates to list in the upper left corner, which rising curves leave free.
     """
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
     shown = {name: _visible(curve) for name, curve in {**(anchors or {}), **curves}.items()}
     shown = {name: curve for name, curve in shown.items() if curve.rates}
+    height = max(5, 1 + _LABEL_HEIGHT * len(shown))
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = figure.add_subplot()
     styles = _styles(shown, ours, anchors or {})
     for name, curve in shown.items():
         style = styles[name]
@@ -67,12 +83,15 @@ def rate_distortion_figure(
             *curve,
             color=style.colour,
             linewidth=style.width,
+            linestyle=style.dashes,
             marker=style.marker,
             markersize=2.2 * style.width,
             zorder=style.layer,
         )
-    _format_axes(axes, title)
-    _label_ends(axes, shown, styles)
+    if axes.get_ylim()[0] < floor:
+        axes.set_ylim(bottom=floor)
+    _format_axes(axes, title, metric)
+    _label_ends(axes, shown, styles, _LABEL_HEIGHT / (height - _AROUND))
     if savings and savings.codec in styles:
         _list_savings(axes, savings, styles[savings.codec].colour)
     return figure
@@ -86,18 +105,20 @@ def rendered(figure: Figure, kind: str) -> bytes:
 
 
 def _visible(curve: Curve) -> Curve:
+    low, high = _RATES[0] / _MARGIN, _RATES[1] * _MARGIN
     points = [
-        (rate, psnr)
-        for rate, psnr in sorted(zip(*curve, strict=True))
-        if _RATES[0] <= rate <= _RATES[1] and math.isfinite(psnr)
+        (rate, value)
+        for rate, value in sorted(zip(*curve, strict=True))
+        if low <= rate <= high and math.isfinite(value)
     ]
-    return Curve([rate for rate, _ in points], [psnr for _, psnr in points])
+    return Curve([rate for rate, _ in points], [value for _, value in points])
 
 
 def _styles(
     names: Collection[str], ours: Collection[str], anchors: Collection[str]
 ) -> dict[str, _Style]:
     our_colours, peer_colours = iter(_OUR_COLOURS), iter(_PEER_COLOURS)
+    formats: dict[str, tuple[str, Iterator[_Dashes]]] = {}
     styles: dict[str, _Style] = {}
     for name in names:
         if name in ours:
@@ -105,7 +126,11 @@ def _styles(
         elif name in anchors:
             styles[name] = _Style(PALE, 0.9, None, 2)
         else:
-            styles[name] = _Style(next(peer_colours, INK), 1.5, "o", 3)
+            family = name.partition("-")[0]
+            if family not in formats:
+                formats[family] = (next(peer_colours, INK), cycle(_DASHES))
+            colour, dashes = formats[family]
+            styles[name] = _Style(colour, 1.5, "o", 3, next(dashes))
     return styles
 
 
@@ -121,26 +146,32 @@ def style_axes(axes: Axes, title: str, across: str, up: str) -> None:
     axes.set_ylabel(up, color=INK, fontsize=11)
 
 
-def _format_axes(axes: Axes, title: str) -> None:
+def _format_axes(axes: Axes, title: str, metric: str) -> None:
     axes.set_xscale("log")
+    axes.set_xlim(_RATES[0] / _MARGIN, _RATES[1] * _MARGIN)
     axes.xaxis.set_major_locator(FixedLocator(_RATE_TICKS))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    style_axes(axes, title, "bits per pixel", "PSNR (dB)")
+    style_axes(axes, title, "bits per pixel", metric)
 
 
-def _label_ends(axes: Axes, curves: Mapping[str, Curve], styles: Mapping[str, _Style]) -> None:
-    """Write each name right of the plot, at the height of its curve's end, without overlaps."""
+def _label_ends(
+    axes: Axes, curves: Mapping[str, Curve], styles: Mapping[str, _Style], share: float
+) -> None:
+    """Write each name right of the plot, at the height of its curve's end, without overlaps.
+
+    share: of the plot's height, between two names.
+    """
     bottom, top = axes.get_ylim()
-    spacing = 0.046 * (top - bottom)
-    names = sorted(curves, key=lambda name: curves[name].psnrs[-1])
-    heights = _spread([curves[name].psnrs[-1] for name in names], spacing)
+    spacing = share * (top - bottom)
+    names = sorted(curves, key=lambda name: curves[name].values[-1])
+    heights = _lowered(_spread([curves[name].values[-1] for name in names], spacing), spacing, top)
     for name, height in zip(names, heights, strict=True):
         style, curve = styles[name], curves[name]
         axes.annotate(
             name,
-            xy=(curve.rates[-1], curve.psnrs[-1]),
+            xy=(curve.rates[-1], curve.values[-1]),
             xytext=(1.04, height),
             textcoords=axes.get_yaxis_transform(),
             color=style.colour,
@@ -203,6 +234,12 @@ def _spread(values: Sequence[float], spacing: float) -> list[float]:
     return [
         _lowest(group, spacing) + index * spacing for group in groups for index in range(len(group))
     ]
+
+
+def _lowered(heights: Sequence[float], spacing: float, top: float) -> list[float]:
+    """Rising heights, moved down as far as they must be for none to lie above `top`."""
+    room = [top - spacing * index for index in reversed(range(len(heights)))]
+    return [min(height, most) for height, most in zip(heights, room, strict=True)]
 
 
 def _lowest(group: Sequence[float], spacing: float) -> float:
