@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablation
 
-Trains variants of the compressor of configs/compression/natural.yaml for a few minutes each, with
+Trains variants of the compressor of configs/compression/natural-psnr.yaml for a few minutes each, with
 equal steps, data and seeds, and compares their estimated rates on validation pictures at equal
 PSNR. Patches are learned or stay as initialised (cosines, principal components), with or without
 overlap, and the analysis transform projects pre-filtered or unfiltered pixels. (Without overlap
@@ -26,7 +26,7 @@ from neural_collage.evaluation.tables import markdown_table
 from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
 from neural_collage.training.tasks.compression import VALIDATION_LEVELS
 
-CONFIG = Path("configs/compression/natural.yaml")
+CONFIG = Path("configs/compression/natural-psnr.yaml")
 TASK = "--model.init_args."
 FROZEN = (
     f"{TASK}optimiser.multipliers",
@@ -101,7 +101,7 @@ def to_markdown(
 
     {command}
 
-{steps} steps each, otherwise as configs/compression/natural.yaml; estimated rates of the centres
+{steps} steps each, otherwise as configs/compression/natural-psnr.yaml; estimated rates of the centres
 of the validation pictures. All variants have the same convolutional correction in the analysis
 transform and the same entropy model. BD-rate against "{REFERENCE}": positive is worse.
 

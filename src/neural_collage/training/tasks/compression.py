@@ -54,7 +54,7 @@ class CompressionTask(Task):
         optimiser: How it is optimised.
         start: Initial patches: "cosine" (the cosines of luma and chroma with the most energy in
             training crops) or "principal" (components of their blocks); or all weights of a
-            finished compressor: a checkpoint, a .safetensors file, "natural" or "aerial".
+            finished compressor: a checkpoint, a .safetensors file, or one of the package.
         overlap: Whether patches may extend beyond their ranges.
         rdoq_from: The step from which on training uses "relaxed-rdoq"; null: never.
 
