@@ -142,9 +142,9 @@ def test_the_program_describes_files(path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("compress", ROOT / "tests/codec/golden/natural.png"),
+        ("compress", ROOT / "tests/codec/golden/aerial.png"),
         ("decompress", FRACTAL),
-        ("fractalize", ROOT / "tests/codec/golden/natural.png"),
+        ("fractalize", ROOT / "tests/codec/golden/aerial.png"),
     ],
     ids=lambda arguments: arguments[0],
 )

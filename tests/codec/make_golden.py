@@ -23,6 +23,7 @@ from neural_collage.codec.graphics.layer import (
 )
 from neural_collage.codec.graphics.syntax import palette_order, write_layer
 from neural_collage.codec.image import Detail
+from neural_collage.codec.weights import SHIPPED
 from neural_collage.fractal.code import PlaneCode
 from neural_collage.fractal.geometry import (
     DIAGONAL,
@@ -40,7 +41,7 @@ from tests.pictures import texture
 FOLDER = Path(__file__).parent / "golden"
 PLANES = FOLDER / "planes.bin"
 COLLAGE = FOLDER / "picture.clg"
-NEURAL = {model: FOLDER / f"{model}.clg" for model in ("natural", "aerial")}
+NEURAL = {model: FOLDER / f"{model}.clg" for model in SHIPPED}
 DECODED: dict[tuple[float, Detail], Path] = {
     (1, "full"): FOLDER / "picture.png",
     (2, "none"): FOLDER / "picture-2x.png",  # detail may improve
@@ -127,7 +128,7 @@ def graphics() -> bytes:
 
 
 def main() -> None:
-    """Write all golden files."""
+    """Write all golden files, those of models only where they are missing."""
     FOLDER.mkdir(exist_ok=True)
     PLANES.write_bytes(planes())
     GRAPHICS.write_bytes(graphics())
@@ -136,6 +137,8 @@ def main() -> None:
     for (scale, detail), path in DECODED.items():
         to_pil(collage.decode(scale, detail=detail)).save(path, optimize=True)
     for model, path in NEURAL.items():
+        if path.exists():
+            continue  # weights may be replaced, and files that are made with them must still decode
         neural = nc.encode(
             texture(70, 93, 4), quality=60, effort=7, codec="neural", model=model, graphics=False
         )

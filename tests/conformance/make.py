@@ -30,6 +30,9 @@ CASES: dict[str, tuple[str, tuple[int, int], str, dict[str, Any]]] = {
     "neural-segments": ("neural", (240, 176), "RGB", {"quality": 97}),
     "neural-tiles": ("neural", (1100, 56), "RGBA", {"quality": 40}),
     "neural-aerial": ("neural", (96, 80), "RGB", {"quality": 45, "model": "aerial"}),
+    "neural-adaptive": ("neural", (240, 176), "RGB", {"quality": 50, "model": "natural"}),
+    "neural-adaptive-alpha": ("neural", (70, 1100), "LA", {"quality": 70, "model": "natural"}),
+    "neural-adaptive-low": ("neural", (97, 131), "RGB", {"quality": 4, "model": "natural"}),
     "fractal-photo": ("fractal", (240, 176), "RGB", {"quality": 50}),
     "fractal-low": ("fractal", (131, 97), "RGB", {"quality": 3}),
     "fractal-high": ("fractal", (97, 131), "RGB", {"quality": 97}),
@@ -73,6 +76,8 @@ def compressed(name: str) -> bytes:
     if name in SELF_SIMILAR:
         return nc.compress(SELF_SIMILAR[name](), codec="fractal", graphics=False)
     codec, size, mode, options = CASES[name]
+    if codec == "neural":
+        options = {"model": "natural-psnr", **options}
     return nc.compress(drawings.photo(*size, mode), codec=codec, graphics=False, **options)
 
 
