@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional
 
@@ -112,8 +111,8 @@ class _Job:
         self._written: tuple[GraphicsLayer, bytes] | None = None
         self._invisible = None
         if picture.mode in ("LA", "RGBA"):
-            self._invisible = picture.pixels[-1] == 0
-            self._picture = replace(picture, pixels=picture.pixels * ~self._invisible)
+            self._invisible = picture.samples[-1] == 0
+            self._picture = replace(picture, samples=picture.samples * ~self._invisible)
 
     @property
     def _slope(self) -> float:
@@ -122,7 +121,7 @@ class _Job:
 
     def find_layer(self) -> GraphicsLayer | None:
         """The layer that lowers the cost, if there is one."""
-        return find_layer(self._samples(), self._settings.quality, self._slope / 255**2)
+        return find_layer(self._picture.levels, self._settings.quality, self._slope / 255**2)
 
     def encode(
         self,
@@ -173,11 +172,11 @@ class _Job:
 
     def is_dear(self, image: CollageImage) -> bool:
         """Whether a file costs so much that a base alone may cost less."""
-        return self.cost(image) > _DEAR * bits_alone(self._samples(), self._slope / 255**2)
+        return self.cost(image) > _DEAR * bits_alone(self._picture.levels, self._slope / 255**2)
 
     def cost(self, image: CollageImage) -> float:
         """Bits of a file, and its error in bits."""
-        samples = self._picture.pixels.numel()
+        samples = self._picture.samples.numel()
         return 8 * len(image.to_bytes()) + self._slope * self._mean_error(image) * samples
 
     def keeps_promise(self, image: CollageImage) -> bool:
@@ -235,7 +234,7 @@ class _Job:
         luma = to_planes(colours)[:1]  # what is left of colours keeps its luma when it is averaged
         chroma = pad_to_multiple(colours - luma, 2)
         coarse = pool(chroma, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
-        lost = (chroma - coarse).square().sum().item() / self._picture.pixels.numel()
+        lost = (chroma - coarse).square().sum().item() / self._picture.samples.numel()
         return lost > _FINE_CHROMA * 10 ** (-promised_psnr(self._settings.quality) / 10)
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
@@ -244,29 +243,25 @@ class _Job:
             self._written = layer, write_layer(layer, base_quality)
         return bytes([base_quality]) + self._written[1][1:]
 
-    def _samples(self) -> npt.NDArray[np.uint8]:
-        """The picture as bytes (c, h, w)."""
-        pixels = self._picture.pixels
-        samples = torch.empty(pixels.shape, dtype=torch.uint8)
-        for rows in torch.arange(pixels.shape[1]).split(_STRIP_ROWS):
-            part = (slice(None), slice(int(rows[0]), int(rows[-1]) + 1))
-            samples[part] = (pixels[part] * 255).round_().byte()
-        return samples.numpy()
-
     def _seen_by_base(self, layer: GraphicsLayer | None) -> Picture:
         """The part of the picture that its base shows; what is hidden in it is filled smoothly."""
-        pixels, invisible = self._picture.pixels, self._invisible
-        owned = torch.zeros(pixels.shape[1:], dtype=torch.bool)
+        picture, invisible = self._picture, self._invisible
+        owned = None
         if layer is not None:
             top, left, height, width = layer.base_window
-            part = (..., slice(top, top + height), slice(left, left + width))
-            owned = torch.from_numpy(layer.pixel_modes != BASE)[part]
-            pixels = pixels[part]
+            part = slice(top, top + height), slice(left, left + width)
+            picture = replace(picture, samples=picture.samples[(..., *part)])
             invisible = None if invisible is None else invisible[part]
+            owned = torch.from_numpy(layer.pixel_modes[part] != BASE)
+        if owned is None and invisible is None:
+            return picture
+        pixels = picture.pixels
+        if owned is None:
+            owned = torch.zeros(pixels.shape[1:], dtype=torch.bool)
         if invisible is None:
-            return replace(self._picture, pixels=fill_hidden(pixels, owned))
+            return replace(picture, samples=fill_hidden(pixels, owned))
         colours = fill_hidden(pixels[:-1], owned | invisible)
-        return replace(self._picture, pixels=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
+        return replace(picture, samples=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
 
     def _mean_error(self, image: CollageImage, every: int = 1) -> float:
         """The mean squared error of samples, by every n-th strip of rows."""
@@ -278,22 +273,21 @@ class _Job:
     def _squared_error(self, image: CollageImage, region: Region) -> float:
         """The sum of the squared errors of samples, which is 0 for invisible ones."""
         x, y, width, height = region
-        window = (..., slice(y, y + height), slice(x, x + width))
+        window = slice(y, y + height), slice(x, x + width)
         decoded = torch.from_numpy(image.decode(1, region))
-        errors = (decoded - self._picture.pixels[window]).square_()
+        errors = (decoded - self._picture.window(*window)).square_()
         if self._invisible is not None:
             errors[:-1] *= ~self._invisible[window]
         return errors.sum(dtype=torch.float64).item()
 
     def _most_detailed_region(self) -> Region:
         """The square window with most variation between neighbouring pixels."""
-        pixels = self._picture.pixels
-        height, width = pixels.shape[1:]
+        height, width = self._picture.height, self._picture.width
         rows, columns = max(height // _SAMPLE_SIDE, 1), max(width // _SAMPLE_SIDE, 1)
         side = min(_SAMPLE_SIDE, height), min(_SAMPLE_SIDE, width)
         energies = []
         for top in range(0, rows * side[0], side[0]):
-            inside = pixels[:, top : top + side[0], : columns * side[1]]
+            inside = self._picture.window(slice(top, top + side[0]), slice(columns * side[1]))
             across = functional.pad(inside.diff(dim=2), (0, 1)).abs().sum(0)
             down = functional.pad(inside.diff(dim=1), (0, 0, 0, 1)).abs().sum(0)
             energies.append((across + down).view(side[0], columns, side[1]).mean((0, 2)))

@@ -102,18 +102,18 @@ class NeuralEncoder:
         self, picture: Picture, *, quality: int, effort: int, device: str
     ) -> tuple[bytes, tuple[Layer, ...]]:
         """The payload of a picture, and the layers that it decodes to."""
-        triples = to_triples(picture.pixels)
-        grid = Grid(picture.height, picture.width, len(triples))
+        grid = Grid(picture.height, picture.width, len(to_triples(picture.window(slice(1)))))
         streams = _Streams(self._decoder.tables, grid)
         coded, links = [], []
-        for planes in triples:
+        for number in range(grid.pictures):
+            planes = _Planes(picture, grid, number)
             streams.begin_picture()
             amplitudes = self._write_tiles(streams, planes, grid, quality, effort, device)
             coded.append(amplitudes)
             if effort >= MIN_EFFORT_FOR_LINKS:
                 model = self._decoder.model
                 texture = Texture(amplitudes, model.bank, model.unit)
-                links.append(_links(planes, texture, grid, quality))
+                links.append(_links(planes.part(grid.whole), texture, grid, quality))
             else:
                 links.append(Links.none(grid.rows, grid.columns))
 
@@ -133,7 +133,7 @@ class NeuralEncoder:
     def _write_tiles(
         self,
         streams: "_Streams",
-        planes: Float[Tensor, "3 h w"],
+        planes: "_Planes",
         grid: Grid,
         quality: int,
         effort: int,
@@ -175,7 +175,7 @@ class NeuralEncoder:
     def _latents(
         self,
         network: CodecModel,
-        planes: Float[Tensor, "3 h w"],
+        planes: "_Planes",
         tile: Tile,
         grid: Grid,
         quality: int,
@@ -184,17 +184,34 @@ class NeuralEncoder:
         """The latents of a tile, not rounded; network: on the device where it is to run."""
         seen = tile.grown(ANALYSIS_MARGIN, grid.rows, grid.columns)
         near = tile.grown(REFINEMENT_MARGIN, grid.rows, grid.columns)
-        part = pad_to_multiple(planes[(..., *seen.within(grid.whole, RANGE))], RANGE)
+        part = planes.part(seen)
         with torch.inference_mode():
             where = next(network.parameters()).device
             values = network.latents(part[None].to(where), quality)[0].float().cpu()
         values = values[(..., *near.within(seen))]
         small = grid.rows * grid.columns <= SMALL_GRID
         if iterations := max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS):
-            part = pad_to_multiple(planes[(..., *near.within(grid.whole, RANGE))], RANGE)
+            part = planes.part(near)
             coder = self._trial_coder(quality)
             values = refine(self._network, values, part, quality, iterations, coder)
         return values[(..., *tile.within(near))]
+
+
+class _Planes:
+    """The three planes of the colours or of alpha of a picture, as floats where they are read.
+
+    number: of the planes in `planes.to_triples`.
+    """
+
+    def __init__(self, picture: Picture, grid: Grid, number: int) -> None:
+        self._picture = picture
+        self._grid = grid
+        self._number = number
+
+    def part(self, tile: Tile) -> Float[Tensor, "3 h w"]:
+        """The pixels of whole ranges; those beyond the edges repeat the last ones."""
+        window = self._picture.window(*tile.within(self._grid.whole, RANGE))
+        return pad_to_multiple(to_triples(window)[self._number], RANGE)
 
 
 class _Streams:
@@ -245,9 +262,8 @@ class _Streams:
         return writer.finish()
 
 
-def _links(planes: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int) -> Links:
+def _links(padded: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int) -> Links:
     """The links that lower the cost, or none if their fixed point does not converge."""
-    padded = pad_to_multiple(planes, RANGE)
     links = find_links(padded, texture, CENTRE, bits_per_squared_error(quality))
     try:
         linked_collage(texture, links, grid.height, grid.width, CENTRE)
