@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
 from neural_collage.codec.container import Header
-from neural_collage.codec.graphics.base_costs import bits_alone
+from neural_collage.codec.graphics.base_costs import bits_alone, least_bits_alone
+from neural_collage.codec.graphics.copying import BASE
 from neural_collage.codec.graphics.encoder import EXACT_COLOURS, find_layer
 from neural_collage.codec.graphics.filling import fill_hidden
-from neural_collage.codec.graphics.layer import BASE, GraphicsLayer
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
@@ -36,6 +37,8 @@ _SMOOTH_RATE, _SMOOTH_QUALITY = 0.003, 25
 photographs are."""
 _DEAR = 0.7
 """Of the estimated cost of a base alone, above which that is tried, too."""
+_SURELY_NOT = 0.99
+"""Of the least that this estimate can be, below which it need not be made."""
 _SAMPLE_SIDE = 64
 """Of the window whose error is measured before that of the whole picture."""
 _STRIP_ROWS, _MOST_SKIPPED, _CLEARLY = 256, 4, 0.8
@@ -109,6 +112,7 @@ class _Job:
         self._picture = picture
         self._settings = settings
         self._written: tuple[GraphicsLayer, bytes] | None = None
+        self._measured: tuple[CollageImage, float] | None = None
         self._invisible = None
         if picture.mode in ("LA", "RGBA"):
             self._invisible = picture.samples[-1] == 0
@@ -172,12 +176,15 @@ class _Job:
 
     def is_dear(self, image: CollageImage) -> bool:
         """Whether a file costs so much that a base alone may cost less."""
-        return self.cost(image) > _DEAR * bits_alone(self._picture.levels, self._slope / 255**2)
+        cost = self.cost(image)
+        if cost < _SURELY_NOT * _DEAR * least_bits_alone(*self._picture.samples.shape):
+            return False
+        return cost > _DEAR * bits_alone(self._picture.levels, self._slope / 255**2)
 
     def cost(self, image: CollageImage) -> float:
         """Bits of a file, and its error in bits."""
         samples = self._picture.samples.numel()
-        return 8 * len(image.to_bytes()) + self._slope * self._mean_error(image) * samples
+        return 8 * len(image.to_bytes()) + self._slope * self._error_of(image) * samples
 
     def keeps_promise(self, image: CollageImage) -> bool:
         """Whether a file reaches `promised_psnr`.
@@ -194,7 +201,7 @@ class _Job:
             every = min(image.height // _STRIP_ROWS, _MOST_SKIPPED)
             if every > 1 and self._mean_error(image, every) <= _CLEARLY * limit:
                 return True
-        return self._mean_error(image) <= limit
+        return self._error_of(image) <= limit
 
     def fall_back(self, image: CollageImage) -> CollageImage:
         """The file of the search-based codec that reaches `promised_psnr`.
@@ -204,7 +211,7 @@ class _Job:
         If none of a few finer steps reaches it, the file of the least error.
         """
         layer = image.graphics if image.payload else None  # if it owns all, its colours are few
-        kept, error = image, self._mean_error(image)
+        kept, error = image, self._error_of(image)
         full_chroma = self._has_fine_chroma(layer)
         tried: list[tuple[float, float]] = []
         depth = 0.0
@@ -262,6 +269,12 @@ class _Job:
             return replace(picture, samples=fill_hidden(pixels, owned))
         colours = fill_hidden(pixels[:-1], owned | invisible)
         return replace(picture, samples=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
+
+    def _error_of(self, image: CollageImage) -> float:
+        """The mean squared error of samples, kept for the image that it was measured of last."""
+        if self._measured is None or self._measured[0] is not image:
+            self._measured = image, self._mean_error(image)
+        return self._measured[1]
 
     def _mean_error(self, image: CollageImage, every: int = 1) -> float:
         """The mean squared error of samples, by every n-th strip of rows."""

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_collage.codec.graphics.copying import BASE, FIRST_COPY, PAINTED
 from neural_collage.codec.graphics.encoder import EXACT_QUALITY, find_layer
-from neural_collage.codec.graphics.layer import BASE, FIRST_COPY, PAINTED, GraphicsLayer
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import MAX_COLOURS, write_layer
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from tests.codec.graphics.drawings import (
