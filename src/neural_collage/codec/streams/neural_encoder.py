@@ -31,6 +31,7 @@ from neural_collage.core.arrays.lapped import Texture
 from neural_collage.core.blocks import pad_to_multiple
 from neural_collage.errors import NotConvergedError
 from neural_collage.io.picture import Picture
+from neural_collage.models.compression.analysis_transform import Margins
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
@@ -40,8 +41,8 @@ from neural_collage.models.compression.refinement import refine
 from neural_collage.runtime import in_threads
 
 DEFAULT_MODEL = "natural"
-ANALYSIS_MARGIN, REFINEMENT_MARGIN = 6, 2
-"""Margins in ranges that the analysis transform and refinement read around a tile."""
+REFINEMENT_MARGIN = 2
+"""The margin in ranges that refinement reads around a tile."""
 MIN_EFFORT_FOR_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 """The most steps of refinement at each effort; at lower ones the latents are those of one pass."""
@@ -182,15 +183,21 @@ class NeuralEncoder:
         effort: int,
     ) -> Float[Tensor, "a rows columns"]:
         """The latents of a tile, not rounded; network: on the device where it is to run."""
-        seen = tile.grown(ANALYSIS_MARGIN, grid.rows, grid.columns)
-        near = tile.grown(REFINEMENT_MARGIN, grid.rows, grid.columns)
+        small = grid.rows * grid.columns <= SMALL_GRID
+        iterations = max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS)
+        near = tile.grown(REFINEMENT_MARGIN if iterations else 0, grid.rows, grid.columns)
+        seen = near.grown(network.compressor.analysis.reach, grid.rows, grid.columns)
+        margins = Margins(
+            near.top - seen.top,
+            seen.top + seen.rows - near.top - near.rows,
+            near.left - seen.left,
+            seen.left + seen.columns - near.left - near.columns,
+        )
         part = planes.part(seen)
         with torch.inference_mode():
             where = next(network.parameters()).device
-            values = network.latents(part[None].to(where), quality)[0].float().cpu()
-        values = values[(..., *near.within(seen))]
-        small = grid.rows * grid.columns <= SMALL_GRID
-        if iterations := max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS):
+            values = network.latents(part[None].to(where), quality, margins)[0].float().cpu()
+        if iterations:
             part = planes.part(near)
             coder = self._trial_coder(quality)
             values = refine(self._network, values, part, quality, iterations, coder)

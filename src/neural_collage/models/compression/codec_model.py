@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
+from neural_collage.models.compression.analysis_transform import NO_MARGINS, Margins
 from neural_collage.models.compression.compressor import (
     DEFAULT_CONFIG,
     Compressor,
@@ -66,11 +67,18 @@ class CodecModel(Pretrained):
         tensors = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
         return DecoderModel(tensors, self.config.groups)
 
-    def latents(self, images: Float[Tensor, "b 3 h w"], quality: int) -> Float[Tensor, "b a r c"]:
-        """The latents of pictures of whole ranges, not rounded."""
+    def latents(
+        self, images: Float[Tensor, "b 3 h w"], quality: int, margins: Margins = NO_MARGINS
+    ) -> Float[Tensor, "b a r c"]:
+        """The latents of pictures of whole ranges but those of the margins, not rounded.
+
+        margins: see `analysis_transform.AnalysisTransform`.
+        """
         level = images.new_full((len(images),), level_of(quality))
         steps = self.steps[quality - 1].float().expand(len(images), -1) * 2.0**-STEP_BITS
-        latents: Tensor = self.compressor.analysis(images - CENTRE, steps.to(images), level)
+        latents: Tensor = self.compressor.analysis(
+            images - CENTRE, steps.to(images), level, margins
+        )
         return latents
 
     def side_latents(self, latents: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
