@@ -22,6 +22,8 @@ from neural_collage.models.compression.prefilter import prefiltered
 
 FINE = 8
 """Pixels a side of the cells of the correction's first stage."""
+_BAND = 18
+"""Rows of ranges that this stage computes at once."""
 
 
 class Margins(NamedTuple):
@@ -83,8 +85,11 @@ class AnalysisTransform(nn.Module):
     @property
     def reach(self) -> int:
         """How many ranges away what a latent depends on may lie."""
-        fine = -(-len(self.fine) * FINE // RANGE)
-        return len(self.coarse) + max(fine, 1)  # pre-filters reach half a range
+        return len(self.coarse) + max(self._fine_reach, 1)  # pre-filters reach half a range
+
+    @property
+    def _fine_reach(self) -> int:
+        return -(-len(self.fine) * FINE // RANGE)
 
     def forward(
         self,
@@ -104,18 +109,52 @@ class AnalysisTransform(nn.Module):
             blocks = prefiltered(centred, RANGE) if self.lapped else centred
             blocks = margins.times(RANGE).trimmed(blocks, left.times(RANGE))
             projected = self.linear(blocks) / steps[..., None, None]
-        features = self.stem(_cells(centred, FINE))
-        before, needed = margins.times(RANGE // FINE), left.times(RANGE // FINE)
-        for block in self.fine:
-            after = Margins(*map(max, needed, (side - 1 for side in before)))
-            features, before = block(features, level, before, after), after
-        features = self.down(before.trimmed(features, needed)) + self.seen(symlog(projected))
+        features = self._in_bands(centred, level, margins, left) + self.seen(symlog(projected))
         start = left
         for number, block in enumerate(self.coarse, start=1):
             after = left.at_most(len(self.coarse) - number)
             features, left = block(features, level, left, after), after
         corrected: Tensor = start.trimmed(projected, NO_MARGINS) + self.head(features)
         return corrected
+
+    def _in_bands(
+        self,
+        centred: Float[Tensor, "b 3 h w"],
+        level: Float[Tensor, " b"],
+        margins: Margins,
+        needed: Margins,
+    ) -> Float[Tensor, "b f rows columns"]:
+        """The first stage of the correction, whose margins become the needed ones.
+
+        Without gradients it is computed in bands of ranges, each with its context: that takes less
+        memory, and less time where it stays in the caches of a processor.
+        """
+        rows, skipped = centred.shape[2] // RANGE, margins.top - needed.top
+        count = rows - skipped - (margins.bottom - needed.bottom)
+        step = count if torch.is_grad_enabled() else _BAND
+        bands = []
+        for first in range(skipped, skipped + count, step):
+            last = min(first + step, skipped + count)
+            top, bottom = max(first - self._fine_reach, 0), min(last + self._fine_reach, rows)
+            part = centred[:, :, top * RANGE : bottom * RANGE]
+            before = margins._replace(top=first - top, bottom=bottom - last)
+            bands.append(self._first_stage(part, level, before, needed._replace(top=0, bottom=0)))
+        return torch.cat(bands, 2)
+
+    def _first_stage(
+        self,
+        centred: Float[Tensor, "b 3 h w"],
+        level: Float[Tensor, " b"],
+        margins: Margins,
+        needed: Margins,
+    ) -> Float[Tensor, "b f rows columns"]:
+        features = self.stem(_cells(centred, FINE))
+        before, kept = margins.times(RANGE // FINE), needed.times(RANGE // FINE)
+        for block in self.fine:
+            after = Margins(*map(max, kept, (side - 1 for side in before)))
+            features, before = block(features, level, before, after), after
+        reduced: Tensor = self.down(before.trimmed(features, kept))
+        return reduced
 
 
 def _cells(image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b f H W"]:
