@@ -23,7 +23,7 @@ from neural_collage.models.compression.prefilter import prefiltered
 FINE = 8
 """Pixels a side of the cells of the correction's first stage."""
 _BAND = 18
-"""Rows of ranges that this stage computes at once."""
+"""Rows of ranges, at most, that this stage computes at once."""
 
 
 class Margins(NamedTuple):
@@ -85,11 +85,12 @@ class AnalysisTransform(nn.Module):
     @property
     def reach(self) -> int:
         """How many ranges away what a latent depends on may lie."""
-        return len(self.coarse) + max(self._fine_reach, 1)  # pre-filters reach half a range
+        return len(self.coarse) + self._fine_reach
 
     @property
     def _fine_reach(self) -> int:
-        return -(-len(self.fine) * FINE // RANGE)
+        """That of the projection, whose pre-filter reaches half a range, and of the first stage."""
+        return max(-(-len(self.fine) * FINE // RANGE), 1)
 
     def forward(
         self,
@@ -105,11 +106,7 @@ class AnalysisTransform(nn.Module):
         the latents are those of the whole image.
         """
         left = margins.at_most(len(self.coarse))  # what is still needed
-        with torch.autocast(centred.device.type, enabled=False):
-            blocks = prefiltered(centred, RANGE) if self.lapped else centred
-            blocks = margins.times(RANGE).trimmed(blocks, left.times(RANGE))
-            projected = self.linear(blocks) / steps[..., None, None]
-        features = self._in_bands(centred, level, margins, left) + self.seen(symlog(projected))
+        projected, features = self._in_bands(centred, steps, level, margins, left)
         start = left
         for number, block in enumerate(self.coarse, start=1):
             after = left.at_most(len(self.coarse) - number)
@@ -120,41 +117,50 @@ class AnalysisTransform(nn.Module):
     def _in_bands(
         self,
         centred: Float[Tensor, "b 3 h w"],
+        steps: Float[Tensor, "b a"],
         level: Float[Tensor, " b"],
         margins: Margins,
         needed: Margins,
-    ) -> Float[Tensor, "b f rows columns"]:
-        """The first stage of the correction, whose margins become the needed ones.
+    ) -> tuple[Float[Tensor, "b a rows columns"], Float[Tensor, "b f rows columns"]]:
+        """The projection, and the features after the first stage of the correction.
 
-        Without gradients it is computed in bands of ranges, each with its context: that takes less
-        memory, and less time where it stays in the caches of a processor.
+        Their margins are the needed ones. Without gradients they are computed in bands of ranges,
+        each with its context: that takes less memory, and less time where it stays in the caches
+        of a processor.
         """
         rows, skipped = centred.shape[2] // RANGE, margins.top - needed.top
         count = rows - skipped - (margins.bottom - needed.bottom)
-        step = count if torch.is_grad_enabled() else _BAND
+        step = count if torch.is_grad_enabled() else -(-count // -(-count // _BAND))
         bands = []
         for first in range(skipped, skipped + count, step):
             last = min(first + step, skipped + count)
             top, bottom = max(first - self._fine_reach, 0), min(last + self._fine_reach, rows)
             part = centred[:, :, top * RANGE : bottom * RANGE]
             before = margins._replace(top=first - top, bottom=bottom - last)
-            bands.append(self._first_stage(part, level, before, needed._replace(top=0, bottom=0)))
-        return torch.cat(bands, 2)
+            after = needed._replace(top=0, bottom=0)
+            bands.append(self._band(part, steps, level, before, after))
+        projected, features = (torch.cat(parts, 2) for parts in zip(*bands, strict=True))
+        return projected, features
 
-    def _first_stage(
+    def _band(
         self,
         centred: Float[Tensor, "b 3 h w"],
+        steps: Float[Tensor, "b a"],
         level: Float[Tensor, " b"],
         margins: Margins,
         needed: Margins,
-    ) -> Float[Tensor, "b f rows columns"]:
+    ) -> tuple[Float[Tensor, "b a rows columns"], Float[Tensor, "b f rows columns"]]:
+        with torch.autocast(centred.device.type, enabled=False):
+            blocks = prefiltered(centred, RANGE) if self.lapped else centred
+            blocks = margins.times(RANGE).trimmed(blocks, needed.times(RANGE))
+            projected = self.linear(blocks) / steps[..., None, None]
         features = self.stem(_cells(centred, FINE))
         before, kept = margins.times(RANGE // FINE), needed.times(RANGE // FINE)
         for block in self.fine:
             after = Margins(*map(max, kept, (side - 1 for side in before)))
             features, before = block(features, level, before, after), after
-        reduced: Tensor = self.down(before.trimmed(features, kept))
-        return reduced
+        features = self.down(before.trimmed(features, kept))
+        return projected, features + self.seen(symlog(projected))
 
 
 def _cells(image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b f H W"]:

@@ -180,10 +180,9 @@ class IntegerEntropy:
             means[:, sites], log_scale = predict(state[:, sites], quality)
             log_scale += base
             scales[:, sites] = _scale_index(log_scale)
-        symbols = source.coefficients(part, means, scales)
-        symbols *= UNIT
-        symbols += means
-        return symbols
+        coded = source.coefficients(part, means, scales) * UNIT
+        coded += means
+        return coded
 
     def _initial_state(
         self, source: SymbolSource, quality: int, rows: int, columns: int
