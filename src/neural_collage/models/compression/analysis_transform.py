@@ -156,8 +156,9 @@ class AnalysisTransform(nn.Module):
             projected = self.linear(blocks) / steps[..., None, None]
         features = self.stem(_cells(centred, FINE))
         before, kept = margins.times(RANGE // FINE), needed.times(RANGE // FINE)
-        for block in self.fine:
-            after = Margins(*map(max, kept, (side - 1 for side in before)))
+        for number, block in enumerate(self.fine, start=1):
+            rest = len(self.fine) - number
+            after = Margins(*(min(b, k + rest) for b, k in zip(before, kept, strict=True)))
             features, before = block(features, level, before, after), after
         features = self.down(before.trimmed(features, kept))
         return projected, features + self.seen(symlog(projected))
