@@ -87,4 +87,4 @@ def test_long_runs_end_at_their_first_pixel(pixels: int, monkeypatch: pytest.Mon
 def test_positions_have_four_bytes_where_these_hold_them() -> None:
     modes, none = np.full((1, 1), BASE), np.zeros((0, 3), np.int64)
     assert linked_to(modes, none, 64, 3, 5).dtype == np.int32
-    assert copying._position_type(1 << 16, 1 << 13) is np.int64
+    assert copying._position_type(1 << 16, 1 << 13) == np.int64

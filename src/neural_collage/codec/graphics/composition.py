@@ -44,7 +44,7 @@ class Composition:
         """A window (c, h, w) of the picture."""
         bottom, right = window.top + window.height, window.left + window.width
         part = self._picture[:, window.top : bottom, window.left : right]
-        if part.dtype != np.uint8:
-            return part
-        pixels = part.astype(np.float32)
-        return np.divide(pixels, np.float32(255), out=pixels)
+        pixels: PixelArray = part.astype(np.float32, copy=part.dtype == np.uint8)
+        if part.dtype == np.uint8:
+            pixels /= np.float32(255)
+        return pixels

@@ -16,7 +16,7 @@ BASE, PAINTED, FIRST_COPY = 0, 1, 2
 """Modes of ranges; modes from `FIRST_COPY` on number the copies."""
 SHIFT, MIRRORED_ROWS, MIRRORED_COLUMNS = 0, 1, 2
 """Kinds of copies. Pixel (y, x) repeats (y + a, x + b), (a - y, x) or (y, a - x)."""
-Positions = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Positions = npt.NDArray[np.signedinteger]
 """Flattened positions of pixels, of the smallest type that holds those of the picture."""
 _PIXELS_AT_ONCE = 1 << 18
 _RANGES_AT_ONCE = 1 << 16
@@ -117,9 +117,9 @@ def strip_sources(
         flat = further
 
 
-def _position_type(height: int, width: int) -> type[np.int32] | type[np.int64]:
+def _position_type(height: int, width: int) -> np.dtype[np.signedinteger]:
     """What holds positions, and the sums on the way to them, which are not four times as large."""
-    return np.int32 if 4 * height * width < 1 << 31 else np.int64
+    return np.dtype(np.int32 if 4 * height * width < 1 << 31 else np.int64)
 
 
 def _links(
@@ -142,7 +142,7 @@ def _links(
     y, x = (np.arange(side, dtype=kind_of_position) for side in (height, width))
     y = y[rows, None]
     if not (part >= FIRST_COPY).any():
-        own: Positions = y * kind_of_position(width) + x
+        own: Positions = y * width + x
         return own
     kinds = np.full((len(copies) + FIRST_COPY, 3), (SHIFT, 0, 0))
     kinds[FIRST_COPY:] = copies
@@ -164,7 +164,7 @@ def _links(
         spread(each.astype(kind_of_position), block, *size)
         for each in (a * width + b, down, across)
     )
-    links: Positions = origin + down * (y * kind_of_position(width)) + across * x
+    links: Positions = origin + down * (y * width) + across * x
     return links
 
 

@@ -171,8 +171,10 @@ class Texture:
         # (rows, columns, c, k, k) -> (c, rows * k, columns * k)
         strip = sums.transpose(2, 0, 3, 1, 4)
         # rounded here or after a multiplication by a power of two, pixels are the same
-        kind = np.float32 if frexp(self.unit)[0] == 0.5 else np.float64
-        return strip.astype(kind, order="C").reshape(len(strip), count[0] * k, count[1] * k)
+        size = len(strip), count[0] * k, count[1] * k
+        if frexp(self.unit)[0] == 0.5:
+            return strip.astype(np.float32, order="C").reshape(size)
+        return strip.reshape(size)
 
     def _sums(self, factor: int, rows: tuple[int, int], columns: tuple[int, int]) -> FloatArray:
         """The sums of patches over cells, (cells, c * k * k), in units of the coefficients."""
@@ -185,10 +187,10 @@ class Texture:
         around = np.empty((height, width, len(peaks), 4), kind)
         for number, (v, h) in enumerate(_CORNERS):
             around[..., number] = near[1 - v : 1 - v + height, 1 - h : 1 - h + width]
-        around = around.reshape(height * width, len(peaks), 4)
+        by_cell = around.reshape(height * width, len(peaks), 4)
         sums = np.empty((height * width, double.shape[-1]))
-        for exact, cells in _by_precision(around, peaks, is_whole):
-            chosen = around[cells]
+        for exact, cells in _by_precision(by_cell, peaks, is_whole):
+            chosen = by_cell[cells]
             first, rest = (part.reshape(len(cells), -1) for part in np.split(chosen, [exact], 1))
             of_first = first.astype(np.float64, copy=False) @ double[: 4 * exact]
             if exact < len(peaks):
