@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
@@ -27,6 +28,7 @@ from neural_collage.core.scales import Region
 from neural_collage.fractal.geometry import quantiser_step
 from neural_collage.io.picture import Picture
 from neural_collage.models.compression.compressor import bits_per_squared_error
+from neural_collage.runtime import in_threads
 
 _PROMISES = {1: 16.0, 25: 22.0, 50: 26.0, 75: 31.0, 95: 34.0, 100: 44.5}
 _SPARSE = 0.9
@@ -281,7 +283,10 @@ class _Job:
         strips = range(0, image.height, _STRIP_ROWS)[::every]
         regions = [(0, top, image.width, min(_STRIP_ROWS, image.height - top)) for top in strips]
         pixels = sum(width * height for _, _, width, height in regions)
-        return sum(map(partial(self._squared_error, image), regions)) / (pixels * image.channels)
+        error_of = partial(self._squared_error, image)
+        # one after the other where the first makes the picture that all are cut from
+        errors = map(error_of, regions) if image.graphics else in_threads(error_of, regions)
+        return sum(errors) / (pixels * image.channels)
 
     def _squared_error(self, image: CollageImage, region: Region) -> float:
         """The sum of the squared errors of samples, which is 0 for invisible ones."""
@@ -298,13 +303,15 @@ class _Job:
         height, width = self._picture.height, self._picture.width
         rows, columns = max(height // _SAMPLE_SIDE, 1), max(width // _SAMPLE_SIDE, 1)
         side = min(_SAMPLE_SIDE, height), min(_SAMPLE_SIDE, width)
-        energies = []
-        for top in range(0, rows * side[0], side[0]):
+
+        def energies(top: int) -> Tensor:
             inside = self._picture.window(slice(top, top + side[0]), slice(columns * side[1]))
             across = functional.pad(inside.diff(dim=2), (0, 1)).abs().sum(0)
             down = functional.pad(inside.diff(dim=1), (0, 0, 0, 1)).abs().sum(0)
-            energies.append((across + down).view(side[0], columns, side[1]).mean((0, 2)))
-        row, column = divmod(int(torch.cat(energies).argmax()), columns)
+            return (across + down).view(side[0], columns, side[1]).mean((0, 2))
+
+        found = torch.cat(in_threads(energies, range(0, rows * side[0], side[0])))
+        row, column = divmod(int(found.argmax()), columns)
         return column * side[1], row * side[0], side[1], side[0]
 
 

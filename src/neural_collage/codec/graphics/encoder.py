@@ -36,12 +36,14 @@ from neural_collage.codec.graphics.matching import (
 from neural_collage.codec.graphics.painting import COLOUR_BITS, painting_costs
 from neural_collage.codec.graphics.syntax import MAX_COLOURS
 from neural_collage.core.copies import BoolArray, FloatArray, IntArray
+from neural_collage.runtime import in_threads
 
 EXACT_QUALITY = 90
 """From this quality on, what the layer owns is exact."""
 EXACT_COLOURS = 256
 """At quality 100, the layer owns all of a picture of so many colours or fewer."""
 BLOCK = 8
+_ROWS_AT_ONCE = 64
 _SAMPLE, _FEW_SAMPLED, _MOST_DISTINCT, _LEAST_EQUAL = 4096, 32, 0.25, 0.3
 """Of so many pixels, so few colours make a layer likely; with as large a share of distinct colours,
 and a smaller one of pixels that equal the one to the left, it is unlikely."""
@@ -104,10 +106,9 @@ def _may_pay(pixels: npt.NDArray[np.uint8], bits_per_error: float) -> bool:
     n_colours = len(np.unique(sample))
     if height * width <= _SAMPLE or n_colours <= _FEW_SAMPLED:
         return True
-    equal = (pixels[..., 1:] == pixels[..., :-1]).all(0)
-    if equal.mean() < _LEAST_EQUAL and n_colours > _MOST_DISTINCT * len(sample):
-        in_ranges = by_range(equal, BLOCK).sum((1, 3), dtype=np.int64)
-        if (in_ranges > BLOCK * BLOCK // 2).mean() < _LEAST_SHARE:
+    if width > 1 and n_colours > _MOST_DISTINCT * len(sample):
+        equal, in_ranges = _equal_to_left(pixels)
+        if equal < _LEAST_EQUAL and in_ranges < _LEAST_SHARE:
             return False
     if height * width > _SAMPLE**2 // 64:  # every third row of ranges will do
         pixels = pixels[:, np.arange(height) // BLOCK % 3 == 0]
@@ -117,6 +118,21 @@ def _may_pay(pixels: npt.NDArray[np.uint8], bits_per_error: float) -> bool:
     gains = (base - _least_painted(numbers, counts))[is_simple(counts, BLOCK)]
     gain = float(gains[gains > 0].sum())
     return gain > max(_LEAST_GAIN, _LEAST_SHARE * float(base.sum()))
+
+
+def _equal_to_left(pixels: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """The share of pixels that equal the one to the left, and of ranges of which most do."""
+
+    def of_strip(top: int) -> tuple[int, int, int, int]:
+        strip = pixels[:, top : top + _ROWS_AT_ONCE]
+        equal = (strip[..., 1:] == strip[..., :-1]).all(0)
+        in_ranges = by_range(equal, BLOCK).sum(1, dtype=np.uint8).sum(2, dtype=np.uint8)
+        most = np.count_nonzero(in_ranges > BLOCK * BLOCK // 2)
+        return np.count_nonzero(equal), equal.size, most, in_ranges.size
+
+    strips = in_threads(of_strip, range(0, pixels.shape[1], _ROWS_AT_ONCE))
+    equal, count, ranges, n_ranges = map(sum, zip(*strips, strict=True))
+    return equal / count, ranges / n_ranges
 
 
 def one_colour_layer(pixels: npt.NDArray[np.uint8]) -> GraphicsLayer:

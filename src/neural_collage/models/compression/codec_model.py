@@ -91,8 +91,7 @@ class CodecModel(Pretrained):
     ) -> Float[Tensor, "a #rows #columns"]:
         """`Compressor.rdoq_weights` of the latents of a picture at a quality 1..100."""
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
-        patches = self.compressor.patches.detach()
-        bits = bits_per_squared_step(bits_per_squared_error(quality), steps, patches)
+        bits = self._bits_of_qualities[quality - 1]
         level = torch.tensor([level_of(quality)])
         return self.compressor.rdoq_weights(bits[None], values[None], steps[None], level)[0]
 
@@ -103,6 +102,17 @@ class CodecModel(Pretrained):
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
         level = torch.tensor([level_of(quality)])
         return self.compressor.worth(values[None], steps[None], level)[0]
+
+    @cached_property
+    def _bits_of_qualities(self) -> Float[Tensor, "q a"]:
+        """Bits that a squared error of one step is worth, of each latent at each quality.
+
+        As for `decoder`, the weights must not change afterwards.
+        """
+        patches = self.compressor.patches.detach()
+        bits = [bits_per_squared_error(quality) for quality in range(1, LEVELS + 2)]
+        steps = self.steps * 2.0**-STEP_BITS
+        return bits_per_squared_step(torch.tensor(bits)[:, None].to(steps), steps, patches)
 
 
 def logistic_counts() -> Int32[Tensor, "n k"]:
