@@ -124,13 +124,14 @@ class AnalysisTransform(nn.Module):
     ) -> tuple[Float[Tensor, "b a rows columns"], Float[Tensor, "b f rows columns"]]:
         """The projection, and the features after the first stage of the correction.
 
-        Their margins are the needed ones. Without gradients they are computed in bands of ranges,
-        each with its context: that takes less memory, and less time where it stays in the caches
-        of a processor.
+        Their margins are the needed ones. Processors compute them in bands of ranges, each with
+        its context, unless gradients are wanted: that takes less memory, and less time where it
+        stays in the caches.
         """
         rows, skipped = centred.shape[2] // RANGE, margins.top - needed.top
         count = rows - skipped - (margins.bottom - needed.bottom)
-        step = count if torch.is_grad_enabled() else -(-count // -(-count // _BAND))
+        is_whole = torch.is_grad_enabled() or centred.device.type != "cpu"
+        step = count if is_whole else -(-count // -(-count // _BAND))
         bands = []
         for first in range(skipped, skipped + count, step):
             last = min(first + step, skipped + count)
