@@ -44,3 +44,12 @@ def test_windows_are_parts_of_all_pixels(rng: np.random.Generator) -> None:
     assert (read_picture(levels).levels.transpose(1, 2, 0) == levels).all()
     exact = torch.from_numpy(levels.transpose(2, 0, 1).astype(np.float32)) / 255
     assert torch.equal(read_picture(levels).pixels, exact)
+
+
+def test_a_lack_of_memory_is_not_called_a_damaged_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    with pytest.raises(MemoryError):
+        read_picture(Image.new("RGB", (5, 3)))

@@ -171,7 +171,7 @@ def _as_image_errors(what: str) -> Iterator[None]:
     """Turn what Pillow raises for a damaged file, which may be anything, into an ImageError."""
     try:
         yield
-    except (ImageError, PictureWarning):
+    except (ImageError, PictureWarning, MemoryError):
         raise
     except Exception as error:
         raise ImageError(f"{what}: {first_line(error)}") from error
