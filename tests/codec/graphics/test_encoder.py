@@ -140,7 +140,7 @@ def test_more_colours_than_a_palette_holds_are_no_error() -> None:
         write_layer(layer, 95 if (layer.modes == BASE).any() else 0)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize(
     "size", [(1, 1), (1, 300), (300, 1), (8, 8), (9, 8), (64, 64), (64, 65), (77, 130)], ids=str
 )
@@ -152,7 +152,7 @@ def test_one_colour_needs_no_search(
 ) -> None:
     pixels = np.empty((channels, *size), np.uint8)
     pixels[:] = rng.integers(0, 256, (channels, 1, 1))
-    for quality in (1, 50, 95, 100):
+    for quality in (1, 95, 100):
         slope = bits_per_squared_error(quality) / 255**2
         direct = find_layer(pixels, quality, slope)
         with monkeypatch.context() as patch:

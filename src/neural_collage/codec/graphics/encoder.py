@@ -127,8 +127,8 @@ def _equal_to_left(pixels: npt.NDArray[np.uint8]) -> tuple[float, float]:
         strip = pixels[:, top : top + _ROWS_AT_ONCE]
         equal = (strip[..., 1:] == strip[..., :-1]).all(0)
         in_ranges = by_range(equal, BLOCK).sum(1, dtype=np.uint8).sum(2, dtype=np.uint8)
-        most = np.count_nonzero(in_ranges > BLOCK * BLOCK // 2)
-        return np.count_nonzero(equal), equal.size, most, in_ranges.size
+        most = int(np.count_nonzero(in_ranges > BLOCK * BLOCK // 2))
+        return int(np.count_nonzero(equal)), equal.size, most, in_ranges.size
 
     strips = in_threads(of_strip, range(0, pixels.shape[1], _ROWS_AT_ONCE))
     equal, count, ranges, n_ranges = map(sum, zip(*strips, strict=True))
