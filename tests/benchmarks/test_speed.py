@@ -152,7 +152,7 @@ def test_a_picture_that_needs_too_much_memory_has_its_error(file: Path, tmp_path
         image=file,
         megapixels="",
         large_megapixels="",
-        plain_megapixels="4",
+        plain_megapixels="24",
         growth_effort=0,
         memory_limit=450,
     )["growth"]

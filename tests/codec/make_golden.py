@@ -12,15 +12,15 @@ import numpy as np
 
 import neural_collage as nc
 from neural_collage.codec.entropy import SymbolWriter
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
-    GraphicsLayer,
     spread,
 )
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import palette_order, write_layer
 from neural_collage.codec.image import Detail
 from neural_collage.codec.weights import SHIPPED

@@ -5,7 +5,13 @@ import pytest
 
 from neural_collage.codec.container import Header
 from neural_collage.codec.contents import Contents, file_contents
-from neural_collage.codec.graphics.layer import BASE, FIRST_COPY, PAINTED, SHIFT, GraphicsLayer
+from neural_collage.codec.graphics.copying import (
+    BASE,
+    FIRST_COPY,
+    PAINTED,
+    SHIFT,
+)
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.errors import CollageFormatError
 

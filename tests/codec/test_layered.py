@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec.graphics.layer import BASE
+from neural_collage.codec.graphics.copying import BASE
 from neural_collage.codec.layered import promised_psnr
 from tests.codec.graphics.drawings import (
     checkerboard,

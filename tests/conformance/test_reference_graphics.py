@@ -9,14 +9,14 @@ import neural_collage as nc
 from neural_collage.codec.container import ColourSpace, Header, pack_file
 from neural_collage.codec.entropy import SymbolWriter
 from neural_collage.codec.graphics import syntax
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
-    GraphicsLayer,
 )
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.image import CollageImage
 from neural_collage.core.copies import IntArray

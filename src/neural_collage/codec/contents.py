@@ -34,13 +34,13 @@ def file_contents(header: Header) -> Contents:
     base = codec_name(header.codec)
     if header.graphics is None:
         return Contents(base)
-    from neural_collage.codec.graphics.layer import BASE, FIRST_COPY, PAINTED
+    from neural_collage.codec.graphics.copying import BASE, FIRST_COPY, PAINTED
     from neural_collage.codec.graphics.syntax import read_layer
 
     layer, base_quality = read_layer(header.graphics, header.height, header.width, header.channels)
-    modes = layer.pixel_modes
+    modes = layer.modes
     copied, painted, left = (
-        100 * float(of_kind.mean())
+        100 * layer.share(of_kind)
         for of_kind in (modes >= FIRST_COPY, modes == PAINTED, modes == BASE)
     )
     return Contents(

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
 from neural_collage.codec.container import Header
-from neural_collage.codec.graphics.base_costs import bits_alone
+from neural_collage.codec.graphics.base_costs import bits_alone, least_bits_alone
+from neural_collage.codec.graphics.copying import BASE
 from neural_collage.codec.graphics.encoder import EXACT_COLOURS, find_layer
 from neural_collage.codec.graphics.filling import fill_hidden
-from neural_collage.codec.graphics.layer import BASE, GraphicsLayer
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
@@ -27,6 +28,7 @@ from neural_collage.core.scales import Region
 from neural_collage.fractal.geometry import quantiser_step
 from neural_collage.io.picture import Picture
 from neural_collage.models.compression.compressor import bits_per_squared_error
+from neural_collage.runtime import in_threads
 
 _PROMISES = {1: 16.0, 25: 22.0, 50: 26.0, 75: 31.0, 95: 34.0, 100: 44.5}
 _SPARSE = 0.9
@@ -37,6 +39,8 @@ _SMOOTH_RATE, _SMOOTH_QUALITY = 0.003, 25
 photographs are."""
 _DEAR = 0.7
 """Of the estimated cost of a base alone, above which that is tried, too."""
+_SURELY_NOT = 0.99
+"""Of the least that this estimate can be, below which it need not be made."""
 _SAMPLE_SIDE = 64
 """Of the window whose error is measured before that of the whole picture."""
 _STRIP_ROWS, _MOST_SKIPPED, _CLEARLY = 256, 4, 0.8
@@ -110,10 +114,11 @@ class _Job:
         self._picture = picture
         self._settings = settings
         self._written: tuple[GraphicsLayer, bytes] | None = None
+        self._measured: tuple[CollageImage, float] | None = None
         self._invisible = None
         if picture.mode in ("LA", "RGBA"):
-            self._invisible = picture.pixels[-1] == 0
-            self._picture = replace(picture, pixels=picture.pixels * ~self._invisible)
+            self._invisible = picture.samples[-1] == 0
+            self._picture = replace(picture, samples=picture.samples * ~self._invisible)
 
     @property
     def _slope(self) -> float:
@@ -122,7 +127,7 @@ class _Job:
 
     def find_layer(self) -> GraphicsLayer | None:
         """The layer that lowers the cost, if there is one."""
-        return find_layer(self._samples(), self._settings.quality, self._slope / 255**2)
+        return find_layer(self._picture.levels, self._settings.quality, self._slope / 255**2)
 
     def encode(
         self,
@@ -173,12 +178,15 @@ class _Job:
 
     def is_dear(self, image: CollageImage) -> bool:
         """Whether a file costs so much that a base alone may cost less."""
-        return self.cost(image) > _DEAR * bits_alone(self._samples(), self._slope / 255**2)
+        cost = self.cost(image)
+        if cost < _SURELY_NOT * _DEAR * least_bits_alone(*self._picture.samples.shape):
+            return False
+        return cost > _DEAR * bits_alone(self._picture.levels, self._slope / 255**2)
 
     def cost(self, image: CollageImage) -> float:
         """Bits of a file, and its error in bits."""
-        samples = self._picture.pixels.numel()
-        return 8 * len(image.to_bytes()) + self._slope * self._mean_error(image) * samples
+        samples = self._picture.samples.numel()
+        return 8 * len(image.to_bytes()) + self._slope * self._error_of(image) * samples
 
     def keeps_promise(self, image: CollageImage) -> bool:
         """Whether a file reaches `promised_psnr`.
@@ -195,7 +203,7 @@ class _Job:
             every = min(image.height // _STRIP_ROWS, _MOST_SKIPPED)
             if every > 1 and self._mean_error(image, every) <= _CLEARLY * limit:
                 return True
-        return self._mean_error(image) <= limit
+        return self._error_of(image) <= limit
 
     def fall_back(self, image: CollageImage) -> CollageImage:
         """The file of the search-based codec that reaches `promised_psnr`.
@@ -205,7 +213,7 @@ class _Job:
         If none of a few finer steps reaches it, the file of the least error.
         """
         layer = image.graphics if image.payload else None  # if it owns all, its colours are few
-        kept, error = image, self._mean_error(image)
+        kept, error = image, self._error_of(image)
         full_chroma = self._has_fine_chroma(layer)
         tried: list[tuple[float, float]] = []
         depth = 0.0
@@ -235,7 +243,7 @@ class _Job:
         luma = to_planes(colours)[:1]  # what is left of colours keeps its luma when it is averaged
         chroma = pad_to_multiple(colours - luma, 2)
         coarse = pool(chroma, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
-        lost = (chroma - coarse).square().sum().item() / self._picture.pixels.numel()
+        lost = (chroma - coarse).square().sum().item() / self._picture.samples.numel()
         return lost > _FINE_CHROMA * 10 ** (-promised_psnr(self._settings.quality) / 10)
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
@@ -244,60 +252,66 @@ class _Job:
             self._written = layer, write_layer(layer, base_quality)
         return bytes([base_quality]) + self._written[1][1:]
 
-    def _samples(self) -> npt.NDArray[np.uint8]:
-        """The picture as bytes (c, h, w)."""
-        pixels = self._picture.pixels
-        samples = torch.empty(pixels.shape, dtype=torch.uint8)
-        for rows in torch.arange(pixels.shape[1]).split(_STRIP_ROWS):
-            part = (slice(None), slice(int(rows[0]), int(rows[-1]) + 1))
-            samples[part] = (pixels[part] * 255).round_().byte()
-        return samples.numpy()
-
     def _seen_by_base(self, layer: GraphicsLayer | None) -> Picture:
         """The part of the picture that its base shows; what is hidden in it is filled smoothly."""
-        pixels, invisible = self._picture.pixels, self._invisible
-        owned = torch.zeros(pixels.shape[1:], dtype=torch.bool)
+        picture, invisible = self._picture, self._invisible
+        owned = None
         if layer is not None:
             top, left, height, width = layer.base_window
-            part = (..., slice(top, top + height), slice(left, left + width))
-            owned = torch.from_numpy(layer.pixel_modes != BASE)[part]
-            pixels = pixels[part]
+            part = slice(top, top + height), slice(left, left + width)
+            picture = replace(picture, samples=picture.samples[(..., *part)])
             invisible = None if invisible is None else invisible[part]
+            owned = torch.from_numpy(layer.pixel_modes[part] != BASE)
+        if owned is None and invisible is None:
+            return picture
+        pixels = picture.pixels
+        if owned is None:
+            owned = torch.zeros(pixels.shape[1:], dtype=torch.bool)
         if invisible is None:
-            return replace(self._picture, pixels=fill_hidden(pixels, owned))
+            return replace(picture, samples=fill_hidden(pixels, owned))
         colours = fill_hidden(pixels[:-1], owned | invisible)
-        return replace(self._picture, pixels=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
+        return replace(picture, samples=torch.cat([colours, fill_hidden(pixels[-1:], owned)]))
+
+    def _error_of(self, image: CollageImage) -> float:
+        """The mean squared error of samples, kept for the image that it was measured of last."""
+        if self._measured is None or self._measured[0] is not image:
+            self._measured = image, self._mean_error(image)
+        return self._measured[1]
 
     def _mean_error(self, image: CollageImage, every: int = 1) -> float:
         """The mean squared error of samples, by every n-th strip of rows."""
         strips = range(0, image.height, _STRIP_ROWS)[::every]
         regions = [(0, top, image.width, min(_STRIP_ROWS, image.height - top)) for top in strips]
         pixels = sum(width * height for _, _, width, height in regions)
-        return sum(map(partial(self._squared_error, image), regions)) / (pixels * image.channels)
+        error_of = partial(self._squared_error, image)
+        # one after the other where the first makes the picture that all are cut from
+        errors = map(error_of, regions) if image.graphics else in_threads(error_of, regions)
+        return sum(errors) / (pixels * image.channels)
 
     def _squared_error(self, image: CollageImage, region: Region) -> float:
         """The sum of the squared errors of samples, which is 0 for invisible ones."""
         x, y, width, height = region
-        window = (..., slice(y, y + height), slice(x, x + width))
+        window = slice(y, y + height), slice(x, x + width)
         decoded = torch.from_numpy(image.decode(1, region))
-        errors = (decoded - self._picture.pixels[window]).square_()
+        errors = (decoded - self._picture.window(*window)).square_()
         if self._invisible is not None:
             errors[:-1] *= ~self._invisible[window]
         return errors.sum(dtype=torch.float64).item()
 
     def _most_detailed_region(self) -> Region:
         """The square window with most variation between neighbouring pixels."""
-        pixels = self._picture.pixels
-        height, width = pixels.shape[1:]
+        height, width = self._picture.height, self._picture.width
         rows, columns = max(height // _SAMPLE_SIDE, 1), max(width // _SAMPLE_SIDE, 1)
         side = min(_SAMPLE_SIDE, height), min(_SAMPLE_SIDE, width)
-        energies = []
-        for top in range(0, rows * side[0], side[0]):
-            inside = pixels[:, top : top + side[0], : columns * side[1]]
+
+        def energies(top: int) -> Tensor:
+            inside = self._picture.window(slice(top, top + side[0]), slice(columns * side[1]))
             across = functional.pad(inside.diff(dim=2), (0, 1)).abs().sum(0)
             down = functional.pad(inside.diff(dim=1), (0, 0, 0, 1)).abs().sum(0)
-            energies.append((across + down).view(side[0], columns, side[1]).mean((0, 2)))
-        row, column = divmod(int(torch.cat(energies).argmax()), columns)
+            return (across + down).view(side[0], columns, side[1]).mean((0, 2))
+
+        found = torch.cat(in_threads(energies, range(0, rows * side[0], side[0])))
+        row, column = divmod(int(found.argmax()), columns)
         return column * side[1], row * side[0], side[1], side[0]
 
 

@@ -11,9 +11,14 @@ from neural_collage.core.scales import round_up
 
 
 def pad_to_multiple(image: Float[Tensor, "*b c h w"], multiple: int) -> Float[Tensor, "*b c H W"]:
-    """Repeat the last row and column until both sides are multiples of `multiple`."""
+    """Repeat the last row and column until both sides are multiples of `multiple`.
+
+    An image whose sides are returns as it is, not as a copy.
+    """
     *lead, height, width = image.shape
     right, bottom = round_up(width, multiple) - width, round_up(height, multiple) - height
+    if not (right or bottom):
+        return image
     planes = image.reshape(1, -1, height, width)
     padded = functional.pad(planes, (0, right, 0, bottom), mode="replicate")
     return padded.reshape(*lead, *padded.shape[-2:])

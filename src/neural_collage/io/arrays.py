@@ -10,10 +10,9 @@ from torch import Tensor
 
 from neural_collage.errors import ImageError
 from neural_collage.io.modes import MODE_OF_CHANNELS
-from neural_collage.io.picture import Picture, check_size
+from neural_collage.io.picture import WHITE, Picture, check_size
 
-_WHITE = {torch.bool: 1, torch.uint8: 255, torch.uint16: 65535}
-"""What whole numbers count as 1."""
+_WHITE_OF_16_BITS = 65535
 _ROUNDING = 1e-5
 """How far floats may lie outside of [0, 1]: less than a level of 16 bits."""
 
@@ -47,7 +46,9 @@ def from_array(
 def from_tensor(tensor: Tensor, name: str = "the tensor", max_pixels: int | None = None) -> Picture:
     """A picture from a tensor (h, w) or (c, h, w) of bool, uint8, uint16 or floats in [0, 1].
 
-    Floats outside by no more than rounding leaves are clamped.
+    Floats outside by no more than rounding leaves are clamped. Bytes stay bytes, and bools become
+    some; what has more bits becomes floats in single precision. Where nothing has to be converted
+    the picture shares the memory of the tensor.
 
     Raises:
         ImageError: another shape or type, or values out of range; the message calls it `name`.
@@ -62,15 +63,18 @@ def from_tensor(tensor: Tensor, name: str = "the tensor", max_pixels: int | None
         )
     check_size(planes.shape[2], planes.shape[1], name, max_pixels)
     planes = planes.detach().cpu()
-    if planes.dtype in _WHITE:
-        pixels = planes.float().div_(_WHITE[planes.dtype])
+    samples = planes
+    if planes.dtype == torch.bool:
+        samples = planes.byte().mul_(WHITE)
+    elif planes.dtype == torch.uint16:
+        samples = planes.float().div_(_WHITE_OF_16_BITS)
     elif planes.is_floating_point():
-        pixels = _checked_floats(planes.float(), name)
-    else:
+        samples = _checked_floats(planes.float(), name)
+    elif planes.dtype != torch.uint8:
         raise ImageError(
             f"{name}: expected bool, uint8, uint16 or floats in [0, 1], not {tensor.dtype}"
         )
-    return Picture(pixels, MODE_OF_CHANNELS[len(pixels)])
+    return Picture(samples, MODE_OF_CHANNELS[len(samples)])
 
 
 def _checked_floats(pixels: Float[Tensor, "c h w"], name: str) -> Float[Tensor, "c h w"]:

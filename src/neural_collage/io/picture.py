@@ -1,12 +1,14 @@
-"""`Picture`: gamma-encoded samples in [0, 1] with a known meaning, and what can become one."""
+"""`Picture`: gamma-encoded samples with a known meaning, and what can become one."""
 
 import warnings
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float
+import torch
+from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -14,28 +16,57 @@ from neural_collage.errors import ImageError, PictureWarning
 from neural_collage.io.limits import pixel_limit
 from neural_collage.io.modes import Mode
 
+Samples = UInt8[Tensor, "c h w"] | Float32[Tensor, "c h w"]
+WHITE = 255
+"""What whole samples count as 1."""
+_ALL = slice(None)
+_ROWS_AT_ONCE = 256
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A picture ready to encode.
 
-    pixels: gamma-encoded samples in [0, 1], alpha last and not premultiplied.
+    samples: gamma-encoded, alpha last and not premultiplied: bytes, of which 255 is 1, or floats in
+        [0, 1] where the source has more than 8 bits. Most pictures have 8, of which large ones take
+        a quarter of the memory of floats: those are made of the part that is looked at.
     mode: what the 1, 2, 3 or 4 channels are.
     icc_profile: the profile of the samples, if they came with one.
     width, height: in pixels.
     """
 
-    pixels: Float[Tensor, "c h w"]
+    samples: Samples
     mode: Mode
     icc_profile: bytes | None = None
 
     @property
     def width(self) -> int:
-        return self.pixels.shape[2]
+        return self.samples.shape[2]
 
     @property
     def height(self) -> int:
-        return self.pixels.shape[1]
+        return self.samples.shape[1]
+
+    @property
+    def pixels(self) -> Float32[Tensor, "c h w"]:
+        """All samples as floats in [0, 1], made anew from bytes; `window` makes fewer."""
+        return self.window()
+
+    def window(self, rows: slice = _ALL, columns: slice = _ALL) -> Float32[Tensor, "c h w"]:
+        """The samples of some rows and columns as floats in [0, 1]."""
+        part = self.samples[:, rows, columns]
+        return part.float().div_(WHITE) if part.dtype == torch.uint8 else part
+
+    @property
+    def levels(self) -> npt.NDArray[np.uint8]:
+        """The samples as bytes (c, h, w), the nearest ones to floats."""
+        if self.samples.dtype == torch.uint8:
+            return self.samples.numpy()
+        rounded = torch.empty(self.samples.shape, dtype=torch.uint8)
+        for top in range(0, self.height, _ROWS_AT_ONCE):
+            rows = slice(top, top + _ROWS_AT_ONCE)
+            rounded[:, rows] = (self.samples[:, rows] * WHITE).round_().byte()
+        return rounded.numpy()
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Reading pictures: whatever Pillow, numpy or torch hold, as floats with a known meaning.
+"""Reading pictures: whatever Pillow, numpy or torch hold, as samples with a known meaning.
 
 What cannot be used is refused with one line that says what was found and what to do; what is
 given up on the way (the later frames of an animation, an oversized profile) raises a
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from neural_collage.errors import CollageFormatError, ImageError, PictureWarning, first_line
@@ -31,6 +31,8 @@ from neural_collage.io.picture import (
 )
 
 _GREY = {"1", "L", "LA", "La"}
+_TURNED = range(2, 9)
+"""Orientations other than upright."""
 _WHITE_OF_DEEP_GREY = dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), 65535) | {"F": 1}
 
 
@@ -89,7 +91,7 @@ def read_samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
     """
     with _as_image_errors(f"{name}: damaged or incomplete picture"):
         image.load()
-        return _samples(ImageOps.exif_transpose(image), name)
+        return _samples(_upright(image), name)
 
 
 @contextmanager
@@ -169,10 +171,16 @@ def _as_image_errors(what: str) -> Iterator[None]:
     """Turn what Pillow raises for a damaged file, which may be anything, into an ImageError."""
     try:
         yield
-    except (ImageError, PictureWarning):
+    except (ImageError, PictureWarning, MemoryError):
         raise
     except Exception as error:
         raise ImageError(f"{what}: {first_line(error)}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF data say that it is to be shown; itself if it is upright."""
+    is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+    return ImageOps.exif_transpose(image) if is_turned else image  # which copies in any case
 
 
 def _samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
@@ -182,6 +190,8 @@ def _samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
     if image.mode == "CMYK":
         image = _cmyk_to_srgb(image, name)
     mode = ("L" if image.mode in _GREY else "RGB") + ("A" if image.has_transparency_data else "")
+    if image.mode == mode:
+        return np.asarray(image)  # `convert` would copy it
     return np.asarray(image.convert(mode))  # resolves palettes, YCbCr, premultiplied alpha ...
 
 

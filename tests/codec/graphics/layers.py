@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.codec.graphics.index_map import UNKNOWN, code_index_map
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
-    GraphicsLayer,
 )
+from neural_collage.codec.graphics.index_map import UNKNOWN, code_index_map
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import code_layer, palette_order
 from neural_collage.core.copies import BoolArray, IntArray, roots
 

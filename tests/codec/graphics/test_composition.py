@@ -11,14 +11,14 @@ import torch
 import neural_collage as nc
 from neural_collage.codec.container import Header
 from neural_collage.codec.graphics.composition import Composition
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
     FIRST_COPY,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
-    GraphicsLayer,
 )
+from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.ids import codec_number
 from neural_collage.core.arrays.averages import PixelArray, pool

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -5,9 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_collage.codec.graphics import encoder
+from neural_collage.codec.graphics.base_costs import bits_alone, least_bits_alone
+from neural_collage.codec.graphics.colours import has_few_colours, is_one_colour, numbered
+from neural_collage.codec.graphics.copying import BASE, FIRST_COPY, PAINTED
 from neural_collage.codec.graphics.encoder import EXACT_QUALITY, find_layer
-from neural_collage.codec.graphics.layer import BASE, FIRST_COPY, PAINTED, GraphicsLayer
-from neural_collage.codec.graphics.syntax import MAX_COLOURS, write_layer
+from neural_collage.codec.graphics.layer import GraphicsLayer
+from neural_collage.codec.graphics.syntax import MAX_COLOURS, read_layer, write_layer
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from tests.codec.graphics.drawings import (
     checkerboard,
@@ -133,3 +138,70 @@ def test_more_colours_than_a_palette_holds_are_no_error() -> None:
     if layer is not None:
         assert len(layer.palette) <= MAX_COLOURS
         write_layer(layer, 95 if (layer.modes == BASE).any() else 0)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 300), (300, 1), (8, 8), (9, 8), (64, 64), (64, 65), (77, 130)], ids=str
+)
+def test_one_colour_needs_no_search(
+    size: tuple[int, int],
+    channels: int,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.empty((channels, *size), np.uint8)
+    pixels[:] = rng.integers(0, 256, (channels, 1, 1))
+    for quality in (1, 95, 100):
+        slope = bits_per_squared_error(quality) / 255**2
+        direct = find_layer(pixels, quality, slope)
+        with monkeypatch.context() as patch:
+            patch.setattr(encoder, "is_one_colour", lambda _: False)
+            searched = find_layer(pixels, quality, slope)
+        assert direct is not None
+        assert searched is not None
+        for name in ("block", "modes", "copies", "palette", "indices"):
+            np.testing.assert_array_equal(getattr(direct, name), getattr(searched, name))
+        assert write_layer(direct, 0) == write_layer(searched, 0)
+
+
+def test_one_colour_takes_few_bytes_a_pixel() -> None:
+    """To be found, written, read and painted: no map of all pixels but that of the indices."""
+    pixels = np.full((3, 1500, 2000), 9, np.uint8)
+    count = pixels[0].size
+    tracemalloc.start()
+    try:
+        layer = find_layer(pixels, 50, 1.0)
+        assert layer is not None
+        read, _ = read_layer(write_layer(layer, 0), 1500, 2000, 3)
+        read.paint(pixels)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (pixels == 9).all()
+    # the tables of the map of modes take the same for any size
+    assert peak < 6 * count + (16 << 20)
+
+
+def test_colours_are_counted_up_to_a_limit(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 4, (3, 200, 30)).astype(np.uint8)
+    numbers = numbered(pixels)
+    count = len(np.unique(pixels.reshape(3, -1), axis=1).T)
+    assert has_few_colours(numbers, count)
+    assert not has_few_colours(numbers, count - 1)
+    assert not is_one_colour(pixels)
+    pixels[:] = pixels[:, :1, :1]
+    assert is_one_colour(pixels)
+    pixels[2, -1, -1] += 1
+    assert not is_one_colour(pixels)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 40), (8, 64)], ids=str)
+def test_a_base_costs_at_least_what_its_size_says(
+    size: tuple[int, int], rng: np.random.Generator
+) -> None:
+    for pixels in (
+        np.full((3, *size), 77, np.uint8),
+        rng.integers(0, 256, (3, *size), dtype=np.uint8),
+    ):
+        assert bits_alone(pixels, 0.1) >= least_bits_alone(3, *size) * (1 - 1e-12)

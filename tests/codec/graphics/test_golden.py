@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_collage.codec.graphics.layer import BASE, FIRST_COPY, PAINTED
+from neural_collage.codec.graphics.copying import BASE, FIRST_COPY, PAINTED
 from neural_collage.codec.graphics.syntax import read_layer
 from tests.codec import make_golden
 

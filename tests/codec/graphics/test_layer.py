@@ -5,18 +5,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
-    BLOCKS,
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
-    GraphicsLayer,
-    linked_to,
+    check_copies,
     spread,
 )
+from neural_collage.codec.graphics.layer import BLOCKS, GraphicsLayer
 from tests.codec.graphics.layers import random_layer, source_of
 
 PixelArray = npt.NDArray[Any]
@@ -141,7 +140,7 @@ def test_ranges_are_cut_off_at_the_edges() -> None:
 )
 def test_copies_of_what_is_not_before_are_refused(copy: tuple[int, int, int], reason: str) -> None:
     """Of the range of 4 x 4 pixels at the top, in columns 8 to 11."""
-    pixel_modes = np.full((16, 24), BASE)
-    pixel_modes[:4, 8:12] = FIRST_COPY
+    modes = np.full((4, 6), BASE)
+    modes[0, 2] = FIRST_COPY
     with pytest.raises(ValueError, match=reason):
-        linked_to(pixel_modes, np.array([copy]))
+        check_copies(modes, np.array([copy]), 4, 16, 24)

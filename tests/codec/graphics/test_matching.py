@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
+    check_copies,
     linked_to,
-    spread,
 )
 from neural_collage.codec.graphics.matching import find_covers, window_hashes
 from neural_collage.core.copies import BoolArray, FloatArray, IntArray
@@ -33,8 +33,9 @@ def found(
         assert numbers.shape == ranges
         assert (numbers[~is_open] < 0).all()
         modes = np.where(numbers >= 0, FIRST_COPY + numbers, PAINTED)
-        sources = linked_to(spread(modes, BLOCK, height, width), compared)  # refuses other links
-        np.testing.assert_array_equal(colours.ravel()[sources], colours.ravel())
+        check_copies(modes, compared, BLOCK, height, width)
+        sources = linked_to(modes, compared, BLOCK, height, width)
+        np.testing.assert_array_equal(colours.ravel()[sources], colours)
     flat, elsewhere, everywhere = covers
     assert set(map(tuple, compared[flat[flat >= 0]].tolist())) <= {(SHIFT, 0, -1), (SHIFT, -1, 0)}
     np.testing.assert_array_equal(elsewhere[flat >= 0], flat[flat >= 0])

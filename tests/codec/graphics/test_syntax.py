@@ -9,16 +9,15 @@ import numpy.typing as npt
 import pytest
 
 from neural_collage.codec.entropy import SymbolWriter
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
-    BLOCKS,
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
-    GraphicsLayer,
 )
+from neural_collage.codec.graphics.layer import BLOCKS, GraphicsLayer
 from neural_collage.codec.graphics.syntax import (
     MAX_COLOURS,
     MAX_COPIES,

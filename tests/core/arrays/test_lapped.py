@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from neural_collage.core.arrays import lapped
 from neural_collage.core.arrays.averages import PixelArray, pool
 from neural_collage.core.arrays.interpolation import REACH, enlarge
-from neural_collage.core.arrays.lapped import PatchBank, Texture
+from neural_collage.core.arrays.lapped import PatchBank, Texture, _by_precision
 from neural_collage.core.scales import Window
 from tests.threads import threads
 
@@ -126,7 +126,11 @@ def near_the_bound(total: int, count: int, rng: np.random.Generator) -> Texture:
     return Texture(coefficients.astype(np.int16), PatchBank(patches), 1.0)
 
 
-@pytest.mark.parametrize("total", [(1 << 24) - 600, (1 << 23) + 600, (1 << 23) - 600, 1 << 22])
+SURE = (1 << 24) - (1 << 14)
+"""Sums of which single precision is known to be exact."""
+
+
+@pytest.mark.parametrize("total", [(1 << 24) - 600, SURE + 1200, SURE - 1200, 1 << 22])
 @pytest.mark.parametrize("count", [520, 1000])
 def test_sums_near_the_bound_of_single_precision_are_exact(
     total: int, count: int, rng: np.random.Generator
@@ -145,7 +149,7 @@ def test_beyond_the_bound_single_precision_would_not_do(
     """So the tests above can tell a sum in single precision from an exact one."""
     texture = random_texture(rng)
     expected = expected_canvas(texture, Fraction(1))
-    monkeypatch.setattr(lapped, "_EXACT_IN_SINGLE", 1 << 60)
+    monkeypatch.setattr(lapped, "_SURELY_EXACT", 1 << 60)
     assert not np.array_equal(canvas(texture, Fraction(1)), expected)
 
 
@@ -160,22 +164,27 @@ def shares_of_precision(texture: Texture) -> dict[int, int]:
         for v in (0, 1)
         for h in (0, 1)
     ]
-    for terms, cells in texture._by_precision(corners, texture.bank.quarters(1)[2]):
+    around = np.stack(corners, -1).astype(np.float32)
+    is_whole = np.issubdtype(texture.coefficients.dtype, np.integer)
+    for terms, cells in _by_precision(around, texture.bank.quarters(1)[2], is_whole):
         found[terms] = found.get(terms, 0) + len(cells)
     return found
 
 
 def test_small_sums_are_in_single_precision_and_large_ones_in_double(
-    rng: np.random.Generator,
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quiet = near_the_bound((1 << 23) - 4000, 1000, rng)
+    quiet = near_the_bound(SURE - 4000, 1000, rng)
     assert shares_of_precision(quiet) == {0: 4}
-    loud = near_the_bound((1 << 23) + 4000, 1000, rng)
+    loud = near_the_bound(SURE + 4000, 1000, rng)
     assert all(0 < terms <= 1000 for terms in shares_of_precision(loud))
     mixed = random_texture(rng, 6, 6, amplitude=1 << 12)
+    together = shares_of_precision(mixed)
+    monkeypatch.setattr(lapped, "_FEW_CELLS", 0)
     shares = shares_of_precision(mixed)
     assert sum(shares.values()) == 7 * 7
     assert len(shares) > 2
+    assert together == {max(shares): 7 * 7}
     floats = Texture(mixed.coefficients.astype(np.float32), mixed.bank, UNIT)
     assert shares_of_precision(floats) == {100: 7 * 7}
 
@@ -223,16 +232,24 @@ def test_textures_of_floats_are_summed_in_double_precision(
         assert 0.1 < exact.std() < 1000
 
 
+def test_more_terms_than_a_bound_is_proven_for_are_summed_in_double_precision(
+    rng: np.random.Generator,
+) -> None:
+    few, many = (near_the_bound(1 << 22, count, rng) for count in (2048, 2049))
+    assert shares_of_precision(few) == {0: 4}
+    assert shares_of_precision(many) == {2049: 4}
+
+
 def test_quarters_of_patches_are_their_sums() -> None:
     patches = np.arange(2 * 3 * 8 * 8).reshape(2, 3, 8, 8).astype(np.int16)
     double, single, peaks = PatchBank(patches).quarters(2)
-    assert double.shape == single.shape == (2, 2, 2, 3 * 2 * 2)
+    assert double.shape == single.shape == (2 * 4, 3 * 2 * 2)
     sums = patches.reshape(2, 3, 4, 2, 4, 2).sum((3, 5))
     for v in (0, 1):
         for h in (0, 1):
             quarter = sums[:, :, 2 * v : 2 * v + 2, 2 * h : 2 * h + 2].reshape(2, -1)
-            np.testing.assert_array_equal(double[v, h], quarter)
-            np.testing.assert_array_equal(single[v, h], quarter)
+            np.testing.assert_array_equal(double[2 * v + h :: 4], quarter)
+            np.testing.assert_array_equal(single[2 * v + h :: 4], quarter)
     np.testing.assert_array_equal(peaks, sums.reshape(2, -1).max(1))
 
 

@@ -49,3 +49,13 @@ def test_every_range_has_one_colour(rows: int, columns: int) -> None:
     np.testing.assert_array_equal(np.sort(together), np.arange(rows * columns))
     for mask, sites in zip(board.masks, board.sites, strict=True):
         np.testing.assert_array_equal(np.flatnonzero(mask), sites)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 4), (5, 1), (4, 6), (5, 6), (5, 7)])
+def test_values_are_placed_where_they_were_split_from(rows: int, columns: int) -> None:
+    board = Board(rows, columns)
+    values = np.arange(3 * rows * columns).reshape(3, -1)
+    found = np.full_like(values, -1)
+    for colour, part in enumerate(board.split(values)):
+        board.place(part, colour, found)
+    np.testing.assert_array_equal(found, values)

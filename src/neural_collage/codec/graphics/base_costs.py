@@ -16,6 +16,11 @@ _OVERHEAD = 2.5
 """What ranges among others that the base does not show cost more."""
 
 
+def least_bits_alone(channels: int, height: int, width: int) -> float:
+    """What `bits_alone` of a picture is at least, whatever it shows."""
+    return _RANGE_BITS * channels * (-(-height // _SIDE)) * (-(-width // _SIDE))
+
+
 def bits_alone(pixels: npt.NDArray[np.uint8], bits_per_error: float) -> float:
     """The cost of a whole picture without a layer; arguments as `base_costs`."""
     return float(base_costs(pixels, _SIDE, bits_per_error).sum()) / _OVERHEAD
@@ -32,9 +37,8 @@ def base_costs(pixels: npt.NDArray[np.uint8], block: int, bits_per_error: float)
     """
     level = 1 / (2 * np.log(2) * bits_per_error)
     height, width = pixels.shape[1:]
-    padded = np.pad(pixels, ((0, 0), (0, -height % _SIDE), (0, -width % _SIDE)), mode="edge")
     cosines = cosine_transform(_SIDE).numpy()
-    rows, columns = padded.shape[1] // _SIDE, padded.shape[2] // _SIDE
+    rows, columns = -(-height // _SIDE), -(-width // _SIDE)
 
     def cost(energy: npt.NDArray[np.float32]) -> FloatArray:
         coded = 0.5 * np.log2(np.maximum(energy / level, 1)) + _SIGNIFICANT_BITS
@@ -45,7 +49,9 @@ def base_costs(pixels: npt.NDArray[np.uint8], block: int, bits_per_error: float)
     costs = np.full((rows, columns), _RANGE_BITS * len(pixels))
     means = np.empty((len(pixels), rows, columns), np.float32)
     for top in range(0, rows, _STRIP):
-        strip = padded[:, top * _SIDE : (top + _STRIP) * _SIDE].astype(np.float32)
+        strip = pixels[:, top * _SIDE : (top + _STRIP) * _SIDE].astype(np.float32)
+        padding = (0, 0), (0, -strip.shape[1] % _SIDE), (0, -width % _SIDE)
+        strip = np.pad(strip, padding, mode="edge")
         for plane, of_plane in zip(_decorrelated(strip), means, strict=True):
             blocks = plane.reshape(-1, _SIDE, columns, _SIDE).swapaxes(1, 2)
             coefficients = cosines @ blocks @ cosines.T

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.core.arrays.averages import PixelArray
@@ -24,19 +25,26 @@ class Composition:
         self._base = base
 
     @cached_property
-    def picture(self) -> PixelArray:
-        """The whole picture (c, h, w)."""
+    def _picture(self) -> npt.NDArray[np.uint8] | PixelArray:
+        """The whole picture (c, h, w); as bytes if the layer owns all."""
         layer = self._layer
         size = layer.palette.shape[1], layer.height, layer.width
         if self._base is None:
-            return layer.compose(np.zeros(size, np.uint8)).astype(np.float32) / np.float32(255)
+            levels = np.zeros(size, np.uint8)
+            layer.paint(levels)
+            return levels
         canvas = np.zeros(size, np.float32)
         top, left, height, width = layer.base_window
         shown = self._base(Window(0, 0, height, width))
         canvas[:, top : top + height, left : left + width] = shown
-        return layer.compose(canvas)
+        layer.paint(canvas)
+        return canvas
 
     def window(self, window: Window) -> PixelArray:
         """A window (c, h, w) of the picture."""
         bottom, right = window.top + window.height, window.left + window.width
-        return self.picture[:, window.top : bottom, window.left : right]
+        part = self._picture[:, window.top : bottom, window.left : right]
+        pixels: PixelArray = part.astype(np.float32, copy=part.dtype == np.uint8)
+        if part.dtype == np.uint8:
+            pixels /= np.float32(255)
+        return pixels

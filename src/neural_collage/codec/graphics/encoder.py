@@ -8,32 +8,42 @@ import numpy.typing as npt
 
 from neural_collage.codec.graphics.base_costs import base_costs
 from neural_collage.codec.graphics.colours import (
+    ColourArray,
     Indexed,
     distinct,
+    has_few_colours,
+    is_one_colour,
     is_simple,
     merged,
     numbered,
     squared_differences,
 )
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
     FIRST_COPY,
     PAINTED,
-    GraphicsLayer,
-    by_range,
     linked_to,
     spread,
 )
-from neural_collage.codec.graphics.matching import COPY_BITS, COPY_LIST_BITS, find_covers, find_flat
+from neural_collage.codec.graphics.layer import GraphicsLayer, by_range
+from neural_collage.codec.graphics.matching import (
+    COPY_BITS,
+    COPY_LIST_BITS,
+    NEIGHBOURS,
+    find_covers,
+    find_flat,
+)
 from neural_collage.codec.graphics.painting import COLOUR_BITS, painting_costs
 from neural_collage.codec.graphics.syntax import MAX_COLOURS
 from neural_collage.core.copies import BoolArray, FloatArray, IntArray
+from neural_collage.runtime import in_threads
 
 EXACT_QUALITY = 90
 """From this quality on, what the layer owns is exact."""
 EXACT_COLOURS = 256
 """At quality 100, the layer owns all of a picture of so many colours or fewer."""
 BLOCK = 8
+_ROWS_AT_ONCE = 64
 _SAMPLE, _FEW_SAMPLED, _MOST_DISTINCT, _LEAST_EQUAL = 4096, 32, 0.25, 0.3
 """Of so many pixels, so few colours make a layer likely; with as large a share of distinct colours,
 and a smaller one of pixels that equal the one to the left, it is unlikely."""
@@ -62,14 +72,19 @@ def find_layer(
     pixels: (c, h, w), those of alpha 0 all equal. bits_per_error: bits that a squared error of one
     level in one channel is worth.
     """
+    if is_one_colour(pixels):
+        return one_colour_layer(pixels)
+    may_pay = _may_pay(pixels, bits_per_error)
+    if not may_pay and quality < 100:
+        return None
     numbers = numbered(pixels)
-    all_exact = quality == 100 and len(np.unique(numbers)) <= EXACT_COLOURS
-    if not (all_exact or _may_pay(pixels, numbers, bits_per_error)):
+    all_exact = quality == 100 and has_few_colours(numbers, EXACT_COLOURS)
+    if not (all_exact or may_pay):
         return None
     counts = distinct(numbers, BLOCK)
     base = np.full(counts.shape, np.inf) if all_exact else base_costs(pixels, BLOCK, bits_per_error)
     simple = is_simple(counts, BLOCK) & (base > _least_painted(numbers, counts))
-    simple |= len(np.unique(numbers)) <= _FEW_COLOURS
+    simple |= has_few_colours(numbers, _FEW_COLOURS)
     if quality < EXACT_QUALITY:
         where = spread(simple, BLOCK, *numbers.shape)
         numbers = merged(numbers, where, len(pixels), bits_per_error)
@@ -83,20 +98,21 @@ def find_layer(
     return layer if len(layer.palette) <= MAX_COLOURS else None
 
 
-def _may_pay(pixels: npt.NDArray[np.uint8], numbers: IntArray, bits_per_error: float) -> bool:
+def _may_pay(pixels: npt.NDArray[np.uint8], bits_per_error: float) -> bool:
     """Whether a layer could save something; photographs are told apart in little time."""
-    sample = numbers.ravel()[:: max(numbers.size // _SAMPLE, 1)]
+    height, width = pixels.shape[1:]
+    flat = pixels.reshape(len(pixels), 1, -1)
+    sample = numbered(flat[..., :: max(height * width // _SAMPLE, 1)])[0]
     n_colours = len(np.unique(sample))
-    if numbers.size <= _SAMPLE or n_colours <= _FEW_SAMPLED:
+    if height * width <= _SAMPLE or n_colours <= _FEW_SAMPLED:
         return True
-    equal = numbers[:, 1:] == numbers[:, :-1]
-    if equal.mean() < _LEAST_EQUAL and n_colours > _MOST_DISTINCT * len(sample):
-        in_ranges = by_range(equal, BLOCK).sum((1, 3), dtype=np.int64)
-        if (in_ranges > BLOCK * BLOCK // 2).mean() < _LEAST_SHARE:
+    if width > 1 and n_colours > _MOST_DISTINCT * len(sample):
+        equal, in_ranges = _equal_to_left(pixels)
+        if equal < _LEAST_EQUAL and in_ranges < _LEAST_SHARE:
             return False
-    if numbers.size > _SAMPLE**2 // 64:  # every third row of ranges will do
-        rows = np.arange(len(numbers)) // BLOCK % 3 == 0
-        pixels, numbers = pixels[:, rows], numbers[rows]
+    if height * width > _SAMPLE**2 // 64:  # every third row of ranges will do
+        pixels = pixels[:, np.arange(height) // BLOCK % 3 == 0]
+    numbers = numbered(pixels)
     counts = distinct(numbers, BLOCK)
     base = base_costs(pixels, BLOCK, bits_per_error)
     gains = (base - _least_painted(numbers, counts))[is_simple(counts, BLOCK)]
@@ -104,7 +120,44 @@ def _may_pay(pixels: npt.NDArray[np.uint8], numbers: IntArray, bits_per_error: f
     return gain > max(_LEAST_GAIN, _LEAST_SHARE * float(base.sum()))
 
 
-def _least_painted(numbers: IntArray, counts: IntArray) -> FloatArray:
+def _equal_to_left(pixels: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """The share of pixels that equal the one to the left, and of ranges of which most do."""
+
+    def of_strip(top: int) -> tuple[int, int, int, int]:
+        strip = pixels[:, top : top + _ROWS_AT_ONCE]
+        equal = (strip[..., 1:] == strip[..., :-1]).all(0)
+        in_ranges = by_range(equal, BLOCK).sum(1, dtype=np.uint8).sum(2, dtype=np.uint8)
+        most = int(np.count_nonzero(in_ranges > BLOCK * BLOCK // 2))
+        return int(np.count_nonzero(equal)), equal.size, most, in_ranges.size
+
+    strips = in_threads(of_strip, range(0, pixels.shape[1], _ROWS_AT_ONCE))
+    equal, count, ranges, n_ranges = map(sum, zip(*strips, strict=True))
+    return equal / count, ranges / n_ranges
+
+
+def one_colour_layer(pixels: npt.NDArray[np.uint8]) -> GraphicsLayer:
+    """The layer of a picture (c, h, w) of one colour, which always pays: a painted range, and rows
+    and columns that repeat it.
+
+    It is that which the search finds, whose maps of all pixels it does without.
+    """
+    height, width = pixels.shape[1:]
+    rows, columns = -(-height // BLOCK), -(-width // BLOCK)
+    to_left, to_top = FIRST_COPY + np.arange(2)
+    modes = np.full((rows, columns), to_left if columns >= rows else to_top)
+    # the direction that more ranges can take comes first, the other one is left the edge
+    if columns >= rows:
+        modes[:, 0] = to_top
+    else:
+        modes[0] = to_left
+    modes[0, 0] = PAINTED
+    modes, copies = _used(modes, np.array(NEIGHBOURS))
+    indices = np.full((height, width), -1, np.int8)
+    indices[:BLOCK, :BLOCK] = 0
+    return GraphicsLayer(height, width, BLOCK, modes, copies, pixels[None, :, 0, 0], indices)
+
+
+def _least_painted(numbers: ColourArray, counts: IntArray) -> FloatArray:
     """A low estimate of the cost of each range, of so many colours, if it is painted."""
     new = np.ones(numbers.shape, bool)
     new[:, 1:] = numbers[:, 1:] != numbers[:, :-1]
@@ -123,7 +176,7 @@ class _Search:
 
     def __init__(
         self,
-        numbers: IntArray,
+        numbers: ColourArray,
         simple: BoolArray,
         counts: IntArray,
         channels: int,
@@ -234,7 +287,7 @@ class _Search:
         self, modes: IntArray, copies: IntArray, owner: IntArray
     ) -> IntArray:
         """The modes without copies of the base where painting would be exact."""
-        sources = linked_to(self._spread(modes), copies)
+        sources = linked_to(modes, copies, self._block, *self._numbers.shape).ravel()
         of_base = self._spread(owner == BASE).ravel()[sources].reshape(self._numbers.shape)
         inexact = by_range(of_base, self._block).any((1, 3)) & (owner == PAINTED)
         return np.where(inexact & (modes >= FIRST_COPY), owner, modes)

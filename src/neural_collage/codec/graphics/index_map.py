@@ -20,6 +20,7 @@ from neural_collage.core.copies import BoolArray, IntArray
 
 HashArray = npt.NDArray[np.uint64]
 Costs = npt.NDArray[np.float32]
+WholeArray = npt.NDArray[np.signedinteger]
 
 QUESTIONS = 4
 UNKNOWN = -1
@@ -68,11 +69,11 @@ class BitCoder(Protocol):
 
 def code_index_map(
     coder: BitCoder,
-    sources: IntArray,
+    sources: WholeArray,
     is_coded: BoolArray,
     n_symbols: int,
     square: int,
-    indices: IntArray | None,
+    indices: WholeArray | None,
     costs: Costs | None = None,
 ) -> IntArray:
     """Code a map of indices; returns it, with `UNKNOWN` where nothing is coded.
@@ -88,7 +89,7 @@ def code_index_map(
     given = None if indices is None else indices.ravel()
     for positions in waves(is_coded, square):
         wave = state.wave(positions)
-        wanted = None if given is None else given[positions]
+        wanted = None if given is None else given[positions].astype(np.int64)
         bits = None if costs is None else np.zeros(len(positions), np.float32)
         values[positions] = wave.code(coder, wanted, bits)
         if costs is not None and bits is not None:
@@ -111,7 +112,7 @@ def _log_slots(count: int, limits: range) -> int:
     return min(max(count.bit_length(), limits.start), limits.stop - 1)
 
 
-def _mixed(state: HashArray, value: npt.NDArray[np.signedinteger]) -> HashArray:
+def _mixed(state: HashArray, value: WholeArray) -> HashArray:
     """A hash of a hash and one more number, of -1 and more."""
     state = (state + (value + 1).astype(np.uint64)) * _FACTOR
     return state ^ (state >> _FOLD)
@@ -120,7 +121,7 @@ def _mixed(state: HashArray, value: npt.NDArray[np.signedinteger]) -> HashArray:
 class _State:
     """What is known of a map while it is coded, and the statistics."""
 
-    def __init__(self, sources: IntArray, count: int, n_symbols: int) -> None:
+    def __init__(self, sources: WholeArray, count: int, n_symbols: int) -> None:
         height, width = sources.shape
         padded = width + 2 * _PADDING
         self._width = width

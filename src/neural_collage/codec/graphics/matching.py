@@ -8,10 +8,12 @@ copies; the most useful ones are then compared pixel by pixel at all ranges.
 import numpy as np
 import numpy.typing as npt
 
-from neural_collage.codec.graphics.layer import MIRRORED_COLUMNS, MIRRORED_ROWS, SHIFT
+from neural_collage.codec.graphics.copying import MIRRORED_COLUMNS, MIRRORED_ROWS, SHIFT
 from neural_collage.core.copies import BoolArray, FloatArray, IntArray
 
 HashArray = npt.NDArray[np.uint64]
+ColourArray = npt.NDArray[np.integer]
+"""Whole numbers of any type that are equal if colours are."""
 
 _FACTORS = tuple(
     np.uint64(factor)
@@ -23,7 +25,7 @@ _NEAREST = 4
 """Earlier occurrences that a range nominates, beside the first one."""
 _COMPARED_PIXELS = 1 << 27
 _MOST_COMPARED, _LEAST_COMPARED = 768, 24
-_NEIGHBOURS = ((SHIFT, 0, -1), (SHIFT, -1, 0))
+NEIGHBOURS = ((SHIFT, 0, -1), (SHIFT, -1, 0))
 """Constant rows and columns, which are always compared."""
 _NEW_COPY_BITS = 48.0
 """What a new copy costs: its numbers, and a new symbol of the map of modes."""
@@ -34,7 +36,7 @@ COPY_BITS = 5.0
 
 
 def find_covers(
-    colours: IntArray, block: int, is_open: BoolArray, bits: FloatArray
+    colours: ColourArray, block: int, is_open: BoolArray, bits: FloatArray
 ) -> tuple[list[IntArray], IntArray]:
     """Three ways to cover ranges with copies.
 
@@ -48,14 +50,14 @@ def find_covers(
     """
     useful = is_open & (bits > COPY_BITS)
     most = min(max(_COMPARED_PIXELS // colours.size, _LEAST_COMPARED), _MOST_COMPARED)
-    compared = [*_NEIGHBOURS]
+    compared = [*NEIGHBOURS]
     if useful.any():
         nominated = _nominate(colours, block, useful, bits)[:most].tolist()
-        compared += [copy for copy in map(tuple, nominated) if copy not in _NEIGHBOURS]
+        compared += [copy for copy in map(tuple, nominated) if copy not in NEIGHBOURS]
     ranges = np.flatnonzero(is_open)
     fits = np.stack([_repeats(colours, block, *copy).ravel()[ranges] for copy in compared], 1)
     saved = np.maximum(bits.ravel()[ranges], 0.0)
-    flat = _cover(fits[:, : len(_NEIGHBOURS)], saved)
+    flat = _cover(fits[:, : len(NEIGHBOURS)], saved)
     elsewhere = np.where(flat >= 0, flat, _cover(fits & (flat < 0)[:, None], saved))
     covers = []
     for chosen in (flat, elsewhere, _cover(fits, saved)):
@@ -65,7 +67,7 @@ def find_covers(
     return covers, np.array(compared, np.int64)
 
 
-def find_flat(colours: IntArray, block: int, is_open: BoolArray) -> tuple[IntArray, IntArray]:
+def find_flat(colours: ColourArray, block: int, is_open: BoolArray) -> tuple[IntArray, IntArray]:
     """The first cover of `find_covers`, and its copies."""
     covers, copies = find_covers(colours, block, is_open, np.zeros(is_open.shape))
     return covers[0], copies
@@ -81,7 +83,7 @@ def _cover(fits: BoolArray, saved: FloatArray) -> IntArray:
     gains = weights.sum(0)
     for _ in range(fits.shape[1]):
         best = int(gains.argmax())
-        if gains[best] <= (0 if best < len(_NEIGHBOURS) else _NEW_COPY_BITS):
+        if gains[best] <= (0 if best < len(NEIGHBOURS) else _NEW_COPY_BITS):
             break
         covered = np.flatnonzero(fits[:, best] & (chosen < 0))
         chosen[covered] = best
@@ -91,7 +93,7 @@ def _cover(fits: BoolArray, saved: FloatArray) -> IntArray:
     return chosen
 
 
-def _repeats(colours: IntArray, block: int, kind: int, a: int, b: int) -> BoolArray:
+def _repeats(colours: ColourArray, block: int, kind: int, a: int, b: int) -> BoolArray:
     """Which ranges repeat earlier pixels by a copy, all of which lie inside."""
     height, width = colours.shape
     equal = np.zeros((-(-height // block) * block, -(-width // block) * block), bool)
@@ -111,9 +113,9 @@ def _repeats(colours: IntArray, block: int, kind: int, a: int, b: int) -> BoolAr
     return whole
 
 
-def window_hashes(colours: IntArray, side: int) -> HashArray:
+def window_hashes(colours: ColourArray, side: int) -> HashArray:
     """Hashes of the windows of `side` pixels, a power of two, at all positions where they fit."""
-    hashes = (colours + 1).astype(np.uint64) * _FACTORS[0]
+    hashes = (colours.astype(np.uint64) + np.uint64(1)) * _FACTORS[0]
     hashes ^= hashes >> _FOLD
     step = 1
     while step < side:
@@ -131,7 +133,7 @@ def window_hashes(colours: IntArray, side: int) -> HashArray:
     return hashes
 
 
-def _nominate(colours: IntArray, block: int, useful: BoolArray, bits: FloatArray) -> IntArray:
+def _nominate(colours: ColourArray, block: int, useful: BoolArray, bits: FloatArray) -> IntArray:
     """Copies that some useful ranges may be, (k, 3), those that save most first."""
     height, width = colours.shape
     rows, columns = np.nonzero(useful[: height // block, : width // block])
@@ -178,7 +180,7 @@ def _shifts(
 
 
 def _reflections(
-    colours: IntArray, block: int, y: IntArray, x: IntArray, saved: FloatArray
+    colours: ColourArray, block: int, y: IntArray, x: IntArray, saved: FloatArray
 ) -> tuple[IntArray, FloatArray]:
     """The lines a at which ranges at (y, x) are reflections of rows above, (a - y, x).
 

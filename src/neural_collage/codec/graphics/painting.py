@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neural_collage.codec.graphics.index_map import Costs, code_index_map
+from neural_collage.codec.graphics.index_map import Costs, WholeArray, code_index_map
 from neural_collage.core.copies import BoolArray, IntArray
 
 COLOUR_BITS = 17.0
@@ -11,7 +11,11 @@ _SQUARE = 64
 
 
 def index_costs(
-    sources: IntArray, is_coded: BoolArray, indices: IntArray, n_symbols: int, square: int = _SQUARE
+    sources: WholeArray,
+    is_coded: BoolArray,
+    indices: WholeArray,
+    n_symbols: int,
+    square: int = _SQUARE,
 ) -> Costs:
     """The bits of each index, (h, w), 0 where none is coded; as `index_map.code_index_map`."""
     costs = np.zeros(is_coded.shape, np.float32)
@@ -21,7 +25,7 @@ def index_costs(
 
 
 def painting_costs(
-    sources: IntArray, painted: BoolArray, indices: IntArray, n_colours: int
+    sources: WholeArray, painted: BoolArray, indices: WholeArray, n_colours: int
 ) -> Costs:
     """The bits of each painted pixel, (h, w), with its share of the palette; 0 elsewhere.
 

@@ -14,19 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
-from neural_collage.codec.graphics.index_map import UNKNOWN, BitCoder, code_index_map
-from neural_collage.codec.graphics.layer import (
+from neural_collage.codec.graphics.copying import (
     BASE,
-    BLOCKS,
     FIRST_COPY,
     MIRRORED_COLUMNS,
     MIRRORED_ROWS,
     PAINTED,
     SHIFT,
-    GraphicsLayer,
+    Positions,
+    check_copies,
     copied_from,
     spread,
 )
+from neural_collage.codec.graphics.index_map import UNKNOWN, BitCoder, code_index_map
+from neural_collage.codec.graphics.layer import BLOCKS, GraphicsLayer, IndexArray
 from neural_collage.core.copies import BoolArray, IntArray
 from neural_collage.errors import CollageFormatError
 
@@ -109,19 +110,22 @@ def code_layer(
         square,
         None if layer is None else layer.modes - lowest,
     )
-    pixel_modes = spread(modes, block, height, width)
     try:
-        sources = copied_from(pixel_modes, copies)
+        check_copies(modes, copies, block, height, width)
     except ValueError as error:
         raise _damaged(str(error)) from error
-    painted = pixel_modes == PAINTED
+    painted = spread(modes == PAINTED, block, height, width)
     if len(palette) > painted.sum():
         raise _damaged("more colours than painted pixels")
     if painted.any() and not len(palette):
         raise _damaged("painted ranges without colours")
-    indices = _map(
-        coder, sources, painted, len(palette), square, None if layer is None else layer.indices
-    )
+    indices: IndexArray
+    if len(palette) < 2:
+        indices = painted.view(np.int8) - np.int8(1)  # 0 or UNKNOWN
+    else:
+        sources = copied_from(modes, copies, block, height, width)
+        given = None if layer is None else layer.indices
+        indices = _map(coder, sources, painted, len(palette), square, given)
     return GraphicsLayer(height, width, block, modes, copies, palette, indices)
 
 
@@ -131,11 +135,11 @@ def _damaged(reason: str) -> CollageFormatError:
 
 def _map(
     coder: BitCoder,
-    sources: IntArray,
+    sources: Positions,
     is_coded: BoolArray,
     n_symbols: int,
     square: int,
-    indices: IntArray | None,
+    indices: IndexArray | None,
 ) -> IntArray:
     if n_symbols < 2:
         return np.where(is_coded, 0, UNKNOWN)

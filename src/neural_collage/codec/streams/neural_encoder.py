@@ -31,6 +31,7 @@ from neural_collage.core.arrays.lapped import Texture
 from neural_collage.core.blocks import pad_to_multiple
 from neural_collage.errors import NotConvergedError
 from neural_collage.io.picture import Picture
+from neural_collage.models.compression.analysis_transform import Margins
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
@@ -40,8 +41,8 @@ from neural_collage.models.compression.refinement import refine
 from neural_collage.runtime import in_threads
 
 DEFAULT_MODEL = "natural"
-ANALYSIS_MARGIN, REFINEMENT_MARGIN = 6, 2
-"""Margins in ranges that the analysis transform and refinement read around a tile."""
+REFINEMENT_MARGIN = 2
+"""The margin in ranges that refinement reads around a tile."""
 MIN_EFFORT_FOR_LINKS = 6
 ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 """The most steps of refinement at each effort; at lower ones the latents are those of one pass."""
@@ -102,18 +103,18 @@ class NeuralEncoder:
         self, picture: Picture, *, quality: int, effort: int, device: str
     ) -> tuple[bytes, tuple[Layer, ...]]:
         """The payload of a picture, and the layers that it decodes to."""
-        triples = to_triples(picture.pixels)
-        grid = Grid(picture.height, picture.width, len(triples))
+        grid = Grid(picture.height, picture.width, len(to_triples(picture.window(slice(1)))))
         streams = _Streams(self._decoder.tables, grid)
         coded, links = [], []
-        for planes in triples:
+        for number in range(grid.pictures):
+            planes = _Planes(picture, grid, number)
             streams.begin_picture()
             amplitudes = self._write_tiles(streams, planes, grid, quality, effort, device)
             coded.append(amplitudes)
             if effort >= MIN_EFFORT_FOR_LINKS:
                 model = self._decoder.model
                 texture = Texture(amplitudes, model.bank, model.unit)
-                links.append(_links(planes, texture, grid, quality))
+                links.append(_links(planes.part(grid.whole), texture, grid, quality))
             else:
                 links.append(Links.none(grid.rows, grid.columns))
 
@@ -133,7 +134,7 @@ class NeuralEncoder:
     def _write_tiles(
         self,
         streams: "_Streams",
-        planes: Float[Tensor, "3 h w"],
+        planes: "_Planes",
         grid: Grid,
         quality: int,
         effort: int,
@@ -175,26 +176,49 @@ class NeuralEncoder:
     def _latents(
         self,
         network: CodecModel,
-        planes: Float[Tensor, "3 h w"],
+        planes: "_Planes",
         tile: Tile,
         grid: Grid,
         quality: int,
         effort: int,
     ) -> Float[Tensor, "a rows columns"]:
         """The latents of a tile, not rounded; network: on the device where it is to run."""
-        seen = tile.grown(ANALYSIS_MARGIN, grid.rows, grid.columns)
-        near = tile.grown(REFINEMENT_MARGIN, grid.rows, grid.columns)
-        part = pad_to_multiple(planes[(..., *seen.within(grid.whole, RANGE))], RANGE)
+        small = grid.rows * grid.columns <= SMALL_GRID
+        iterations = max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS)
+        near = tile.grown(REFINEMENT_MARGIN if iterations else 0, grid.rows, grid.columns)
+        seen = near.grown(network.compressor.analysis.reach, grid.rows, grid.columns)
+        margins = Margins(
+            near.top - seen.top,
+            seen.top + seen.rows - near.top - near.rows,
+            near.left - seen.left,
+            seen.left + seen.columns - near.left - near.columns,
+        )
+        part = planes.part(seen)
         with torch.inference_mode():
             where = next(network.parameters()).device
-            values = network.latents(part[None].to(where), quality)[0].float().cpu()
-        values = values[(..., *near.within(seen))]
-        small = grid.rows * grid.columns <= SMALL_GRID
-        if iterations := max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS):
-            part = pad_to_multiple(planes[(..., *near.within(grid.whole, RANGE))], RANGE)
+            values = network.latents(part[None].to(where), quality, margins)[0].float().cpu()
+        if iterations:
+            part = planes.part(near)
             coder = self._trial_coder(quality)
             values = refine(self._network, values, part, quality, iterations, coder)
         return values[(..., *tile.within(near))]
+
+
+class _Planes:
+    """The three planes of the colours or of alpha of a picture, as floats where they are read.
+
+    number: of the planes in `planes.to_triples`.
+    """
+
+    def __init__(self, picture: Picture, grid: Grid, number: int) -> None:
+        self._picture = picture
+        self._grid = grid
+        self._number = number
+
+    def part(self, tile: Tile) -> Float[Tensor, "3 h w"]:
+        """The pixels of whole ranges; those beyond the edges repeat the last ones."""
+        window = self._picture.window(*tile.within(self._grid.whole, RANGE))
+        return pad_to_multiple(to_triples(window)[self._number], RANGE)
 
 
 class _Streams:
@@ -245,9 +269,8 @@ class _Streams:
         return writer.finish()
 
 
-def _links(planes: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int) -> Links:
+def _links(padded: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int) -> Links:
     """The links that lower the cost, or none if their fixed point does not converge."""
-    padded = pad_to_multiple(planes, RANGE)
     links = find_links(padded, texture, CENTRE, bits_per_squared_error(quality))
     try:
         linked_collage(texture, links, grid.height, grid.width, CENTRE)

@@ -10,7 +10,7 @@ for all terms whose absolute sum is below 2^24. So pixels are the same on every 
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from math import frexp
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,15 @@ from neural_collage.runtime import in_threads
 
 _CELLS_AT_ONCE = 2048  # bounds the memory of a synthesis
 _EXACT_IN_SINGLE = 1 << 24
-_STEP = 48  # numbers of terms in double precision are multiples of this
+_MOST_ESTIMATED = 1 << 13
+_SURELY_EXACT = _EXACT_IN_SINGLE * (1 - 2.0**-10)
+"""A bound of a sum of so many terms, computed in single precision, is off by less than 2^-10 of it:
+each of its factors, products and sums is rounded by at most 2^-24 of what it is."""
+_FEW_CELLS = 256
+"""So few cells are summed together: they cost less than passing over the patches once more."""
+_STEP = 24  # numbers of terms in double precision are multiples of this
+_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Vertical and horizontal halves of patches."""
 
 
 class PatchBank:
@@ -49,8 +57,8 @@ class PatchBank:
     def quarters(self, factor: int) -> tuple[FloatArray, PixelArray, FloatArray]:
         """Sums of factor x factor pixels of the patches, cut into quarters of the size of a range.
 
-        Returns them in double and in single precision, (2, 2, a, c * k * k) with the vertical and
-        the horizontal half first, and the largest magnitude of each patch, (a,). Computed once.
+        Returns them in double and in single precision, (4 a, c * k * k), those of a patch
+        in the order of `_CORNERS`, and the largest magnitude of each patch, (a,). Computed once.
         """
         if factor in self._quarters:
             return self._quarters[factor]
@@ -58,7 +66,7 @@ class PatchBank:
         k = side // 2 // factor
         sums = self.patches.astype(np.float64)
         sums = sums.reshape(a, c, 2 * k, factor, 2 * k, factor).sum((3, 5))
-        cut = sums.reshape(a, c, 2, k, 2, k).transpose(2, 4, 0, 1, 3, 5).reshape(2, 2, a, -1)
+        cut = sums.reshape(a, c, 2, k, 2, k).transpose(0, 2, 4, 1, 3, 5).reshape(4 * a, -1)
         peaks = np.abs(sums).reshape(a, -1).max(1, initial=0)
         self._quarters[factor] = cut, cut.astype(np.float32), peaks
         return self._quarters[factor]
@@ -135,7 +143,7 @@ class Texture:
             skipped = window.left - (left * k - reach)
             np.multiply(
                 strip[:, start - top : stop - top, skipped : skipped + window.width],
-                self.unit / factor**2,
+                strip.dtype.type(self.unit / factor**2),
                 out=result[:, start - window.top : stop - window.top],
                 casting="same_kind",
             )
@@ -143,7 +151,9 @@ class Texture:
         in_threads(write, range(above, below, step))
         return result
 
-    def _strip(self, factor: int, rows: tuple[int, int], columns: tuple[int, int]) -> FloatArray:
+    def _strip(
+        self, factor: int, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> FloatArray | PixelArray:
         """Whole cells of the grid that is shifted by half a range, with edges folded back."""
         k = self.bank.range_size // factor
         count = rows[1] - rows[0], columns[1] - columns[0]
@@ -160,48 +170,34 @@ class Texture:
             sums[:, -1, ..., :half] += sums[:, -1, ..., : half - 1 : -1]
         # (rows, columns, c, k, k) -> (c, rows * k, columns * k)
         strip = sums.transpose(2, 0, 3, 1, 4)
-        return strip.reshape(len(strip), count[0] * k, count[1] * k)
+        # rounded here or after a multiplication by a power of two, pixels are the same
+        size = len(strip), count[0] * k, count[1] * k
+        if frexp(self.unit)[0] == 0.5:
+            return strip.astype(np.float32, order="C").reshape(size)
+        return strip.reshape(size)
 
     def _sums(self, factor: int, rows: tuple[int, int], columns: tuple[int, int]) -> FloatArray:
         """The sums of patches over cells, (cells, c * k * k), in units of the coefficients."""
         double, single, peaks = self.bank.quarters(factor)
         near = self._neighbourhood(rows, columns)
         height, width = rows[1] - rows[0], columns[1] - columns[0]
-        corners = {
-            (v, h): near[1 - v : 1 - v + height, 1 - h : 1 - h + width].reshape(height * width, -1)
-            for v in (0, 1)
-            for h in (0, 1)
-        }
+        is_whole = self.bank.is_whole and np.issubdtype(near.dtype, np.integer)
+        # whole coefficients that count, and estimates of the others, fit into single precision
+        kind = np.float32 if is_whole and near.dtype.itemsize <= 2 else np.float64
+        around = np.empty((height, width, len(peaks), 4), kind)
+        for number, (v, h) in enumerate(_CORNERS):
+            around[..., number] = near[1 - v : 1 - v + height, 1 - h : 1 - h + width]
+        by_cell = around.reshape(height * width, len(peaks), 4)
         sums = np.empty((height * width, double.shape[-1]))
-        for exact, cells in self._by_precision(corners.values(), peaks):
-            part = np.zeros((len(cells), sums.shape[1]))
-            for (v, h), of_corner in corners.items():
-                chosen = of_corner[cells]
-                if exact:
-                    part += chosen[:, :exact].astype(np.float64) @ double[v, h, :exact]
-            rest = np.zeros((len(cells), sums.shape[1]), np.float32)
+        for exact, cells in _by_precision(by_cell, peaks, is_whole):
+            chosen = by_cell[cells]
+            first, rest = (part.reshape(len(cells), -1) for part in np.split(chosen, [exact], 1))
+            of_first = first.astype(np.float64, copy=False) @ double[: 4 * exact]
             if exact < len(peaks):
-                for (v, h), of_corner in corners.items():
-                    rest += of_corner[cells, exact:].astype(np.float32) @ single[v, h, exact:]
-            sums[cells] = part + rest
+                rest = rest.astype(np.float32, copy=False)
+                of_first += rest @ single[4 * exact :]
+            sums[cells] = of_first
         return sums
-
-    def _by_precision(self, corners: Any, peaks: FloatArray) -> list[tuple[int, npt.NDArray[Any]]]:
-        """How many first terms need double precision, and the cells for which that is so."""
-        count = len(peaks)
-        n_cells = len(next(iter(corners)))
-        if not (self.bank.is_whole and np.issubdtype(self.coefficients.dtype, np.integer)):
-            return [(count, np.arange(n_cells))]
-        starts = [*range(0, count, _STEP), count]
-        sums = np.zeros((n_cells, len(starts)))  # of the terms from each start on
-        for of_corner in corners:
-            magnitudes = np.abs(of_corner.astype(np.float32))
-            for number, (first, last) in enumerate(pairwise(starts)):
-                sums[:, number] += magnitudes[:, first:last] @ peaks[first:last].astype(np.float32)
-        sums = np.cumsum(sums[:, ::-1], 1)[:, ::-1]
-        # estimates in single precision: half of the limit is on the safe side
-        needed = (sums > _EXACT_IN_SINGLE / 2).sum(1)
-        return [(starts[number], np.flatnonzero(needed == number)) for number in np.unique(needed)]
 
     def _neighbourhood(self, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[Any]:
         """Coefficients (rows + 1, columns + 1, a) of the ranges around cells, zero outside."""
@@ -221,3 +217,24 @@ class Texture:
 def _cells(start: int, length: int, side: int, reach: int) -> tuple[int, int]:
     """The first cell that an interval of pixels meets, and the one behind the last."""
     return (start + reach) // side, -(-(start + length + reach) // side)
+
+
+def _by_precision(
+    around: npt.NDArray[Any], peaks: FloatArray, is_whole: bool
+) -> list[tuple[int, npt.NDArray[np.int64]]]:
+    """How many first terms need double precision, and the cells for which that is so.
+
+    around: (cells, a, 4) coefficients. peaks: (a,) the largest magnitude of their factors.
+    is_whole: whether all of these are whole; if not, all terms do.
+    """
+    n_cells, count, n_corners = around.shape
+    if not is_whole or count * n_corners > _MOST_ESTIMATED:
+        return [(count, np.arange(n_cells))]
+    starts = np.array([*range(0, count, _STEP), count])
+    factors = np.where(np.arange(count)[:, None] >= starts, peaks[:, None], 0)
+    factors = factors.repeat(n_corners, 0).astype(np.float32)
+    sums = np.abs(around).reshape(n_cells, -1) @ factors  # of the terms from each start on
+    needed = (sums > _SURELY_EXACT).sum(1)
+    if n_cells < _FEW_CELLS:
+        return [(int(starts[needed.max()]), np.arange(n_cells))]
+    return [(int(starts[n]), np.flatnonzero(needed == n)) for n in np.unique(needed)]

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
+from neural_collage.models.compression.analysis_transform import NO_MARGINS, Margins
 from neural_collage.models.compression.compressor import (
     DEFAULT_CONFIG,
     Compressor,
@@ -66,11 +67,18 @@ class CodecModel(Pretrained):
         tensors = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
         return DecoderModel(tensors, self.config.groups)
 
-    def latents(self, images: Float[Tensor, "b 3 h w"], quality: int) -> Float[Tensor, "b a r c"]:
-        """The latents of pictures of whole ranges, not rounded."""
+    def latents(
+        self, images: Float[Tensor, "b 3 h w"], quality: int, margins: Margins = NO_MARGINS
+    ) -> Float[Tensor, "b a r c"]:
+        """The latents of pictures of whole ranges but those of the margins, not rounded.
+
+        margins: see `analysis_transform.AnalysisTransform`.
+        """
         level = images.new_full((len(images),), level_of(quality))
         steps = self.steps[quality - 1].float().expand(len(images), -1) * 2.0**-STEP_BITS
-        latents: Tensor = self.compressor.analysis(images - CENTRE, steps.to(images), level)
+        latents: Tensor = self.compressor.analysis(
+            images - CENTRE, steps.to(images), level, margins
+        )
         return latents
 
     def side_latents(self, latents: Float[Tensor, "b a rows columns"]) -> Float[Tensor, "b s r c"]:
@@ -83,8 +91,7 @@ class CodecModel(Pretrained):
     ) -> Float[Tensor, "a #rows #columns"]:
         """`Compressor.rdoq_weights` of the latents of a picture at a quality 1..100."""
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
-        patches = self.compressor.patches.detach()
-        bits = bits_per_squared_step(bits_per_squared_error(quality), steps, patches)
+        bits = self._bits_of_qualities[quality - 1]
         level = torch.tensor([level_of(quality)])
         return self.compressor.rdoq_weights(bits[None], values[None], steps[None], level)[0]
 
@@ -95,6 +102,17 @@ class CodecModel(Pretrained):
         steps = self.steps[quality - 1] * 2.0**-STEP_BITS
         level = torch.tensor([level_of(quality)])
         return self.compressor.worth(values[None], steps[None], level)[0]
+
+    @cached_property
+    def _bits_of_qualities(self) -> Float[Tensor, "q a"]:
+        """Bits that a squared error of one step is worth, of each latent at each quality.
+
+        As for `decoder`, the weights must not change afterwards.
+        """
+        patches = self.compressor.patches.detach()
+        bits = [bits_per_squared_error(quality) for quality in range(1, LEVELS + 2)]
+        steps = self.steps * 2.0**-STEP_BITS
+        return bits_per_squared_step(torch.tensor(bits)[:, None].to(steps), steps, patches)
 
 
 def logistic_counts() -> Int32[Tensor, "n k"]:

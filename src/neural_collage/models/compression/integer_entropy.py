@@ -45,6 +45,8 @@ N_SCALES = 64
 SCALE_PITCH = 120  # of the grid of logarithmic scales, in 2^-10
 LOWEST_LOG_SCALE = round(math.log(SMALLEST_SCALE) * (1 << ACTIVATION_BITS))
 LARGEST_SIDE = 1 << 15
+_SITES_AT_ONCE = 512
+"""Ranges whose symbols are predicted at once: what that takes stays in the cache."""
 LARGEST_LOGARITHM = 255 * UNIT
 """The largest latent in the table of logarithms; larger ones have its entry."""
 
@@ -152,7 +154,7 @@ class IntegerEntropy:
             state = states[WHITE] + shifted(to_white.copy(), WEIGHT_BITS)
             white = self._pass(source, parts[WHITE], WHITE, state, quality)
             for colour, coded in enumerate((black, white)):
-                result[channels, board.sites[colour]] = coded
+                board.place(coded, colour, result[channels])
             if group + 1 < len(groups):
                 near_black = board.neighbours(self._features(group, white), WHITE, BLACK)
                 to_black = product(context.other_colour, near_black)
@@ -170,11 +172,17 @@ class IntegerEntropy:
         self, source: SymbolSource, part: Pass, colour: int, state: FloatArray, quality: int
     ) -> IntArray:
         """The latents (a, n) of one group and colour, in 1 / UNIT steps."""
-        mean, log_scale = self._predictions[PASSES * part.group + colour](state, quality)
+        predict = self._predictions[PASSES * part.group + colour]
         base = rung_values(self._log_scale, quality)[part.channels, None]
-        means = mean.astype(np.int64)
-        symbols = source.coefficients(part, means, _scale_index(log_scale + base))
-        return symbols * UNIT + means
+        means, scales = np.empty((2, len(base), state.shape[1]), np.int64)
+        for first in range(0, state.shape[1], _SITES_AT_ONCE):
+            sites = slice(first, first + _SITES_AT_ONCE)
+            means[:, sites], log_scale = predict(state[:, sites], quality)
+            log_scale += base
+            scales[:, sites] = _scale_index(log_scale)
+        coded = source.coefficients(part, means, scales) * UNIT
+        coded += means
+        return coded
 
     def _initial_state(
         self, source: SymbolSource, quality: int, rows: int, columns: int
@@ -188,7 +196,9 @@ class IntegerEntropy:
         framed = np.pad(limited, ((0, 0), (1, 1), (1, 1)))
         windows = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), (1, 2))
         windows = windows.transpose(0, 3, 4, 1, 2).reshape(-1, half[0] * half[1])
-        upsampled = shifted(product(self._side_weight, windows), WEIGHT_BITS - ACTIVATION_BITS)
+        used = windows.any(1)  # most numbers are zero in all of a tile
+        upsampled = product(self._side_weight[:, used], windows[used])
+        upsampled = shifted(upsampled, WEIGHT_BITS - ACTIVATION_BITS)
         upsampled += self._side_bias
         # four ranges for each position: (w, 2, 2, r, c) -> (w, 2 r, 2 c)
         full = upsampled.reshape(-1, 2, 2, *half).transpose(0, 3, 1, 4, 2)
@@ -246,5 +256,7 @@ def _shapes(tensors: Tensors, groups: tuple[int, ...]) -> dict[str, tuple[int, .
 
 def _scale_index(log_scale: FloatArray) -> IntArray:
     # exact: quotients of such integers are never rounded up to the next one
-    index = np.floor((log_scale - (LOWEST_LOG_SCALE - SCALE_PITCH // 2)) / SCALE_PITCH)
-    return np.clip(index, 0, N_SCALES - 1).astype(np.int64)
+    index = log_scale - (LOWEST_LOG_SCALE - SCALE_PITCH // 2)
+    index /= SCALE_PITCH
+    np.clip(index, 0, N_SCALES - 1, out=index)
+    return index.astype(np.int64)  # rounds down, as nothing is below zero

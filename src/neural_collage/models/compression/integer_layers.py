@@ -119,7 +119,9 @@ def product(a: FloatArray, b: FloatArray) -> FloatArray:
 def rectified(values: FloatArray) -> FloatArray:
     """Leaky rectification, in place of the values."""
     np.clip(values, -LARGEST_ACTIVATION, LARGEST_ACTIVATION, out=values)
-    below = shifted(values.copy(), int(math.log2(1 / SLOPE)))
+    below = values * SLOPE
+    below += 0.5
+    np.floor(below, out=below)
     # whole numbers divided by 8 and rounded come closer to zero
     return np.maximum(values, below, out=values)
 
