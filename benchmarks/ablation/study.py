@@ -2,8 +2,8 @@
 
     python -m benchmarks.ablation
 
-Trains variants of the compressor of configs/compression/natural-psnr.yaml for a few minutes each, with
-equal steps, data and seeds, and compares their estimated rates on validation pictures at equal
+Trains variants of the compressor of configs/compression/natural-psnr.yaml for a few minutes each,
+with equal steps, data and seeds, and compares their estimated rates on validation pictures at equal
 PSNR. Patches are learned or stay as initialised (cosines, principal components), with or without
 overlap, and the analysis transform projects pre-filtered or unfiltered pixels. (Without overlap
 there is no pre-filter.) A finished variant stays in the run folder and is not trained again.
@@ -101,9 +101,9 @@ def to_markdown(
 
     {command}
 
-{steps} steps each, otherwise as configs/compression/natural-psnr.yaml; estimated rates of the centres
-of the validation pictures. All variants have the same convolutional correction in the analysis
-transform and the same entropy model. BD-rate against "{REFERENCE}": positive is worse.
+{steps} steps each, otherwise as configs/compression/natural-psnr.yaml; estimated rates of the
+centres of the validation pictures. All variants have the same convolutional correction in the
+analysis transform and the same entropy model. BD-rate against "{REFERENCE}": positive is worse.
 
 {markdown_table(["patches", "BD-rate", *levels], rows)}
 """

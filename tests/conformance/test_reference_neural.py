@@ -79,10 +79,9 @@ def random_runs(
         return values.astype(np.float32)
 
     half = -(-rows // 2), -(-columns // 2)
-    precise = np.full(sum(GROUPS), 1e9, np.float32)
-    source = ChosenSymbols(
-        decoder.tables, len(GROUPS), draw(sum(GROUPS), rows, columns), draw(32, *half), precise
-    )
+    values = draw(sum(GROUPS), rows, columns)
+    precise = np.full_like(values, 1e9)
+    source = ChosenSymbols(decoder.tables, len(GROUPS), values, draw(32, *half), precise)
     decoder.model.entropy.run(source, quality, rows, columns)
     return source.runs
 

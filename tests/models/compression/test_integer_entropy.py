@@ -1,8 +1,8 @@
 """The integer entropy model: close to the float model, and exact in any order of summation."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ from neural_collage.models.compression.integer_entropy import (
     SMALLEST_SCALE,
     UNIT,
     IntegerEntropy,
-    Pass,
     logarithm_table,
     scale_of,
 )
@@ -34,65 +33,13 @@ from neural_collage.models.compression.integer_layers import (
 )
 from neural_collage.models.compression.ladder import level_of
 from neural_collage.models.compression.logistic import LARGEST_SCALE, logistic_bits
-from tests.models.compression.entropy import in_integers, lively_entropy_model
+from tests.models.compression.entropy import Decoder, Encoder, in_integers, lively_entropy_model
 from tests.threads import threads
 
 QUALITIES = (1, 38, 50, 100)
 EXACT = 2.0**53
 LARGEST_SYMBOL = 1 << 23  # that can be escaped
 Product = Callable[[FloatArray, FloatArray], FloatArray]
-
-
-@dataclass
-class Encoder:
-    """A `SymbolSource` that rounds coefficients to symbols, and records requests and symbols."""
-
-    values: npt.NDArray[Any]
-    side_latents: npt.NDArray[Any]
-    requests: list[tuple[Any, ...]] = field(default_factory=list)
-    symbols: list[IntArray] = field(default_factory=list)
-
-    def side(self, scales: IntArray) -> IntArray:
-        return self._answer((scales,), self.side_latents)
-
-    def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
-        values = self.values[part.channels][:, part.sites]
-        deviations = values / part.gains - means / UNIT
-        return self._answer((part, means, scales), deviations)
-
-    def _answer(self, request: tuple[Any, ...], exact: npt.NDArray[Any]) -> IntArray:
-        self.requests.append(request)
-        self.symbols.append(np.where(request[-1] > 0, np.rint(exact).astype(np.int64), 0))
-        return self.symbols[-1]
-
-
-class Decoder:
-    """A `SymbolSource` that replays the symbols of an encoder, and checks that requests agree."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._recorded = list(zip(encoder.requests, encoder.symbols, strict=True))
-
-    def side(self, scales: IntArray) -> IntArray:
-        return self._next((scales,))
-
-    def coefficients(self, part: Pass, means: IntArray, scales: IntArray) -> IntArray:
-        return self._next((part, means, scales))
-
-    def finish(self) -> None:
-        assert not self._recorded
-
-    def _next(self, request: tuple[Any, ...]) -> IntArray:
-        expected, symbols = self._recorded.pop(0)
-        for got, recorded in zip(_flat(request), _flat(expected), strict=True):
-            if isinstance(got, np.ndarray):
-                np.testing.assert_array_equal(got, recorded, strict=True)
-            else:
-                assert got == recorded
-        return symbols
-
-
-def _flat(request: Sequence[Any]) -> list[Any]:
-    return [x for part in request for x in (part if isinstance(part, Pass) else (part,))]
 
 
 def encode(
