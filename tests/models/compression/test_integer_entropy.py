@@ -185,7 +185,7 @@ def test_means_scales_and_bits_approximate_the_float_model(
     )
     side_scale = log_scales[torch.from_numpy(encoder.requests[0][0].copy())]
     side_bits = float(logistic_bits(side.double(), side_scale.double()).sum())
-    assert side_bits == pytest.approx(float(rate.side_bits), rel=0.02, abs=0.5)
+    assert side_bits == pytest.approx(float(rate.side_bits), rel=0.03, abs=0.5)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
