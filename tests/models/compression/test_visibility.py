@@ -50,7 +50,7 @@ def test_errors_that_are_worth_more_are_made_smaller() -> None:
     with torch.no_grad():
         nearest = compressor(picture, level, "round")
         bits = []
-        for worth in (-8.0, 20.0):
+        for worth in (-30.0, 60.0):
             compressor.visibility.rungs.fill_(worth)
             chosen = compressor(picture, level, "rdoq")
             bits.append(float(chosen.bits))

@@ -37,7 +37,7 @@ from neural_collage.models.compression.quantisers import (
     distortion_multipliers,
     make_quantiser,
 )
-from neural_collage.models.compression.visibility import MASKING, masking
+from neural_collage.models.compression.visibility import MASKING, SEEN, masking
 from neural_collage.models.pretrained import Pretrained
 
 LOWEST_LAMBDA, HIGHEST_LAMBDA = 0.0005, 0.25
@@ -210,7 +210,7 @@ class Compressor(Pretrained):
         """What errors are worth in each latent, relative to their squares."""
         if self.visibility is None:
             return values.new_ones(len(values), 1, 1, 1)
-        seen: Tensor = self.visibility(level).exp()[..., None, None]
+        seen: Tensor = (SEEN * self.visibility(level)).exp()[..., None, None]
         return seen * masking(values, steps, self.patches.detach(), MASKING)
 
 
