@@ -1,5 +1,8 @@
 """Refinement keeps the best code that it met, and ends when it meets no better one."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -8,6 +11,7 @@ from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
 from neural_collage.models.compression.refinement import PATIENCE, refine
+from neural_collage.models.compression.visual_error import distortion
 from tests.models.compression.codecs import SMALL, lively_compressor
 
 QUALITY = 50
@@ -18,22 +22,24 @@ def rounded(values: Tensor) -> tuple[Tensor, float]:
     return values.round(), float(values.round().abs().sum())
 
 
-def setting() -> tuple[CodecModel, Tensor, Tensor]:
+def setting(visual: float = 0.0) -> tuple[CodecModel, Tensor, Tensor]:
     """A model, coefficients (a, 2, 3) in steps, and a picture of as many ranges."""
-    model = CodecModel.finish(lively_compressor())
+    model = CodecModel.finish(lively_compressor(replace(SMALL, visual=visual)))
     values = 3 * torch.randn(SMALL.n_patches, 2, 3)
     return model, values, torch.rand(3, 32, 48)
 
 
 def cost(model: CodecModel, values: Tensor, planes: Tensor) -> float:
     steps = (model.steps[QUALITY - 1].float() * 2.0**-STEP_BITS)[:, None, None]
-    decoded = synthesise((values.round() * steps)[None], model.compressor.patches)[0] + CENTRE
-    error = float((decoded - planes).detach().square().sum())
+    decoded = synthesise((values.round() * steps)[None], model.compressor.patches) + CENTRE
+    error = float(distortion(decoded.detach(), planes[None], model.config.visual))
+    error *= planes.numel() / 255**2
     return rounded(values)[1] + bits_per_squared_error(QUALITY) * error
 
 
-def test_refinement_lowers_the_cost() -> None:
-    model, values, planes = setting()
+@pytest.mark.parametrize("visual", [0.0, 0.5, 1.0])
+def test_refinement_lowers_the_cost(visual: float) -> None:
+    model, values, planes = setting(visual)
     refined = refine(model, values, planes, QUALITY, 10, rounded)
     assert cost(model, refined, planes) < 0.9 * cost(model, values, planes)
 

@@ -1,6 +1,7 @@
 """The encoder of the neural codec: one pass of the network, refinement, RDOQ, and links."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neural_collage.codec.base import Layer
+from neural_collage.codec.collage_layer import CollageLayer
 from neural_collage.codec.entropy import FixedTables, SymbolWriter
 from neural_collage.codec.planes import to_triples
 from neural_collage.codec.streams.device_copies import DeviceCopies
@@ -29,6 +31,7 @@ from neural_collage.codec.streams.tiles import Tile
 from neural_collage.codec.weights import Weights, find_weights
 from neural_collage.core.arrays.lapped import Texture
 from neural_collage.core.blocks import pad_to_multiple
+from neural_collage.core.scales import Window
 from neural_collage.errors import NotConvergedError
 from neural_collage.io.picture import Picture
 from neural_collage.models.compression.analysis_transform import Margins
@@ -38,6 +41,7 @@ from neural_collage.models.compression.decoder_model import CENTRE, RANGE
 from neural_collage.models.compression.integer_entropy import UNIT
 from neural_collage.models.compression.integer_layers import IntArray
 from neural_collage.models.compression.refinement import refine
+from neural_collage.models.compression.visual_error import distortion
 from neural_collage.runtime import in_threads
 
 DEFAULT_MODEL = "natural"
@@ -114,7 +118,8 @@ class NeuralEncoder:
             if effort >= MIN_EFFORT_FOR_LINKS:
                 model = self._decoder.model
                 texture = Texture(amplitudes, model.bank, model.unit)
-                links.append(_links(planes.part(grid.whole), texture, grid, quality))
+                share = self._network.config.visual
+                links.append(_links(planes.part(grid.whole), texture, grid, quality, share))
             else:
                 links.append(Links.none(grid.rows, grid.columns))
 
@@ -269,11 +274,29 @@ class _Streams:
         return writer.finish()
 
 
-def _links(padded: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int) -> Links:
-    """The links that lower the cost, or none if their fixed point does not converge."""
-    links = find_links(padded, texture, CENTRE, bits_per_squared_error(quality))
+def _links(
+    padded: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int, share: float
+) -> Links:
+    """The links that lower the cost, or none if all together do not, or have no fixed point.
+
+    share: of the visual error in the distortion.
+    """
+    none = Links.none(grid.rows, grid.columns)
+    bits_per_error = bits_per_squared_error(quality)
+    links = find_links(padded, texture, CENTRE, bits_per_error)
+    if not links:
+        return none
+    height, width = padded.shape[1:]
     try:
-        linked_collage(texture, links, grid.height, grid.width, CENTRE)
+        linked = CollageLayer(linked_collage(texture, links, height, width, CENTRE))
     except NotConvergedError:
-        return Links.none(grid.rows, grid.columns)
-    return links
+        return none
+    whole = Window(0, 0, height, width)
+    decoded = torch.from_numpy(linked.window(Fraction(1), whole))
+    plain = torch.from_numpy(texture.window(Fraction(1), whole)) + CENTRE
+    errors = distortion(torch.stack([decoded, plain]), padded.expand(2, -1, -1, -1), share)
+    saved = float(errors[1] - errors[0]) * padded.numel() / 255**2 * bits_per_error
+    writer = SymbolWriter()
+    writer.counts = initial_counts()
+    code_links(writer, grid.rows, grid.columns, links)
+    return links if 8 * len(writer.finish()) < saved else none

@@ -3,7 +3,10 @@
 The analysis transform predicts latents in one pass, and RDOQ treats them one at a time as if
 patches did not overlap. Since they do, others can compensate the error of a latent. This is
 iterative thresholding (Daubechies, Defrise & De Mol 2004) with RDOQ in place of the threshold: a
-gradient step on the distortion of the decoded picture, then quantisation; the best is kept.
+gradient step on the squared error of the decoded picture, then quantisation; the best is kept.
+
+A visual error is not quadratic, and what RDOQ left out is not given back by its gradient. There the
+gradient changes latents before they are quantised, in steps that are halved until the cost falls.
 """
 
 from collections.abc import Callable
@@ -19,9 +22,9 @@ from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
 from neural_collage.models.compression.visual_error import distortion
 
 STEP_SIZE = 0.7
-"""Step size, relative to the exact step of an isolated patch."""
+"""Step size, relative to the exact step of an isolated patch; at first, for a visual error."""
 PATIENCE = 6
-"""Early stopping: steps without an improvement."""
+"""Steps without an improvement that end refinement: in a row; for a visual error, all of them."""
 
 
 def refine(
@@ -41,20 +44,29 @@ def refine(
     bits_per_error = bits_per_squared_error(quality)
     curvature = model.worth(values, quality) * steps
     curvature *= model.compressor.patches.detach().square().sum((1, 2, 3))[:, None, None]
+    is_visual = model.config.visual > 0
     best, least, previous, without_gain = values, float("inf"), None, 0
+    origin, change, step_size = values, torch.zeros_like(values), STEP_SIZE
     for _ in range(iterations + 1):
         decoded, bits = quantise(values)
-        if previous is not None and torch.equal(decoded, previous):
+        if previous is not None and torch.equal(decoded, previous) and not is_visual:
             break
         previous = decoded
         error, descent = _error_and_descent(decoded * steps, planes, model.compressor)
         cost = bits + bits_per_error * error
-        without_gain = 0 if cost < least else without_gain + 1
-        if without_gain == 0:
+        if cost < least:
             best, least = values, cost
-        elif without_gain == PATIENCE:
-            break
-        values = decoded + STEP_SIZE * descent / curvature
+            without_gain = without_gain if is_visual else 0
+        else:
+            without_gain += 1
+            step_size /= 2 if is_visual else 1
+            if without_gain == PATIENCE:
+                break
+        if not is_visual:
+            origin, change = decoded, descent / curvature
+        elif values is best:
+            origin, change = best, descent / curvature
+        values = origin + step_size * change
     return best
 
 

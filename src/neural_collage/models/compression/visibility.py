@@ -12,8 +12,8 @@ FIRST_BUSY = 8
 SEEN, MASKING = 0.3, 0.2
 """Exponents of what was measured of patches, and of `masking`, in a visual compressor.
 
-They are small because steps follow both where the model is adaptive: then larger exponents cost PSNR
-and gain nothing (the card of the weights `natural` has the figures).
+They are small because steps follow both where the model is adaptive: larger ones then cost PSNR and
+gain nothing (the card of the weights `natural` has the figures).
 """
 TYPICAL, FLOOR = 100.0, 10.0
 """Mean squares of detail, in squared 8-bit levels: where masking is 1, and what is always added."""
