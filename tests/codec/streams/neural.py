@@ -9,11 +9,8 @@ from torch import Tensor
 import neural_collage as nc
 from neural_collage.codec.base import Layer
 from neural_collage.codec.streams import neural_encoder
-from neural_collage.codec.streams.linked import linked_collage
 from neural_collage.codec.streams.links import Links
 from neural_collage.codec.weights import shipped_weights
-from neural_collage.core.arrays.lapped import Texture
-from neural_collage.core.collage import Collage
 from neural_collage.io.modes import Mode
 from neural_collage.models.compression.codec_model import CodecModel
 from tests.codec.streams.test_links import random_links
@@ -23,8 +20,12 @@ SIZES = [(1, 1), (1, 5), (5, 1), (17, 33), (70, 93), (1030, 20)]
 LUMA = np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1)
 
 
-def encode(picture: Any, quality: int = 50, effort: int = 5) -> nc.CollageImage:
-    return nc.encode(picture, codec="neural", graphics=False, quality=quality, effort=effort)
+def encode(
+    picture: Any, quality: int = 50, effort: int = 5, tune: str | None = None
+) -> nc.CollageImage:
+    return nc.encode(
+        picture, codec="neural", graphics=False, quality=quality, effort=effort, tune=tune
+    )
 
 
 def network() -> CodecModel:
@@ -37,16 +38,11 @@ def with_links(picture: Tensor, rng: np.random.Generator, **options: Any) -> nc.
     def invented(planes: Tensor, *_: object) -> Links:
         return random_links(planes.shape[1] // 16, planes.shape[2] // 16, rng, **options)
 
-    def unlinked(texture: Texture, links: Links, *arguments: Any) -> Collage:
-        """What the encoder takes for its result, as such links need not have one."""
-        return linked_collage(texture, Links.none(*links.size), *arguments)
-
     def no_layers(*_: object) -> tuple[Layer, ...]:
         return ()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neural_encoder, "find_links", invented)
-        patch.setattr(neural_encoder, "linked_collage", unlinked)
+        patch.setattr(neural_encoder, "_links", invented)
         patch.setattr(neural_encoder, "linked_layers", no_layers)
         patch.setattr(neural_encoder, "ITERATIONS", {})
         patch.setattr(neural_encoder, "SMALL_GRID", 0)
