@@ -83,7 +83,7 @@ def main(
     count: Annotated[int, typer.Option(help="Maximum number of pictures.", min=1)] = 4,
     qualities: Annotated[str, typer.Option(help="1..100, separated by commas.")] = "20,50,80",
     efforts: Annotated[str, typer.Option(help="Efforts of the neural codec.")] = "5,6,7,8,9",
-    model: Annotated[str, typer.Option(help="Model of the neural codec.")] = "natural",
+    model: Annotated[str, typer.Option(help="Model of the neural codec.")] = "natural-psnr",
     threads: Threads = CORES,
     rounds: Annotated[int, typer.Option(help="Rounds of timing of the efforts.")] = 3,
     call_rounds: Annotated[int, typer.Option(help="Rounds of timing of complete calls.")] = 11,

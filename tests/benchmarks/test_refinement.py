@@ -60,7 +60,7 @@ def test_links_are_searched_only_if_the_variant_has_them(
         sizes.append((rows, columns))
         return replace(Links.none(rows, columns), contrast=np.ones((rows, columns), np.int64))
 
-    monkeypatch.setattr(neural_encoder, "find_links", link_every_range)
+    monkeypatch.setattr(neural_encoder, "_links", link_every_range)
     data = Variant(6, links).encode(to_pil(photo_crop(48)), 40)
     assert len(sizes) == searched
     assert linked_share(CollageImage.from_bytes(data)) == searched

@@ -1,0 +1,1 @@
+"""Decodes beside those of peers at equal bytes."""
