@@ -186,4 +186,4 @@ def test_codecs_without_models_refuse_one(collage: Run, photo: Photo, codec: str
 def test_help_lists_the_models(collage: Run, command: str) -> None:
     text = " ".join(collage(command, "--help").stdout.replace("│", " ").split())
     assert "--model" in text
-    assert "natural (photos), aerial" in text
+    assert "natural (photos), natural-psnr, aerial" in text

@@ -7,6 +7,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
+from PIL import Image
 
 from neural_collage.data.catalogue import VARIABLE, find
 from neural_collage.data.sources import KNOWN_NAMES, ImageSource, open_images
@@ -89,6 +90,20 @@ def test_a_parquet_file(tmp_path: Path, column: str) -> None:
     assert images.size(2) == (6, 4)
     np.testing.assert_array_equal(images[2], arrays[2].transpose(2, 0, 1))
     assert images.name(2) == f"{tmp_path / 'some.parquet'}, row 2"
+
+
+def test_several_sets_may_be_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside others in parquet files, which are left alone; what is missing is named."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    for name in ("photos", "bsds500/train"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "x.png")
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "train.parquet").write_bytes(b"not read")
+    images = open_images(ImageSource("data", split="photos+bsds500/train"))
+    assert len(images) == 2
+    with pytest.raises(DataError, match=r"cid22: no such folder: .*cloudinary"):
+        open_images(ImageSource("data", split="photos+cid22"))
 
 
 def test_a_folder_in_hub_layout_has_splits(tmp_path: Path) -> None:

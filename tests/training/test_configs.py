@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from neural_collage.data.catalogue import find
+from neural_collage.data.catalogue import FOLDER, find
 from neural_collage.data.sources import KNOWN_NAMES, ImageSource
 from tests.root import ROOT
 
@@ -77,4 +77,7 @@ def test_overlaps_are_found() -> None:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_local_images_are_those_of_the_catalogue(config: Path) -> None:
     for source in sources_of(config).values():
-        assert source["path"] in KNOWN_NAMES or find(source["path"]) is not None
+        paths = [source["path"]]
+        if paths == [FOLDER]:  # several sets together
+            paths = [f"{FOLDER}/{part}" for part in source["split"].split("+")]
+        assert all(path in KNOWN_NAMES or find(path) is not None for path in paths)

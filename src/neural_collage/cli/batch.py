@@ -9,7 +9,6 @@ import typer
 
 from neural_collage.cli.support import options
 from neural_collage.codec.registry import AUTO
-from neural_collage.codec.weights import tuned_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +107,7 @@ def batch(
         graphics=graphics,
         quality=quality,
         effort=effort,
-        model=tuned_model(model, tune),
+        model=options.model_of(model, tune),
         device=device,
         scale=scale,
         suffix=ending if ending.startswith(".") else f".{ending}",

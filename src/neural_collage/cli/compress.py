@@ -5,7 +5,6 @@ import typer
 from neural_collage.cli.support import options
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.registry import AUTO, get_encoder
-from neural_collage.codec.weights import tuned_model
 
 
 def compress(
@@ -43,7 +42,7 @@ def compress(
         return OutputFile(collage.to_bytes(), collage.width, collage.height)
 
     use_threads(threads)
-    model = tuned_model(model, tune)
+    model = options.model_of(model, tune)
     check_device(device)
     get_encoder(codec, model)  # fails once here, not for every input
     plan = plan_jobs(

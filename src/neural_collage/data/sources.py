@@ -40,7 +40,8 @@ class ImageSource:
             encoded images in a column `image` or `img`; mnist, cifar10, ffhq or dota; or the name
             of a data set on the Hugging Face hub, such as `ylecun/mnist`. What begins with `data/`
             is looked up in the folder that NEURAL_COLLAGE_DATA names, if that is set.
-        split: the split; of a folder of images a subfolder, or several as in "train+test". By
+        split: the split; of a folder of images a subfolder, or several as in "train+test"; of
+            `data` sets of the catalogue, as in "photos+bsds500/train". By
             default the split of the use (train, val or test), or the whole folder of images.
         start: the first image to use, in the order of rows or of the names of files.
         stop: the image to stop before, by default the end.
@@ -93,9 +94,12 @@ def open_images(
             reached. The last takes a few seconds; data sets downloaded earlier still open.
     """
     source = ImageSource(source) if isinstance(source, str) else source
-    path = catalogue.resolve(source.path)
+    together = source.path == catalogue.FOLDER
+    path = catalogue.data_folder() if together else catalogue.resolve(source.path)
     if path.is_dir():
         parts = [path / name for name in (source.split or "").split("+")]
+        if together:
+            _check_sets(path, parts)
         seen = parts if all(part.is_dir() for part in parts) else [path]
         files = sorted(file for part in seen for file in part.rglob("*.parquet"))
         rows = _parquet_rows(files, source, use) if files else _folder_rows(path, parts, source)
@@ -117,6 +121,14 @@ def open_images(
             "check the path, the split and `start`"
         )
     return Images(rows.select(chosen), source.path, channels, resize)
+
+
+def _check_sets(folder: Path, parts: Sequence[Path]) -> None:
+    """Raise DataError for the first missing one of some sets of the catalogue."""
+    for part in parts:
+        known = catalogue.find(Path(catalogue.FOLDER) / part.relative_to(folder))
+        if known is not None and not part.is_dir():
+            raise DataError(f"{part}: no such folder: {catalogue.how_to_get(known)}")
 
 
 def _folder_rows(folder: Path, parts: Sequence[Path], source: ImageSource) -> datasets.Dataset:

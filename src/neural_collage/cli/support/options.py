@@ -80,6 +80,16 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs th
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")]
 
 
+def model_of(model: str | None, tune: str | None) -> str | None:
+    """The value of --model, or the model that --tune chooses; typer.BadParameter for both."""
+    from neural_collage.codec.weights import tuned_model
+
+    try:
+        return tuned_model(model, tune)
+    except CollageError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def check_scale(scale: float | None) -> None:
     """Raise typer.BadParameter unless the value of --scale is None, or above 0 and finite."""
     if scale is not None and not 0 < scale < math.inf:

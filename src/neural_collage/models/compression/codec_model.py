@@ -90,17 +90,17 @@ class CodecModel(Pretrained):
         self, values: Float[Tensor, "a rows columns"], quality: int
     ) -> Float[Tensor, "a #rows #columns"]:
         """`Compressor.rdoq_weights` of the latents of a picture at a quality 1..100."""
-        steps = self.steps[quality - 1] * 2.0**-STEP_BITS
+        steps = self.steps[quality - 1].float() * 2.0**-STEP_BITS
         bits = self._bits_of_qualities[quality - 1]
-        level = torch.tensor([level_of(quality)])
+        level = values.new_tensor([level_of(quality)])
         return self.compressor.rdoq_weights(bits[None], values[None], steps[None], level)[0]
 
     def worth(
         self, values: Float[Tensor, "a rows columns"], quality: int
     ) -> Float[Tensor, "#a #rows #columns"]:
         """`Compressor.worth` of the latents of a picture at a quality 1..100."""
-        steps = self.steps[quality - 1] * 2.0**-STEP_BITS
-        level = torch.tensor([level_of(quality)])
+        steps = self.steps[quality - 1].float() * 2.0**-STEP_BITS
+        level = values.new_tensor([level_of(quality)])
         return self.compressor.worth(values[None], steps[None], level)[0]
 
     @cached_property
@@ -111,7 +111,7 @@ class CodecModel(Pretrained):
         """
         patches = self.compressor.patches.detach()
         bits = [bits_per_squared_error(quality) for quality in range(1, LEVELS + 2)]
-        steps = self.steps * 2.0**-STEP_BITS
+        steps = self.steps.float() * 2.0**-STEP_BITS
         return bits_per_squared_step(torch.tensor(bits)[:, None].to(steps), steps, patches)
 
 
