@@ -30,6 +30,7 @@ from neural_collage.evaluation.ssimulacra2 import Ssimulacra2
 from neural_collage.evaluation.tables import markdown_table
 from neural_collage.io.files import write_atomically
 
+CODECS = "neural,avif,jxl"
 SIDE, ZOOM, GAP, LINE = 128, 2, 8, 16
 
 
@@ -72,7 +73,7 @@ class Shown:
 def main(
     images: Annotated[Path, typer.Option(help="Folder of the pictures of Kodak.")],
     output: OutputFolder = RESULTS,
-    codecs: Annotated[str, typer.Option(help="As for `collage benchmark rd`.")] = "neural,avif,jxl",
+    codecs: Annotated[str, typer.Option(help="As for `collage benchmark rd`.")] = CODECS,
     count: Annotated[int, typer.Option(help="Number of parts.", min=1)] = len(PARTS),
 ) -> None:
     """Write eye.jpg, eye.json and eye.md."""
@@ -92,6 +93,7 @@ def main(
     file = io.BytesIO()
     sheet(rows).save(file, "JPEG", quality=93, subsampling=0)
     command = f"python -m benchmarks.eye --images {shown_path(images)}"
+    command += "" if codecs == CODECS else f" --codecs {codecs}"
     numbers = {"command": command, "environment": asdict(Environment.current())}
     table = to_markdown(command, results)
     write_results(output, "eye", numbers | {"shown": [asdict(one) for one in results]}, table)

@@ -7,11 +7,7 @@ from torch import Tensor
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.compressor import Compressor
 from neural_collage.models.compression.decoder_model import RANGE
-from neural_collage.models.compression.visual_error import (
-    VISUAL_UNIT,
-    distortion,
-    visual_error,
-)
+from neural_collage.models.compression.visual_error import VISUAL_UNIT, distortion, visual_error
 
 _LEAST = 0.02  # of what is measured, which noise may make negative
 
