@@ -17,8 +17,8 @@ from torch.nn import functional
 VISUAL_UNIT = 8.0
 """The MSE in squared 8-bit levels that is worth a visual error of 1.
 
-On photographs the MSE changes by 6 to 9 where the visual error changes by 1, at all qualities: so the
-rate of a quality hardly depends on which of them is the distortion.
+On photographs the MSE changes by 6 to 9 where the visual error changes by 1, at all qualities: so
+the rate of a quality hardly depends on which of them is the distortion.
 """
 SMALLEST_SIDE = 8
 """Scales with a shorter side are left out."""
