@@ -57,7 +57,7 @@ def train(
     if help_config:
         typer.echo(config_help())
         return
-    with _one_line_errors(ctx), _quiet_training():
+    with _one_line_errors(ctx), _processes():
         experiment = training_experiment(arguments, ckpt, overwrite=overwrite)
         for line in experiment.start_lines(ckpt):
             _status(line)
@@ -87,7 +87,7 @@ def evaluate(
     with _training_extra():
         from neural_collage.training.run.experiment import evaluation_experiment
 
-    with _one_line_errors(ctx), _quiet_training():
+    with _one_line_errors(ctx), _processes():
         experiment = evaluation_experiment(arguments, ckpt)
         metrics = experiment.evaluate()
     if json:
@@ -147,13 +147,16 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_training() -> Iterator[None]:
-    """Print each warning as one line, from the first process only; no messages of Lightning."""
+def _processes() -> Iterator[None]:
+    """Several processes print what one prints, and end in order.
+
+    Each warning is one line, from the first process only; there are no messages of Lightning.
+    """
     from neural_collage.cli.support.jobs import warnings_as_lines
-    from neural_collage.training.processes import is_first_process
+    from neural_collage.training.processes import is_first_process, leaving_process_group
     from neural_collage.training.run.quiet import quiet_lightning
 
-    with quiet_lightning(), warnings_as_lines(shown=is_first_process):
+    with quiet_lightning(), warnings_as_lines(shown=is_first_process), leaving_process_group():
         yield
 
 

@@ -1,5 +1,8 @@
 """The processes of a training: the rank of this one, and checks that all of them agree."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
@@ -19,6 +22,20 @@ def is_lost_connection(error: RuntimeError) -> bool:
     """Whether an error of a training means that another of its processes has ended."""
     # NCCL raises a type of its own; gloo, the CPU backend, is recognised by its message alone.
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+@contextmanager
+def leaving_process_group() -> Iterator[None]:
+    """Leave the group of processes at the end, while Python still runs.
+
+    gloo's threads hold tensors. If they live on while the interpreter shuts down, they sometimes
+    abort the process, and its exit code is lost (https://github.com/pytorch/pytorch/pull/179291).
+    """
+    try:
+        yield
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 class ProcessConsistencyCheck(Callback):
