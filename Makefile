@@ -53,10 +53,10 @@ soak: .venv/.installed-dev wheel ## the long tests: faults, a million hostile fi
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.batches
 
-wheel: .venv/.installed-dev ## build the wheel, try it in an environment without extras
+wheel: .venv/.installed-dev ## build the archives, try the wheel without and with the encoder
 	rm -rf dist build/bare
 	$(PIP) build
-	$(BIN)/python -m build --wheel --outdir dist > /dev/null
+	$(BIN)/python -m build --outdir dist > /dev/null # the wheel from the source archive
 	$(PYTHON) -m venv build/bare
 	build/bare/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt \
 	  dist/*.whl

@@ -10,8 +10,8 @@ from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
+from neural_collage.models.compression.distortion.mixture import distortion
 from neural_collage.models.compression.refinement import PATIENCE, refine
-from neural_collage.models.compression.visual_error import distortion
 from tests.models.compression.codecs import SMALL, lively_compressor
 
 QUALITY = 50
@@ -32,7 +32,7 @@ def setting(visual: float = 0.0) -> tuple[CodecModel, Tensor, Tensor]:
 def cost(model: CodecModel, values: Tensor, planes: Tensor) -> float:
     steps = (model.steps[QUALITY - 1].float() * 2.0**-STEP_BITS)[:, None, None]
     decoded = synthesise((values.round() * steps)[None], model.compressor.patches) + CENTRE
-    error = float(distortion(decoded.detach(), planes[None], model.config.visual))
+    error = float(distortion(decoded.detach(), planes[None], model.config.shares))
     error *= planes.numel() / 255**2
     return rounded(values)[1] + bits_per_squared_error(QUALITY) * error
 

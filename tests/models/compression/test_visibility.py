@@ -8,7 +8,12 @@ import torch
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import Compressor
 from neural_collage.models.compression.decoder_model import RANGE
-from neural_collage.models.compression.visibility import FIRST_BUSY, FLOOR, TYPICAL, masking
+from neural_collage.models.compression.distortion.visibility import (
+    FIRST_BUSY,
+    FLOOR,
+    TYPICAL,
+    masking,
+)
 from neural_collage.training.tasks.visibility import measured_visibility
 from tests.models.compression.codecs import SMALL, lively_compressor, orthonormal_blocks
 from tests.pictures import photo_crop
@@ -58,9 +63,10 @@ def test_errors_that_are_worth_more_are_made_smaller() -> None:
     assert bits[0] < bits[1]
 
 
-def test_a_share_of_zero_measures_no_difference() -> None:
+def test_squared_errors_are_worth_their_squares() -> None:
     compressor = lively_compressor(SMALL)
-    assert bool((measured_visibility(compressor, photo_crop(64)[None]) == 0).all())
+    worth = measured_visibility(compressor, photo_crop(64)[None])
+    torch.testing.assert_close(worth, torch.zeros_like(worth), atol=0.01, rtol=0)
 
 
 def test_the_mean_is_seen_better_than_a_fine_pattern() -> None:

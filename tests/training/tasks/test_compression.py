@@ -139,7 +139,7 @@ def test_the_loss_is_rate_plus_lambda_times_distortion() -> None:
     wanted = (bits + side_bits).sum() / 32**2 + lambda_at(level)[0] * error
     patches = task.model.patches
     (expected,) = torch.autograd.grad(wanted, patches)
-    (got,) = torch.autograd.grad(task._losses(batch, level, "rdoq")["loss"], patches)
+    (got,) = torch.autograd.grad(task._losses(batch, level, "rdoq")[0]["loss"], patches)
     ratio = float(got.norm() / expected.norm())
     assert 0.1 < ratio < 10
     torch.testing.assert_close(got, ratio * expected, atol=1e-4 * float(got.abs().max()), rtol=1e-3)

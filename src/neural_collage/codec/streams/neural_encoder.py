@@ -38,10 +38,10 @@ from neural_collage.models.compression.analysis_transform import Margins
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
+from neural_collage.models.compression.distortion.mixture import Shares, distortion
 from neural_collage.models.compression.integer_entropy import UNIT
 from neural_collage.models.compression.integer_layers import IntArray
 from neural_collage.models.compression.refinement import refine
-from neural_collage.models.compression.visual_error import distortion
 from neural_collage.runtime import in_threads
 
 DEFAULT_MODEL = "natural"
@@ -118,8 +118,8 @@ class NeuralEncoder:
             if effort >= MIN_EFFORT_FOR_LINKS:
                 model = self._decoder.model
                 texture = Texture(amplitudes, model.bank, model.unit)
-                share = self._network.config.visual
-                links.append(_links(planes.part(grid.whole), texture, grid, quality, share))
+                shares = self._network.config.shares
+                links.append(_links(planes.part(grid.whole), texture, grid, quality, shares))
             else:
                 links.append(Links.none(grid.rows, grid.columns))
 
@@ -275,11 +275,11 @@ class _Streams:
 
 
 def _links(
-    padded: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int, share: float
+    padded: Float[Tensor, "3 h w"], texture: Texture, grid: Grid, quality: int, shares: Shares
 ) -> Links:
     """The links that lower the cost, or none if all together do not, or have no fixed point.
 
-    share: of the visual error in the distortion.
+    shares: of the distortion.
     """
     none = Links.none(grid.rows, grid.columns)
     bits_per_error = bits_per_squared_error(quality)
@@ -294,7 +294,7 @@ def _links(
     whole = Window(0, 0, height, width)
     decoded = torch.from_numpy(linked.window(Fraction(1), whole))
     plain = torch.from_numpy(texture.window(Fraction(1), whole)) + CENTRE
-    errors = distortion(torch.stack([decoded, plain]), padded.expand(2, -1, -1, -1), share)
+    errors = distortion(torch.stack([decoded, plain]), padded.expand(2, -1, -1, -1), shares)
     saved = float(errors[1] - errors[0]) * padded.numel() / 255**2 * bits_per_error
     writer = SymbolWriter()
     writer.counts = initial_counts()

@@ -28,6 +28,8 @@ from neural_collage.arguments import (
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.analysis_transform import AnalysisTransform
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
+from neural_collage.models.compression.distortion.mixture import SQUARED, Shares
+from neural_collage.models.compression.distortion.visibility import MASKING, SEEN, masking
 from neural_collage.models.compression.entropy_model import EntropyModel
 from neural_collage.models.compression.initial_patches import centred_windows
 from neural_collage.models.compression.ladder import Ladder, level_of
@@ -37,7 +39,6 @@ from neural_collage.models.compression.quantisers import (
     distortion_multipliers,
     make_quantiser,
 )
-from neural_collage.models.compression.visibility import MASKING, SEEN, masking
 from neural_collage.models.pretrained import Pretrained
 
 LOWEST_LAMBDA, HIGHEST_LAMBDA = 0.0005, 0.25
@@ -62,8 +63,9 @@ class CompressorConfig:
             in between, see `ladder`.
         lapped: Whether the analysis transform projects pre-filtered pixels, see `prefilter`.
             Patches are then initialised overlapped.
-        visual: Share of the visual error in the distortion, see `visual_error.distortion`. Above 0,
-            RDOQ weighs errors by what is seen of them, see `visibility`.
+        visual: Share of the visual error in the distortion, see `distortion.mixture`.
+        structural: Share of the structural error. Where either is above 0, RDOQ weighs errors by
+            what is seen of them, see `distortion.visibility`.
         adaptive: Whether quantiser steps differ from range to range, see `entropy_model.StepGain`.
     """
 
@@ -75,10 +77,14 @@ class CompressorConfig:
     rungs: int = 6
     lapped: bool = False
     visual: float = 0.0
+    structural: float = 0.0
     adaptive: bool = False
 
     def __post_init__(self) -> None:
         groups = wholes_problems("groups", self.groups)
+        shares = share_problems("visual", self.visual)
+        shares += share_problems("structural", self.structural)
+        total = 0 if shares else self.visual + self.structural
         problems = [
             *(groups or ([] if self.groups else ["groups must not be empty"])),
             *wholes_problems("widths", self.widths, length=2),
@@ -87,7 +93,7 @@ class CompressorConfig:
             *whole_problems("side", self.side),
             *whole_problems("rungs", self.rungs, minimum=2),
             *flag_problems("lapped", self.lapped),
-            *share_problems("visual", self.visual),
+            *(shares or ([] if total <= 1 else [f"visual and structural add up to {total:g} > 1"])),
             *flag_problems("adaptive", self.adaptive),
         ]
         check(problems)
@@ -96,6 +102,11 @@ class CompressorConfig:
     def n_patches(self) -> int:
         """Latents per range."""
         return sum(self.groups)
+
+    @property
+    def shares(self) -> Shares:
+        """What the distortion is a mixture of."""
+        return Shares(self.visual, self.structural)
 
 
 DEFAULT_CONFIG = CompressorConfig()
@@ -123,8 +134,8 @@ class Compressor(Pretrained):
         entropy: the entropy model.
         patches: (a, 3, 32, 32), the synthesis transform: what a coefficient of 1 adds.
         step_shape: logarithms of quantiser step / `base_step` of each latent, at each rung.
-        visibility: of a visual compressor, logarithms of what errors are worth in each latent,
-            relative to their squares, at each rung; not trained.
+        visibility: where the distortion is more than squared errors, logarithms of what errors
+            are worth in each latent, relative to their squares, at each rung; not trained.
     """
 
     def __init__(self, config: CompressorConfig = DEFAULT_CONFIG) -> None:
@@ -140,7 +151,7 @@ class Compressor(Pretrained):
         self.patches = torch.nn.Parameter(torch.zeros(n, 3, 2 * RANGE, 2 * RANGE))
         self.step_shape = Ladder(config.rungs, torch.zeros(n))
         self.visibility = None
-        if config.visual:
+        if config.shares != SQUARED:
             self.visibility = Ladder(config.rungs, torch.zeros(n)).requires_grad_(False)
         noise = torch.randn(n, 3, RANGE, RANGE, generator=torch.Generator().manual_seed(0))
         self.initialise(noise / noise.flatten(1).norm(dim=1)[:, None, None, None], torch.ones(n))

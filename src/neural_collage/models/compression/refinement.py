@@ -19,7 +19,7 @@ from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import Compressor, bits_per_squared_error
 from neural_collage.models.compression.decoder_model import CENTRE, STEP_BITS
-from neural_collage.models.compression.visual_error import distortion
+from neural_collage.models.compression.distortion.mixture import SQUARED, distortion
 
 STEP_SIZE = 0.7
 """Step size, relative to the exact step of an isolated patch; at first, for a visual error."""
@@ -44,25 +44,25 @@ def refine(
     bits_per_error = bits_per_squared_error(quality)
     curvature = model.worth(values, quality) * steps
     curvature *= model.compressor.patches.detach().square().sum((1, 2, 3))[:, None, None]
-    is_visual = model.config.visual > 0
+    is_quadratic = model.config.shares == SQUARED
     best, least, previous, without_gain = values, float("inf"), None, 0
     origin, change, step_size = values, torch.zeros_like(values), STEP_SIZE
     for _ in range(iterations + 1):
         decoded, bits = quantise(values)
-        if previous is not None and torch.equal(decoded, previous) and not is_visual:
+        if previous is not None and torch.equal(decoded, previous) and is_quadratic:
             break
         previous = decoded
         error, descent = _error_and_descent(decoded * steps, planes, model.compressor)
         cost = bits + bits_per_error * error
         if cost < least:
             best, least = values, cost
-            without_gain = without_gain if is_visual else 0
+            without_gain = 0 if is_quadratic else without_gain
         else:
             without_gain += 1
-            step_size /= 2 if is_visual else 1
+            step_size /= 1 if is_quadratic else 2
             if without_gain == PATIENCE:
                 break
-        if not is_visual:
+        if is_quadratic:
             origin, change = decoded, descent / curvature
         elif values is best:
             origin, change = best, descent / curvature
@@ -79,7 +79,7 @@ def _error_and_descent(
     with torch.inference_mode(False), torch.enable_grad():
         moved = coefficients.clone().requires_grad_()
         decoded = synthesise(moved[None], compressor.patches.detach()) + CENTRE
-        mean = distortion(decoded, planes[None].clone(), compressor.config.visual)
+        mean = distortion(decoded, planes[None].clone(), compressor.config.shares)
         error = mean.sum() * planes.numel() / 255**2
         (gradient,) = torch.autograd.grad(error, moved)
     return float(error.detach()), -gradient / 2

@@ -16,6 +16,9 @@ from neural_collage.errors import CheckpointError, ConfigError
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import Compressor, lambda_at
 from neural_collage.models.compression.decoder_model import CENTRE, RANGE
+from neural_collage.models.compression.distortion.mixture import distortion
+from neural_collage.models.compression.distortion.structural_error import structural_error
+from neural_collage.models.compression.distortion.visual_error import score_of, visual_error
 from neural_collage.models.compression.initial_patches import (
     centred_windows,
     cosine_blocks,
@@ -23,7 +26,6 @@ from neural_collage.models.compression.initial_patches import (
 )
 from neural_collage.models.compression.prefilter import prefiltered
 from neural_collage.models.compression.quantisers import Quantisation
-from neural_collage.models.compression.visual_error import distortion, score_of, visual_error
 from neural_collage.training.checkpoint_io import trained_model
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from neural_collage.training.tasks.task import Task
@@ -46,8 +48,9 @@ class CompressionTask(Task):
     use "rdoq", as the encoder of files does (see `models.compression.quantisers`).
 
     Logs "loss", "bpp" (estimated, of which "side_bpp" is side information), "psnr" in dB;
-    validation and test also log bpp and psnr at each of `VALIDATION_LEVELS`. A visual
-    compressor also logs "score", of SSIMULACRA 2, and its `visibility` is measured at the start.
+    validation and test also log "score", of SSIMULACRA 2, "ms_ssim" in dB, and all measures at each
+    of `VALIDATION_LEVELS`. The `visibility` of a compressor whose distortion is not of squared
+    errors alone is measured at the start.
 
     Args:
         model: The compressor; crops are multiples of 32 pixels.
@@ -107,7 +110,7 @@ class CompressionTask(Task):
         else:
             started = find_weights(start).build(CodecModel).compressor
         own = self.model.config
-        if replace(started.config, visual=own.visual, adaptive=own.adaptive) != own:
+        if replace(started.config, **own.shares._asdict(), adaptive=own.adaptive) != own:
             raise CheckpointError(f"{start}: weights of a compressor of another config")
         self.model.load_state_dict(started.state_dict(), strict=False)
         if not self.overlap:
@@ -123,19 +126,21 @@ class CompressionTask(Task):
         number = torch.arange(len(batch), device=batch.device)
         levels = (number + torch.rand(len(batch), device=batch.device)) / len(batch)
         late = self.rdoq_from is not None and self.global_step >= self.rdoq_from
-        return self._losses(batch, levels, "relaxed-rdoq" if late else "noise")
+        losses, _ = self._losses(batch, levels, "relaxed-rdoq" if late else "noise")
+        return losses
 
     def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
-        """The means over `VALIDATION_LEVELS`, and rate and PSNR at each."""
+        """The means over `VALIDATION_LEVELS`, and rate and measures at each."""
         results: dict[str, Tensor] = {}
         by_level = []
         for level in VALIDATION_LEVELS:
-            losses = self._losses(batch, batch.new_full((len(batch),), level), "rdoq")
+            level_of_all = batch.new_full((len(batch),), level)
+            losses, image = self._losses(batch, level_of_all, "rdoq")
+            losses["score"] = score_of(visual_error(image, batch)).mean()
+            losses["ms_ssim"] = psnr_of(structural_error(image, batch).clamp_min(1e-6)).mean()
             by_level.append(losses)
             results |= {
-                f"{name}_{level}": losses[name]
-                for name in ("bpp", "psnr", "score")
-                if name in losses
+                f"{name}_{level}": losses[name] for name in ("bpp", "psnr", "score", "ms_ssim")
             }
         means = {name: torch.stack([x[name] for x in by_level]).mean() for name in by_level[0]}
         return means | results
@@ -151,26 +156,22 @@ class CompressionTask(Task):
 
     def _losses(
         self, batch: Tensor, level: Float[Tensor, " b"], quantisation: Quantisation
-    ) -> dict[str, Tensor]:
+    ) -> tuple[dict[str, Tensor], Float[Tensor, "b c h w"]]:
+        """The losses at given levels, and the decoded pictures."""
         image, bits, side_bits = self.model(batch, level, quantisation)
         pixels = batch.shape[-2] * batch.shape[-1]
         lmbda = lambda_at(level)
-        error = distortion(image, batch, self.model.config.visual)
+        error = distortion(image, batch, self.model.config.shares)
         bpp = (bits + side_bits) / pixels
         balance = (lmbda / _MEDIAN_LAMBDA) ** -_BALANCE
-        return {
+        squared = distortion(image.detach(), batch).clamp_min(1e-3)
+        losses = {
             "loss": (balance * (bpp + lmbda * error)).mean(),
             "bpp": bpp.mean().detach(),
             "side_bpp": side_bits.mean().detach() / pixels,
-            **self._measures(image.detach(), batch),
+            "psnr": psnr_of(squared, peak=255).mean(),
         }
-
-    def _measures(self, image: Tensor, batch: Tensor) -> dict[str, Tensor]:
-        squared = distortion(image, batch, 0)
-        measures = {"psnr": psnr_of(squared.clamp_min(1e-3), peak=255).mean()}
-        if self.model.config.visual:
-            measures["score"] = score_of(visual_error(image, batch)).mean()
-        return measures
+        return losses, image.detach()
 
 
 def _within_ranges(patches: Float[Tensor, "a 3 m m"]) -> Float[Tensor, "a 3 m m"]:

@@ -7,9 +7,9 @@ from torch import Tensor
 from neural_collage.core.lapped import synthesise
 from neural_collage.models.compression.compressor import Compressor
 from neural_collage.models.compression.decoder_model import RANGE
-from neural_collage.models.compression.visual_error import VISUAL_UNIT, distortion, visual_error
+from neural_collage.models.compression.distortion.mixture import distortion
 
-_LEAST = 0.02  # of what is measured, which noise may make negative
+_LEAST = 0.02  # share of the unit of what is not squared, which noise may make negative
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def measured_visibility(
     The mean of what plus and minus it adds to the distortion is its curvature, which holds where
     the error itself has no preferred sign.
     """
-    share = model.config.visual
+    shares = model.config.shares
     rungs = torch.linspace(0, 1, model.config.rungs)
     generator = torch.Generator().manual_seed(0)
     grid = crops.shape[-2] // RANGE, crops.shape[-1] // RANGE
@@ -30,13 +30,13 @@ def measured_visibility(
     for rung, level in enumerate(rungs):
         levels = level.expand(len(crops))
         decoded, steps = model(crops, levels, "rdoq").image, model.steps(levels)
-        before = visual_error(decoded, crops)
+        before = distortion(decoded, crops, shares)
         for latent in range(model.config.n_patches):
             signs = 2.0 * torch.randint(2, (len(crops), 1, *grid), generator=generator) - 1
             error = synthesise(
                 signs / 2 * steps[:, latent, None, None, None], model.patches[latent, None]
             )
-            both = visual_error(decoded + error, crops) + visual_error(decoded - error, crops)
-            added = VISUAL_UNIT * (both / 2 - before)
-            worth[rung, latent] = (added / distortion(error, torch.zeros_like(error), 0)).mean()
-    return (1 - share + share * worth.clamp_min(_LEAST)).log()
+            both = [distortion(decoded + sign * error, crops, shares) for sign in (1, -1)]
+            added = sum(both) / 2 - before
+            worth[rung, latent] = (added / distortion(error, torch.zeros_like(error))).mean()
+    return worth.clamp_min(shares.squared + (1 - shares.squared) * _LEAST).log()

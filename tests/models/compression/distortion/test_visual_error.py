@@ -1,31 +1,20 @@
 """The visual error: that of SSIMULACRA 2, with gradients."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from PIL import Image
-from torch import Tensor
 
 from neural_collage.io.writing import to_pil
-from neural_collage.models.compression.visual_error import (
+from neural_collage.models.compression.distortion.visual_error import (
     SMALLEST_SIDE,
-    VISUAL_UNIT,
-    distortion,
     score_of,
     visual_error,
 )
+from tests.models.compression.distortion.jpeg import as_jpeg
 from tests.pictures import photo_crop
-
-
-def as_jpeg(picture: Tensor, quality: int) -> Tensor:
-    """A picture (3, h, w) as JPEG shows it."""
-    file = io.BytesIO()
-    to_pil(picture).save(file, "JPEG", quality=quality)
-    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1) / 255
 
 
 @pytest.mark.parametrize("quality", [30, 60, 90])
@@ -95,13 +84,3 @@ def test_pictures_without_a_scale_are_refused() -> None:
     small = torch.rand(1, 3, SMALLEST_SIDE - 1, 40)
     with pytest.raises(ValueError, match="40 x 7 pixels are too few"):
         visual_error(small, small)
-
-
-def test_the_distortion_is_a_mixture() -> None:
-    picture = photo_crop(64)[None]
-    test = as_jpeg(picture[0], 30)[None]
-    squared = ((test - picture) * 255).square().mean()
-    seen = VISUAL_UNIT * visual_error(test, picture)[0]
-    for share in (0.0, 0.25, 1.0):
-        expected = (1 - share) * squared + share * seen
-        torch.testing.assert_close(distortion(test, picture, share)[0], expected)

@@ -6,7 +6,6 @@ edges that were added and of edges that were lost. Their means and 4-norms, weig
 follow what people saw, sum to an error, which `score_of` turns into the published score.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -14,15 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-VISUAL_UNIT = 8.0
-"""The MSE in squared 8-bit levels that is worth a visual error of 1.
+from neural_collage.models.compression.distortion.blur import gaussian_blur
 
-On photographs the MSE changes by 6 to 9 where the visual error changes by 1, at all qualities: so
-the rate of a quality hardly depends on which of them is the distortion.
-"""
 SMALLEST_SIDE = 8
 """Scales with a shorter side are left out."""
-_SIGMA, _RADIUS = 1.5, 5
 _STABILISER = 0.0009
 _BIAS = 0.0037930732552754493
 _LEAST = 1e-24
@@ -84,16 +78,6 @@ def visual_error(
     return total
 
 
-def distortion(
-    test: Float[Tensor, "b 3 h w"], reference: Float[Tensor, "b 3 h w"], share: float
-) -> Float[Tensor, " b"]:
-    """The MSE in squared 8-bit levels, a share 0..1 of it replaced by the visual error."""
-    squared = (test - reference).square().mean((1, 2, 3)) * 255**2
-    if share == 0:
-        return squared
-    return (1 - share) * squared + share * VISUAL_UNIT * visual_error(test, reference)
-
-
 def score_of(error: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     """The score of an error: 100 for none, 90 where experts hardly see it, 30 for low quality."""
     scaled = 0.9562382616834844 * error
@@ -126,8 +110,10 @@ def _error_at(scale: int, reference: Tensor, test: Tensor) -> Float[Tensor, " b"
     """The weighted error at one scale, of pictures (b, 3, h, w) in XYB."""
     channels = [c for c in (X, Y, B) if (scale, c) in _MEANS or (scale, c) in _NORMS]
     reference, test = reference[:, channels], test[:, channels]
-    mean, square = _blurred(torch.stack([reference, reference.square()]))
-    test_mean, test_square, product = _blurred(torch.stack([test, test.square(), reference * test]))
+    mean, square = gaussian_blur(torch.stack([reference, reference.square()]))
+    test_mean, test_square, product = gaussian_blur(
+        torch.stack([test, test.square(), reference * test])
+    )
     same_means = 1 - (mean - test_mean).square()
     same_detail = 2 * (product - mean * test_mean) + _STABILISER
     detail = (square - mean.square()) + (test_square - test_mean.square()) + _STABILISER
@@ -141,23 +127,3 @@ def _error_at(scale: int, reference: Tensor, test: Tensor) -> Float[Tensor, " b"
         weights = [table.get((scale, channel), _Weights()) for channel in channels]
         total = total + torch.einsum("cm,mbc->b", pooled.new_tensor(weights), pooled)
     return total
-
-
-def _blurred(pictures: Tensor) -> Tensor:
-    """A Gaussian blur of the last two dimensions."""
-    height, width = pictures.shape[-2:]
-    rows, columns = _blur(height).to(pictures), _blur(width).to(pictures)
-    return rows @ pictures @ columns.mT
-
-
-@cache
-def _blur(length: int) -> Float[Tensor, "n n"]:
-    """The matrix of a Gaussian blur of `length` samples, mirrored at both ends."""
-    offsets = torch.arange(-_RADIUS, _RADIUS + 1)
-    kernel = torch.exp(-0.5 * (offsets.double() / _SIGMA) ** 2)
-    period = 2 * length
-    source = (torch.arange(length)[:, None] + offsets) % period
-    mirrored = torch.where(source < length, source, period - 1 - source)
-    matrix = torch.zeros(length, length, dtype=torch.float64)
-    matrix.scatter_add_(1, mirrored, (kernel / kernel.sum()).expand(length, -1).contiguous())
-    return matrix.float()
