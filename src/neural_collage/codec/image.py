@@ -220,9 +220,12 @@ class CollageImage:
         pixelated: bool = False,
         detail: Detail = "full",
     ) -> Image.Image:
-        """The picture as 8 bits a channel, with its ICC profile; arguments as `decode`."""
+        """The picture as 8 bits a channel, arguments as `decode`.
+
+        Its `info` has "icc_profile", "exif" and "xmp", as far as they are in the file.
+        """
         pixels = self.decode(scale, region, pixelated=pixelated, detail=detail)
-        return to_pil(pixels, self.header.icc_profile)
+        return to_pil(pixels, self.header.icc_profile, self.header.metadata)
 
     def _repeat_pixels(self, scale: float, window: Window) -> PixelArray:
         """The nearest pixels of scale 1 to a window at a higher scale."""
