@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,6 +32,7 @@ from neural_collage.errors import CollageFormatError
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
 from neural_collage.models.enlargement.detail_network import shipped_detail
+from neural_collage.runtime import cached_property
 
 Detail = Literal["none", "links", "full"]
 _MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5
