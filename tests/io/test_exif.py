@@ -105,7 +105,7 @@ def test_data_without_a_position_stay_as_they_are(order: Order) -> None:
 def test_data_without_a_directory_are_refused(exif: bytes, reason: str) -> None:
     for function in (check_exif, orientation_of, upright_exif, has_gps, without_gps):
         with pytest.raises(ValueError, match=reason):
-            function(exif)  # type: ignore[operator]
+            function(exif)
 
 
 def test_damage_below_the_first_directory_is_none_unless_a_position_is_to_be_removed() -> None:

@@ -22,7 +22,7 @@ from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.registry import check_rate, get_encoder
 from neural_collage.errors import CollageError, OutputError, PictureWarning, describe
-from neural_collage.io.metadata import Strip
+from neural_collage.io.metadata import check_strip
 from neural_collage.io.modes import PICTURE_SUFFIXES
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.runtime import check_device
@@ -75,7 +75,7 @@ class BatchTask:
     model: str | None = None
     graphics: bool = True
     device: str = "cpu"
-    strip: Strip | None = None
+    strip: str | None = None
     scale: float = 1.0
     suffix: str = ".png"
     psnr: bool = False
@@ -89,6 +89,7 @@ class BatchTask:
             raise CollageError(
                 f"no picture format {self.suffix}: choose one of {', '.join(PICTURE_SUFFIXES)}"
             )
+        check_strip(self.strip)
         if not 0 < self.scale < math.inf:
             raise CollageError(f"a scale of {self.scale:g}: give a number above 0")
 

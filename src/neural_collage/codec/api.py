@@ -15,7 +15,7 @@ from neural_collage.core.scales import Region
 from neural_collage.errors import CollageError, CollageFormatError
 from neural_collage.extras import needs_extra
 from neural_collage.io.files import write_atomically
-from neural_collage.io.metadata import Strip, check_strip
+from neural_collage.io.metadata import check_strip
 from neural_collage.runtime import check_device, without_autocast
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def encode(
     tune: str | None = None,
     graphics: bool = True,
     device: str = "cpu",
-    strip: Strip | None = None,
+    strip: str | None = None,
 ) -> CollageImage:
     """Find the collage of a picture.
 
@@ -92,7 +92,7 @@ def compress(
     tune: str | None = None,
     graphics: bool = True,
     device: str = "cpu",
-    strip: Strip | None = None,
+    strip: str | None = None,
 ) -> bytes:
     """`encode`, as the bytes of a .clg file."""
     return encode(

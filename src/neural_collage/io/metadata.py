@@ -6,7 +6,7 @@ What is damaged is left out, for the picture is worth more; the caller is told.
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -16,7 +16,7 @@ from neural_collage.io.exif import PREFIX, check_exif, orientation_of, upright_e
 from neural_collage.io.limits import MAX_METADATA_BYTES
 from neural_collage.io.xmp import check_xmp, upright_xmp, xmp_without_gps
 
-Strip = Literal["all", "gps"]
+STRIP = ("all", "gps")
 """What to leave out: EXIF and XMP, or only the position in them."""
 _RESOLUTION = (282, 283, 296)
 _TIFF_FIELDS = (
@@ -65,13 +65,16 @@ Found = tuple[Metadata, list[str]]
 
 
 def check_strip(strip: str | None) -> None:
-    """Raise CollageError unless it is None or one of `Strip`."""
-    if strip is not None and strip not in get_args(Strip):
-        raise CollageError(f"strip must be {' or '.join(get_args(Strip))}, or None, not {strip!r}")
+    """Raise CollageError unless it is None or one of `STRIP`."""
+    if strip is not None and strip not in STRIP:
+        raise CollageError(f"strip must be {' or '.join(STRIP)}, or None, not {strip!r}")
 
 
-def stripped(metadata: Metadata, strip: Strip | None) -> Found:
-    """Metadata without what is to be left out; damaged ones are left out with the position."""
+def stripped(metadata: Metadata, strip: str | None) -> Found:
+    """Metadata without what is to be left out; damaged ones are left out with the position.
+
+    strip: None or one of `STRIP`.
+    """
     if strip is None:
         return metadata, []
     if strip == "all":

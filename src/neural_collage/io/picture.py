@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neural_collage.errors import ImageError, PictureWarning
 from neural_collage.io.limits import pixel_limit
-from neural_collage.io.metadata import NO_METADATA, Metadata, Strip, stripped
+from neural_collage.io.metadata import NO_METADATA, Metadata, stripped
 from neural_collage.io.modes import Mode
 
 Samples = UInt8[Tensor, "c h w"] | Float32[Tensor, "c h w"]
@@ -108,7 +108,7 @@ def check_size(width: int, height: int, name: str, max_pixels: int | None = None
         )
 
 
-def strip_picture(picture: Picture, strip: Strip | None, name: str) -> Picture:
+def strip_picture(picture: Picture, strip: str | None, name: str) -> Picture:
     """A picture without some of its metadata; damaged ones are left out with a warning.
 
     name: what the warning calls it.

@@ -97,7 +97,7 @@ class StripCommand(TyperCommand):
         end = args.index("--") if "--" in args else len(args)
         given = [
             "--strip=all" if one == "--strip" and following not in ("all", "gps") else one
-            for one, following in zip(args[:end], [*args[1:end], None], strict=True)
+            for one, following in zip(args[:end], [*args[1:end], None], strict=False)
         ]
         return super().parse_args(ctx, given + args[end:])
 
