@@ -36,6 +36,7 @@ PARTS = {
     "codec": (
         "ids",
         "varints",
+        "chunks",
         "container",
         "base",
         "collage_layer",
@@ -56,6 +57,7 @@ WITHOUT_TORCH = (
     "cli.info",
     "cli.main",
     "codec.api",
+    "codec.chunks",
     "codec.colour",
     "codec.entropy",
     "codec.graphics.composition",
@@ -83,6 +85,7 @@ WITHOUT_TORCH = (
     "fractal.geometry",
     "fractal.statistics",
     "fractal.symbols",
+    "io.metadata",
     "io.modes",
     "io.writing",
     "models.arrays_file",

@@ -14,6 +14,25 @@ from neural_collage.errors import CollageError
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
+if TYPE_CHECKING or sys.version_info >= (3, 12):
+    from functools import cached_property as cached_property
+else:
+    import functools
+
+    class cached_property(functools.cached_property):  # noqa: N801
+        """As from Python 3.12 on, without the lock that all instances of a class share.
+
+        Threads wait for each other there, and processes that are forked meanwhile for ever.
+        """
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any:
+            if instance is None:
+                return self
+            values = instance.__dict__
+            if self.attrname not in values:
+                values[self.attrname] = self.func(instance)
+            return values[self.attrname]
+
 
 def available_cores() -> int:
     """Number of cores that this process may run on, which a container may limit."""
@@ -127,19 +146,19 @@ class _Products:
     """Limits matrix products of numpy to one thread each while anything computes in threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._users = 0
         self._limit: Any = None
 
     def __enter__(self) -> None:
-        with self._lock:
+        with self.lock:
             if not self._users:
                 _release_control()
                 self._limit = _blas().limit(limits=1)
             self._users += 1
 
     def __exit__(self, *error: object) -> None:
-        with self._lock:
+        with self.lock:
             self._users -= 1
             if not self._users:
                 _release_control()
@@ -149,6 +168,24 @@ class _Products:
 
 one_thread_a_product = _Products()
 """Inside this context matrix products of numpy use one thread each."""
+
+
+def _after_fork() -> None:
+    """Use one thread for tensors in a process that was forked, as the loaders of torch do.
+
+    The threads that OpenMP had before are not there, but it waits for them.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # no other thread is inside meanwhile
+    os.register_at_fork(
+        before=one_thread_a_product.lock.acquire,
+        after_in_parent=one_thread_a_product.lock.release,
+        after_in_child=one_thread_a_product.lock.release,
+    )
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _release_control() -> None:

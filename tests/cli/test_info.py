@@ -39,6 +39,8 @@ def test_the_header_is_shown(collage: Run, photo: Photo, tmp_path: Path) -> None
         "quality": 33,
         "model": "natural",
         "icc_profile_bytes": 0,
+        "exif_bytes": 0,
+        "xmp_bytes": 0,
         "payload_bytes": facts["payload_bytes"],
         "base": "neural",
         "copied_percent": 0,

@@ -16,6 +16,7 @@ from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import write_layer
 from tests.conformance import drawings
 from tests.conformance.decode import EXPECTED, FOLDER, digest
+from tests.exif_data import exif_data, xmp_packet
 
 CASES: dict[str, tuple[str, tuple[int, int], str, dict[str, Any]]] = {
     "neural-photo": ("neural", (240, 176), "RGB", {"quality": 50}),
@@ -66,13 +67,29 @@ SELF_SIMILAR = {
     "fractal-wide": drawings.triangle,  # contrasts of 1 and more
     "fractal-triple": drawings.carpet,  # domains reduced by 3
 }
-NAMES = (*CASES, *LAYERED, *SELF_SIMILAR)
+
+
+def described() -> bytes:
+    """A file with an ICC profile, EXIF and XMP of a picture that was turned."""
+    image = drawings.photo(41, 27, "RGB")
+    image.info = {
+        "icc_profile": b"a profile " * 12,
+        "exif": exif_data(6),
+        "xmp": xmp_packet(6, 2000),
+    }
+    return nc.compress(image, codec="fractal", graphics=False)
+
+
+DESCRIBED = {"metadata": described}
+NAMES = (*CASES, *LAYERED, *SELF_SIMILAR, *DESCRIBED)
 
 
 def compressed(name: str) -> bytes:
     """The file of a case."""
     if name in LAYERED:
         return LAYERED[name]()
+    if name in DESCRIBED:
+        return DESCRIBED[name]()
     if name in SELF_SIMILAR:
         return nc.compress(SELF_SIMILAR[name](), codec="fractal", graphics=False)
     codec, size, mode, options = CASES[name]

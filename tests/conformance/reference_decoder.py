@@ -7,7 +7,7 @@ neural payloads with `reference_weights`, `reference_graphics` layers, all by `r
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -44,10 +44,12 @@ def samples(data: bytes) -> Floats:
     if flags & 8:  # an ICC profile
         bytes(islice(rest, varint(rest)))
     graphics = bytes(islice(rest, varint(rest))) if flags & 16 else bytes([quality])
+    if flags & 32:
+        read_metadata(rest)
     payload = bytes(rest)
     if (codec, space) not in ((1, 0), (2, 1)) and graphics[0]:
         raise ValueError("neither a file of the fractal codec nor one of the neural codec")
-    if flags > 31 or length != len(payload) or bool(payload) != bool(graphics[0]):
+    if flags > 63 or length != len(payload) or bool(payload) != bool(graphics[0]):
         raise ValueError("an unknown or damaged file")
     channels = (flags & 3) + 1
     read_base = neural_base(model) if codec == 2 else fractal_base
@@ -62,6 +64,46 @@ def samples(data: bytes) -> Floats:
     else:
         pixels = read_base(payload, height, width, quality, channels)
     return pixels if channels > 1 else pixels[..., 0]
+
+
+def metadata(data: bytes) -> dict[str, bytes]:
+    """The ICC profile, EXIF and XMP of a file, as far as they are in it; raises as `samples`."""
+    rest = iter(data[5:-4])
+    _, flags, _, _ = islice(rest, 4)
+    _ = varint(rest), varint(rest), varint(rest)
+    found = {}
+    if flags & 4:
+        bytes(islice(rest, varint(rest) + 8))
+    if flags & 8:
+        found["icc_profile"] = zlib.decompress(bytes(islice(rest, varint(rest))))
+    if flags & 16:
+        bytes(islice(rest, varint(rest)))
+    return found | (read_metadata(rest) if flags & 32 else {})
+
+
+def read_metadata(rest: Iterator[int]) -> dict[str, bytes]:
+    """The chunks of metadata that come next in a file."""
+    length = varint(rest)
+    chunks = bytes(islice(rest, length))
+    if len(chunks) < length:
+        raise ValueError("the metadata break off")
+    found, last, left = {}, 0, iter(chunks)
+    for byte in left:
+        kind, length = byte & 127, varint(left)
+        content = bytes(islice(left, length))
+        if len(content) < length or kind <= last:
+            raise ValueError("a chunk of metadata breaks off, or is not in order")
+        last = kind
+        if kind in (1, 2):
+            if byte & 128:
+                stream = zlib.decompressobj()
+                content = stream.decompress(content, (16 << 20) + 1)
+                if not stream.eof or stream.unused_data:
+                    raise ValueError("a chunk of metadata is damaged or too long")
+            if not 1 <= len(content) <= 16 << 20:
+                raise ValueError("a chunk of metadata is empty or too long")
+            found["exif" if kind == 1 else "xmp"] = content
+    return found
 
 
 def neural_base(model: bytes) -> Base:

@@ -7,12 +7,14 @@ import numpy as np
 from PIL import Image
 
 import neural_collage as nc
-from neural_collage.codec.container import pack_file
+from neural_collage.codec.chunks import pack_chunks
+from neural_collage.codec.container import pack_file, unpack_file
 from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.streams import neural_encoder
 from tests.codec.graphics.layers import random_layer
 from tests.codec.streams.neural import with_links
-from tests.fuzz.targets import CORPUS
+from tests.exif_data import exif_data, xmp_packet
+from tests.fuzz.targets import CORPUS, with_chunks
 from tests.pictures import texture
 
 SIZES = ((1, 1), (9, 5), (33, 20), (40, 48))
@@ -50,9 +52,19 @@ def main() -> None:
     with patch.object(neural_encoder, "SEGMENTED_BYTES", 0):
         data = with_links(texture(33, 40, 2), rng).to_bytes()
         (CORPUS / "segments-linked.clg").write_bytes(data)
+    for mode in ("L", "RGBA"):
+        (CORPUS / f"metadata-{mode}.clg").write_bytes(with_metadata(mode))
     for name, size in (("wide", (1, 1030)), ("high", (1030, 1))):  # of two tiles
         data = nc.compress(texture(*size), codec="neural", quality=10, graphics=False)
         (CORPUS / f"segments-{name}.clg").write_bytes(data)
+
+
+def with_metadata(mode: str) -> bytes:
+    """The file of a small picture with a profile, EXIF, XMP, and a chunk of another kind."""
+    image = Image.linear_gradient("L").resize((9, 5)).convert(mode)
+    image.info = {"icc_profile": b"a profile " * 12, "exif": exif_data(1), "xmp": xmp_packet(1)}
+    data = nc.compress(image, codec="fractal", graphics=False)
+    return with_chunks(data, pack_chunks(unpack_file(data)[0].metadata) + b"\x07\x05later")
 
 
 def with_graphics(image: Image.Image, codec: str, owned: float, rng: np.random.Generator) -> bytes:

@@ -13,12 +13,14 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 import neural_collage as nc
+from neural_collage.codec.chunks import pack_chunks
 from neural_collage.codec.container import Header, pack_file, unpack_file
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.streams.neural import SEGMENTED, Grid
 from neural_collage.codec.streams.segments import read_segments
 from neural_collage.codec.varints import varint
 from neural_collage.errors import CheckpointError, CollageError, CollageFormatError
+from neural_collage.io.metadata import NO_METADATA, Metadata
 
 CORPUS = Path(__file__).with_name("corpus")
 MAX_PIXELS = 1 << 14
@@ -98,9 +100,9 @@ def sealed(data: bytes) -> bytes:
 
 
 def mutated(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
-    """A file after changes: of any bytes, of its payload alone, or of its table of segments.
+    """A file after changes: of any bytes, of its payload, its metadata or its table of segments.
 
-    The header fits changes of the last two kinds.
+    The header fits changes of all kinds but the first.
     """
     kind = rng.random()
     if kind < 0.7:
@@ -109,9 +111,38 @@ def mutated(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
         header, payload = unpack_file(data)
     except CollageError:
         return changed(data, others, rng)
+    if kind < 0.85 and header.metadata != NO_METADATA:
+        return with_chunks(data, lying_chunks(header.metadata, others, rng))
     if kind < 0.9 or (segments := segments_of(header, payload)) is None:
         return pack_file(header, changed(payload, others, rng))
     return pack_file(header, payload[:1] + lying_table(segments, rng) + b"".join(segments))
+
+
+def with_chunks(data: bytes, chunks: bytes) -> bytes:
+    """A file with other chunks of metadata than its own, of which it has some."""
+    header, payload = unpack_file(data)
+    own = pack_chunks(header.metadata)
+    whole = pack_file(header, payload)
+    end = len(whole) - _CRC - len(payload)
+    start = end - len(own) - len(varint(len(own)))
+    return sealed(whole[:start] + varint(len(chunks)) + chunks + whole[end:])
+
+
+def lying_chunks(metadata: Metadata, others: Sequence[bytes], rng: random.Random) -> bytes:
+    """Chunks that are not of the lengths that they say, come twice, or whose data are damaged."""
+    chunks = pack_chunks(metadata)
+    kind = rng.randrange(5)
+    if kind == 0:
+        length = rng.getrandbits(rng.choice((3, 7, 14, 40, 63)))
+        return chunks[:1] + varint(length) + chunks[2:]
+    if kind == 1:
+        return chunks + chunks
+    if kind == 2:
+        return bytes([rng.randrange(256)]) + chunks[1:]
+    if kind == 3:
+        bomb = zlib.compress(bytes(rng.choice((0, 1 << 10, 20 << 20))))
+        return bytes([rng.choice((0x81, 0x82, 0x83))]) + varint(len(bomb)) + bomb
+    return changed(chunks, others, rng)
 
 
 def segments_of(header: Header, payload: bytes) -> list[bytes] | None:

@@ -7,18 +7,22 @@ from multiprocessing import get_context
 import pytest
 
 from benchmarks.hostile.study import attack, flips, small_files
+from neural_collage.codec.chunks import pack_chunks
 from neural_collage.codec.container import unpack_file
 from neural_collage.codec.varints import varint
+from neural_collage.io.metadata import NO_METADATA
 from tests.fuzz.targets import (
     TARGETS,
     container,
     corpus,
     decode,
+    lying_chunks,
     lying_table,
     mutated,
     partial,
     sealed,
     segments_of,
+    with_chunks,
 )
 
 
@@ -33,6 +37,7 @@ def test_the_corpus_is_of_files_that_decode() -> None:
     assert len(files) >= 20
     assert {file[5] for file in files} == {1, 2, 3}  # all codecs
     assert sum(unpack_file(file)[0].graphics is not None for file in files) >= 8
+    assert sum(unpack_file(file)[0].metadata.exif is not None for file in files) >= 2
     assert {len(segments) for _, segments in segmented()} == {6, 11}  # also of several tiles
     assert any(segments[-1] for _, segments in segmented())  # also with links
     assert all(target(file) for file in files for target in TARGETS.values())
@@ -69,6 +74,21 @@ def test_a_file_that_breaks_off_behind_its_table_is_a_picture() -> None:
         assert not any(partial(file[:length]) for length in range(start))
         assert all(partial(file[:length]) for length in range(start, len(file) + 1, 7))
         assert partial(file[:start])
+
+
+def test_metadata_that_lie_are_refused_or_others() -> None:
+    """So that mutants reach what reads chunks."""
+    rng = random.Random(0)
+    files = [file for file in corpus() if unpack_file(file)[0].metadata != NO_METADATA]
+    assert files
+    taken = 0
+    for file in files * 100:
+        metadata = unpack_file(file)[0].metadata
+        mutant = with_chunks(file, lying_chunks(metadata, files, rng))
+        assert sealed(mutant) == mutant
+        taken += container(mutant)
+        assert with_chunks(file, pack_chunks(metadata))[-20:-4] == file[-20:-4]
+    assert 0 < taken < 150
 
 
 def test_tables_that_lie_are_those_of_other_segments() -> None:

@@ -52,9 +52,10 @@ def test_exif_orientation_is_applied(photo: Image.Image, orientation: int, tmp_p
     assert (samples(to_pil(picture.pixels)) == upright[orientation - 1]).all()
 
 
-def test_damaged_exif_is_ignored(photo: Image.Image, tmp_path: Path) -> None:
+def test_damaged_exif_does_not_cost_the_picture(photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "x.jpg", exif=b"Exif\0\0garbage")
-    assert read_picture(tmp_path / "x.jpg").mode == "RGB"
+    with pytest.warns(PictureWarning, match=r"x\.jpg: its EXIF data are left out: it is no TIFF"):
+        assert read_picture(tmp_path / "x.jpg").mode == "RGB"
 
 
 def test_a_palette_is_resolved(photo: Image.Image) -> None:

@@ -7,7 +7,6 @@ that they show have the aspect ratio of the photo.
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -26,7 +25,7 @@ from neural_collage.core.scales import (
     window_of,
 )
 from neural_collage.io.limits import check_decoded_size
-from neural_collage.runtime import without_autocast
+from neural_collage.runtime import cached_property, without_autocast
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.registry import check_rate, get_encoder
 from neural_collage.errors import CollageError, OutputError, PictureWarning, describe
+from neural_collage.io.metadata import check_strip
 from neural_collage.io.modes import PICTURE_SUFFIXES
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.runtime import check_device
@@ -59,7 +60,7 @@ class BatchTask:
     Attributes:
         kind: "compress" (pictures to .clg), "decompress" (.clg to pictures), "reencode" (.clg to
             .clg with other settings), or "evaluate" (compress, decode and measure; no output).
-        codec, quality, effort, model, graphics, device: as for `codec.api.encode`.
+        codec, quality, effort, model, graphics, device, strip: as for `codec.api.encode`.
         scale: of decompressed pictures, in output pixels per pixel.
         suffix: of decompressed pictures; determines their format.
         psnr: whether to decode each output and measure its PSNR; "evaluate" always does.
@@ -74,6 +75,7 @@ class BatchTask:
     model: str | None = None
     graphics: bool = True
     device: str = "cpu"
+    strip: str | None = None
     scale: float = 1.0
     suffix: str = ".png"
     psnr: bool = False
@@ -87,6 +89,7 @@ class BatchTask:
             raise CollageError(
                 f"no picture format {self.suffix}: choose one of {', '.join(PICTURE_SUFFIXES)}"
             )
+        check_strip(self.strip)
         if not 0 < self.scale < math.inf:
             raise CollageError(f"a scale of {self.scale:g}: give a number above 0")
 
@@ -117,6 +120,7 @@ class BatchTask:
             check_rate(self.codec, self.quality, self.effort)
             digest = model.digest.hex() if model else None
             parts += [self.codec, digest, self.quality, self.effort, self.graphics, self.psnr]
+            parts.append(self.strip)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def __call__(self, data: bytes, name: str) -> ItemResult:
@@ -144,6 +148,7 @@ class BatchTask:
             model=self.model,
             graphics=self.graphics,
             device=self.device,
+            strip=self.strip,
         )
         data = collage.to_bytes()
         quality = None
@@ -158,7 +163,7 @@ class BatchTask:
     def _decompress(self, data: bytes) -> ItemResult:
         api.preload_weights(self.model)
         collage = CollageImage.from_bytes(data)
-        image = to_pil(collage.decode(scale=self.scale), collage.header.icc_profile)
+        image = collage.to_pil(self.scale)
         output = image_bytes(image, self.suffix)
         return ItemResult(output, len(output), image.width, image.height)
 

@@ -60,6 +60,7 @@ def batch(
     tune: options.Tune = None,
     graphics: options.Graphics = True,
     device: options.Device = "cpu",
+    strip: options.Strip = None,
     scale: Annotated[
         float, typer.Option("--scale", metavar="S", help="Scale of decompressed pictures.")
     ] = 1.0,
@@ -109,6 +110,7 @@ def batch(
         effort=effort,
         model=options.model_of(model, tune),
         device=device,
+        strip=strip,
         scale=scale,
         suffix=ending if ending.startswith(".") else f".{ending}",
         psnr=psnr,

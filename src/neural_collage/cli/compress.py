@@ -18,6 +18,7 @@ def compress(
     tune: options.Tune = None,
     graphics: options.Graphics = True,
     device: options.Device = "cpu",
+    strip: options.Strip = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -38,6 +39,7 @@ def compress(
             model=model,
             graphics=graphics,
             device=device,
+            strip=strip,
         )
         return OutputFile(collage.to_bytes(), collage.width, collage.height)
 

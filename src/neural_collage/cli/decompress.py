@@ -47,13 +47,12 @@ def decompress(
     from neural_collage.cli.support.plan import Job, plan_jobs
     from neural_collage.codec import api
     from neural_collage.io.modes import PICTURE_SUFFIXES
-    from neural_collage.io.writing import image_bytes, to_pil
+    from neural_collage.io.writing import image_bytes
     from neural_collage.runtime import use_threads
 
     def work(job: Job) -> OutputFile:
         collage = api.load(job.source, partial=partial)
-        pixels = collage.decode(scale, rectangle, pixelated=pixelated, detail=detail)
-        image = to_pil(pixels, collage.header.icc_profile)
+        image = collage.to_pil(scale, rectangle, pixelated=pixelated, detail=detail)
         return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
 
     use_threads(threads)

@@ -41,6 +41,8 @@ def info(
         "quality": header.quality,
         "model": None if header.model is None else header.model.name,
         "icc_profile_bytes": len(header.icc_profile or b""),
+        "exif_bytes": len(header.metadata.exif or b""),
+        "xmp_bytes": len(header.metadata.xmp or b""),
         "payload_bytes": len(payload),
         **asdict(contents),
     }

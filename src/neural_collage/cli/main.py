@@ -19,6 +19,7 @@ from neural_collage.cli.info import info
 from neural_collage.cli.sample import sample
 from neural_collage.cli.studio import studio
 from neural_collage.cli.stylize import stylize
+from neural_collage.cli.support.options import StripCommand
 from neural_collage.cli.train import PASS_ON, evaluate, train
 from neural_collage.cli.zoom import converge, zoom
 from neural_collage.extras import needs_extra
@@ -52,10 +53,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(compress)
+app.command(cls=StripCommand)(compress)
 app.command()(decompress)
 app.command()(info)
-app.command()(batch)
+app.command(cls=StripCommand)(batch)
 app.command()(fractalize)
 app.command()(stylize)
 app.command()(zoom)

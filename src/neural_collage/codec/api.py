@@ -15,6 +15,7 @@ from neural_collage.core.scales import Region
 from neural_collage.errors import CollageError, CollageFormatError
 from neural_collage.extras import needs_extra
 from neural_collage.io.files import write_atomically
+from neural_collage.io.metadata import check_strip
 from neural_collage.runtime import check_device, without_autocast
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def encode(
     tune: str | None = None,
     graphics: bool = True,
     device: str = "cpu",
+    strip: str | None = None,
 ) -> CollageImage:
     """Find the collage of a picture.
 
@@ -49,6 +51,8 @@ def encode(
         weights or their name on the hub. Decoding needs the same weights.
     tune: instead of a model, "visual" (the default) or "psnr": what photographs are tuned for.
     device: where to search, "cpu" or "cuda" or "cuda:1"; the file does not depend on it.
+    strip: EXIF and XMP are kept, unless this is "all"; "gps" leaves out the position in them.
+        The ICC profile, which the colours depend on, is kept in any case.
 
     Raises:
         ImageError: the picture cannot be read or used.
@@ -58,6 +62,7 @@ def encode(
     """
     with needs_extra("encode"):
         from neural_collage.codec.layered import Settings, encode_picture
+        from neural_collage.io.picture import strip_picture
         from neural_collage.io.reading import read_picture
 
     check_rate(codec, quality, effort)
@@ -69,9 +74,12 @@ def encode(
         device,
         graphics,
     )
+    check_strip(strip)
     check_device(device)
     with without_autocast(device):
-        return encode_picture(read_picture(image), settings)
+        name = str(image) if isinstance(image, str | PathLike) else "the picture"
+        picture = strip_picture(read_picture(image), strip, name)
+        return encode_picture(picture, settings)
 
 
 def compress(
@@ -84,6 +92,7 @@ def compress(
     tune: str | None = None,
     graphics: bool = True,
     device: str = "cpu",
+    strip: str | None = None,
 ) -> bytes:
     """`encode`, as the bytes of a .clg file."""
     return encode(
@@ -95,6 +104,7 @@ def compress(
         tune=tune,
         graphics=graphics,
         device=device,
+        strip=strip,
     ).to_bytes()
 
 

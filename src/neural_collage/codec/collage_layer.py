@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
 
 import torch
 from torch.nn import functional
@@ -15,7 +14,7 @@ from neural_collage.core.collage import Collage
 from neural_collage.core.pyramid import PyramidDecoder
 from neural_collage.core.scales import Window
 from neural_collage.errors import CollageFormatError, NotConvergedError
-from neural_collage.runtime import without_autocast
+from neural_collage.runtime import cached_property, without_autocast
 
 _ATTRACTOR = 0.25
 """Of the squared error of interpolation, what copies of domains may have at scale 1."""

@@ -4,12 +4,13 @@
     1  format version           n  if flagged: name length, name, 8 bytes of hash of the model
     1  codec                    n  if flagged: length, zlib data of the ICC profile
     1  flags                    n  if flagged: length, stream of the graphics layer
-    1  colour space             n  payload
-    1  quality                  4  CRC-32 of all the bytes before, little-endian
+    1  colour space             n  if flagged: length, chunks of metadata, see `chunks`
+    1  quality                  n  payload
+                                4  CRC-32 of all the bytes before, little-endian
 
 Flags: bits 0-1 are the mode (L, LA, RGB, RGBA), bit 2 is set if a model follows, bit 3 if a
-profile does, bit 4 if a graphics layer does, the others are 0. A varint is LEB128 in its shortest
-form, at most 9 bytes.
+profile does, bit 4 if a graphics layer does, bit 5 if metadata do, the others are 0. A varint is
+LEB128 in its shortest form, at most 9 bytes.
 
 These bytes are an API. A change of layout bumps `VERSION`, and older versions keep decoding.
 """
@@ -20,10 +21,12 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+from neural_collage.codec.chunks import inflate, pack_chunks, read_chunks
 from neural_collage.codec.ids import codec_name
 from neural_collage.codec.varints import read_varint, varint
 from neural_collage.errors import CollageFormatError, ImageError
 from neural_collage.io.limits import MAX_PROFILE_BYTES, pixel_limit
+from neural_collage.io.metadata import NO_METADATA, Metadata
 from neural_collage.io.modes import Mode
 
 MAGIC = b"\x89CLG"
@@ -34,7 +37,8 @@ _MODES: tuple[Mode, ...] = get_args(Mode)
 _HAS_MODEL = 4
 _HAS_PROFILE = 8
 _HAS_GRAPHICS = 16
-_KNOWN_FLAGS = 31
+_HAS_METADATA = 32
+_KNOWN_FLAGS = 63
 _CRC_BYTES = 4
 _DIGEST_BYTES = 8
 
@@ -70,6 +74,7 @@ class Header:
     codec: number in the registry; width, height: pixels, at least 1; quality: 1..100.
     icc_profile: as it stood in the source, at most `MAX_PROFILE_BYTES`.
     graphics: the stream of the layer over the picture, see `graphics.syntax`.
+    metadata: EXIF and XMP of the source, for the picture as it is stored, upright.
 
     Raises ValueError if a field is out of its range.
     """
@@ -83,6 +88,7 @@ class Header:
     model: ModelId | None = None
     icc_profile: bytes | None = None
     graphics: bytes | None = field(default=None, repr=False)
+    metadata: Metadata = NO_METADATA
 
     def __post_init__(self) -> None:
         problems = []
@@ -120,6 +126,9 @@ def pack_file(header: Header, payload: bytes) -> bytes:
     if header.graphics is not None:
         flags |= _HAS_GRAPHICS
         optional += varint(len(header.graphics)) + header.graphics
+    if chunks := pack_chunks(header.metadata):
+        flags |= _HAS_METADATA
+        optional += varint(len(chunks)) + chunks
     data = b"".join(
         (
             MAGIC,
@@ -205,6 +214,7 @@ class _Fields(NamedTuple):
     digest: bytes
     profile: bytes
     graphics: bytes
+    chunks: bytes
 
     def header(self, max_pixels: int | None) -> Header:
         """The header, checked; raises CollageFormatError for values that it cannot have."""
@@ -227,23 +237,28 @@ class _Fields(NamedTuple):
                 quality=self.quality,
                 colour_space=ColourSpace(self.colour_space),
                 model=ModelId(self.name.decode(), self.digest) if self.flags & _HAS_MODEL else None,
-                icc_profile=_inflate(self.profile) if self.flags & _HAS_PROFILE else None,
+                icc_profile=inflate(self.profile, MAX_PROFILE_BYTES, "ICC profile")
+                if self.flags & _HAS_PROFILE
+                else None,
                 graphics=self.graphics if self.flags & _HAS_GRAPHICS else None,
+                metadata=read_chunks(self.chunks),
             )
-        except (ValueError, zlib.error) as error:
+        except ValueError as error:
             raise CollageFormatError(f"the header is invalid: {error}") from error
 
 
 def _take_fields(reader: "_Reader") -> _Fields:
     codec, flags, colour_space, quality = reader.take(4)
     width, height, payload_length = reader.varint(), reader.varint(), reader.varint()
-    name = digest = profile = graphics = b""
+    name = digest = profile = graphics = chunks = b""
     if flags & _HAS_MODEL:
         name, digest = reader.take(reader.varint()), reader.take(_DIGEST_BYTES)
     if flags & _HAS_PROFILE:
         profile = reader.take(reader.varint())
     if flags & _HAS_GRAPHICS:
         graphics = reader.take(reader.varint())
+    if flags & _HAS_METADATA:
+        chunks = reader.take(reader.varint())
     return _Fields(
         codec,
         flags,
@@ -256,6 +271,7 @@ def _take_fields(reader: "_Reader") -> _Fields:
         digest,
         profile,
         graphics,
+        chunks,
     )
 
 
@@ -274,15 +290,6 @@ def _check_kind(data: bytes) -> None:
         )
     if version == 0:
         raise CollageFormatError("format version 0 does not exist: the file is damaged")
-
-
-def _inflate(profile: bytes) -> bytes:
-    """A zlib stream's content, never more than one byte beyond the limit that `Header` checks."""
-    decompressor = zlib.decompressobj()
-    content = decompressor.decompress(profile, MAX_PROFILE_BYTES + 1)
-    if len(content) <= MAX_PROFILE_BYTES and (not decompressor.eof or decompressor.unused_data):
-        raise ValueError("the ICC profile is not one complete zlib stream")
-    return content
 
 
 @dataclass

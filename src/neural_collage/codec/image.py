@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,6 +32,7 @@ from neural_collage.errors import CollageFormatError
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.io.writing import to_pil
 from neural_collage.models.enlargement.detail_network import shipped_detail
+from neural_collage.runtime import cached_property
 
 Detail = Literal["none", "links", "full"]
 _MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5
@@ -220,9 +220,12 @@ class CollageImage:
         pixelated: bool = False,
         detail: Detail = "full",
     ) -> Image.Image:
-        """The picture as 8 bits a channel, with its ICC profile; arguments as `decode`."""
+        """The picture as 8 bits a channel, arguments as `decode`.
+
+        Its `info` has "icc_profile", "exif" and "xmp", as far as they are in the file.
+        """
         pixels = self.decode(scale, region, pixelated=pixelated, detail=detail)
-        return to_pil(pixels, self.header.icc_profile)
+        return to_pil(pixels, self.header.icc_profile, self.header.metadata)
 
     def _repeat_pixels(self, scale: float, window: Window) -> PixelArray:
         """The nearest pixels of scale 1 to a window at a higher scale."""

@@ -168,6 +168,7 @@ class _Job:
             model=encoder.model if has_base else None,
             icc_profile=picture.icc_profile,
             graphics=None if layer is None else self._stream(layer, quality * has_base),
+            metadata=picture.metadata,
         )
         return CollageImage.of_layers(header, payload, layers, layer)
 

@@ -10,7 +10,7 @@ import textwrap
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
@@ -28,6 +28,7 @@ from neural_collage.models.arrays_file import (
     unpack_arrays,
 )
 from neural_collage.models.compression.decoder_model import DecoderModel
+from neural_collage.runtime import cached_property
 
 if TYPE_CHECKING:
     from neural_collage.models.pretrained import Pretrained

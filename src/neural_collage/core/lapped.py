@@ -6,7 +6,6 @@ gradients, at scale 1 alone.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from neural_collage.core.arrays.lapped import PatchBank, Texture
 from neural_collage.core.scales import Window
+from neural_collage.runtime import cached_property
 
 _TILE = 128  # single pixels are read from square tiles of this side
 

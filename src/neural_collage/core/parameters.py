@@ -13,7 +13,6 @@ pixels and g is one of the eight isometries (Jacquin 1992; Poli et al. 2022, arX
 import math
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -24,6 +23,7 @@ from neural_collage.core.isometry import N_ISOMETRIES
 from neural_collage.core.lapped import LappedTexture
 from neural_collage.core.partition import Partition
 from neural_collage.errors import NotContractiveError
+from neural_collage.runtime import cached_property
 
 P = TypeVar("P", bound="CollageParameters")
 

@@ -7,7 +7,6 @@ order within a size, so that all blocks of one size are one slice of every per-r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -15,6 +14,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from neural_collage.core.scales import round_up
+from neural_collage.runtime import cached_property
 
 
 @dataclass(frozen=True)

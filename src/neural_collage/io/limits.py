@@ -6,6 +6,8 @@ from neural_collage.errors import ScaleError
 
 MAX_PROFILE_BYTES = 1 << 20
 """Bytes of the largest ICC profile that is kept."""
+MAX_METADATA_BYTES = 16 << 20
+"""Bytes of the largest EXIF data and of the largest XMP packet that are kept."""
 
 
 def pixel_limit(max_pixels: int | None = None) -> float:

@@ -1,7 +1,7 @@
 """`Picture`: gamma-encoded samples with a known meaning, and what can become one."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neural_collage.errors import ImageError, PictureWarning
 from neural_collage.io.limits import pixel_limit
+from neural_collage.io.metadata import NO_METADATA, Metadata, stripped
 from neural_collage.io.modes import Mode
 
 Samples = UInt8[Tensor, "c h w"] | Float32[Tensor, "c h w"]
@@ -32,12 +33,14 @@ class Picture:
         a quarter of the memory of floats: those are made of the part that is looked at.
     mode: what the 1, 2, 3 or 4 channels are.
     icc_profile: the profile of the samples, if they came with one.
+    metadata: EXIF and XMP, if they came with some.
     width, height: in pixels.
     """
 
     samples: Samples
     mode: Mode
     icc_profile: bytes | None = None
+    metadata: Metadata = NO_METADATA
 
     @property
     def width(self) -> int:
@@ -103,6 +106,17 @@ def check_size(width: int, height: int, name: str, max_pixels: int | None = None
         raise ImageError(
             f"{name}: {width} x {height} pixels, above the limit of {limit:.0f}: reduce or cut it"
         )
+
+
+def strip_picture(picture: Picture, strip: str | None, name: str) -> Picture:
+    """A picture without some of its metadata; damaged ones are left out with a warning.
+
+    name: what the warning calls it.
+    """
+    metadata, problems = stripped(picture.metadata, strip)
+    for problem in problems:
+        warn(f"{name}: {problem}")
+    return replace(picture, metadata=metadata)
 
 
 def warn(message: str) -> None:

@@ -1,27 +1,29 @@
 """Reading pictures: whatever Pillow, numpy or torch hold, as samples with a known meaning.
 
 What cannot be used is refused with one line that says what was found and what to do; what is
-given up on the way (the later frames of an animation, an oversized profile) raises a
-`PictureWarning`.
+given up on the way (the later frames of an animation, an oversized profile, damaged EXIF data)
+raises a `PictureWarning`.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import BufferedReader, BytesIO
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 from neural_collage.errors import CollageFormatError, ImageError, PictureWarning, first_line
 from neural_collage.io.arrays import from_array, from_tensor
 from neural_collage.io.limits import MAX_PROFILE_BYTES
+from neural_collage.io.metadata import given_or_own, orientation, read_metadata
 from neural_collage.io.picture import (
     BinaryFile,
     ImageLike,
@@ -31,8 +33,16 @@ from neural_collage.io.picture import (
 )
 
 _GREY = {"1", "L", "LA", "La"}
-_TURNED = range(2, 9)
-"""Orientations other than upright."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes pictures of an EXIF orientation upright."""
 _WHITE_OF_DEEP_GREY = dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), 65535) | {"F": 1}
 
 
@@ -43,8 +53,9 @@ def read_picture(source: ImageLike, *, max_pixels: int | None = None) -> Picture
         (h, w) or (h, w, c), or a tensor (h, w) or (c, h, w), of bool, uint8, uint16 or floats in
         [0, 1], with c of 1 to 4.
 
-    Files and Pillow images: EXIF orientation is applied, a palette is resolved, CMYK becomes sRGB
-    through its ICC profile, an animation gives its first frame. 16-bit grey keeps its precision:
+    Files and Pillow images: EXIF orientation is applied, and is 1 in the EXIF data that are kept
+    with XMP and the ICC profile; a palette is resolved, CMYK becomes sRGB through its profile, an
+    animation gives its first frame. 16-bit grey keeps its precision:
     modes I;16 and I are read as 0..65535, mode F as 0..1, values outside are refused; 16-bit
     colour arrives from Pillow as 8 bits.
 
@@ -61,7 +72,7 @@ def read_picture(source: ImageLike, *, max_pixels: int | None = None) -> Picture
     if isinstance(source, bytes | bytearray | memoryview):
         return parse_picture(bytes(source), "the picture", max_pixels=max_pixels)
     if isinstance(source, Image.Image):
-        return _read_pillow(source, "the image", max_pixels)
+        return read_image(source, max_pixels=max_pixels)
     if isinstance(source, Tensor):
         return from_tensor(source, max_pixels=max_pixels)
     if isinstance(source, np.ndarray):
@@ -91,7 +102,38 @@ def read_samples(image: Image.Image, name: str) -> npt.NDArray[Any]:
     """
     with _as_image_errors(f"{name}: damaged or incomplete picture"):
         image.load()
-        return _samples(_upright(image), name)
+        return _samples(_upright(image, orientation(image, {})), name)
+
+
+def read_image(
+    image: Image.Image,
+    name: str = "the image",
+    *,
+    given: Mapping[str, bytes | None] = MappingProxyType({}),
+    max_pixels: int | None = None,
+) -> Picture:
+    """Read a Pillow image as `read_picture` does; errors and warnings call it `name`.
+
+    given: what replaces "exif", "xmp" and "icc_profile" of its info; None leaves them out.
+    """
+    check_size(image.width, image.height, name, max_pixels)
+    with _as_image_errors(f"{name}: damaged or incomplete picture"):
+        frames = getattr(image, "n_frames", 1)
+        image.load()
+        oriented = orientation(image, given)
+        samples = _samples(_upright(image, oriented), name)
+    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG with previews behind it
+        warn(f"{name}: holds {frames} frames, only the first is used")
+    metadata, problems = read_metadata(image, given, oriented in _TURNS)
+    info = given_or_own(image, given)
+    profile = None if image.mode == "CMYK" else info.get("icc_profile") or None
+    if profile is not None and len(profile) > MAX_PROFILE_BYTES:
+        problems.append(f"its ICC profile of {len(profile)} bytes is left out")
+        profile = None
+    for problem in problems:
+        warn(f"{name}: {problem}")
+    picture = from_array(samples, name, max_pixels)
+    return replace(picture, icc_profile=profile, metadata=metadata)
 
 
 @contextmanager
@@ -137,8 +179,9 @@ def _read_file(file: Path | BytesIO, name: str, max_pixels: int | None) -> Pictu
     with ExitStack() as stack:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit is below
+            warnings.filterwarnings("ignore", "Corrupt EXIF data")  # `read_image` says what is lost
             image = stack.enter_context(open_picture(file, name))
-        return _read_pillow(image, name, max_pixels)
+        return read_image(image, name, max_pixels=max_pixels)
 
 
 def _read_open_file(file: BinaryFile, max_pixels: int | None) -> Picture:
@@ -152,20 +195,6 @@ def _read_open_file(file: BinaryFile, max_pixels: int | None) -> Picture:
     return parse_picture(bytes(data), name, max_pixels=max_pixels)
 
 
-def _read_pillow(image: Image.Image, name: str, max_pixels: int | None) -> Picture:
-    check_size(image.width, image.height, name, max_pixels)
-    with _as_image_errors(f"{name}: damaged or incomplete picture"):
-        frames = getattr(image, "n_frames", 1)
-    samples = read_samples(image, name)
-    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG with previews behind it
-        warn(f"{name}: holds {frames} frames, only the first is used")
-    profile = None if image.mode == "CMYK" else image.info.get("icc_profile") or None
-    if profile is not None and len(profile) > MAX_PROFILE_BYTES:
-        warn(f"{name}: its ICC profile of {len(profile)} bytes is left out")
-        profile = None
-    return replace(from_array(samples, name, max_pixels), icc_profile=profile)
-
-
 @contextmanager
 def _as_image_errors(what: str) -> Iterator[None]:
     """Turn what Pillow raises for a damaged file, which may be anything, into an ImageError."""
@@ -177,10 +206,9 @@ def _as_image_errors(what: str) -> Iterator[None]:
         raise ImageError(f"{what}: {first_line(error)}") from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as its EXIF data say that it is to be shown; itself if it is upright."""
-    is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
-    return ImageOps.exif_transpose(image) if is_turned else image  # which copies in any case
+def _upright(image: Image.Image, oriented: int) -> Image.Image:
+    """An image of an EXIF orientation as it is to be shown; itself if it is upright."""
+    return image.transpose(_TURNS[oriented]) if oriented in _TURNS else image
 
 
 def _samples(image: Image.Image, name: str) -> npt.NDArray[Any]:

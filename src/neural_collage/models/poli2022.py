@@ -16,7 +16,6 @@ contracts. (4) Training includes rounding (straight-through); the original round
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -28,6 +27,7 @@ from neural_collage.core.blocks import cut
 from neural_collage.models.operator.config import OperatorConfig
 from neural_collage.models.operator.operator import CollageOperator
 from neural_collage.models.pretrained import Pretrained
+from neural_collage.runtime import cached_property
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Options that several commands share, and their checks."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from neural_collage.codec.registry import AUTO, CODECS, codec_entry
 from neural_collage.errors import CollageError
@@ -76,8 +77,29 @@ Tune = Annotated[
     Literal["visual", "psnr"] | None,
     typer.Option("--tune", help="Photos are tuned for the eye if left out; chooses the --model."),
 ]
+Strip = Annotated[
+    Literal["all", "gps"] | None,
+    typer.Option(
+        "--strip",
+        metavar="[all|gps]",
+        help="Leave out EXIF and XMP, all if no more is said, or the position in them; the ICC "
+        "profile stays.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")]
+
+
+class StripCommand(TyperCommand):
+    """A command whose `--strip` may stand without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        given = [
+            "--strip=all" if one == "--strip" and following not in ("all", "gps") else one
+            for one, following in zip(args[:end], [*args[1:end], None], strict=False)
+        ]
+        return super().parse_args(ctx, given + args[end:])
 
 
 def model_of(model: str | None, tune: str | None) -> str | None:

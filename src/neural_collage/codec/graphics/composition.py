@@ -1,7 +1,6 @@
 """A picture composed of a base and a graphics layer: ranges of the layer replace the base."""
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +8,7 @@ import numpy.typing as npt
 from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.core.arrays.averages import PixelArray
 from neural_collage.core.scales import Window
+from neural_collage.runtime import cached_property
 
 BaseRenderer = Callable[[Window], PixelArray]
 """A window (c, h, w) in [0, 1] of the base, whose size is that of `base_window`."""

@@ -1,7 +1,6 @@
 """A layer of exact ranges over a picture: which ranges repeat earlier pixels, which are painted."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from neural_collage.codec.graphics.copying import (
 )
 from neural_collage.core.copies import IntArray
 from neural_collage.core.scales import Window
+from neural_collage.runtime import cached_property
 
 IndexArray = npt.NDArray[np.signedinteger]
 BLOCKS = (4, 8, 16, 32, 64)

@@ -1,7 +1,5 @@
 """A finished compressor: the network, and the integer tables that files depend on."""
 
-from functools import cached_property
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -21,6 +19,7 @@ from neural_collage.models.compression.integer_entropy import N_SCALES, logarith
 from neural_collage.models.compression.integer_layers import LEVELS
 from neural_collage.models.compression.ladder import level_of
 from neural_collage.models.pretrained import Pretrained
+from neural_collage.runtime import cached_property
 
 LARGEST_SYMBOL = 255
 """Larger symbols are escaped."""
