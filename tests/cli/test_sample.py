@@ -47,6 +47,23 @@ def test_seeds_temperatures_and_edges_change_the_samples(weights: Path, tmp_path
     assert len(set(contents)) == len(contents) - 1
 
 
+def test_a_sweep_has_a_row_for_each_temperature(weights: Path, tmp_path: Path) -> None:
+    output, single = tmp_path / "sweep.png", tmp_path / "single.png"
+    code, text = _run("--model", weights, "-n", 3, "--sweep", "0.5,1", "--seed", 2, "-o", output)
+    assert (code, text) == (0, "")
+    with Image.open(output) as image:
+        assert image.size == (2 + 3 * (SIZE + 2), 2 + 2 * (SIZE + 2))
+        rows = [image.crop((0, y, image.width, y + SIZE + 4)) for y in (0, SIZE + 2)]
+    for row, temperature in zip(rows, (0.5, 1), strict=True):
+        options = ("--temperature", temperature, "--seed", 2, "-n", 3, "--overwrite")
+        assert _run("--model", weights, *options, "-o", single)[0] == 0
+        with Image.open(single) as image:  # two columns, and the third sample below them
+            assert image.crop((0, 0, 2 * (SIZE + 2), SIZE + 2)).tobytes() == (
+                row.crop((0, 0, 2 * (SIZE + 2), SIZE + 2)).tobytes()
+            )
+    assert rows[0].tobytes() != rows[1].tobytes()
+
+
 def test_a_zoom_is_written_as_an_animation(weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "zoom.gif"
     code, text = _run("--model", weights, "--scale", 40, "--frames", 3, "-o", output)
@@ -76,6 +93,9 @@ def test_an_output_is_replaced_only_with_overwrite(weights: Path, tmp_path: Path
         (("--temperature", "warm"), 2, "give a number"),
         (("--temperature", "1,1,1"), 1, "one for each of the stages 1x1, 3x3"),
         (("--temperature", "-1"), 1, "0 or more"),
+        (("--sweep", "0.5,warm"), 2, "give numbers, as in 0.5,0.8,1"),
+        (("--sweep", "0.5,-1"), 1, "0 or more"),
+        (("--sweep", "0.5,1", "--temperature", 0.5), 2, "leave out --temperature"),
         (("-n", 64, "--scale", 4000), 1, "above the limit"),
         (("--model", "nobody"), 1, "no weights 'nobody'"),
     ],

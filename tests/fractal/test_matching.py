@@ -97,7 +97,7 @@ def test_matches_are_independent_of_the_chunk_size(monkeypatch: pytest.MonkeyPat
     geometry = PlaneGeometry(64, 320, 8)
     canvas = (pad_to_multiple(texture(64, 320), 32) * 255).double()
     whole = search(canvas, geometry, 8)
-    monkeypatch.setattr(matching, "_PRODUCTS", 1)
+    monkeypatch.setattr(matching, "PRODUCTS", 1)
     parts = search(canvas, geometry, 8)
     torch.testing.assert_close(whole.product, parts.product)
     assert (whole.address == parts.address).float().mean() > 0.99  # but for near ties

@@ -62,6 +62,17 @@ def draw(
         return model.sample(count, temperature).features
 
 
+def draw_rows(
+    model: HierarchicalVae, count: int, temperatures: Sequence[float], seed: int = 0
+) -> Features:
+    """Features of `count` samples at each of several temperatures, one temperature after another.
+
+    All temperatures share the random numbers. Raises as `HierarchicalVae.sample` does.
+    """
+    drawn = [draw(model, count, temperature, seed) for temperature in temperatures]
+    return tuple(torch.cat(parts) for parts in zip(*drawn, strict=True))
+
+
 def picture_size(model: HierarchicalVae, scale: float) -> tuple[int, int]:
     """Height and width of samples at a scale."""
     _, height, width = model.picture_shape

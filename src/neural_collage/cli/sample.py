@@ -31,7 +31,12 @@ def sample(
     ] = "mnist",
     count: Annotated[
         int | None,
-        typer.Option("--count", "-n", metavar="N", help="Samples in the grid; 64 by default."),
+        typer.Option(
+            "--count",
+            "-n",
+            metavar="N",
+            help="Samples in the grid, 64 by default; in a sweep, 8 a row.",
+        ),
     ] = None,
     scale: Annotated[
         float | None,
@@ -47,6 +52,14 @@ def sample(
             help="Below 1 for more typical samples; one for all stages, or one per stage.",
         ),
     ] = "1",
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T,T,...",
+            help="Temperatures of the rows of the grid, with the same random numbers in all rows.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     soft: Annotated[
         bool, typer.Option("--soft", help="Show probabilities, so that edges widen with the scale.")
@@ -58,18 +71,34 @@ def sample(
 
     collage sample --model mnist -n 64 --scale 10 -o grid.png
 
+    collage sample --sweep 0.5,0.7,0.85,1 -o temperatures.png
+
     collage sample --seed 3 -o zoom.webp
     """
     moving = output.suffix.lower() in artwork.MOVING
     options.check_scale(scale)
     if count is not None and (count < 1 or (moving and count > 1)):
         raise typer.BadParameter(f"--count {count}: give 1 or more, and 1 for a zoom")
-    temperatures = _parse_temperatures(temperature)
+    if sweep is not None and (moving or temperature != "1"):
+        raise typer.BadParameter(
+            "--sweep is of a grid: leave out --temperature, and write a picture"
+        )
+    rows = [] if sweep is None else _numbers("--sweep", sweep, "numbers, as in 0.5,0.8,1")
+    expected = "a number, or as many as there are stages, as in 0.7,1,1"
+    several = _numbers("--temperature", temperature, expected)
+    temperatures: float | list[float] = several[0] if len(several) == 1 else several
     artwork.check_output(output, overwrite)
 
     from neural_collage.art.movie import movie, there_and_back
     from neural_collage.art.sample_zoom import Sample, edge
-    from neural_collage.art.samples import draw, grid, load_generator, picture_size, pictures
+    from neural_collage.art.samples import (
+        draw,
+        draw_rows,
+        grid,
+        load_generator,
+        picture_size,
+        pictures,
+    )
     from neural_collage.art.zoom import zoom
     from neural_collage.errors import CollageError
     from neural_collage.io.writing import image_bytes
@@ -77,10 +106,16 @@ def sample(
     generator = load_generator(model)
     try:
         temperatures = generator.temperatures(temperatures)
+        for row in rows:
+            generator.temperatures(row)
     except ValueError as error:
         raise CollageError(f"{model}: {error}") from error
-    count = 1 if moving else (count or 64)
-    features = draw(generator, count, temperatures, seed)
+    columns = (count or 8) if rows else None
+    count = len(rows) * columns if columns else 1 if moving else (count or 64)
+    if columns:
+        features = draw_rows(generator, columns, rows, seed)
+    else:
+        features = draw(generator, count, temperatures, seed)
     if moving:
         shown = Sample(generator, features, soft)
         size = (_ZOOM_WIDTH, _ZOOM_WIDTH * shown.height // shown.width)
@@ -93,16 +128,13 @@ def sample(
         data = movie(there_and_back(path), output.suffix, fps=frames / _ZOOM_SECONDS)
     else:
         samples = pictures(generator, features, scale or 1, soft=soft)
-        image = grid(samples, count, picture_size(generator, scale or 1))
+        image = grid(samples, count, picture_size(generator, scale or 1), columns)
         data = image_bytes(image, output.suffix)
     artwork.write(output, data)
 
 
-def _parse_temperatures(text: str) -> float | list[float]:
+def _numbers(option: str, text: str, expected: str) -> list[float]:
     try:
-        several = [float(part) for part in text.split(",")]
+        return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise typer.BadParameter(
-            f"--temperature {text}: give a number, or as many as there are stages, as in 0.7,1,1"
-        ) from error
-    return several[0] if len(several) == 1 else several
+        raise typer.BadParameter(f"{option} {text}: give {expected}") from error

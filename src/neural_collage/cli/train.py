@@ -70,8 +70,9 @@ def evaluate(
     ckpt: Annotated[
         str,
         typer.Option(
-            metavar="last|best|PATH",
-            help="A checkpoint of the run folder, or a checkpoint's path.",
+            metavar="last|best|PATH|NAME",
+            help="A checkpoint of the run folder, the path of a checkpoint or of a .safetensors "
+            "file, the name of weights of the package, such as mnist, or owner/name on the hub.",
             show_default=False,
         ),
     ],
@@ -80,8 +81,11 @@ def evaluate(
 ) -> None:
     """Measure a trained model on the validation and test pictures of its config.
 
-    The averaged weights of the checkpoint are used. Every key of the config is also an option, as
-    in `collage train`.
+    The averaged weights of the checkpoint are used, or the weights of a finished model, of which
+    the config then says data and task. Every key of the config is also an option, as in
+    `collage train`.
+
+    collage evaluate --config configs/generation/mnist_collage.yaml --ckpt mnist
     """
     arguments = _arguments(ctx, config)
     with _training_extra():
@@ -90,11 +94,20 @@ def evaluate(
     with _one_line_errors(ctx), _processes():
         experiment = evaluation_experiment(arguments, ckpt)
         metrics = experiment.evaluate()
+    weights = experiment.weights
     if json:
-        facts = {"checkpoint": str(experiment.checkpoint), "step": experiment.step}
+        facts = (
+            {"weights": weights.name, "hash": weights.digest.hex()}
+            if weights
+            else {"checkpoint": str(experiment.checkpoint), "step": experiment.step}
+        )
         typer.echo(json_format.dumps({**facts, "metrics": metrics}))
         return
-    typer.echo(f"{experiment.checkpoint} after step {experiment.step}")
+    typer.echo(
+        f"{weights.name}, weights of hash {weights.digest.hex()}"
+        if weights
+        else f"{experiment.checkpoint} after step {experiment.step}"
+    )
     for name, value in metrics.items():
         typer.echo(f"{name:24} {value:.6g}")
 

@@ -5,6 +5,7 @@ error of a zero-mean range have the largest |inner product|: the error is
 ||range||^2 - <range, domain>^2. Chunks bound the memory.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,10 @@ from neural_collage.core import isometry
 from neural_collage.core.blocks import cut_overlapping
 from neural_collage.fractal.geometry import TILE, IntArray, PlaneGeometry
 
-_PRODUCTS = 1 << 23  # inner products computed at a time
+ALL = tuple(range(isometry.N_ISOMETRIES))
+"""The codes of all isometries; see `core.isometry`."""
+PRODUCTS = 1 << 23
+"""Inner products computed at a time."""
 _MIN_DEVIATION = 1.0  # standard deviation, in 1/255, below which a domain counts as flat
 
 
@@ -65,8 +69,8 @@ def match(
         domains = cut_overlapping(window, size, step)
         candidates = _unit_domains(domains)
         members = torch.from_numpy(np.flatnonzero(inside)).to(pooled.device)
-        for part in members.split(max(1, _PRODUCTS // (isometry.N_ISOMETRIES * len(domains)))):
-            products = _turned_ranges(ranges[part]) @ candidates
+        for part in members.split(max(1, PRODUCTS // (isometry.N_ISOMETRIES * len(domains)))):
+            products = turned_ranges(ranges[part]) @ candidates
             by_isometry = products.abs_().max(2)
             best = by_isometry.values.max(0)
             found.product[part] = best.values
@@ -84,14 +88,16 @@ def _unit_domains(domains: Float[Tensor, "d n n"]) -> Float[Tensor, "n2 d"]:
     return (centred * scale[:, None]).T
 
 
-def _turned_ranges(ranges: Float[Tensor, "r n n"]) -> Float[Tensor, "8 r n2"]:
+def turned_ranges(
+    ranges: Float[Tensor, "*c r n n"], isometries: Sequence[int] = ALL
+) -> Float[Tensor, "*c g r n2"]:
     """Zero-mean ranges under the inverse of each isometry.
 
     Their inner products with domains are those of the ranges with the domains under the isometry.
     """
-    centred = ranges - ranges.mean((1, 2), keepdim=True)
-    turned = [isometry.apply(centred, isometry.inverse(g)) for g in range(isometry.N_ISOMETRIES)]
-    return torch.stack(turned).flatten(2)
+    centred = ranges - ranges.mean((-2, -1), keepdim=True)
+    turned = [isometry.apply(centred, isometry.inverse(g)) for g in isometries]
+    return torch.stack(turned, -4).flatten(-2)
 
 
 def centred_domains(

@@ -127,15 +127,8 @@ def require_same_model(
     """
     if CONFIG not in checkpoint:
         raise CheckpointError(f"{path}: was not made by `collage train`: it holds no config")
-    stored = dict(_leaves(checkpoint[CONFIG]["model"], "model"))
-    given = dict(_leaves(config["model"], "model"))
     ignored = [f"model.init_args.{name}" for name in apart_from]
-    different = [
-        f"{key} ({stored.get(key, 'absent')} there, {given.get(key, 'absent')} here)"
-        for key in dict.fromkeys([*stored, *given])
-        if (key not in stored or key not in given or stored[key] != given[key])
-        and not any(key == name or key.startswith(f"{name}.") for name in ignored)
-    ]
+    different = differences(checkpoint[CONFIG]["model"], config["model"], "model", ignored)
     if different:
         raise CheckpointError(
             f"{path}: was made with another config: {'; '.join(different)}: use the config.yaml "
@@ -143,11 +136,30 @@ def require_same_model(
         )
 
 
+def differences(
+    stored: Mapping[str, Any],
+    given: Mapping[str, Any],
+    key: str = "",
+    apart_from: Collection[str] = (),
+) -> list[str]:
+    """The dotted keys that differ in two nested configs, each with both values.
+
+    key: of the configs themselves. apart_from: keys that may differ, with all keys below them.
+    """
+    there, here = dict(_leaves(stored, key)), dict(_leaves(given, key))
+    return [
+        f"{name} ({there.get(name, 'absent')} there, {here.get(name, 'absent')} here)"
+        for name in dict.fromkeys([*there, *here])
+        if (name not in there or name not in here or there[name] != here[name])
+        and not any(name == other or name.startswith(f"{other}.") for other in apart_from)
+    ]
+
+
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
     """The dotted keys of a nested config and their values, classes under their current names."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}")
+            yield from _leaves(inner, f"{key}.{name}" if key else name)
     elif key.endswith(".class_path"):
         yield key, current_name(str(value))
     else:

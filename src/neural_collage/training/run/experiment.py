@@ -16,6 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.cli import LightningArgumentParser
 
+from neural_collage.codec.container import ModelId
 from neural_collage.errors import CheckpointError, ConfigError, OutputError, TrainingError
 from neural_collage.training.callbacks.checkpoints import Checkpoints, resume_hint
 from neural_collage.training.callbacks.ema import Ema
@@ -32,6 +33,7 @@ from neural_collage.training.processes import (
     is_lost_connection,
 )
 from neural_collage.training.run.config_errors import explain
+from neural_collage.training.run.finished import load_finished, names_weights
 from neural_collage.training.run.folder import ConfigKeeper, clear, find_checkpoint, require_no_run
 from neural_collage.training.run.launch import launch, make_trainer
 from neural_collage.training.run.loggers import LoggingConfig, make_loggers
@@ -56,6 +58,7 @@ class Experiment:
     checkpoint: the checkpoint to start from, if any.
     step: number of optimiser steps done in that checkpoint.
     uses: those of "val" and "test" for which the config has pictures.
+    weights: those of a finished model that are evaluated in place of a checkpoint, if any.
     """
 
     task: Task
@@ -65,6 +68,7 @@ class Experiment:
     checkpoint: Path | None
     step: int
     uses: tuple[str, ...]
+    weights: ModelId | None = None
 
     def start_lines(self, checkpoint_name: str | None) -> list[str]:
         """Lines about the training that starts, and its checkpoint, as named by the user."""
@@ -178,24 +182,38 @@ def training_experiment(
 
 
 def evaluation_experiment(arguments: Sequence[str], checkpoint: str) -> Experiment:
-    """An experiment with the averaged weights of a checkpoint, on one device.
+    """An experiment with the averaged weights of a checkpoint, or finished ones, on one device.
 
-    Arguments and errors are those of `training_experiment`.
+    checkpoint: "last", "best", a path, or weights as `run.finished.load_finished` takes them.
+
+    Other arguments and errors are those of `training_experiment`; CheckpointError also for weights
+    that are not of the model of the config.
     """
     parser, config = parse(arguments)
-    found, state = _load(checkpoint, config, parser, apart_from=_IRRELEVANT_TO_EVALUATION)
     folder = run_folder(config)
+    if names_weights(checkpoint):
+        objects = _instantiate(parser, config)
+        weights = load_finished(objects.model.model, checkpoint)
+        trainer = _evaluator(objects.trainer)
+        return Experiment(
+            objects.model, objects.data, trainer, folder, None, 0, _uses(config), weights
+        )
+    found, state = _load(checkpoint, config, parser, apart_from=_IRRELEVANT_TO_EVALUATION)
     if found is None:
         raise CheckpointError(f"{folder} holds no checkpoint: give the path of one")
     objects = _instantiate(parser, config)
     objects.model.load_state_dict(state["state_dict"])
+    trainer, step = _evaluator(objects.trainer), int(state["global_step"])
+    return Experiment(objects.model, objects.data, trainer, folder, found, step, _uses(config))
+
+
+def _evaluator(settings: Namespace) -> Trainer:
+    """A trainer that evaluates and writes nothing."""
     # One device, because several would count some pictures twice to share them equally.
     single = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
     for name, value in {**single, "logger": False, "enable_progress_bar": False}.items():
-        objects.trainer[name] = value
-    trainer = make_trainer(objects.trainer, [StepSeeds()])
-    step = int(state["global_step"])
-    return Experiment(objects.model, objects.data, trainer, folder, found, step, _uses(config))
+        settings[name] = value
+    return make_trainer(settings, [StepSeeds()])
 
 
 def parse(arguments: Sequence[str]) -> tuple[ArgumentParser, Namespace]:

@@ -60,7 +60,10 @@ def find_checkpoint(name: str, folder: Path) -> Path | None:
         return next((path for path in candidates if path.exists()), None)
     path = checkpoints / "best.ckpt" if name == "best" else Path(name)
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint: give last, best or the path of a file")
+        raise CheckpointError(
+            f"{path}: no such checkpoint: give last, best or the path of a file; to evaluate, also "
+            "the name of weights"
+        )
     return path
 
 
