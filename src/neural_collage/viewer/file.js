@@ -34,9 +34,9 @@ function readFile(bytes) {
   return file;
 }
 
-// Decodes a file to a Picture. numbers: those of the weights by name. shown(picture, top, bottom) is
+// Decodes a file to a Picture. model: a NeuralModel, if it needs one. shown(picture, top, bottom) is
 // told of lines whose colours are complete.
-function decodeFile(file, numbers, shown) {
+function decodeFile(file, model, shown) {
   const { width, height, channels, payload } = file;
   const layer = file.graphics && readLayer(file.graphics, height, width, channels);
   const picture = new Picture(width, height, channels);
@@ -44,9 +44,9 @@ function decodeFile(file, numbers, shown) {
   if (layer && !layer.quality) {
     if (payload.length) throw damaged("a payload that nothing shows");
   } else {
-    if (file.codec !== NEURAL || file.space !== RGB_SPACE) throw new Error("the decoder of this page does not know this codec");
+    if (file.codec !== NEURAL || file.space !== RGB_SPACE || !model) throw new Error("the decoder of this page does not know its codec");
     const pictures = channels % 2 ? 1 : 2, size = [base.bottom - base.top, base.right - base.left];
-    readNeural(payload, new NeuralModel(numbers), ...size, pictures, (number, top, planes) => {
+    readNeural(payload, model, ...size, pictures, (number, top, planes) => {
       picture.put(base, top, planes, number);
       if (!layer && number === 0) shown(picture, top, Math.min(top + RANGE, height));
     });

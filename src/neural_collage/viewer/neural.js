@@ -4,7 +4,7 @@
 // logarithms below 2^13, and no sum has more than 2^12 terms: sums stay below 2^49, and doubles are
 // exact below 2^53. Coefficients times patches stay below 2^30, and with all 4 x 320 below 2^41.
 
-const RANGE = 16, TILE = 64, PATCH = 2 * RANGE, HALF = RANGE / 2;
+const RANGE = 16, TILE = 64, PATCH = 2 * RANGE, HALF = RANGE / 2, PATCH_PIXELS = 3 * PATCH * PATCH;
 const LINKED = 1, SEGMENTED = 2;
 const LARGEST_STATE = 2 ** 24, LARGEST_LOGARITHM = 255 * 64, LARGEST_SIDE = 2 ** 15;
 const CENTRE = 4, EDGES = [1, 3, 5, 7], CORNERS = [0, 2, CENTRE, 6, 8]; // positions of 3 x 3
@@ -33,19 +33,21 @@ class NeuralModel {
     this.logarithms = doubles("logarithms").map((step) => (sum += step));
     this.steps = doubles("steps");
     this.patches = patchesOf(numbers, this.count);
-    const size = this.patches.length / this.count;
-    this.peaks = Float64Array.from({ length: this.count }, (_, a) =>
-      this.patches.subarray(a * size, (a + 1) * size).reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+    this.peaks = new Float64Array(this.count); // the largest magnitude of each patch
+    for (let i = 0; i < this.patches.length; i++) {
+      const patch = Math.floor(i / PATCH_PIXELS);
+      this.peaks[patch] = Math.max(this.peaks[patch], Math.abs(this.patches[i]));
+    }
   }
 }
 
 // Patches in 2^-15: the first ones as they are, the others as bytes times a scale for each.
 function patchesOf(numbers, count) {
-  const size = 3 * PATCH * PATCH, patches = new Int16Array(count * size);
+  const patches = new Int16Array(count * PATCH_PIXELS);
   const first = numbers["patches.0"], bytes = numbers["patches.1"], scales = numbers["patches.1.scale"];
   patches.set(first);
   for (let i = 0; i < bytes.length; i++) {
-    const value = roundedToEven((bytes[i] * scales[Math.floor(i / size)]) / 2 ** 9); // 2^-24 to 2^-15
+    const value = roundedToEven((bytes[i] * scales[Math.floor(i / PATCH_PIXELS)]) / 2 ** 9); // 2^-24 to 2^-15
     patches[first.length + i] = Math.max(-32768, Math.min(32767, value));
   }
   return patches;
@@ -122,6 +124,10 @@ class TileReader {
     }
     const widest = Math.max(...model.groups.map((size, g) => (g < 2 ? 2 * size : size)), model.sideIndices.length);
     this.sums = new ColumnSums(9 * widest + 4);
+    this.widest = widest; // room for what the coefficients of a range tell its neighbours
+    this.known = new Int32Array(this.sites);
+    this.inputs = new Int32Array(this.sites * widest);
+    this.factors = new Float64Array(this.sites * widest);
   }
 
   // Coefficients in 2^-6 steps, those of a range together; streams: that of each group.
@@ -131,19 +137,19 @@ class TileReader {
     const state = this.initialState(streams[0]), steps = this.relativeSteps(state);
     let channel = 0;
     model.groups.forEach((size, group) => {
-      const context = new Float64Array(sites * width), features = new Array(sites);
+      const context = new Float64Array(sites * width);
       const isLast = group + 1 === model.groups.length;
       for (const [colour, own] of this.colours.entries()) {
-        if (colour) this.addContext(context, own, EDGES, features, group);
+        if (colour) this.addContext(context, own, EDGES, group);
         const values = this.pass(streams[group], 2 * group + colour, own, state, context, channel);
         own.forEach((site, k) => {
           for (let c = 0; c < size; c++) coefficients[site * model.count + channel + c] = values[c * own.length + k];
-          if (!isLast || !colour) features[site] = this.features(values, k, own.length, size, group);
+          if (!isLast || !colour) this.note(site, values, k, own.length, size, group);
         });
       }
       if (!isLast) {
-        this.addContext(context, this.colours[0], EDGES, features, group);
-        for (const own of this.colours) this.addContext(context, own, CORNERS, features, group);
+        this.addContext(context, this.colours[0], EDGES, group);
+        for (const own of this.colours) this.addContext(context, own, CORNERS, group);
         for (let i = 0; i < state.length; i++) state[i] += divided(context[i], 4096);
       }
       channel += size;
@@ -232,20 +238,24 @@ class TileReader {
     return means;
   }
 
-  // What the coefficients of a range tell its neighbours: pairs of an input and its number.
-  features(values, k, n, size, group) {
-    const { logarithms } = this.model, found = [];
+  // Keep what the coefficients of a range tell its neighbours: numbers of inputs, and these.
+  note(site, values, k, n, size, group) {
+    const { inputs, factors } = this, { logarithms } = this.model;
+    let at = site * this.widest;
     for (let c = 0; c < size; c++) {
       const value = values[c * n + k];
       if (value === 0) continue;
       const logarithm = logarithms[Math.min(Math.abs(value), LARGEST_LOGARITHM)];
-      if (group > 1) found.push(c, logarithm);
-      else found.push(c, value < 0 ? -logarithm : logarithm, size + c, logarithm);
+      inputs[at] = c;
+      factors[at++] = group < 2 && value < 0 ? -logarithm : logarithm;
+      if (group > 1) continue;
+      inputs[at] = size + c;
+      factors[at++] = logarithm;
     }
-    return found;
+    this.known[site] = at - site * this.widest;
   }
 
-  addContext(context, targets, taps, features, group) {
+  addContext(context, targets, taps, group) {
     const { model, rows, columns, sums } = this, width = model.state;
     const inputs = model.groups[group] * (group < 2 ? 2 : 1);
     for (const site of targets) {
@@ -253,8 +263,8 @@ class TileReader {
       for (const tap of taps) {
         const v = y + Math.floor(tap / 3) - 1, u = x + (tap % 3) - 1;
         if (v < 0 || u < 0 || v >= rows || u >= columns) continue;
-        const known = features[v * columns + u];
-        for (let i = 0; i < known.length; i += 2) sums.push(tap * inputs + known[i], known[i + 1]);
+        const near = v * columns + u, first = near * this.widest, last = first + this.known[near];
+        for (let i = first; i < last; i++) sums.push(tap * inputs + this.inputs[i], this.factors[i]);
       }
       sums.addTo(context, site * width, width, model.contexts[group]);
     }

@@ -3,7 +3,7 @@
 
 const SIDE = 1024; // of the canvases that hold the picture
 const LARGEST = 64, STEP = 1.25, DEEPEST = 6, SETTLED = 120;
-const NOTE = "Above 1x: interpolated, without the detail that collage decompress adds.";
+const INTERPOLATED = ", interpolated"; // without the detail that `collage decompress` adds
 const element = (id) => document.getElementById(id);
 const view = element("view"), context = view.getContext("2d");
 const picture = { width: 0, height: 0, tiles: [], finer: false, window: null, name: document.documentElement.dataset.name };
@@ -104,8 +104,8 @@ function draw(isNew = true) {
   };
   for (const tile of picture.tiles) place(tile.canvas, tile.left, tile.top, 1);
   if (picture.window && scale > 1) place(picture.window.canvas, picture.window.left, picture.window.top, 2 ** picture.window.octave);
-  element("magnification").textContent = `${scale < 10 ? scale.toFixed(scale < 1 ? 2 : 1) : Math.round(scale)}x`;
-  element("magnification").title = scale > 1 ? NOTE : "";
+  const shown = scale < 10 ? scale.toFixed(scale < 1 ? 2 : 1) : Math.round(scale);
+  element("magnification").textContent = `${shown}x${scale > 1 ? INTERPOLATED : ""}`;
   if (isNew) {
     clearTimeout(timer);
     if (picture.finer && scale > 1) timer = setTimeout(() => refine(width, height), SETTLED);

@@ -9,8 +9,6 @@ from pathlib import Path
 from string import Template
 
 import neural_collage
-from neural_collage.codec.container import Header
-from neural_collage.codec.ids import codec_name
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.weights import weights_of
 from neural_collage.errors import CollageFormatError
@@ -52,73 +50,68 @@ class Content:
     note: str = ""
 
 
-def content_of(data: bytes) -> Content:
+def content_of(image: CollageImage, data: bytes) -> Content:
     """What the page of a .clg file holds: the file and its weights, or a PNG.
 
+    data: the file, of which `image` was read.
+
     Raises:
-        CollageFormatError: it is damaged.
+        CollageFormatError: it is damaged, as far as that is noticed without decoding it.
         CheckpointError: it needs weights that cannot be found.
         MissingExtraError: decoding it beforehand needs an extra that is not installed.
     """
-    image = CollageImage.from_bytes(data)
-    unknown = _unknown_part(data, image)
-    if unknown:
+    if unknown := _unknown_part(image, data):
         return Content("png", image_bytes(image.to_pil(), ".png"), note=unknown)
-    model = image.header.model
+    header = image.header
     if not image.payload:
         return Content("clg", data)
-    if model is None:
+    if header.model is None:
         raise CollageFormatError("the file is damaged: it does not name its model")
-    numbers = decoder_numbers(weights_of(model), _base_quality(image.header))
+    quality = header.quality if header.graphics is None else header.graphics[0]
+    numbers = decoder_numbers(weights_of(header.model), quality)
     return Content("clg", data, pack_numbers(numbers))
 
 
-def _unknown_part(data: bytes, image: CollageImage) -> str:
+def _unknown_part(image: CollageImage, data: bytes) -> str:
     """What the decoder of the page does not know of a file, if there is anything."""
     if data[_FLAGS_AT] & ~_KNOWN_FLAGS:
-        return "optional parts"
+        return "optional parts of this file"
     if not image.payload:
         return ""
-    if (name := codec_name(image.header.codec)) != _NEURAL:
-        return f"the codec {name}"
+    if image.codec != _NEURAL:
+        return f"the codec {image.codec}"
     if image.payload[0] & _LINKED:
         return "links"
-    return "" if image.payload[0] <= _LARGEST_PARAMETERS else "the parameters of the payload"
+    return "" if image.payload[0] <= _LARGEST_PARAMETERS else "the parameters of this payload"
 
 
-def _base_quality(header: Header) -> int:
-    return header.quality if header.graphics is None else header.graphics[0]
-
-
-def make_page(data: bytes, name: str, alt: str | None = None) -> bytes:
+def make_page(image: CollageImage, data: bytes, name: str, alt: str | None = None) -> bytes:
     """The page of a .clg file, in UTF-16 with a byte order mark.
 
-    name: of the file, shown and given to what is saved from the page.
-    alt: text that stands for the picture; None for its name and size.
+    data: the file, of which `image` was read. name: of the file, shown and given to what is saved
+    from the page. alt: text that stands for the picture; None for its name and size.
 
     Raises:
         as `content_of` does.
     """
-    content = content_of(data)
-    image = CollageImage.from_bytes(data)
-    size = f"{image.width} x {image.height}"
-    facts = f"{name}, {size} pixels, {len(data):,} bytes, quality {image.quality}"
-    if content.note:
-        facts += f"; decoded beforehand, because this page has no decoder for {content.note}"
+    content = content_of(image, data)
     weights = content.weights
-    index = "" if weights is None else json.dumps(weights.index, separators=(",", ":"))
+    size = f"{image.width} x {image.height} pixels"
+    facts = f"{name}, {size}, {len(data):,} bytes, quality {image.quality}"
+    if content.note:
+        facts += f"; decoded beforehand, as the decoder of this page does not know {content.note}"
     text = Template(_source("page.html")).substitute(
         generator=f"neural-collage {neural_collage.__version__}",
-        alt=escape(f"{name}, a picture of {size} pixels" if alt is None else alt),
         title=escape(name),
         stem=escape(Path(name).stem),
+        alt=escape(f"{name}, a picture of {size}" if alt is None else alt),
         facts=escape(facts),
         kind=content.kind,
         file=pack_text(content.data),
         file_bytes=len(content.data),
         weights="" if weights is None else pack_text(weights.data),
         weight_bytes=0 if weights is None else len(weights.data),
-        index=index,
+        index="" if weights is None else json.dumps(weights.index, separators=(",", ":")),
         decoder='"use strict";\n' + "\n".join(map(_source, _parts(content))),
         page=_source("page.js"),
     )

@@ -1,7 +1,5 @@
 // Pixels of the neural payload: sums of overlapping patches, mirrored at the edges, row by row.
 
-const PATCH_PIXELS = 3 * PATCH * PATCH;
-
 // Reads a payload; calls write(picture, top, planes) for 16 rows of pixels at a time, top to bottom.
 // planes: three Float32Arrays of the padded width, in [0, 1] but for overshoot.
 function readNeural(payload, model, height, width, pictures, write) {
@@ -43,8 +41,15 @@ function openStreams(payload, tiles, groups) {
 
 // Coefficients of patches in 2^-11, given those in 2^-6 steps.
 function amplitudesOf(coefficients, { steps, count }) {
-  return Int16Array.from(coefficients, (value, i) =>
-    Math.max(-32768, Math.min(32767, divided(value * steps[i % count], 2048))));
+  const amplitudes = new Int16Array(coefficients.length);
+  for (let first = 0; first < coefficients.length; first += count) {
+    for (let a = 0; a < count; a++) {
+      const value = coefficients[first + a];
+      if (value === 0) continue;
+      amplitudes[first + a] = Math.max(-32768, Math.min(32767, divided(value * steps[a], 2048)));
+    }
+  }
+  return amplitudes;
 }
 
 class PatchSums {
@@ -57,8 +62,8 @@ class PatchSums {
     this.top = -HALF; // of the strip above
     this.single = new Int32Array(PATCH_PIXELS);
     this.double = new Float64Array(PATCH_PIXELS);
-    this.used = new Int32Array(model.count + 4);
-    this.factors = new Int32Array(model.count + 4);
+    this.used = new Int32Array(model.count + 6);
+    this.factors = new Int32Array(model.count + 6);
   }
 
   strip() {
@@ -95,9 +100,9 @@ class PatchSums {
       }
       return this.double;
     }
-    for (; count % 4; count++) used[count] = factors[count] = 0;
+    for (; count % 6; count++) used[count] = factors[count] = 0;
     this.single.fill(0);
-    for (let k = 0; k < count; k += 4) addFour(this.single, patches, used, factors, k);
+    for (let k = 0; k < count; k += 6) addSix(this.single, patches, used, factors, k);
     return this.single;
   }
 
@@ -164,12 +169,13 @@ class PatchSums {
   }
 }
 
-function addFour(sums, patches, used, factors, k) {
-  const a = used[k], b = used[k + 1], c = used[k + 2], d = used[k + 3];
-  const p = factors[k], q = factors[k + 1], r = factors[k + 2], s = factors[k + 3];
+function addSix(sums, patches, used, factors, k) {
+  const a = used[k], b = used[k + 1], c = used[k + 2], d = used[k + 3], e = used[k + 4], f = used[k + 5];
+  const p = factors[k], q = factors[k + 1], r = factors[k + 2], s = factors[k + 3], t = factors[k + 4], u = factors[k + 5];
   for (let i = 0; i < PATCH_PIXELS; i++) {
-    const two = (Math.imul(p, patches[a + i]) + Math.imul(q, patches[b + i])) | 0;
-    const others = (Math.imul(r, patches[c + i]) + Math.imul(s, patches[d + i])) | 0;
-    sums[i] = (sums[i] + ((two + others) | 0)) | 0;
+    const first = (Math.imul(p, patches[a + i]) + Math.imul(q, patches[b + i])) | 0;
+    const second = (Math.imul(r, patches[c + i]) + Math.imul(s, patches[d + i])) | 0;
+    const third = (Math.imul(t, patches[e + i]) + Math.imul(u, patches[f + i])) | 0;
+    sums[i] = (((sums[i] + first) | 0) + ((second + third) | 0)) | 0;
   }
 }

@@ -15,7 +15,15 @@ def pack_text(data: bytes) -> str:
 
     `packing.js` reads them, given the number of bytes.
     """
-    bits = np.unpackbits(np.frombuffer(data, np.uint8))
-    bits = np.pad(bits, (0, -len(bits) % _BITS)).reshape(-1, _BITS)
-    numbers = bits @ (1 << np.arange(_BITS)[::-1]) + _FIRST
-    return numbers.astype("<u2").tobytes().decode("utf-16-le")
+    padding = -len(data) % _BITS
+    rows = np.frombuffer(data + bytes(padding), np.uint8).astype(np.uint32).reshape(-1, _BITS)
+    rows = np.pad(rows, ((0, 0), (0, 1)))  # 15 bytes are 8 characters, each within three bytes
+    numbers = np.empty((len(rows), 8), "<u2")
+    for place in range(8):
+        first, skipped = divmod(_BITS * place, 8)
+        three = rows[:, first] << 16 | rows[:, first + 1] << 8
+        if first + 2 <= _BITS:
+            three |= rows[:, first + 2]
+        numbers[:, place] = (three >> (24 - _BITS - skipped) & (1 << _BITS) - 1) + _FIRST
+    characters = -(-8 * len(data) // _BITS)
+    return numbers.ravel()[:characters].tobytes().decode("utf-16-le")

@@ -26,10 +26,10 @@ async function open({ kind, file, weights }) {
   }
   const header = readFile(bytes), { width, height } = header;
   postMessage({ size: { width, height } });
-  const numbers = weights && numbersOf(await inflated(bytesOf(weights.text, weights.bytes)), weights.index);
+  const model = weights && new NeuralModel(numbersOf(await inflated(bytesOf(weights.text, weights.bytes)), weights.index));
   profile = header.profile;
   let sent = 0;
-  decoded = decodeFile(header, numbers, (picture, top, bottom) => {
+  decoded = decodeFile(header, model, (picture, top, bottom) => {
     postMessage({ progress: bottom / height });
     if (bottom - sent < LINES_AT_ONCE || profile) return;
     sendLines(picture, sent, bottom);
