@@ -21,6 +21,7 @@ from neural_collage.cli.studio import studio
 from neural_collage.cli.stylize import stylize
 from neural_collage.cli.support.options import StripCommand
 from neural_collage.cli.train import PASS_ON, evaluate, train
+from neural_collage.cli.view import view
 from neural_collage.cli.zoom import converge, zoom
 from neural_collage.extras import needs_extra
 from neural_collage.runtime import wait_passively
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.command(cls=StripCommand)(compress)
 app.command()(decompress)
 app.command()(info)
+app.command()(view)
 app.command(cls=StripCommand)(batch)
 app.command()(fractalize)
 app.command()(stylize)
