@@ -76,6 +76,7 @@ WITHOUT_TORCH = (
     "codec.weights",
     "core.arrays.averages",
     "core.arrays.detail_links",
+    "core.arrays.domain_pool",
     "core.arrays.interpolation",
     "core.arrays.lapped",
     "core.arrays.octaves",

@@ -19,6 +19,7 @@ from neural_collage.codec.ids import codec_name
 from neural_collage.codec.registry import codec_entry
 from neural_collage.core.arrays.averages import PixelArray, area_average
 from neural_collage.core.arrays.detail_links import DetailLinks
+from neural_collage.core.arrays.domain_pool import DomainPool
 from neural_collage.core.arrays.octaves import Octaves, is_octave
 from neural_collage.core.scales import (
     Region,
@@ -37,7 +38,7 @@ from neural_collage.runtime import cached_property
 Detail = Literal["none", "links", "full"]
 _MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5
 """Pixels of the largest picture that is searched for detail links, and the share of it that its
-graphics layer must own: other pictures have no links worth the time."""
+graphics layer must own; other pictures have a domain pool, for textures that drawings lack."""
 _STRIP_PIXELS = 1 << 22
 """Larger pictures are decoded in strips, so that beside them little memory is needed."""
 
@@ -192,7 +193,7 @@ class CollageImage:
         region: (x, y, width, height) in pixels of the picture at that scale.
         pixelated: above scale 1, repeat the pixels of scale 1, for pixel art.
         detail: what is added to average interpolation above scale 1, see `core.arrays.octaves`:
-            "full", "links" (self-similarity of the picture alone) or "none".
+            "full", "links" (what the picture shows elsewhere, alone) or "none".
 
         Raises:
             ScaleError: scale or region leave no pixel, reach outside, or make more pixels than
@@ -259,11 +260,8 @@ class CollageImage:
             term = shipped_detail().at(self._level) if detail == "full" else None
             size = self.height, self.width
 
-            def read(window: Window) -> PixelArray:
-                region = window.left, window.top, window.width, window.height
-                return self._decode(1, region)
-
-            self._kept_octaves[detail] = Octaves(read, size, term, links)
+            domains = self._domain_pool if detail != "none" else None
+            self._kept_octaves[detail] = Octaves(self._window, size, term, links, domains)
         return self._kept_octaves[detail]
 
     @property
@@ -271,13 +269,26 @@ class CollageImage:
         """How good the picture is, for the prediction of detail."""
         return self._graphics[1] / 100 if self._graphics[1] else 1.0
 
+    @property
+    def _is_drawn(self) -> bool:
+        layer = self.graphics
+        return layer is not None and layer.owned_share() >= _LEAST_OWNED
+
     @cached_property
     def _detail_links(self) -> DetailLinks | None:
         """The self-similarity of a picture that a graphics layer owns, the only ones searched."""
-        layer, pixels = self.graphics, self.height * self.width
-        if layer is None or pixels > _MOST_SEARCHED or layer.owned_share() < _LEAST_OWNED:
+        if not self._is_drawn or self.height * self.width > _MOST_SEARCHED:
             return None
         return DetailLinks.of(self._decode(1, None)[: 3 if self.channels >= 3 else 1])
+
+    def _domain_pool(self) -> DomainPool | None:
+        """The domains of a picture that is not drawn."""
+        if self._is_drawn:
+            return None
+        return DomainPool.of(self._window, (self.height, self.width))
+
+    def _window(self, window: Window) -> PixelArray:
+        return self._decode(1, (window.left, window.top, window.width, window.height))
 
     def _decode(self, scale: float, region: Region | None) -> PixelArray:
         """The picture up to scale 1, composed of its base and the layer over it."""
