@@ -9,7 +9,7 @@ from PIL import Image
 import neural_collage as nc
 from neural_collage.codec.container import pack_file
 from neural_collage.codec.graphics.syntax import write_layer
-from neural_collage.codec.streams import neural_encoder
+from neural_collage.codec.streams import neural_streams
 from tests.codec.graphics.layers import random_layer
 from tests.codec.streams.neural import with_links
 from tests.fuzz.targets import CORPUS
@@ -41,13 +41,13 @@ def main() -> None:
         for codec, owned in (("neural", 0.6), ("fractal", 1.0)):
             data = with_graphics(image, codec, owned, np.random.default_rng(number))
             (CORPUS / f"graphics-{mode}-{codec}.clg").write_bytes(data)
-        with patch.object(neural_encoder, "SEGMENTED_BYTES", 0):
+        with patch.object(neural_streams, "SEGMENTED_BYTES", 0):
             data = nc.compress(image, codec="neural", quality=30, graphics=False)
             (CORPUS / f"segments-{mode}.clg").write_bytes(data)
             if mode == "RGBA":
                 data = with_graphics(image, "neural", 0.6, np.random.default_rng(number))
                 (CORPUS / "segments-graphics.clg").write_bytes(data)
-    with patch.object(neural_encoder, "SEGMENTED_BYTES", 0):
+    with patch.object(neural_streams, "SEGMENTED_BYTES", 0):
         data = with_links(texture(33, 40, 2), rng).to_bytes()
         (CORPUS / "segments-linked.clg").write_bytes(data)
     for name, size in (("wide", (1, 1030)), ("high", (1030, 1))):  # of two tiles

@@ -15,8 +15,9 @@ from PIL import Image, UnidentifiedImageError
 import neural_collage as nc
 from neural_collage.codec.container import Header, pack_file, unpack_file
 from neural_collage.codec.ids import codec_number
-from neural_collage.codec.streams.neural import SEGMENTED, Grid
+from neural_collage.codec.streams.neural import SEGMENTED
 from neural_collage.codec.streams.segments import read_segments
+from neural_collage.codec.streams.tiles import Grid
 from neural_collage.codec.varints import varint
 from neural_collage.errors import CheckpointError, CollageError, CollageFormatError
 

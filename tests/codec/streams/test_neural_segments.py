@@ -11,9 +11,9 @@ import torch
 import neural_collage as nc
 from neural_collage.codec.image import Detail
 from neural_collage.codec.streams import tiles
-from neural_collage.codec.streams.neural import COARSE_GROUPS, LINKED, SEGMENTED
-from neural_collage.codec.streams.neural_encoder import SEGMENTED_BYTES
-from neural_collage.codec.streams.tiles import Tile
+from neural_collage.codec.streams.neural import LINKED, SEGMENTED
+from neural_collage.codec.streams.neural_streams import SEGMENTED_BYTES
+from neural_collage.codec.streams.tiles import COARSE_GROUPS, Tile
 from neural_collage.core.arrays.averages import area_average
 from neural_collage.core.scales import Region
 from tests.codec.streams.neural import encode, with_links
