@@ -54,7 +54,7 @@ class ChosenNumbers:
         limited = np.clip(chosen, -LARGEST_NUMBER, LARGEST_NUMBER).astype(np.int64)
         numbers = np.where(scales > 0, limited, 0)
         coded = np.flatnonzero(scales)
-        self._runs.append((scales.ravel()[coded].astype(np.int64), numbers.ravel()[coded]))
+        self._runs.append((scales.ravel()[coded], numbers.ravel()[coded]))
         return numbers
 
     def write_to(self, writer: SymbolWriter) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,7 @@ def shipped_priors() -> Priors:
         return Priors(data["weights"].astype(np.float32), data["thresholds"].astype(np.int64))
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where numbers come from: a stream, or a picture."""
 
@@ -159,7 +160,7 @@ def code_numbers(source: Source, base: PixelArray, priors: Priors | None = None)
                 add_neighbours(coded.reshape(beside.shape), beside)
                 of_board = of_board + weights[:, 1, -1:] * beside.reshape(of_board.shape)
             place = np.minimum(of_board[:, sites], LARGEST_EXPECTED).astype(np.int32)
-            scales = priors.indices(colour)[place]
+            scales = priors.indices(colour)[place].astype(np.int64)
             symbols = source.numbers(colour, which, sites, scales)
             symbols = np.clip(symbols, -LARGEST_NUMBER, LARGEST_NUMBER)
             numbers[colour, which[:, None], sites] = symbols

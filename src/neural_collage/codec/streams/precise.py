@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -64,6 +64,7 @@ class Precision:
         return bytes([self.base_quality]) + self.step.to_bytes(2, "little")
 
 
+@runtime_checkable
 class BaseTexture(Protocol):
     """What a precision layer lies on: see `neural.TiledTexture`."""
 
