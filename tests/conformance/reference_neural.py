@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.conformance.reference_entropy import Ints, SymbolDecoder, varint
+from tests.conformance.reference_precision import precision_layer, read_precision
 from tests.conformance.reference_syntax import Floats, averages
-from tests.conformance.reference_weights import Weights
+from tests.conformance.reference_weights import Weights, read_numbers
 
 GROUPS = 8, 24, 48, 96, 144
 RANGE, TILE = 16, 64
@@ -32,12 +33,16 @@ def read_neural(
 
     Raises ValueError if the payload is damaged.
     """
-    if not payload or payload[0] > 3:
+    if not payload or payload[0] > 7 or payload[0] & 5 == 5:
         raise ValueError("the neural payload is empty, or of unknown parameters")
+    precise, step = bool(payload[0] & 4), 0
+    if precise:
+        quality, step = read_precision(payload[1:4])
+        payload, weights = payload[:1] + payload[4:], weights.of_quality(quality)
     rows, columns = -(-height // RANGE), -(-width // RANGE)
     pictures = 2 if channels in (2, 4) else 1
     tiles = [(y, x) for y in range(0, rows, TILE) for x in range(0, columns, TILE)]
-    streams = read_streams(payload, pictures * len(tiles))
+    streams = read_streams(payload, pictures * len(tiles), precise)
     textures: list[Planes] = []
     for picture in range(pictures):
         known = np.zeros((sum(GROUPS[:groups]), rows, columns), np.int64)
@@ -46,9 +51,17 @@ def read_neural(
             part = [segments[number] for segments in streams[:groups]]
             tile[:] = read_tile(part, weights, *tile.shape[1:])
         textures.append(synthesis(known, weights))
+    used = [*streams[:groups], streams[len(GROUPS)]]
+    if precise and groups == len(GROUPS):
+        used.append(streams[-1])
+        for picture, texture in enumerate(textures):
+            shown = 3 if channels > 2 and not picture else 1
+            part = streams[-1][picture * len(tiles) : (picture + 1) * len(tiles)]
+            textures[picture] = texture + precision_layer(part, texture, step, shown, weights)
+    textures = [texture + np.float32(0.5) for texture in textures]
     if payload[0] & 1:
-        textures = [linked(texture, streams[-1][0]) for texture in textures]
-    for segments in (*streams[:groups], streams[-1]):
+        textures = [linked(texture, streams[len(GROUPS)][0]) for texture in textures]
+    for segments in used:
         for stream in segments:
             stream.finish()
     colours, *alpha = textures
@@ -58,19 +71,21 @@ def read_neural(
     return (255 * np.moveaxis(planes, 0, 2)).astype(np.float64)
 
 
-def read_streams(payload: bytes, tiles: int) -> list[list[SymbolDecoder]]:
-    """The streams of each group, one for each tile, and last, alone, that of the links."""
+def read_streams(payload: bytes, tiles: int, precise: bool) -> list[list[SymbolDecoder]]:
+    """The streams of each group, one for each tile, alone that of the links, and of the layer."""
+    counts = [*[tiles] * len(GROUPS), 1, *[tiles] * precise]
     if not payload[0] & 2:
         whole = SymbolDecoder(payload[1:])
-        return [*[[whole] * tiles] * len(GROUPS), [whole]]
+        return [[whole] * count for count in counts]
     rest = iter(payload[1:])
-    lengths = [varint(rest) for _ in range(tiles * len(GROUPS))]
+    lengths = [varint(rest) for _ in range(sum(counts) - 1)]
     data = bytes(rest)
     if sum(lengths) > len(data):
         raise ValueError("the neural payload is damaged: segments longer than it is")
     ends = accumulate(lengths, initial=0)
     streams = [SymbolDecoder(data[start:end]) for start, end in pairwise([*ends, len(data)])]
-    return [streams[first : first + tiles] for first in range(0, len(streams), tiles)]
+    firsts = accumulate(counts, initial=0)
+    return [streams[first:end] for first, end in pairwise(firsts)]
 
 
 def read_tile(streams: Sequence[SymbolDecoder], weights: Weights, rows: int, columns: int) -> Ints:
@@ -147,24 +162,6 @@ def predicted(number: int, state: Ints, weights: Weights) -> tuple[Ints, Ints]:
     return divided(means, 16), divided(scales, 12)
 
 
-def read_numbers(stream: SymbolDecoder, indices: Ints, weights: Weights) -> Ints:
-    """The numbers of a call, given the indices of their scales in the same order."""
-    numbers = np.zeros(indices.size, np.int64)
-    escaped = []
-    for position in np.argsort(indices, axis=None, kind="stable").tolist():
-        if index := int(indices.flat[position]):
-            first, starts = weights.tables[index]
-            symbol = stream.symbol(starts)
-            numbers[position] = first + symbol
-            if symbol == len(starts) - 1:
-                escaped.append(position)
-    lengths = [stream.uniform(24) for _ in escaped]
-    for position, length in zip(escaped, lengths, strict=True):
-        z = (1 << length) + stream.uniform(1 << length) - 1
-        numbers[position] = -(z + 1) // 2 if z % 2 else z // 2
-    return numbers.reshape(indices.shape)
-
-
 def convolution(weight: Ints, values: Ints) -> Ints:
     """The convolution of values (c, h, w) with a weight (o, c, k, k), zeros around."""
     k = weight.shape[-1]
@@ -191,7 +188,7 @@ def index_of(logarithms: Ints) -> Ints:
 
 
 def synthesis(coefficients: Ints, weights: Weights) -> Planes:
-    """The planes (3, H, W) of coefficients (a, rows, columns), which may be the first ones."""
+    """What coefficients (a, rows, columns), or the first of them, add to planes (3, H, W)."""
     count, rows, columns = coefficients.shape
     steps, patches = weights.steps[:count, None, None], weights.patches[:count]
     amplitudes = np.clip(divided(coefficients * steps, 11), -(1 << 15), (1 << 15) - 1)
@@ -206,7 +203,7 @@ def synthesis(coefficients: Ints, weights: Weights) -> Planes:
         first, middle, last = np.split(inside, [reach, inside.shape[axis] - reach], axis)
         first, last = first + np.flip(before, axis), last + np.flip(after, axis)
         sums = np.concatenate([first, middle, last], axis)
-    planes: Planes = (sums / (1 << 26)).astype(np.float32) + np.float32(0.5)
+    planes: Planes = (sums / (1 << 26)).astype(np.float32)
     return planes
 
 

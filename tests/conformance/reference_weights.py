@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from tests.conformance.reference_entropy import Ints, categorical
+from tests.conformance.reference_entropy import Ints, SymbolDecoder, categorical
 from tests.root import ROOT
 
 FOLDER = ROOT / "src/neural_collage/weights"
@@ -50,6 +50,7 @@ class Weights:
     """
 
     def __init__(self, name: str, digest: bytes, quality: int) -> None:
+        self._name, self._digest = name, digest
         self.quality = quality
         self.tensors = read_tensors(name, digest)
         self.tables = [fixed_table(row) for row in self.tensors["counts"]]
@@ -57,6 +58,10 @@ class Weights:
         parts = [self.tensors[f"compressor.patches.{n}"] for n in (0, 1)]
         self.patches = np.clip(whole(np.concatenate(parts), 15), -(1 << 15), (1 << 15) - 1)
         self.steps = whole(self.tensors["steps"])[quality - 1]
+
+    def of_quality(self, quality: int) -> "Weights":
+        """These weights at another quality."""
+        return Weights(self._name, self._digest, quality)
 
     def entropy(self, name: str, bits: int) -> Ints:
         """A tensor of the prediction, in 2^-bits."""
@@ -82,3 +87,21 @@ def fixed_table(counts: npt.NDArray[np.float64]) -> tuple[int, list[int]]:
     first, last = counted[0], counted[-1]
     symbols = np.append(np.maximum(counts[first : last + 1], 1), counts[-1])
     return int(first) - 255, categorical(symbols).tolist()
+
+
+def read_numbers(stream: SymbolDecoder, indices: Ints, weights: Weights) -> Ints:
+    """The numbers of a call, given the indices of their scales in the same order."""
+    numbers = np.zeros(indices.size, np.int64)
+    escaped = []
+    for position in np.argsort(indices, axis=None, kind="stable").tolist():
+        if index := int(indices.flat[position]):
+            first, starts = weights.tables[index]
+            symbol = stream.symbol(starts)
+            numbers[position] = first + symbol
+            if symbol == len(starts) - 1:
+                escaped.append(position)
+    lengths = [stream.uniform(24) for _ in escaped]
+    for position, length in zip(escaped, lengths, strict=True):
+        z = (1 << length) + stream.uniform(1 << length) - 1
+        numbers[position] = -(z + 1) // 2 if z % 2 else z // 2
+    return numbers.reshape(indices.shape)

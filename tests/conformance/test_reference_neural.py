@@ -11,8 +11,9 @@ import neural_collage as nc
 from neural_collage.codec.container import ColourSpace, Header, ModelId, pack_file
 from neural_collage.codec.entropy import SymbolWriter
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.streams.neural import SEGMENTED, Grid, decoder_of
+from neural_collage.codec.streams.neural import SEGMENTED, decoder_of
 from neural_collage.codec.streams.neural_symbols import ChosenSymbols, Run, write_runs
+from neural_collage.codec.streams.tiles import Grid
 from neural_collage.codec.varints import varint
 from neural_collage.codec.weights import shipped_weights
 from neural_collage.io.modes import MODE_OF_CHANNELS

@@ -10,7 +10,7 @@ import neural_collage as nc
 from neural_collage.codec.chunks import pack_chunks
 from neural_collage.codec.container import pack_file, unpack_file
 from neural_collage.codec.graphics.syntax import write_layer
-from neural_collage.codec.streams import neural_encoder
+from neural_collage.codec.streams import neural_streams
 from tests.codec.graphics.layers import random_layer
 from tests.codec.streams.neural import with_links
 from tests.exif_data import exif_data, xmp_packet
@@ -39,17 +39,21 @@ def main() -> None:
                     image, codec=codec, quality=quality, effort=effort, graphics=False
                 )
                 (CORPUS / f"{codec}-{mode}-{quality}.clg").write_bytes(data)
+        data = nc.compress(image, codec="neural", quality=98, graphics=False)
+        (CORPUS / f"precise-{mode}.clg").write_bytes(data)
         (CORPUS / f"poli2022-{mode}.clg").write_bytes(nc.compress(image, codec="poli2022"))
         for codec, owned in (("neural", 0.6), ("fractal", 1.0)):
             data = with_graphics(image, codec, owned, np.random.default_rng(number))
             (CORPUS / f"graphics-{mode}-{codec}.clg").write_bytes(data)
-        with patch.object(neural_encoder, "SEGMENTED_BYTES", 0):
+        with patch.object(neural_streams, "SEGMENTED_BYTES", 0):
             data = nc.compress(image, codec="neural", quality=30, graphics=False)
             (CORPUS / f"segments-{mode}.clg").write_bytes(data)
+            data = nc.compress(image, codec="neural", quality=97, graphics=False)
+            (CORPUS / f"precise-segments-{mode}.clg").write_bytes(data)
             if mode == "RGBA":
                 data = with_graphics(image, "neural", 0.6, np.random.default_rng(number))
                 (CORPUS / "segments-graphics.clg").write_bytes(data)
-    with patch.object(neural_encoder, "SEGMENTED_BYTES", 0):
+    with patch.object(neural_streams, "SEGMENTED_BYTES", 0):
         data = with_links(texture(33, 40, 2), rng).to_bytes()
         (CORPUS / "segments-linked.clg").write_bytes(data)
     for mode in ("L", "RGBA"):

@@ -16,8 +16,10 @@ import neural_collage as nc
 from neural_collage.codec.chunks import pack_chunks
 from neural_collage.codec.container import Header, pack_file, unpack_file
 from neural_collage.codec.ids import codec_number
-from neural_collage.codec.streams.neural import SEGMENTED, Grid
+from neural_collage.codec.streams.neural import PRECISE, SEGMENTED
+from neural_collage.codec.streams.precise import Precision
 from neural_collage.codec.streams.segments import read_segments
+from neural_collage.codec.streams.tiles import Grid
 from neural_collage.codec.varints import varint
 from neural_collage.errors import CheckpointError, CollageError, CollageFormatError
 from neural_collage.io.metadata import NO_METADATA, Metadata
@@ -115,7 +117,13 @@ def mutated(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
         return with_chunks(data, lying_chunks(header.metadata, others, rng))
     if kind < 0.9 or (segments := segments_of(header, payload)) is None:
         return pack_file(header, changed(payload, others, rng))
-    return pack_file(header, payload[:1] + lying_table(segments, rng) + b"".join(segments))
+    start = payload[: start_of_table(payload)]
+    return pack_file(header, start + lying_table(segments, rng) + b"".join(segments))
+
+
+def start_of_table(payload: bytes) -> int:
+    """Where the table of segments of a neural payload begins."""
+    return 1 + (Precision.SIZE if payload[0] & PRECISE else 0)
 
 
 def with_chunks(data: bytes, chunks: bytes) -> bytes:
@@ -151,7 +159,9 @@ def segments_of(header: Header, payload: bytes) -> list[bytes] | None:
         return None
     grid = Grid(header.height, header.width, 2 if header.channels in (2, 4) else 1)
     try:
-        segments = read_segments(payload[1:], _GROUPS * grid.pictures * len(grid.tiles) + 1)
+        of_a_tile = _GROUPS + bool(payload[0] & PRECISE)
+        count = of_a_tile * grid.pictures * len(grid.tiles) + 1
+        segments = read_segments(payload[start_of_table(payload) :], count)
     except CollageFormatError:
         return None
     return [segment for segment in segments if segment is not None]

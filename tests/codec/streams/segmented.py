@@ -8,9 +8,10 @@ import pytest
 import neural_collage as nc
 from neural_collage.codec.entropy import SymbolReader, SymbolWriter
 from neural_collage.codec.streams import neural
-from neural_collage.codec.streams.neural import SEGMENTED, Grid, NeuralDecoder, decoder_of
+from neural_collage.codec.streams.neural import SEGMENTED, NeuralDecoder, decoder_of
 from neural_collage.codec.streams.neural_symbols import DecodedSymbols
 from neural_collage.codec.streams.segments import read_segments, write_segments
+from neural_collage.codec.streams.tiles import Grid
 from neural_collage.codec.weights import weights_of
 from neural_collage.models.compression.integer_entropy import Pass
 from neural_collage.models.compression.integer_layers import IntArray

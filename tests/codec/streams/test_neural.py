@@ -207,7 +207,7 @@ def test_links_of_a_picture_are_those_of_its_file() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neural_encoder, "find_links", recorded)
-        collage = encode(picture, 100, 6)
+        collage = encode(picture, 90, 6)
     (links,) = found
     assert collage.payload[0] == bool(links)
     weights = collage.layers[0].collage.weights

@@ -7,7 +7,7 @@ import pytest
 
 import neural_collage as nc
 from neural_collage.codec.container import ColourSpace, Header
-from neural_collage.codec.streams.neural import LINKED, SEGMENTED, decode
+from neural_collage.codec.streams.neural import LINKED, PRECISE, SEGMENTED, decode
 from neural_collage.codec.streams.neural_encoder import make_encoder
 from neural_collage.io.modes import Mode
 from tests.codec.streams.damage import check_truncations, forged
@@ -89,7 +89,7 @@ def test_links_are_read_as_they_were_written(rng: np.random.Generator) -> None:
 
 def test_unknown_parameters_are_refused() -> None:
     header = encode(texture(8, 12)).header
-    for byte in range((LINKED | SEGMENTED) + 1, 256):
+    for byte in range((LINKED | SEGMENTED | PRECISE) + 1, 256):
         with pytest.raises(nc.CollageFormatError, match=f"unknown parameters {byte:#04x}"):
             decode(bytes([byte]) + b"stream", header)
 

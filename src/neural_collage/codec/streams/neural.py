@@ -1,11 +1,13 @@
 """The neural codec: latents of overlapping patches, and links, in range-coded streams.
 
-    1  parameters: bit 0 set if links follow the latents, bit 1 if there is a table
+    1  parameters: bit 0 set if links follow the latents, bit 1 if there is a table, bit 2 if there
+       is a precision layer, which `precise` reads
+    3  with a precision layer: its parameters
     n  without a table: one stream of the latents of the colours, then of alpha if there is one, and
-       the links of each
+       the links of each, or the precision layer of each
     n  with a table: the length of each segment but the last, varints; then the segments: those of
-       the first channel group of all tiles, of the second one of all tiles, and so on, and that of
-       the links
+       the first channel group of all tiles, of the second one of all tiles, and so on, that of the
+       links, and those of the precision layer of all tiles
 
 A picture is cut into tiles of at most 64 x 64 ranges of 16 pixels. Tiles are coded independently;
 patches overlap across their edges. The segment of the first group starts with the side information.
@@ -15,7 +17,6 @@ breaks off gives a coarse picture. The symbols and their order are those of
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import takewhile
@@ -30,8 +31,9 @@ from neural_collage.codec.container import Header
 from neural_collage.codec.entropy import FixedTables, SymbolReader
 from neural_collage.codec.streams.links import Links, code_links, domains_fit, initial_counts
 from neural_collage.codec.streams.neural_symbols import DecodedSymbols
+from neural_collage.codec.streams.precise import PreciseTexture, Precision, precise_textures
 from neural_collage.codec.streams.segments import read_segments
-from neural_collage.codec.streams.tiles import Tile, tiles
+from neural_collage.codec.streams.tiles import COARSE_GROUPS, Grid, Tile
 from neural_collage.codec.weights import Weights, weights_of
 from neural_collage.core.arrays.averages import PixelArray
 from neural_collage.core.arrays.lapped import PatchBank, Texture
@@ -44,14 +46,8 @@ from neural_collage.runtime import in_threads, one_thread_a_product
 if TYPE_CHECKING:
     from neural_collage.core.collage import Collage
 
-LINKED, SEGMENTED = 1, 2
+LINKED, SEGMENTED, PRECISE = 1, 2, 4
 """Bits of the parameters."""
-COARSE_GROUPS = {Fraction(1, 8): 3, Fraction(1, 16): 2}
-"""How many channel groups a picture in segments is decoded from at these scales.
-
-What the others add to averages over so many pixels is small: about half a level, see
-docs/format.md.
-"""
 Amplitudes = npt.NDArray[np.int16]
 
 
@@ -67,6 +63,23 @@ def decode(payload: bytes, header: Header, missing: int = 0) -> tuple[Layer, ...
     if header.model is None:
         raise CollageFormatError("the file is damaged: it does not name its model")
     return decoder_of(weights_of(header.model)).decode(payload, header, missing)
+
+
+def _start(payload: bytes) -> tuple[bool, bool, Precision | None, bytes]:
+    """Whether a payload has links and segments, its precision layer, and what follows."""
+    if not payload:
+        raise CollageFormatError("the neural stream is empty")
+    parameters, rest = payload[0], payload[1:]
+    if parameters & ~(LINKED | SEGMENTED | PRECISE):
+        raise CollageFormatError(f"unknown parameters {parameters:#04x} of the neural stream")
+    precision = None
+    if parameters & PRECISE:
+        precision, rest = Precision.of_bytes(rest[: Precision.SIZE]), rest[Precision.SIZE :]
+        if parameters & LINKED:
+            raise CollageFormatError(
+                "the neural stream is damaged: a precision layer on a picture with links"
+            )
+    return bool(parameters & LINKED), bool(parameters & SEGMENTED), precision, rest
 
 
 @lru_cache(maxsize=4)
@@ -102,19 +115,32 @@ class NeuralDecoder:
         Raises:
             CollageFormatError: damaged.
         """
-        if not payload:
-            raise CollageFormatError("the neural stream is empty")
-        if payload[0] & ~(LINKED | SEGMENTED):
-            raise CollageFormatError(f"unknown parameters {payload[0]:#04x} of the neural stream")
-        is_linked = bool(payload[0] & LINKED)
+        is_linked, is_segmented, precision, data = _start(payload)
+        quality = header.quality if precision is None else precision.base_quality
         grid = Grid(header.height, header.width, 2 if header.channels in (2, 4) else 1)
-        if payload[0] & SEGMENTED:
-            textures, reader = self._in_segments(payload[1:], header.quality, grid, missing)
+        further: list[bytes | None] = []
+        if is_segmented:
+            tiles = grid.pictures * len(grid.tiles)
+            before = len(self.model.groups) * tiles
+            count = before + 1 + (tiles if precision else 0)
+            segments = read_segments(data, count, missing)
+            textures = self._in_segments(segments[:before], quality, grid)
+            of_links, *further = segments[before:]
+            reader = None if of_links is None else SymbolReader(of_links)
         elif missing:
             raise CollageFormatError("the file is truncated, and too small to have a coarse part")
         else:
-            reader = SymbolReader(payload[1:])
-            textures = [self._whole(reader, header.quality, grid) for _ in range(grid.pictures)]
+            reader = SymbolReader(data)
+            textures = [self._whole(reader, quality, grid) for _ in range(grid.pictures)]
+        if precision is not None:
+            precise = precise_textures(
+                textures, grid, header.channels, precision, self.tables, further
+            )
+            if reader is not None:
+                for layer in () if is_segmented else precise:
+                    layer.read_whole(reader)
+                reader.finish()
+            return tuple(TextureLayer(layer, grid) for layer in precise)
         if not is_linked:
             if reader is not None:
                 reader.finish()
@@ -132,7 +158,7 @@ class NeuralDecoder:
         reader.finish()
         return linked_layers(textures, links, grid)
 
-    def _whole(self, reader: SymbolReader, quality: int, grid: "Grid") -> "TiledTexture":
+    def _whole(self, reader: SymbolReader, quality: int, grid: Grid) -> "TiledTexture":
         """The latents of a picture that is part of one stream."""
         source = DecodedSymbols([reader] * len(self.model.groups), self.tables)
         amplitudes = np.zeros((self.model.n_patches, grid.rows, grid.columns), np.int16)
@@ -144,51 +170,16 @@ class NeuralDecoder:
         return TiledTexture(self, quality, grid, amplitudes)
 
     def _in_segments(
-        self, data: bytes, quality: int, grid: "Grid", missing: int
-    ) -> tuple[list["TiledTexture"], SymbolReader | None]:
-        """The latents of all pictures, read when they are needed, and the stream of the links."""
+        self, segments: Sequence[bytes | None], quality: int, grid: Grid
+    ) -> list["TiledTexture"]:
+        """The latents of all pictures, read when they are needed."""
         count = grid.pictures * len(grid.tiles)
-        n_groups = len(self.model.groups)
-        segments = read_segments(data, n_groups * count + 1, missing)
         textures = []
         for first in range(0, count, len(grid.tiles)):
-            parts = [segments[tile:-1:count] for tile in range(first, first + len(grid.tiles))]
+            parts = [segments[tile::count] for tile in range(first, first + len(grid.tiles))]
             amplitudes = np.zeros((self.model.n_patches, grid.rows, grid.columns), np.int16)
             textures.append(TiledTexture(self, quality, grid, amplitudes, parts))
-        links = segments[-1]
-        return textures, None if links is None else SymbolReader(links)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The ranges of a picture.
-
-    height, width: pixels. pictures: of three planes each, of colours and of alpha.
-    """
-
-    height: int
-    width: int
-    pictures: int = 1
-
-    @property
-    def rows(self) -> int:
-        """Ranges in a column."""
-        return -(-self.height // RANGE)
-
-    @property
-    def columns(self) -> int:
-        """Ranges in a row."""
-        return -(-self.width // RANGE)
-
-    @property
-    def whole(self) -> Tile:
-        """All ranges."""
-        return Tile(0, 0, self.rows, self.columns)
-
-    @property
-    def tiles(self) -> list[Tile]:
-        """The tiles, in raster order."""
-        return list(tiles(self.rows, self.columns))
+        return textures
 
 
 class TiledTexture:
@@ -222,11 +213,14 @@ class TiledTexture:
         """See `Texture.is_exact`."""
         return self._texture(len(self._decoder.banks)).is_exact(scale)
 
+    def read(self, part: Tile) -> None:
+        """Read all of the tiles that hold a part of the ranges."""
+        self._need(len(self._decoder.banks), part)
+
     def complete(self) -> Texture:
         """The texture with all that the file says of it."""
-        n_groups = len(self._decoder.banks)
-        self._need(n_groups, self._grid.whole)
-        return self._texture(n_groups)
+        self.read(self._grid.whole)
+        return self._texture(len(self._decoder.banks))
 
     def _texture(self, n_groups: int) -> Texture:
         bank = self._decoder.banks[n_groups - 1]
@@ -282,7 +276,7 @@ class TextureLayer(Layer):
     coarsest = Fraction(1, RANGE)
     octave = 2
 
-    def __init__(self, texture: TiledTexture, grid: Grid) -> None:
+    def __init__(self, texture: TiledTexture | PreciseTexture, grid: Grid) -> None:
         self._texture = texture
         self._grid = grid
         self.coarse = max(COARSE_GROUPS) if texture.in_segments else Fraction(0)

@@ -1,6 +1,7 @@
 """The encoder of the neural codec: one pass of the network, refinement, RDOQ, and links."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -13,21 +14,27 @@ from neural_collage.codec.base import Layer
 from neural_collage.codec.collage_layer import CollageLayer
 from neural_collage.codec.entropy import FixedTables, SymbolWriter
 from neural_collage.codec.planes import to_triples
+from neural_collage.codec.precision.steps import BASE_QUALITY, step_of_quality
 from neural_collage.codec.streams.device_copies import DeviceCopies
 from neural_collage.codec.streams.linked import find_links, linked_collage
 from neural_collage.codec.streams.links import Links, code_links, initial_counts
 from neural_collage.codec.streams.neural import (
-    LINKED,
     SEGMENTED,
     Amplitudes,
-    Grid,
+    TextureLayer,
     TiledTexture,
     decoder_of,
     linked_layers,
 )
-from neural_collage.codec.streams.neural_symbols import ChosenSymbols, Run, write_runs
-from neural_collage.codec.streams.segments import write_segments
-from neural_collage.codec.streams.tiles import Tile
+from neural_collage.codec.streams.neural_streams import Streams
+from neural_collage.codec.streams.neural_symbols import ChosenSymbols, write_runs
+from neural_collage.codec.streams.precise import (
+    Precision,
+    precise_textures,
+    shown_channels,
+)
+from neural_collage.codec.streams.precise_encoder import choose_numbers
+from neural_collage.codec.streams.tiles import Grid, Tile
 from neural_collage.codec.weights import Weights, find_weights
 from neural_collage.core.arrays.lapped import Texture
 from neural_collage.core.blocks import pad_to_multiple
@@ -53,9 +60,6 @@ ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 SMALL_GRID, SMALL_GRID_ITERATIONS = 16, 6
 """Pictures of at most so many ranges, most of which lie at the boundary, where the network predicts
 poorly, are refined at every effort."""
-SEGMENTED_BYTES = 8192
-"""Pictures of one tile are written in segments from this length on, where these cost at most
-0.2 %."""
 
 
 def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralEncoder":
@@ -107,21 +111,24 @@ class NeuralEncoder:
         self, picture: Picture, *, quality: int, effort: int, device: str
     ) -> tuple[bytes, tuple[Layer, ...]]:
         """The payload of a picture, and the layers that it decodes to."""
-        grid = Grid(picture.height, picture.width, len(to_triples(picture.window(slice(1)))))
-        streams = _Streams(self._decoder.tables, grid)
-        coded, links = [], []
-        for number in range(grid.pictures):
-            planes = _Planes(picture, grid, number)
-            streams.begin_picture()
-            amplitudes = self._write_tiles(streams, planes, grid, quality, effort, device)
-            coded.append(amplitudes)
-            if effort >= MIN_EFFORT_FOR_LINKS:
-                model = self._decoder.model
+        how = _Settings(quality, effort, device)
+        if (step := step_of_quality(quality)) is not None:
+            precision = Precision(BASE_QUALITY, step)
+            found = self._encode_precise(picture, replace(how, quality=BASE_QUALITY), precision)
+            if found is not None:
+                return found
+        return self._encode(picture, how)
+
+    def _encode(self, picture: Picture, how: "_Settings") -> tuple[bytes, tuple[Layer, ...]]:
+        """The payload of a picture without a precision layer, and its layers."""
+        grid, streams, coded = self._encode_textures(picture, how)
+        links = [Links.none(grid.rows, grid.columns) for _ in coded]
+        if how.effort >= MIN_EFFORT_FOR_LINKS:
+            model, shares = self._decoder.model, self._network.config.shares
+            for number, amplitudes in enumerate(coded):
                 texture = Texture(amplitudes, model.bank, model.unit)
-                shares = self._network.config.shares
-                links.append(_links(planes.part(grid.whole), texture, grid, quality, shares))
-            else:
-                links.append(Links.none(grid.rows, grid.columns))
+                planes = _Planes(picture, grid, number).part(grid.whole)
+                links[number] = _links(planes, texture, grid, how.quality, shares)
 
         def write_links(writer: SymbolWriter) -> None:
             for of_planes in links:
@@ -129,16 +136,69 @@ class NeuralEncoder:
                 code_links(writer, grid.rows, grid.columns, of_planes)
 
         payload = streams.finish(write_links if any(links) else None)
-        in_segments = bool(payload[0] & SEGMENTED)
-        textures = [
-            TiledTexture(self._decoder, quality, grid, amplitudes, in_segments=in_segments)
+        return payload, linked_layers(self._textures(payload, coded, grid, how), links, grid)
+
+    def _encode_precise(
+        self, picture: Picture, how: "_Settings", precision: Precision
+    ) -> tuple[bytes, tuple[Layer, ...]] | None:
+        """The payload of a picture with a precision layer, and its layers; None if that is empty.
+
+        how: of the base.
+        """
+        grid, streams, coded = self._encode_textures(picture, how)
+        tables = self._decoder.tables
+        layers = []
+        for number, (base, channels) in enumerate(
+            zip(
+                self._textures(b"", coded, grid, how),
+                shown_channels(len(picture.mode)),
+                strict=True,
+            )
+        ):
+            planes = _Planes(picture, grid, number)
+            chosen = choose_numbers(
+                base, planes.part, grid, precision.step, channels, tables, streams.keep
+            )
+            streams.add_precise(chosen.tiles)
+            layers.append(chosen.numbers)
+        if not any(numbers.any() for numbers in layers):
+            return None
+        payload = streams.finish(None, precision)
+        textures = precise_textures(
+            self._textures(payload, coded, grid, how), grid, len(picture.mode), precision, tables
+        )
+        for texture, numbers in zip(textures, layers, strict=True):
+            texture.set_numbers(numbers)
+        return payload, tuple(TextureLayer(texture, grid) for texture in textures)
+
+    def _encode_textures(
+        self, picture: Picture, how: "_Settings"
+    ) -> tuple[Grid, Streams, list[Amplitudes]]:
+        """The grid of a picture, its streams, and amplitudes (a, rows, columns) of each part."""
+        grid = Grid(picture.height, picture.width, len(to_triples(picture.window(slice(1)))))
+        streams = Streams(self._decoder.tables, grid)
+        coded = []
+        for number in range(grid.pictures):
+            planes = _Planes(picture, grid, number)
+            streams.begin_picture()
+            coded.append(
+                self._write_tiles(streams, planes, grid, how.quality, how.effort, how.device)
+            )
+        return grid, streams, coded
+
+    def _textures(
+        self, payload: bytes, coded: list[Amplitudes], grid: Grid, how: "_Settings"
+    ) -> list[TiledTexture]:
+        """The textures of a payload with these amplitudes."""
+        in_segments = bool(payload and payload[0] & SEGMENTED)
+        return [
+            TiledTexture(self._decoder, how.quality, grid, amplitudes, in_segments=in_segments)
             for amplitudes in coded
         ]
-        return payload, linked_layers(textures, links, grid)
 
     def _write_tiles(
         self,
-        streams: "_Streams",
+        streams: Streams,
         planes: "_Planes",
         grid: Grid,
         quality: int,
@@ -209,6 +269,15 @@ class NeuralEncoder:
         return values[(..., *tile.within(near))]
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """What a payload is encoded with."""
+
+    quality: int
+    effort: int
+    device: str
+
+
 class _Planes:
     """The three planes of the colours or of alpha of a picture, as floats where they are read.
 
@@ -224,54 +293,6 @@ class _Planes:
         """The pixels of whole ranges; those beyond the edges repeat the last ones."""
         window = self._picture.window(*tile.within(self._grid.whole, RANGE))
         return pad_to_multiple(to_triples(window)[self._number], RANGE)
-
-
-class _Streams:
-    """The streams of the tiles of a payload: one, or a table of segments.
-
-    Pictures of several tiles are written in segments as these arrive, those of one tile at the end.
-    """
-
-    def __init__(self, tables: FixedTables, grid: Grid) -> None:
-        self._tables = tables
-        self._is_large = len(grid.tiles) > 1
-        self._runs: list[list[list[Run]]] = []
-        self._segments: list[dict[Tile, list[bytes]]] = []
-
-    def begin_picture(self) -> None:
-        """The tiles that follow are of the next picture of three planes."""
-        self._segments.append({})
-
-    def add(self, tile: Tile, runs: list[list[Run]]) -> None:
-        """Add the symbols of a tile, by channel group."""
-        if self._is_large:
-            self._segments[-1][tile] = [self._written(group) for group in runs]
-        else:
-            self._runs.append(runs)
-
-    def finish(self, write_links: Callable[[SymbolWriter], None] | None) -> bytes:
-        """The payload, with links if there are any."""
-        flags = 0 if write_links is None else LINKED
-        together = SymbolWriter()
-        for run in (run for tile in self._runs for group in tile for run in group):
-            together.write_static(self._tables, *run)
-        if not self._is_large and len(together.finish()) < SEGMENTED_BYTES:
-            if write_links is not None:
-                write_links(together)
-            return bytes([flags]) + together.finish()
-        links = SymbolWriter()
-        if write_links is not None:
-            write_links(links)
-        in_segments = [[self._written(group) for group in tile] for tile in self._runs]
-        for picture in self._segments:
-            in_segments += [picture[tile] for tile in sorted(picture)]
-        by_group = [segment for of_group in zip(*in_segments, strict=True) for segment in of_group]
-        return bytes([flags | SEGMENTED]) + write_segments([*by_group, links.finish()])
-
-    def _written(self, runs: list[Run]) -> bytes:
-        writer = SymbolWriter()
-        write_runs(writer, self._tables, runs)
-        return writer.finish()
 
 
 def _links(

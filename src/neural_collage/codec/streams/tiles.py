@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+
+from neural_collage.models.compression.decoder_model import RANGE
 
 TILE = 64
 """Ranges per side; the last tiles of a row or column may be smaller."""
+COARSE_GROUPS = {Fraction(1, 8): 3, Fraction(1, 16): 2}
+"""How many channel groups a picture in segments is decoded from at these scales.
+
+What the others add to averages over so many pixels is small: about half a level, see
+docs/format.md.
+"""
 
 
 @dataclass(frozen=True, order=True)
@@ -43,3 +52,35 @@ def tiles(rows: int, columns: int) -> Iterator[Tile]:
     for top in range(0, rows, TILE):
         for left in range(0, columns, TILE):
             yield Tile(top, left, min(TILE, rows - top), min(TILE, columns - left))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The ranges of a picture.
+
+    height, width: pixels. pictures: of three planes each, of colours and of alpha.
+    """
+
+    height: int
+    width: int
+    pictures: int = 1
+
+    @property
+    def rows(self) -> int:
+        """Ranges in a column."""
+        return -(-self.height // RANGE)
+
+    @property
+    def columns(self) -> int:
+        """Ranges in a row."""
+        return -(-self.width // RANGE)
+
+    @property
+    def whole(self) -> Tile:
+        """All ranges."""
+        return Tile(0, 0, self.rows, self.columns)
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """The tiles, in raster order."""
+        return list(tiles(self.rows, self.columns))
