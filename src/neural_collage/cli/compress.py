@@ -22,16 +22,24 @@ def compress(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Compress pictures to .clg files."""
+    """Compress pictures to .clg files.
+
+    collage compress photo.jpg -q 50
+
+    cat photo.jpg | collage compress - -o - > photo.clg
+    """
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
+    from neural_collage.cli.support.streams import INPUT, read_standard_input
     from neural_collage.codec import api
     from neural_collage.io.modes import PICTURE_SUFFIXES
+    from neural_collage.io.reading import parse_picture
     from neural_collage.runtime import check_device, use_threads
 
     def work(job: Job) -> OutputFile:
+        source = job.source
         collage = api.encode(
-            job.source,
+            parse_picture(read_standard_input(), INPUT) if source is None else source,
             codec=codec,
             quality=quality,
             effort=effort,
