@@ -1,8 +1,9 @@
 """Runs the jobs of a plan one after the other; a failure does not stop the others."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElapsedColumn
@@ -21,11 +22,16 @@ from neural_collage.io.files import write_atomically
 
 @dataclass(frozen=True)
 class OutputFile:
-    """The complete output file of a job, and the size of its picture in pixels."""
+    """The complete output file of a job, and the size of its picture in pixels.
+
+    facts: what its JSON object says beside that, note: what its line does.
+    """
 
     data: bytes
     width: int
     height: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,23 +79,24 @@ def run_jobs(plan: Plan, work: Callable[[Job], OutputFile], *, as_json: bool, de
         for job in progress.track(plan.jobs, description=""):
             try:
                 with picture_warnings_as_lines():
-                    report = _run_job(job, work)
+                    facts, text = _run_job(job, work)
             except BrokenPipeError:
                 raise
             except Exception as error:
                 failures.append(Failure(job.source, error))
                 _report_failure(reports, failures[-1])
             else:
-                reports.result(asdict(report), str(report))
+                reports.result(facts, text)
     if failures:
         raise typer.Exit(1)
 
 
-def _run_job(job: Job, work: Callable[[Job], OutputFile]) -> JobReport:
+def _run_job(job: Job, work: Callable[[Job], OutputFile]) -> tuple[dict[str, Any], str]:
+    """Write the output of a job; returns what its JSON object and its line say."""
     started = time.perf_counter()
     output = work(job)
     _write(job, output.data)
-    return JobReport(
+    report = JobReport(
         input=STANDARD if job.source is None else str(job.source),
         output=STANDARD if job.target is None else str(job.target),
         bytes=len(output.data),
@@ -98,6 +105,8 @@ def _run_job(job: Job, work: Callable[[Job], OutputFile]) -> JobReport:
         bpp=8 * len(output.data) / (output.width * output.height),
         seconds=time.perf_counter() - started,
     )
+    text = f"{report}  {output.note}" if output.note else str(report)
+    return {**asdict(report), **output.facts}, text
 
 
 def _write(job: Job, data: bytes) -> None:
