@@ -29,6 +29,7 @@ from .errors import NotContractiveError as NotContractiveError
 from .errors import NotConvergedError as NotConvergedError
 from .errors import OutputError as OutputError
 from .errors import ScaleError as ScaleError
+from .errors import TargetError as TargetError
 from .errors import TrainingError as TrainingError
 from .models.autoencoding.neural_collage import NeuralCollage as NeuralCollage
 from .models.operator.config import OperatorConfig as OperatorConfig

@@ -32,6 +32,10 @@ class OutputError(CollageError):
     """An output that cannot be written, or that exists and was not to be overwritten."""
 
 
+class TargetError(CollageError):
+    """A size or likeness of a file that no quality reaches; the message says how near one comes."""
+
+
 class NotContractiveError(CollageError):
     """A collage whose map does not contract, so that it need not have a fixed point."""
 

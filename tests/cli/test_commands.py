@@ -218,11 +218,11 @@ def test_an_error_outside_a_job_is_one_line(collage: Run, monkeypatch: pytest.Mo
     assert (result.exit_code, result.stderr) == (1, "collage: missing.clg: no such file\n")
     assert "Traceback" in collage("--debug", "info", "missing.clg").stderr
 
-    def broken_read(*_: object, **__: object) -> None:
+    def broken_check(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug\nof two lines")
 
-    monkeypatch.setattr("neural_collage.codec.container.read_collage_file", broken_read)
-    assert collage("info", "x.clg").stderr.startswith(
+    monkeypatch.setattr("neural_collage.runtime.check_device", broken_check)
+    assert collage("compress", "x.png").stderr.startswith(
         "collage: unexpected ZeroDivisionError: a bug of two lines"
     )
 

@@ -60,7 +60,7 @@ class BatchTask:
     Attributes:
         kind: "compress" (pictures to .clg), "decompress" (.clg to pictures), "reencode" (.clg to
             .clg with other settings), or "evaluate" (compress, decode and measure; no output).
-        codec, quality, effort, model, graphics, device, strip: as for `codec.api.encode`.
+        codec, quality, size, effort, model, graphics, device, strip: as for `codec.api.encode`.
         scale: of decompressed pictures, in output pixels per pixel.
         suffix: of decompressed pictures; determines their format.
         psnr: whether to decode each output and measure its PSNR; "evaluate" always does.
@@ -71,6 +71,7 @@ class BatchTask:
     kind: Kind = "compress"
     codec: str = api.DEFAULT_CODEC
     quality: int | None = None
+    size: int | None = None
     effort: int | None = None
     model: str | None = None
     graphics: bool = True
@@ -117,10 +118,11 @@ class BatchTask:
         else:
             check_device(self.device)
             model = get_encoder(self.codec, self.model).model
-            check_rate(self.codec, self.quality, self.effort)
+            check_rate(self.codec, self.quality, self.effort, (self.size,))
             digest = model.digest.hex() if model else None
             parts += [self.codec, digest, self.quality, self.effort, self.graphics, self.psnr]
-            parts.append(self.strip)
+            # so that keys of tasks without them are what they were
+            parts += [option for option in (self.size, self.strip) if option is not None]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def __call__(self, data: bytes, name: str) -> ItemResult:
@@ -144,6 +146,7 @@ class BatchTask:
             picture,
             codec=self.codec,
             quality=self.quality,
+            size=self.size,
             effort=self.effort,
             model=self.model,
             graphics=self.graphics,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from neural_collage.cli.support import options
+from neural_collage.cli.support import options, targets
 from neural_collage.codec.registry import AUTO
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def batch(
     ] = None,
     codec: options.Codec = AUTO,
     quality: options.Quality = None,
+    size: targets.Size = None,
     effort: options.Effort = None,
     model: options.Model = None,
     tune: options.Tune = None,
@@ -107,6 +108,7 @@ def batch(
         codec=codec,
         graphics=graphics,
         quality=quality,
+        size=None if size is None else targets.parse_size(size),
         effort=effort,
         model=options.model_of(model, tune),
         device=device,

@@ -1,10 +1,19 @@
 """`collage compress`: pictures to .clg files."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import typer
 
-from neural_collage.cli.support import options
+from neural_collage.cli.support import options, targets
 from neural_collage.codec.container import SUFFIX
-from neural_collage.codec.registry import AUTO, get_encoder
+from neural_collage.codec.registry import AUTO, check_rate, get_encoder
+
+if TYPE_CHECKING:
+    from neural_collage.cli.support.jobs import OutputFile
+    from neural_collage.codec.layered import Settings
+    from neural_collage.codec.targets import Target
+    from neural_collage.io.picture import Picture
 
 
 def compress(
@@ -13,6 +22,9 @@ def compress(
     output: options.Output = None,
     codec: options.Codec = AUTO,
     quality: options.Quality = None,
+    size: targets.Size = None,
+    psnr: targets.Psnr = None,
+    ssimulacra2: targets.Ssimulacra2 = None,
     effort: options.Effort = None,
     model: options.Model = None,
     tune: options.Tune = None,
@@ -23,16 +35,36 @@ def compress(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Compress pictures to .clg files."""
+    """Compress pictures to .clg files.
+
+    collage compress photo.jpg -q 50
+
+    collage compress photo.jpg --size 50kB
+
+    cat photo.jpg | collage compress - -o - > photo.clg
+    """
+    target_of = targets.target_maker(quality, size, psnr, ssimulacra2)
+    model = options.model_of(model, tune)
+
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
+    from neural_collage.cli.support.streams import INPUT, read_standard_input
     from neural_collage.codec import api
+    from neural_collage.codec.layered import Settings
     from neural_collage.io.modes import PICTURE_SUFFIXES
+    from neural_collage.io.reading import parse_picture, read_picture
     from neural_collage.runtime import check_device, use_threads
 
+    default = api.DEFAULT_QUALITY, api.DEFAULT_EFFORT if effort is None else effort
+    settings = Settings(codec, *default, model, device, graphics)
+
     def work(job: Job) -> OutputFile:
+        source = job.source
+        image = parse_picture(read_standard_input(), INPUT) if source is None else source
+        if target_of is not None:
+            return _reach(read_picture(image), target_of, settings)
         collage = api.encode(
-            job.source,
+            image,
             codec=codec,
             quality=quality,
             effort=effort,
@@ -44,10 +76,28 @@ def compress(
         return OutputFile(collage.to_bytes(), collage.width, collage.height)
 
     use_threads(threads)
-    model = options.model_of(model, tune)
     check_device(device)
+    check_rate(codec, quality, effort, (target_of,))
     get_encoder(codec, model)  # fails once here, not for every input
     plan = plan_jobs(
         inputs, output, searched=PICTURE_SUFFIXES, written=(SUFFIX,), overwrite=overwrite
     )
     run_jobs(plan, work, as_json=json, debug=ctx.obj)
+
+
+def _reach(
+    picture: "Picture", target_of: "Callable[[Picture], Target]", settings: "Settings"
+) -> "OutputFile":
+    """The file that meets a target, and what it reaches."""
+    from neural_collage.cli.support.jobs import OutputFile
+    from neural_collage.codec.targets import encode_to
+
+    target = target_of(picture)
+    reached = encode_to(picture, settings, target)
+    collage, measure = reached.image, target.measure
+    facts: dict[str, Any] = {"quality": collage.quality, "attempts": reached.attempts}
+    text = f"quality {collage.quality}"
+    if not measure.at_most:  # the size is reported of every file
+        facts[measure.name] = reached.value
+        text += f"  {measure.title} {measure.text(reached.value)}"
+    return OutputFile(collage.to_bytes(), collage.width, collage.height, facts, text)

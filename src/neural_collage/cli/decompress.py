@@ -34,32 +34,51 @@ def decompress(
         bool,
         typer.Option("--partial", help="Show what there is of a file that breaks off."),
     ] = False,
+    ending: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar=".png|.jpg|...",
+            help="Format of pictures in a folder or a pipe; .png if left out.",
+            show_default=False,
+        ),
+    ] = None,
     model: options.Model = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Decode .clg files to pictures: PNG, or the format that the suffix of -o FILE names."""
+    """Decode .clg files to pictures: PNG, or the format that --format or the end of -o FILE names.
+
+    collage decompress photo.clg --scale 2
+
+    collage decompress - -o - --format jpg < photo.clg > photo.jpg
+    """
     rectangle = None if region is None else _parse_region(region)
     options.check_scale(scale)
+    written = _written(ending, output)
 
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
+    from neural_collage.cli.support.streams import standard_input
     from neural_collage.codec import api
-    from neural_collage.io.modes import PICTURE_SUFFIXES
+    from neural_collage.codec.container import read_collage
+    from neural_collage.codec.image import CollageImage
     from neural_collage.io.writing import image_bytes
     from neural_collage.runtime import use_threads
 
     def work(job: Job) -> OutputFile:
-        collage = api.load(job.source, partial=partial)
+        if job.source is None:
+            collage = CollageImage.from_bytes(read_collage(standard_input()), partial=partial)
+        else:
+            collage = api.load(job.source, partial=partial)
         image = collage.to_pil(scale, rectangle, pixelated=pixelated, detail=detail)
-        return OutputFile(image_bytes(image, job.target.suffix), image.width, image.height)
+        suffix = written[0] if job.target is None else job.target.suffix
+        return OutputFile(image_bytes(image, suffix), image.width, image.height)
 
     use_threads(threads)
     api.preload_weights(model)
-    plan = plan_jobs(
-        inputs, output, searched=(SUFFIX,), written=PICTURE_SUFFIXES, overwrite=overwrite
-    )
+    plan = plan_jobs(inputs, output, searched=(SUFFIX,), written=written, overwrite=overwrite)
     run_jobs(plan, work, as_json=json, debug=ctx.obj)
 
 
@@ -71,3 +90,23 @@ def _parse_region(text: str) -> tuple[int, int, int, int]:
             f"--region {text}: give four whole numbers, as in 0,0,640,480"
         ) from error
     return x, y, width, height
+
+
+def _written(ending: str | None, output: str | None) -> tuple[str, ...]:
+    """The endings of pictures, that of --format first.
+
+    output: the value of --output.
+    """
+    from pathlib import Path
+
+    from neural_collage.io.modes import PICTURE_SUFFIXES
+
+    if ending is None:
+        return PICTURE_SUFFIXES
+    chosen = f".{ending.lower().removeprefix('.')}"
+    if chosen not in PICTURE_SUFFIXES:
+        raise typer.BadParameter(f"--format {ending}: choose one of {', '.join(PICTURE_SUFFIXES)}")
+    named = Path(output or "").suffix.lower()
+    if named in PICTURE_SUFFIXES and named != chosen and not Path(output or "").is_dir():
+        raise typer.BadParameter(f"--format {ending} and -o {output}: leave out one of them")
+    return tuple(dict.fromkeys((chosen, *PICTURE_SUFFIXES)))

@@ -1,8 +1,6 @@
-"""`collage info`: the header of a .clg file, and what it is made of."""
+"""`collage info`: the headers of .clg files, and what they are made of."""
 
-import json as json_format
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,27 +9,56 @@ from neural_collage.cli.support import options
 
 
 def info(
-    file: Annotated[Path, typer.Argument(help="A .clg file.", show_default=False)],
+    ctx: typer.Context,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE", help=".clg files; - for standard input.", show_default=False
+        ),
+    ],
     json: options.Json = False,
 ) -> None:
-    """Show the header of a .clg file and what it is made of, after checking it for damage.
+    """Show the headers of .clg files and what they are made of, after checking them for damage.
 
     Shares of pixels: copied and painted ranges of the graphics layer, and what they leave to the
     base.
+
+    collage info photo.clg holiday/*.clg --json
     """
-    from neural_collage.codec.container import read_collage_file, unpack_file
+    from neural_collage.cli.support.reports import Reports
+    from neural_collage.cli.support.streams import INPUT, STANDARD
+
+    reports = Reports(as_json=json, debug=ctx.obj)
+    failed = False
+    gap = ""
+    for file in dict.fromkeys(files):
+        try:
+            facts = _facts(file)
+        except Exception as error:
+            reports.failure(file, INPUT if file == STANDARD else file, error)
+            failed = True
+        else:
+            reports.result(facts, gap + _text(facts))
+            gap = "\n"
+    if failed:
+        raise typer.Exit(1)
+
+
+def _facts(file: str) -> dict[str, Any]:
+    """What the keys of the JSON object say about a file."""
+    from pathlib import Path
+
+    from neural_collage.cli.support.streams import STANDARD, standard_input
+    from neural_collage.codec.container import read_collage, read_collage_file, unpack_file
     from neural_collage.codec.contents import file_contents
     from neural_collage.codec.ids import codec_name
-    from neural_collage.errors import CollageFormatError
 
-    data = read_collage_file(file)
-    try:
-        header, payload = unpack_file(data)
-        contents = file_contents(header)
-    except CollageFormatError as error:
-        raise CollageFormatError(f"{file}: {error}") from error
-    facts: dict[str, Any] = {
-        "input": str(file),
+    is_stream = file == STANDARD
+    data = read_collage(standard_input()) if is_stream else read_collage_file(Path(file))
+    header, payload = unpack_file(data)
+    contents = file_contents(header)
+    return {
+        "input": file,
         "bytes": len(data),
         "width": header.width,
         "height": header.height,
@@ -46,9 +73,12 @@ def info(
         "payload_bytes": len(payload),
         **asdict(contents),
     }
-    if json:
-        typer.echo(json_format.dumps(facts))
-        return
+
+
+def _text(facts: dict[str, Any]) -> str:
+    """The facts as lines of a table."""
+    lines = []
     for name, value in facts.items():
         text = f"{value:.3f}" if isinstance(value, float) else value
-        typer.echo(f"{name.replace('_', ' '):18}{'none' if text is None else text}")
+        lines.append(f"{name.replace('_', ' '):18}{'none' if text is None else text}")
+    return "\n".join(lines)

@@ -40,7 +40,7 @@ class _Commands(TyperGroup):
         except Exception as error:
             if isinstance(error, typer.Abort | BrokenPipeError) or hasattr(error, "exit_code"):
                 raise  # typer handles these itself
-            from neural_collage.cli.support.jobs import one_line, report_error
+            from neural_collage.cli.support.reports import one_line, report_error
 
             report_error(one_line(error), error, debug=ctx.params["debug"])
             raise typer.Exit(1) from error

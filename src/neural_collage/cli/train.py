@@ -138,7 +138,7 @@ def _one_line_errors(ctx: typer.Context) -> Iterator[None]:
     The code is 2 for a wrong config, 128 plus the signal's number for a stopped training, else 1.
     Only the first of several processes reports.
     """
-    from neural_collage.cli.support.jobs import one_line, report_error
+    from neural_collage.cli.support.reports import one_line, report_error
     from neural_collage.errors import (
         CheckpointError,
         ConfigError,
@@ -165,7 +165,7 @@ def _processes() -> Iterator[None]:
 
     Each warning is one line, from the first process only; there are no messages of Lightning.
     """
-    from neural_collage.cli.support.jobs import warnings_as_lines
+    from neural_collage.cli.support.reports import warnings_as_lines
     from neural_collage.training.processes import is_first_process, leaving_process_group
     from neural_collage.training.run.quiet import quiet_lightning
 

@@ -29,6 +29,8 @@ def encode(
     *,
     codec: str = DEFAULT_CODEC,
     quality: int | None = None,
+    size: int | None = None,
+    psnr: float | None = None,
     effort: int | None = None,
     model: str | None = None,
     tune: str | None = None,
@@ -45,6 +47,9 @@ def encode(
         weights) or "poli2022" (the compressor of the Neural Collages paper).
     quality: 1 (smallest) to 100 (best), 50 if None; effort: 0 (fastest) to 9 (most thorough
         search), 5 if None. Codecs of a single rate take neither.
+    size, psnr: instead of a quality, the most bytes of the file, or the least PSNR of its decode in
+        dB as `targets.psnr_of_file` measures it; the best, and the smallest, file that three or
+        four attempts find.
     graphics: put a layer of exact ranges, copies of the same size and few colours, over a neural or
         fractal base where that lowers the cost.
     model: for "neural": "natural" (photographs; if None), "natural-psnr", "aerial", a path of
@@ -57,15 +62,17 @@ def encode(
     Raises:
         ImageError: the picture cannot be read or used.
         CollageError: an argument is out of its range.
+        TargetError: no quality gives a file of that size or PSNR.
         CheckpointError: the model cannot be found or used.
         MissingExtraError: torch is not installed, which decoding does without.
     """
     with needs_extra("encode"):
         from neural_collage.codec.layered import Settings, encode_picture
+        from neural_collage.codec.targets import encode_to, psnr_target, size_target
         from neural_collage.io.picture import strip_picture
         from neural_collage.io.reading import read_picture
 
-    check_rate(codec, quality, effort)
+    check_rate(codec, quality, effort, (size, psnr))
     settings = Settings(
         codec,
         _whole_number("quality", quality, 1, 100, DEFAULT_QUALITY),
@@ -79,6 +86,10 @@ def encode(
     with without_autocast(device):
         name = str(image) if isinstance(image, str | PathLike) else "the picture"
         picture = strip_picture(read_picture(image), strip, name)
+        if size is not None:
+            return encode_to(picture, settings, size_target(picture, size)).image
+        if psnr is not None:
+            return encode_to(picture, settings, psnr_target(picture, psnr)).image
         return encode_picture(picture, settings)
 
 
@@ -87,6 +98,8 @@ def compress(
     *,
     codec: str = DEFAULT_CODEC,
     quality: int | None = None,
+    size: int | None = None,
+    psnr: float | None = None,
     effort: int | None = None,
     model: str | None = None,
     tune: str | None = None,
@@ -99,6 +112,8 @@ def compress(
         image,
         codec=codec,
         quality=quality,
+        size=size,
+        psnr=psnr,
         effort=effort,
         model=model,
         tune=tune,

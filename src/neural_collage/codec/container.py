@@ -18,6 +18,7 @@ These bytes are an API. A change of layout bumps `VERSION`, and older versions k
 import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -326,9 +327,14 @@ def read_collage_file(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(len(MAGIC))
-            return start + file.read() if start == MAGIC else start
+            return read_collage(file)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_collage(file: BufferedReader | BytesIO) -> bytes:
+    """All bytes of an open .clg file, or just the first few of a file that is none."""
+    start = file.read(len(MAGIC))
+    return start + file.read() if start == MAGIC else start

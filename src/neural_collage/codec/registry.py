@@ -5,7 +5,7 @@ up without torch.
 """
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -121,14 +121,24 @@ def codec_entry(name: str) -> CodecEntry:
     return CODECS[name]
 
 
-def check_rate(name: str, quality: int | None, effort: int | None) -> None:
-    """Check that no quality or effort is given to a codec of a single rate.
+def check_rate(
+    name: str,
+    quality: int | None,
+    effort: int | None,
+    targets: Sequence[object] = (),
+) -> None:
+    """Check that one thing at most sets the rate, and none that of a codec of a single one.
+
+    targets: sizes and measures that a file is to reach instead of a quality; None for none.
 
     Raises:
-        CollageError: no codec has the name, or it takes neither.
+        CollageError: no codec has the name, or it takes none of these, or several are given.
     """
-    if codec_entry(name).single_rate and (quality, effort) != (None, None):
+    rates = [given for given in (quality, *targets) if given is not None]
+    if codec_entry(name).single_rate and (rates or effort is not None):
         raise CollageError(f"codec {name!r} has a single rate: leave out quality and effort")
+    if len(rates) > 1:
+        raise CollageError("a quality, a size and a measure exclude each other: give one")
 
 
 def get_encoder(name: str, model: str | None = None) -> "PictureEncoder":

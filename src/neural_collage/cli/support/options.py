@@ -22,7 +22,9 @@ def _check_codec(name: str) -> str:
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT", help="Files, or folders searched for them.", show_default=False
+        metavar="INPUT",
+        help="Files, or folders searched for them; - for standard input.",
+        show_default=False,
     ),
 ]
 Output = Annotated[
@@ -30,9 +32,10 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE|DIR",
+        metavar="FILE|DIR|-",
         help="A folder if it exists as one, ends in /, or if INPUT is a folder or several; "
-        "relative paths are kept in it. Without -o, outputs lie beside their inputs.",
+        "relative paths are kept in it. - for standard output. Without -o, outputs lie beside "
+        "their inputs.",
     ),
 ]
 Codec = Annotated[

@@ -8,22 +8,23 @@ from pathlib import Path
 
 import typer
 
+from neural_collage.cli.support.streams import INPUT, STANDARD
 from neural_collage.errors import CollageError, ImageError, OutputError
 
 
 @dataclass(frozen=True)
 class Job:
-    """One input and the one output made from it."""
+    """One input and the one output made from it; None for standard input and output."""
 
-    source: Path
-    target: Path
+    source: Path | None
+    target: Path | None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An input without an output, and the reason."""
+    """An input without an output, and the reason; None for standard input."""
 
-    source: Path
+    source: Path | None
     error: Exception
 
 
@@ -33,6 +34,11 @@ class Plan:
 
     jobs: Sequence[Job]
     failures: Sequence[Failure]
+
+
+def name_of(source: Path | None) -> str:
+    """What messages call an input."""
+    return INPUT if source is None else str(source)
 
 
 def plan_jobs(
@@ -45,16 +51,21 @@ def plan_jobs(
 ) -> Plan:
     """Pair inputs with outputs.
 
-    inputs: files, or folders that are searched for files with a suffix in `searched`.
-    output: None writes beside each input. A folder if it exists as one, ends in a slash, or if
-        `inputs` is a folder or several; paths below an input folder are then kept in it. Else a
-        file with a suffix in `written`. The first of `written` is the default suffix.
+    inputs: files, or folders that are searched for files with a suffix in `searched`; or "-" alone,
+        standard input.
+    output: None writes beside each input, standard input to standard output, which "-" names. A
+        folder if it exists as one, ends in a slash, or if `inputs` is a folder or several; paths
+        below an input folder are then kept in it. Else a file with a suffix in `written`. The first
+        of `written` is the default suffix.
 
     Raises:
-        typer.BadParameter: `output` is a file where a folder is needed, or has another suffix.
+        typer.BadParameter: `output` is a file where a folder is needed, or the reverse, or has
+            another suffix; "-" beside other inputs.
     """
+    if STANDARD in inputs or output == STANDARD:
+        return _checked_plan([_stream_job(inputs, output, written)], [], overwrite)
     into_folder = output is not None and _is_folder(output, inputs, written)
-    jobs: list[Job] = []
+    pairs: list[tuple[Path, Path]] = []
     failures: list[Failure] = []
     for given in map(Path, dict.fromkeys(inputs)):
         sources = list(_search(given, searched)) if given.is_dir() else [given]
@@ -66,9 +77,24 @@ def plan_jobs(
             target = Path(output) if output is not None else source
             if into_folder or output is None:
                 target = (target / kept if into_folder else target).with_suffix(written[0])
-            jobs.append(Job(source, target))
-    unique = {(job.source.resolve(), job.target.resolve()): job for job in jobs}
+            pairs.append((source, target))
+    unique = {(s.resolve(), t.resolve()): Job(s, t) for s, t in pairs}
     return _checked_plan(list(unique.values()), failures, overwrite)
+
+
+def _stream_job(inputs: Sequence[str], output: str | None, written: Sequence[str]) -> Job:
+    """The one job with standard input or standard output."""
+    if len(inputs) > 1:
+        what = "standard input goes" if STANDARD in inputs else "standard output takes one file"
+        raise typer.BadParameter(f"- stands for a stream: {what} alone, so give one INPUT")
+    source = None if inputs[0] == STANDARD else Path(inputs[0])
+    if source is not None and source.is_dir():
+        raise typer.BadParameter(f"{source} is a folder, but standard output takes one file")
+    if output is None or output == STANDARD:
+        return Job(source, None)
+    if _is_folder(output, inputs, written):
+        raise typer.BadParameter(f"{output}: standard input has no name: give -o FILE")
+    return Job(source, Path(output))
 
 
 def _search(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
@@ -97,11 +123,12 @@ def _checked_plan(jobs: Sequence[Job], failures: list[Failure], overwrite: bool)
     """The jobs that can run; the others are added to the failures."""
     sources_of: dict[Path, set[Path]] = defaultdict(set)
     for job in jobs:
-        sources_of[job.target.resolve()].add(job.source)
-    sources = {job.source.resolve() for job in jobs}
+        if job.source is not None and job.target is not None:
+            sources_of[job.target.resolve()].add(job.source)
+    sources = {job.source.resolve() for job in jobs if job.source is not None}
     accepted = []
     for job in jobs:
-        error = _find_error(job, sources_of, sources, overwrite)
+        error = _input_error(job.source) or _output_error(job, sources_of, sources, overwrite)
         if error is None:
             accepted.append(job)
         else:
@@ -109,16 +136,23 @@ def _checked_plan(jobs: Sequence[Job], failures: list[Failure], overwrite: bool)
     return Plan(accepted, failures)
 
 
-def _find_error(
+def _input_error(source: Path | None) -> CollageError | None:
+    """Why an input cannot be read; None if nothing is known to prevent it."""
+    if source is None or source.exists():
+        return None
+    return ImageError(f"{source}: no such file")
+
+
+def _output_error(
     job: Job, sources_of: Mapping[Path, set[Path]], sources: set[Path], overwrite: bool
 ) -> CollageError | None:
-    """Why a job cannot run; None if nothing prevents it.
+    """Why the output of a job cannot be written; None if nothing prevents it.
 
     sources_of: the inputs of each output. sources: all inputs.
     """
     target = job.target
-    if not job.source.exists():
-        return ImageError(f"{job.source}: no such file")
+    if target is None:
+        return None
     if others := sources_of[target.resolve()] - {job.source}:
         return OutputError(f"{target} is also the output of {min(others)}: rename one")
     if target.resolve() in sources:

@@ -19,7 +19,7 @@ def progress_bar(*columns: str | ProgressColumn) -> Progress:
         *columns,
         console=console,
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         disable=not console.is_terminal,
     )
 
