@@ -12,7 +12,13 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from neural_collage.errors import CollageError
-from neural_collage.runtime import available_cores, in_threads, thread_count, use_threads
+from neural_collage.runtime import (
+    available_cores,
+    cached_property,
+    in_threads,
+    thread_count,
+    use_threads,
+)
 from tests.threads import threads
 
 PATIENCE = 30  # seconds that a thread waits for another
@@ -157,3 +163,20 @@ print(torch.get_num_threads())
     more = {**os.environ, "OMP_NUM_THREADS": "2"}
     finished = subprocess.run(command, capture_output=True, text=True, check=True, env=more)
     assert finished.stdout.strip() == "1"
+
+
+def test_cached_properties_of_two_objects_are_computed_side_by_side() -> None:
+    """And so neither threads nor forked processes wait for the lock that they share otherwise."""
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    class Slow:
+        @cached_property
+        def value(self) -> int:
+            return both.wait()
+
+    objects = [Slow(), Slow()]
+    with ThreadPoolExecutor(2) as pool:
+        first = list(pool.map(lambda each: each.value, objects))
+    assert sorted(first) == [0, 1]
+    assert [each.value for each in objects] == first
+    assert isinstance(Slow.value, cached_property)

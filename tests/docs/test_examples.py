@@ -72,3 +72,13 @@ def test_a_batch_in_python_runs(tmp_path: Path) -> None:
     )
     assert done.stdout == "1 done, 0 failed\n"
     assert (tmp_path / "compressed" / "a.clg").exists()
+
+
+def test_metadata_are_given_to_pillow_and_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    to_pil(photo_crop(48)).save("photo.jpg", xmp=b"<x/>")
+    (block,) = blocks("compression.md")
+    names_of(block)
+    assert capsys.readouterr().out == "A. Author ['exif']\n"
