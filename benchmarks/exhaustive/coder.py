@@ -138,7 +138,9 @@ def _quantised_biases(
     """The nearest of the values that a contrast leaves for pixels in 0..1."""
     least = -contrasts.clamp_min(0)
     step = (1 + contrasts.abs()) / (2**BRIGHTNESS_BITS - 1)
-    return least + ((biases - least) / step).round().clamp(0, 2**BRIGHTNESS_BITS - 1) * step
+    levels = ((biases - least) / step).round().clamp(0, 2**BRIGHTNESS_BITS - 1)
+    quantised: Tensor = least + levels * step
+    return quantised
 
 
 CODERS: Sequence[Coder] = (

@@ -158,7 +158,8 @@ def _largest(
 ) -> tuple[Float[Tensor, "r k"], Int64[Tensor, "r k"]]:
     """The largest values of each range, and their indices among all isometries of all domains."""
     if count > 1:
-        return tuple(gain.transpose(0, 1).flatten(1).topk(count))
+        values, indices = gain.transpose(0, 1).flatten(1).topk(count)
+        return values, indices
     by_isometry = gain.max(2)  # several times as fast
     best = by_isometry.values.max(0)
     domain = by_isometry.indices.gather(0, best.indices[None])[0]

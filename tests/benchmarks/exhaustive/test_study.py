@@ -86,7 +86,7 @@ def test_a_small_run_writes_its_results(tmp_path: Path, monkeypatch: pytest.Monk
     result = json.loads((tmp_path / "out/exhaustive.json").read_text())
     assert [each["side"] for each in result["comparisons"] + result["growth"]] == [64, 64, 32]
     page = (tmp_path / "out/exhaustive.md").read_text()
-    assert page.count("| fractal, effort 0 |") == 3
+    assert page.count("| fractal, effort 0, no domains |") == 3
     assert "## Growth" in page
     for side in (40, 128):
         with pytest.raises(CollageError, match="--side"):
