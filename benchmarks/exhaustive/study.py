@@ -4,8 +4,9 @@
 
 The luma of the middle of each picture is coded by an exhaustive search over all domains and eight
 isometries (Jacquin 1992; Fisher 1995; see `coder`), and by the codecs fractal and neural at the
-least quality that reaches the same PSNR; effort 0 of fractal searches for no domains. Times are CPU seconds of single encodes, of all threads,
-which other work on the machine does not lengthen much. Writes exhaustive.json and exhaustive.md.
+least quality that reaches the same PSNR; effort 0 of fractal searches for no domains. Times are CPU
+seconds of single encodes, of all threads, which other work on the machine does not lengthen much.
+Writes exhaustive.json and exhaustive.md.
 """
 
 import time
