@@ -1,0 +1,1 @@
+"""Exhaustive fractal search beside the search of the codec and the network."""
