@@ -23,7 +23,7 @@ TIERS = (
     ("core", "io"),
     ("fractal", "models"),
     ("codec",),
-    ("art", "data", "evaluation"),
+    ("art", "data", "evaluation", "viewer"),
     ("batch", "training"),
     ("web",),
     ("cli",),
@@ -55,6 +55,7 @@ WITHOUT_TORCH = (
     "cli.decompress",
     "cli.info",
     "cli.main",
+    "cli.view",
     "codec.api",
     "codec.colour",
     "codec.entropy",
@@ -91,6 +92,9 @@ WITHOUT_TORCH = (
     "models.compression.integer_entropy",
     "models.enlargement.detail_network",
     "runtime",
+    "viewer.decoder_weights",
+    "viewer.page",
+    "viewer.text_packing",
 )
 """What decodes neural files and graphics layers, all that it imports included."""
 
