@@ -8,6 +8,7 @@ const element = (id) => document.getElementById(id);
 const view = element("view"), context = view.getContext("2d");
 const root = document.documentElement;
 const picture = { width: 0, height: 0, tiles: [], finer: false, window: null, name: root.dataset.name };
+let isStale = 0; // whether a frame is to draw lines that have come
 let kept = null; // the PNG that is shown, if one is
 let scale = 1, x = 0, y = 0, isFitted = true, timer = 0; // scale: screen pixels of one; x, y: of the centre
 
@@ -70,7 +71,7 @@ function resize(width, height) {
 function putLines({ top, bottom, bytes }) {
   const image = new ImageData(bytes, picture.width, bottom - top);
   for (const tile of picture.tiles) tile.context.putImageData(image, -tile.left, top - tile.top);
-  draw();
+  isStale ||= requestAnimationFrame(() => draw());
 }
 
 async function putPng(blob) {
@@ -89,6 +90,15 @@ function save(blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// What is seen through transparent pixels: squares of two light greys.
+const backdrop = document.createElement("canvas");
+backdrop.width = backdrop.height = 16;
+for (const [colour, x, y] of [["#eee", 0, 0], ["#ccc", 8, 0], ["#eee", 8, 8], ["#ccc", 0, 8]]) {
+  const squares = backdrop.getContext("2d");
+  squares.fillStyle = colour;
+  squares.fillRect(x, y, 8, 8);
+}
+
 // A window at a finer scale, drawn over the pixels until another one takes its place.
 function putWindow({ octave, top, left, height, width, bytes }) {
   const canvas = document.createElement("canvas");
@@ -99,19 +109,21 @@ function putWindow({ octave, top, left, height, width, bytes }) {
 }
 
 function draw(isNew = true) {
+  isStale = 0;
   const ratio = window.devicePixelRatio;
   const [width, height] = [view.clientWidth, view.clientHeight].map((side) => Math.round(side * ratio));
   if (view.width !== width || view.height !== height) Object.assign(view, { width, height });
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
+  context.fillStyle = context.createPattern(backdrop, "repeat");
   const left = width / 2 - x * scale, top = height / 2 - y * scale;
   // edges of neighbours on the same whole pixel, so that nothing shows between them
   const place = (image, from, above, size) => {
     const [a, b] = [Math.round(left + from * scale), Math.round(top + above * scale)];
     const across = Math.round(left + (from + image.width / size) * scale) - a;
     const down = Math.round(top + (above + image.height / size) * scale) - b;
-    context.clearRect(a, b, across, down);
+    context.fillRect(a, b, across, down);
     context.drawImage(image, a, b, across, down);
   };
   for (const tile of picture.tiles) place(tile.canvas, tile.left, tile.top, 1);
