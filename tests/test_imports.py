@@ -23,7 +23,7 @@ TIERS = (
     ("core", "io"),
     ("fractal", "models"),
     ("codec",),
-    ("art", "data", "evaluation"),
+    ("art", "data", "evaluation", "viewer"),
     ("batch", "training"),
     ("web",),
     ("cli",),
@@ -57,6 +57,7 @@ WITHOUT_TORCH = (
     "cli.decompress",
     "cli.info",
     "cli.main",
+    "cli.view",
     "codec.api",
     "codec.chunks",
     "codec.colour",
@@ -100,6 +101,9 @@ WITHOUT_TORCH = (
     "models.compression.integer_entropy",
     "models.enlargement.detail_network",
     "runtime",
+    "viewer.decoder_weights",
+    "viewer.page",
+    "viewer.text_packing",
 )
 """What decodes neural files and graphics layers, all that it imports included."""
 

@@ -16,7 +16,8 @@ function element(id) {
   const attributes = source.slice(start, text);
   const value = (name) => (attributes.match(new RegExp(`data-${name}=(["'])(.*?)\\1`)) ?? [])[2];
   const index = value("index") && JSON.parse(value("index"));
-  return { text: source.slice(text, source.indexOf("</script>", text)), bytes: Number(value("bytes")), kind: value("kind"), index };
+  const end = source.indexOf("</script>", text), bytes = Number(value("bytes"));
+  return { text: source.slice(text, end), bytes, kind: value("kind"), index };
 }
 
 const base64 = (bytes) => Buffer.from(bytes).toString("base64");

@@ -23,8 +23,8 @@ def view(
     """Write an HTML page for each .clg file, which shows it and zooms into it.
 
     A page holds the file, a decoder and the weights that it needs (2.4 MB for photos), and asks
-    nothing of a server or a network. What its decoder does not know, files of the codecs fractal and
-    poli2022, is decoded beforehand to PNG.
+    nothing of a server or a network. What its decoder does not know, files of the codecs fractal
+    and poli2022, is decoded beforehand to PNG.
     """
     from neural_collage.cli.support.jobs import OutputFile, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs

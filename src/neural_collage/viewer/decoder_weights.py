@@ -1,7 +1,7 @@
 """The part of a model that a page needs to decode one file, as whole numbers.
 
-What depends on the quality is that of the file's, and matrices are in the order in which the decoder
-of the page reads them: for contexts and the side information, the column of each input, tap by tap.
+What depends on the quality is that of the file. Matrices are in the order in which the decoder of
+the page reads them: for contexts and the side information, the column of each input, tap by tap.
 """
 
 import zlib
@@ -60,9 +60,7 @@ def pack_numbers(tensors: Mapping[str, npt.NDArray[np.integer]]) -> PackedNumber
         index.append((name, fitting[0], len(numbers)))
         parts.append(np.ascontiguousarray(planes.T).tobytes())
     compressor = zlib.compressobj(_LEVEL, strategy=zlib.Z_FILTERED)
-    return PackedNumbers(
-        tuple(index), compressor.compress(b"".join(parts)) + compressor.flush()
-    )
+    return PackedNumbers(tuple(index), compressor.compress(b"".join(parts)) + compressor.flush())
 
 
 def decoder_numbers(weights: Weights, quality: int) -> dict[str, IntArray]:

@@ -44,7 +44,8 @@ function decodeFile(file, model, shown) {
   if (layer && !layer.quality) {
     if (payload.length) throw damaged("a payload that nothing shows");
   } else {
-    if (file.codec !== NEURAL || file.space !== RGB_SPACE || !model) throw new Error("the decoder of this page does not know its codec");
+    const isKnown = file.codec === NEURAL && file.space === RGB_SPACE && model;
+    if (!isKnown) throw new Error("the decoder of this page does not know its codec");
     const pictures = channels % 2 ? 1 : 2, size = [base.bottom - base.top, base.right - base.left];
     readNeural(payload, model, ...size, pictures, (number, top, planes) => {
       picture.put(base, top, planes, number);

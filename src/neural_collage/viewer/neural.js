@@ -25,7 +25,8 @@ class NeuralModel {
       const names = ["shift", "hidden.weight", "hidden.bias", "out.weight", "out.bias"];
       return names.map((name) => doubles(`predictions.${n}.${name}`));
     });
-    this.gain = "gain.steps" in numbers ? ["shift", "weight", "bias", "steps"].map((name) => doubles(`gain.${name}`)) : null;
+    const gains = ["shift", "weight", "bias", "steps"].map((name) => `gain.${name}`);
+    this.gain = gains[0] in numbers ? gains.map(doubles) : null;
     this.tables = [];
     const symbols = numbers.counts.length / 64;
     for (let i = 0; i < 64; i++) this.tables.push(fixedTable(numbers.counts.subarray(i * symbols, (i + 1) * symbols)));
@@ -87,7 +88,8 @@ class ColumnSums {
     const { columns, factors } = this;
     while (this.count % 4) this.push(0, 0);
     for (let k = 0; k < this.count; k += 4) {
-      const a = columns[k] * length, b = columns[k + 1] * length, c = columns[k + 2] * length, d = columns[k + 3] * length;
+      const a = columns[k] * length, b = columns[k + 1] * length;
+      const c = columns[k + 2] * length, d = columns[k + 3] * length;
       const p = factors[k], q = factors[k + 1], r = factors[k + 2], s = factors[k + 3];
       for (let i = 0; i < length; i++) {
         sums[offset + i] += p * matrix[a + i] + q * matrix[b + i] + r * matrix[c + i] + s * matrix[d + i];

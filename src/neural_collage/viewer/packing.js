@@ -15,6 +15,7 @@ function bytesOf(text, count) {
 }
 
 async function inflated(bytes) {
+  if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023: use a newer one");
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

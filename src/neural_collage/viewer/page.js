@@ -6,7 +6,10 @@ const LARGEST = 64, STEP = 1.25, DEEPEST = 6, SETTLED = 120;
 const INTERPOLATED = ", interpolated"; // without the detail that `collage decompress` adds
 const element = (id) => document.getElementById(id);
 const view = element("view"), context = view.getContext("2d");
-const picture = { width: 0, height: 0, tiles: [], finer: false, window: null, name: document.documentElement.dataset.name };
+const root = document.documentElement;
+const picture = { width: 0, height: 0, tiles: [], finer: false, window: null, name: root.dataset.name };
+let isStale = 0; // whether a frame is to draw lines that have come
+let kept = null; // the PNG that is shown, if one is
 let scale = 1, x = 0, y = 0, isFitted = true, timer = 0; // scale: screen pixels of one; x, y: of the centre
 
 const source = element("decoder").textContent;
@@ -16,29 +19,40 @@ worker.onmessage = ({ data }) => {
   if (data.size) resize(data.size.width, data.size.height);
   if (data.lines) putLines(data.lines);
   if (data.progress) element("progress").textContent = `decoding ${Math.round(100 * data.progress)} %`;
-  if (data.png) (data.wanted ? save : putPng)(new Blob([data.png], { type: "image/png" })).catch((error) => fail(error.message));
+  if (data.png) {
+    const blob = new Blob([data.png], { type: "image/png" });
+    if (data.wanted) save(blob);
+    else putPng(blob).then(finished, (error) => fail(error.message));
+  }
   if (data.window) putWindow(data.window);
   if (data.error) fail(data.error);
-  if (data.done) {
-    picture.finer = data.finer === true;
-    element("save").disabled = false;
-    element("progress").textContent = "";
-    document.documentElement.dataset.state = "done";
-    draw();
+  if (data.done && !kept) {
+    picture.finer = true;
+    finished();
   }
 };
+
+function finished() {
+  element("save").disabled = false;
+  element("progress").textContent = "";
+  root.dataset.state = "done";
+  draw();
+}
+
 element("progress").textContent = "decoding";
 const packed = (id) => ({ text: element(id).textContent, bytes: Number(element(id).dataset.bytes) });
 const index = element("weights").dataset.index;
 worker.postMessage({
-  kind: element("file").dataset.kind, file: packed("file"), weights: index && { ...packed("weights"), index: JSON.parse(index) },
+  kind: element("file").dataset.kind,
+  file: packed("file"),
+  weights: index && { ...packed("weights"), index: JSON.parse(index) },
 });
 for (const id of ["file", "weights", "decoder"]) element(id).remove(); // the worker has them
 
 function fail(message) {
   element("progress").textContent = "";
   element("error").textContent = `This picture cannot be shown: ${message}`;
-  document.documentElement.dataset.state = "failed";
+  root.dataset.state = "failed";
 }
 
 function resize(width, height) {
@@ -57,10 +71,8 @@ function resize(width, height) {
 function putLines({ top, bottom, bytes }) {
   const image = new ImageData(bytes, picture.width, bottom - top);
   for (const tile of picture.tiles) tile.context.putImageData(image, -tile.left, top - tile.top);
-  draw();
+  isStale ||= requestAnimationFrame(() => draw());
 }
-
-let kept = null; // the PNG, if the page holds one
 
 async function putPng(blob) {
   kept = blob;
@@ -70,12 +82,21 @@ async function putPng(blob) {
   draw();
 }
 
-async function save(blob) {
+function save(blob) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `${picture.name}.png`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+// What is seen through transparent pixels: squares of two light greys.
+const backdrop = document.createElement("canvas");
+backdrop.width = backdrop.height = 16;
+for (const [colour, x, y] of [["#eee", 0, 0], ["#ccc", 8, 0], ["#eee", 8, 8], ["#ccc", 0, 8]]) {
+  const squares = backdrop.getContext("2d");
+  squares.fillStyle = colour;
+  squares.fillRect(x, y, 8, 8);
 }
 
 // A window at a finer scale, drawn over the pixels until another one takes its place.
@@ -88,22 +109,26 @@ function putWindow({ octave, top, left, height, width, bytes }) {
 }
 
 function draw(isNew = true) {
-  const { devicePixelRatio: ratio } = window, width = Math.round(view.clientWidth * ratio), height = Math.round(view.clientHeight * ratio);
+  isStale = 0;
+  const ratio = window.devicePixelRatio;
+  const [width, height] = [view.clientWidth, view.clientHeight].map((side) => Math.round(side * ratio));
   if (view.width !== width || view.height !== height) Object.assign(view, { width, height });
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
+  context.fillStyle = context.createPattern(backdrop, "repeat");
   const left = width / 2 - x * scale, top = height / 2 - y * scale;
   // edges of neighbours on the same whole pixel, so that nothing shows between them
   const place = (image, from, above, size) => {
     const [a, b] = [Math.round(left + from * scale), Math.round(top + above * scale)];
     const across = Math.round(left + (from + image.width / size) * scale) - a;
     const down = Math.round(top + (above + image.height / size) * scale) - b;
-    context.clearRect(a, b, across, down);
+    context.fillRect(a, b, across, down);
     context.drawImage(image, a, b, across, down);
   };
   for (const tile of picture.tiles) place(tile.canvas, tile.left, tile.top, 1);
-  if (picture.window && scale > 1) place(picture.window.canvas, picture.window.left, picture.window.top, 2 ** picture.window.octave);
+  const finer = picture.window;
+  if (finer && scale > 1) place(finer.canvas, finer.left, finer.top, 2 ** finer.octave);
   const shown = scale < 10 ? scale.toFixed(scale < 1 ? 2 : 1) : Math.round(scale);
   element("magnification").textContent = `${shown}x${scale > 1 ? INTERPOLATED : ""}`;
   if (isNew) {
@@ -117,7 +142,8 @@ function refine(width, height) {
   const octave = Math.min(Math.ceil(Math.log2(scale)), DEEPEST), size = 2 ** octave;
   const [left, right] = visible(x, width, picture.width), [top, bottom] = visible(y, height, picture.height);
   if (right <= left || bottom <= top) return;
-  worker.postMessage({ window: { octave, top: top * size, left: left * size, height: (bottom - top) * size, width: (right - left) * size } });
+  const wanted = { top: top * size, left: left * size, height: (bottom - top) * size, width: (right - left) * size };
+  worker.postMessage({ window: { octave, ...wanted } });
 }
 
 // The first pixel that is shown, and the one behind the last one.
@@ -177,12 +203,21 @@ view.addEventListener("pointermove", (event) => {
   } else move((before.clientX - event.clientX) * ratio, (before.clientY - event.clientY) * ratio);
   fingers.set(event.pointerId, event);
 });
-for (const name of ["pointerup", "pointercancel"]) view.addEventListener(name, (event) => fingers.delete(event.pointerId));
+for (const name of ["pointerup", "pointercancel"]) {
+  view.addEventListener(name, (event) => fingers.delete(event.pointerId));
+}
 view.addEventListener("dblclick", (event) => zoom(2, event.clientX, event.clientY));
 
 const KEYS = {
-  "+": () => zoom(STEP), "=": () => zoom(STEP), "-": () => zoom(1 / STEP), 0: fit, 1: () => zoom(1 / scale),
-  ArrowLeft: () => move(-64, 0), ArrowRight: () => move(64, 0), ArrowUp: () => move(0, -64), ArrowDown: () => move(0, 64),
+  "+": () => zoom(STEP),
+  "=": () => zoom(STEP),
+  "-": () => zoom(1 / STEP),
+  0: fit,
+  1: () => zoom(1 / scale),
+  ArrowLeft: () => move(-64, 0),
+  ArrowRight: () => move(64, 0),
+  ArrowUp: () => move(0, -64),
+  ArrowDown: () => move(0, 64),
 };
 addEventListener("keydown", (event) => {
   if (!KEYS[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;

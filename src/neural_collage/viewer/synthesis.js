@@ -171,7 +171,8 @@ class PatchSums {
 
 function addSix(sums, patches, used, factors, k) {
   const a = used[k], b = used[k + 1], c = used[k + 2], d = used[k + 3], e = used[k + 4], f = used[k + 5];
-  const p = factors[k], q = factors[k + 1], r = factors[k + 2], s = factors[k + 3], t = factors[k + 4], u = factors[k + 5];
+  const p = factors[k], q = factors[k + 1], r = factors[k + 2];
+  const s = factors[k + 3], t = factors[k + 4], u = factors[k + 5];
   for (let i = 0; i < PATCH_PIXELS; i++) {
     const first = (Math.imul(p, patches[a + i]) + Math.imul(q, patches[b + i])) | 0;
     const second = (Math.imul(r, patches[c + i]) + Math.imul(s, patches[d + i])) | 0;

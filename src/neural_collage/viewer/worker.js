@@ -1,8 +1,8 @@
 // The worker of the page: unpacks and decodes its file, then answers what is asked of the picture.
 //
 // It is sent { kind: "clg" or "png", file, weights } once, the last two as packed by `packing.js`, and
-// then { window } or { png: true }. It sends { size }, { lines }, { progress }, { png }, { window },
-// and { done } or { error } at the end of the first.
+// then { window } or { png: true }. It sends { size }, { progress }, { lines } and then { done }, or
+// { png } in place of the last two; { window } or { png } for what is asked for; or { error }.
 
 const LINES_AT_ONCE = 64;
 let decoded = null, profile = null;
@@ -21,12 +21,12 @@ async function open({ kind, file, weights }) {
   const bytes = bytesOf(file.text, file.bytes);
   if (kind === "png") {
     postMessage({ png: bytes });
-    postMessage({ done: true });
     return;
   }
   const header = readFile(bytes), { width, height } = header;
   postMessage({ size: { width, height } });
-  const model = weights && new NeuralModel(numbersOf(await inflated(bytesOf(weights.text, weights.bytes)), weights.index));
+  const packed = weights && (await inflated(bytesOf(weights.text, weights.bytes)));
+  const model = weights && new NeuralModel(numbersOf(packed, weights.index));
   profile = header.profile;
   let sent = 0;
   decoded = decodeFile(header, model, (picture, top, bottom) => {
@@ -36,9 +36,12 @@ async function open({ kind, file, weights }) {
     sent = bottom;
   });
   if (header.graphics || decoded.channels % 2 === 0) sent = 0; // all of them change at the end
-  if (profile) postMessage({ png: await pngOf(decoded, profile) }); // browsers convert its colours
-  else for (let top = sent; top < height; top += 1024) sendLines(decoded, top, Math.min(top + 1024, height));
-  postMessage({ done: true, finer: !profile });
+  if (profile) {
+    postMessage({ png: await pngOf(decoded, profile) }); // browsers convert its colours
+    return;
+  }
+  for (let top = sent; top < height; top += 1024) sendLines(decoded, top, Math.min(top + 1024, height));
+  postMessage({ done: true });
 }
 
 function sendLines(picture, top, bottom) {
