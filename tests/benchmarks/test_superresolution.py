@@ -11,6 +11,8 @@ from neural_collage.errors import CollageError
 from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
+pytest.importorskip("ssimulacra2")
+
 
 def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     photo = to_pil(photo_crop(96))
@@ -31,6 +33,12 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
     enlarged = np.asarray(half.resize(photo.size, Image.Resampling.BICUBIC))
     measured = superresolution.luma_psnr(np.asarray(photo), enlarged)
     assert found["pictures"]["even.png"][0]["psnr"]["bicubic"] == pytest.approx(measured, abs=0.1)
+    for row in found["means"]:
+        assert row["psnr"]["links"] < row["psnr"]["detail"]
+        assert row["scale"] == 4 or row["psnr"]["both"] == row["psnr"]["detail"]
+        assert set(row["ssimulacra2"]) == set(METHODS)
+    assert exact["ssimulacra2"]["detail"] > exact["ssimulacra2"]["bicubic"]
+    assert coded["ssimulacra2"]["detail"] < exact["ssimulacra2"]["detail"]
     table = (output / "superresolution.md").read_text()
     assert "| 2x | quality 60 |" in table
     assert str(tmp_path) not in table
@@ -38,7 +46,8 @@ def test_a_small_run_writes_its_results(tmp_path: Path) -> None:
 
 def test_the_mean_has_an_ms_ssim_only_if_all_have_one() -> None:
     def row(psnr: float, ms_ssim: float | None) -> Row:
-        return Row(2, None, dict.fromkeys(METHODS, psnr), dict.fromkeys(METHODS, ms_ssim), 0.0)
+        means, others = dict.fromkeys(METHODS, psnr), dict.fromkeys(METHODS, ms_ssim)
+        return Row(2, None, means, others, others, 0.0)
 
     both = superresolution.mean([row(30, 0.75), row(34, 0.25)])
     assert (both.psnr["detail"], both.ms_ssim["detail"]) == (32, 0.5)

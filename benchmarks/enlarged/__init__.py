@@ -1,0 +1,1 @@
+"""Parts of pictures at four times their size, to look at."""
