@@ -43,7 +43,7 @@ def test_every_mode_and_size_comes_back(mode: Mode, size: tuple[int, int]) -> No
     image = encode(picture, 100)
     decoded = again(image).decode()
     np.testing.assert_array_equal(decoded, image.decode())
-    assert psnr(torch.from_numpy(decoded), picture) > 43
+    assert psnr(torch.from_numpy(decoded), picture) > 42
 
 
 def test_quality_90_has_no_layer_and_100_is_near_lossless() -> None:
@@ -56,7 +56,7 @@ def test_quality_90_has_no_layer_and_100_is_near_lossless() -> None:
         fidelities.append(psnr(torch.from_numpy(image.decode()), picture))
     assert sizes == sorted(sizes)
     assert fidelities == sorted(fidelities)
-    assert fidelities[-1] > 46
+    assert fidelities[-1] > 44.5  # grain costs most
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -67,7 +67,7 @@ def test_a_layer_that_adds_nothing_is_left_out(channels: int) -> None:
 
 def test_small_files_are_one_stream_and_others_have_segments() -> None:
     assert encode(photo_crop(48), 95).payload[0] == PRECISE
-    assert encode(photo_crop(112), 100).payload[0] == PRECISE | SEGMENTED
+    assert encode(photo_crop(144), 100).payload[0] == PRECISE | SEGMENTED
 
 
 @pytest.mark.parametrize("effort", [0, 7])
