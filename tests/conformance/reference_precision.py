@@ -37,7 +37,8 @@ def precision_layer(
     height, width = (SIDE * TILE,) * 2
     for y in range(0, base.shape[1], height):
         for x in range(0, base.shape[2], width):
-            below, into = (planes[:, y : y + height, x : x + width] for planes in (base, sums))
+            below = base[:, y : y + height, x : x + width]
+            into = sums[:, y : y + height, x : x + width]
             numbers = read_tile(next(left), magnitudes_of_base(below, steps), weights)
             for c, patch, i, j in zip(*np.nonzero(numbers), strict=True):
                 block = into[:, SIDE * i : SIDE * (i + 1), SIDE * j : SIDE * (j + 1)]
@@ -54,7 +55,8 @@ def patches() -> Ints:
         np.pi / SIDE * k[:, None] * (k + 0.5)
     )
     products = [np.outer(waves[u], waves[v]) for u in k for v in k]
-    return np.rint(np.array(products) * (1 << 14)).astype(np.int64)
+    whole: Ints = np.rint(np.array(products) * (1 << 14)).astype(np.int64)
+    return whole
 
 
 def magnitudes_of_base(planes: Planes, steps: Sequence[int]) -> Ints:
@@ -81,7 +83,8 @@ def read_tile(stream: SymbolDecoder, base: Ints, weights: Weights) -> Ints:
     def known(c: int, u: int, v: int) -> Ints:
         if u < 0 or v < 0:
             return np.zeros((rows, columns), np.int64)
-        return np.minimum(np.abs(numbers[c, SIDE * u + v]), 15)
+        magnitudes: Ints = np.minimum(np.abs(numbers[c, SIDE * u + v]), 15)
+        return magnitudes
 
     for diagonal in range(2 * SIDE - 1):
         places = [(u, diagonal - u) for u in range(SIDE) if 0 <= diagonal - u < SIDE]
@@ -114,4 +117,5 @@ def read_tile(stream: SymbolDecoder, base: Ints, weights: Weights) -> Ints:
 def beside(values: Ints) -> Ints:
     """The sums of the four neighbours of (rows, columns), 0 outside."""
     framed = np.pad(values, 1)
-    return framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+    sums: Ints = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+    return sums

@@ -39,8 +39,9 @@ def main() -> None:
                     image, codec=codec, quality=quality, effort=effort, graphics=False
                 )
                 (CORPUS / f"{codec}-{mode}-{quality}.clg").write_bytes(data)
-        data = nc.compress(image, codec="neural", quality=98, graphics=False)
-        (CORPUS / f"precise-{mode}.clg").write_bytes(data)
+        if mode != "L":  # one pixel leaves nothing for a precision layer
+            data = nc.compress(image, codec="neural", quality=98, graphics=False)
+            (CORPUS / f"precise-{mode}.clg").write_bytes(data)
         (CORPUS / f"poli2022-{mode}.clg").write_bytes(nc.compress(image, codec="poli2022"))
         for codec, owned in (("neural", 0.6), ("fractal", 1.0)):
             data = with_graphics(image, codec, owned, np.random.default_rng(number))
@@ -48,8 +49,9 @@ def main() -> None:
         with patch.object(neural_streams, "SEGMENTED_BYTES", 0):
             data = nc.compress(image, codec="neural", quality=30, graphics=False)
             (CORPUS / f"segments-{mode}.clg").write_bytes(data)
-            data = nc.compress(image, codec="neural", quality=97, graphics=False)
-            (CORPUS / f"precise-segments-{mode}.clg").write_bytes(data)
+            if mode != "L":
+                data = nc.compress(image, codec="neural", quality=97, graphics=False)
+                (CORPUS / f"precise-segments-{mode}.clg").write_bytes(data)
             if mode == "RGBA":
                 data = with_graphics(image, "neural", 0.6, np.random.default_rng(number))
                 (CORPUS / "segments-graphics.clg").write_bytes(data)

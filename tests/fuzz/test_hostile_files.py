@@ -38,8 +38,9 @@ def test_the_corpus_is_of_files_that_decode() -> None:
     assert {file[5] for file in files} == {1, 2, 3}  # all codecs
     assert sum(unpack_file(file)[0].graphics is not None for file in files) >= 8
     assert sum(unpack_file(file)[0].metadata.exif is not None for file in files) >= 2
-    assert {len(segments) for _, segments in segmented()} == {6, 11}  # also of several tiles
-    assert any(segments[-1] for _, segments in segmented())  # also with links
+    assert {len(segments) for _, segments in segmented()} == {6, 7, 11, 13}  # also of several tiles
+    assert any(segments[-1] for _, segments in segmented() if len(segments) == 6)  # with links
+    assert any(segments[-1] for _, segments in segmented() if len(segments) == 7)  # with a layer
     assert all(target(file) for file in files for target in TARGETS.values())
     assert all(sealed(file) == file for file in files)
 

@@ -21,6 +21,7 @@ from neural_collage.codec.graphics.syntax import write_layer
 from neural_collage.codec.ids import codec_number
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.planes import to_planes
+from neural_collage.codec.precision.steps import precise_bits_per_squared_error
 from neural_collage.codec.registry import AUTO, FALLBACK, PREFERRED, codec_entry, get_encoder
 from neural_collage.codec.streams.fractal import MAX_HALVINGS, FractalEncoder
 from neural_collage.core.blocks import pad_to_multiple, pool
@@ -123,7 +124,10 @@ class _Job:
     @property
     def _slope(self) -> float:
         """Bits that a squared error of 1 in one sample is worth."""
-        return bits_per_squared_error(self._settings.quality)
+        quality = self._settings.quality
+        if self._settings.codec in (PREFERRED, AUTO):
+            return precise_bits_per_squared_error(quality)
+        return bits_per_squared_error(quality)
 
     def find_layer(self) -> GraphicsLayer | None:
         """The layer that lowers the cost, if there is one."""

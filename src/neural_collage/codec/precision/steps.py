@@ -7,7 +7,7 @@ from neural_collage.models.compression.compressor import bits_per_squared_error
 
 BASE_QUALITY = 90
 """The highest quality without a layer; that of the base of all files that have one."""
-COARSEST, FINEST = 20.0, 5.0
+COARSEST, FINEST = 20.0, 4.5
 """Steps of samples in levels, at the first quality with a layer and at 100."""
 BITS_PER_SQUARED_STEP = 6 / math.log(2)
 """What a squared error of one step is worth: that of a fine uniform quantiser, 1 / 12, falls to
