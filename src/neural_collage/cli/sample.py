@@ -53,6 +53,8 @@ def sample(
     ] = False,
     frames: Annotated[int, typer.Option(metavar="N", help="Frames of a zoom.")] = 60,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Draw samples of a generative model.
 
@@ -65,7 +67,7 @@ def sample(
     if count is not None and (count < 1 or (moving and count > 1)):
         raise typer.BadParameter(f"--count {count}: give 1 or more, and 1 for a zoom")
     temperatures = _parse_temperatures(temperature)
-    artwork.check_output(output, overwrite)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
 
     from neural_collage.art.movie import movie, there_and_back
     from neural_collage.art.sample_zoom import Sample, edge
@@ -90,12 +92,14 @@ def sample(
                 f"--scale {scale:g}: a zoom begins at {_ZOOM_WIDTH / shown.width:g}: give more"
             )
         path = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
-        data = movie(there_and_back(path), output.suffix, fps=frames / _ZOOM_SECONDS)
+        shown_frames = list(there_and_back(path))
+        data = movie(iter(shown_frames), output.suffix, fps=frames / _ZOOM_SECONDS)
+        writer.write(data, *size, frames=len(shown_frames))
     else:
         samples = pictures(generator, features, scale or 1, soft=soft)
         image = grid(samples, count, picture_size(generator, scale or 1))
         data = image_bytes(image, output.suffix)
-    artwork.write(output, data)
+        writer.write(data, image.width, image.height)
 
 
 def _parse_temperatures(text: str) -> float | list[float]:

@@ -9,6 +9,9 @@ from PIL import Image
 from neural_collage.errors import OutputError
 from neural_collage.runtime import in_threads
 
+DEFAULT_QUALITY = 95
+"""Of lossy formats that are written."""
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp", ".avif")
 _SAMPLES_AT_ONCE = 1 << 20  # bounds the memory beside a large picture
 
 
@@ -37,8 +40,10 @@ def to_pil(pixels: Any, icc_profile: bytes | None = None) -> Image.Image:
     return image
 
 
-def image_bytes(image: Image.Image, suffix: str) -> bytes:
+def image_bytes(image: Image.Image, suffix: str, quality: int = DEFAULT_QUALITY) -> bytes:
     """The file of an image in the format that goes with a name's ending, such as ".png".
+
+    quality: of formats with `LOSSY_SUFFIXES`, 1..100; others are written without loss.
 
     Raises:
         OutputError: Pillow cannot write that format, or it cannot hold the image's mode.
@@ -49,7 +54,7 @@ def image_bytes(image: Image.Image, suffix: str) -> bytes:
     if format_name.upper() not in Image.SAVE:
         raise OutputError(f"Pillow writes no {suffix} files: choose .png")
     try:
-        image.save(file, format_name, icc_profile=profile, quality=95)
+        image.save(file, format_name, icc_profile=profile, quality=quality)
     except (OSError, ValueError) as error:  # Pillow's, for modes and sizes
         raise OutputError(
             f"a {suffix} file cannot hold this picture of mode {image.mode}: choose .png"
