@@ -142,3 +142,17 @@ def test_a_shell_completes_commands_and_options() -> None:
             check=True,
         )
         assert shown.stdout.split() == [expected]
+
+
+def test_folders_are_searched_for_all_that_can_be_read(
+    collage: Run, photo: Photo, tmp_path: Path
+) -> None:
+    photo("in/a.png").rename(tmp_path / "in/a.jfif")
+    photo("in/b.tga")
+    (tmp_path / "in/c.svg").write_text("<svg/>")
+    result = collage("compress", "in", "-o", "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.clg", "b.clg"]
+    named = collage("compress", "in/c.svg")
+    assert named.exit_code == 1
+    assert named.stderr.startswith("collage: in/c.svg: an SVG has lines, not pixels: ")

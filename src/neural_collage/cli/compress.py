@@ -59,7 +59,7 @@ def compress(
     from neural_collage.cli.support.streams import INPUT, read_standard_input
     from neural_collage.codec import api
     from neural_collage.codec.layered import Settings
-    from neural_collage.io.modes import PICTURE_SUFFIXES
+    from neural_collage.io.modes import READ_SUFFIXES
     from neural_collage.io.reading import parse_picture, read_picture
     from neural_collage.runtime import check_device, use_threads
 
@@ -88,9 +88,7 @@ def compress(
     check_device(device)
     check_rate(codec, quality, effort, (target_of,))
     get_encoder(codec, model)  # fails once here, not for every input
-    plan = plan_jobs(
-        inputs, output, searched=PICTURE_SUFFIXES, written=(SUFFIX,), overwrite=overwrite
-    )
+    plan = plan_jobs(inputs, output, searched=READ_SUFFIXES, written=(SUFFIX,), overwrite=overwrite)
     reports = Reports(as_json=json, quiet=quiet, verbose=verbose, debug=ctx.obj)
     run_jobs(plan, work, reports, keep_times=keep_times, dry_run=dry_run)
 
