@@ -15,4 +15,4 @@ READ_SUFFIXES = (
     *PICTURE_SUFFIXES,
     *(".heic", ".heif", ".jxl", ".jfif", ".jpe", ".pbm", ".pnm", ".tga"),
 )
-"""What `collage compress` looks for in a folder: also what is read, with a plugin, but not written."""
+"""What `collage compress` looks for in a folder: some is read, with a plugin, but not written."""
