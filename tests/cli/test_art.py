@@ -1,5 +1,6 @@
 """`collage fractalize`, `stylize`, `zoom`, `converge`, `restore` and `studio`."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -44,8 +45,11 @@ def test_a_picture_of_the_expected_size_is_written(
     photo("b.png", (40, 40))
     Image.new("L", (24, 16)).save("mask.png")
     result = collage(*words.split())
-    assert (result.exit_code, result.output) == (0, "")
-    assert size_of(words.split()[-1]) == size
+    assert (result.exit_code, result.stderr) == (0, "")
+    name = words.split()[-1]
+    assert result.stdout.startswith(f"{name}  {size[0]} x {size[1]}  ")
+    assert len(result.stdout.splitlines()) == 1
+    assert size_of(name) == size
 
 
 @pytest.mark.parametrize(
@@ -69,9 +73,21 @@ def test_a_movie_is_written(collage: Run, photo: Photo, words: str) -> None:
     for name in ("a", "grey"):
         nc.save(nc.encode(f"{name}.png", codec="fractal", graphics=False), f"{name}.clg")
     options = FAST if "zoom" in words or "ize" in words else FAST[:4]
-    result = collage(*words.split(), *options)
+    result = collage(*words.split(), *options, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    facts = json.loads(result.stdout)
+    output = Path(words.split()[-1])
+    assert facts["output"] == str(output)
+    assert facts["bytes"] == output.stat().st_size > 300
+    assert facts["frames"] >= 2
+    assert (facts["width"], facts["height"]) == ((32, 24) if len(options) > 4 else (24, 16))
+
+
+def test_quiet_commands_say_nothing(collage: Run, photo: Photo) -> None:
+    photo("a.png", (24, 16))
+    result = collage("restore", "enlarge", "a.png", "-o", "x.png", "--quiet")
     assert (result.exit_code, result.output) == (0, "")
-    assert Path(words.split()[-1]).stat().st_size > 300
+    assert size_of("x.png") == (48, 32)
 
 
 def test_inpainting_changes_only_masked_pixels(collage: Run, photo: Photo) -> None:

@@ -28,8 +28,10 @@ def weights(tmp_path: Path) -> Path:
 def test_a_grid_of_samples_at_a_scale(weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "grid.png"
     code, text = _run("--model", weights, "-n", 6, "--scale", 3, "-o", output)
-    assert (code, text) == (0, "")
     side = 3 * SIZE
+    size = f"{2 + 3 * (side + 2)} x {2 + 2 * (side + 2)}"
+    assert code == 0
+    assert text.startswith(f"{output}  {size}  {output.stat().st_size:,} bytes  ")
     with Image.open(output) as image:
         assert image.size == (2 + 3 * (side + 2), 2 + 2 * (side + 2))
 
@@ -67,7 +69,9 @@ def test_a_sweep_has_a_row_for_each_temperature(weights: Path, tmp_path: Path) -
 def test_a_zoom_is_written_as_an_animation(weights: Path, tmp_path: Path) -> None:
     output = tmp_path / "zoom.gif"
     code, text = _run("--model", weights, "--scale", 40, "--frames", 3, "-o", output)
-    assert (code, text) == (0, "")
+    assert code == 0
+    assert "  280 x 280  " in text
+    assert "  4 frames  " in text
     with Image.open(output) as image:
         assert (image.size, getattr(image, "n_frames", 1)) == ((280, 280), 4)
 

@@ -83,6 +83,7 @@ def batch(
             help="Where to record the result of each input; DST/manifest.jsonl if left out.",
         ),
     ] = None,
+    quiet: options.Quiet = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Process items that are up to date as well.")
     ] = False,
@@ -123,7 +124,7 @@ def batch(
     with (
         locations.locked(destination),
         Manifest(manifest or locations.manifest_of(destination)) as record,
-        _Progress() as progress,
+        _Progress(quiet=quiet) as progress,
     ):
         if record.damaged:
             progress.print(
@@ -140,7 +141,8 @@ def batch(
                 overwrite=overwrite,
                 on_progress=progress.update,
             )
-    _report(summary, record.url, progress.seconds, json)
+    if json or not quiet:
+        _report(summary, record.url, progress.seconds, json)
     if summary.failed:
         raise typer.Exit(1)
 
@@ -170,7 +172,7 @@ class _Progress:
     seconds: since it was entered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
         from neural_collage.cli.support.progress import progress_bar
@@ -181,7 +183,9 @@ class _Progress:
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}"),
+            quiet=quiet,
         )
+        self._quiet = quiet
         self._task = self._bar.add_task("", total=None, rate="", failed="")
 
     def __enter__(self) -> "_Progress":
@@ -203,7 +207,7 @@ class _Progress:
     def update(self, summary: "Summary", entry: "ManifestEntry | None") -> None:
         """The progress callback of `runner.run_batch`."""
         if entry is not None:
-            for warning in entry.warnings:
+            for warning in () if self._quiet else entry.warnings:
                 self.print(f"warning: {warning}")
             if entry.error is not None and entry.input in summary.failed:
                 text = entry.error.removeprefix(f"{entry.input}: ")

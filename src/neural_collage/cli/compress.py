@@ -1,7 +1,7 @@
 """`collage compress`: pictures to .clg files."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +33,12 @@ def compress(
     strip: options.Strip = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
+    keep_times: options.KeepTimes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report sizes, but write no file.")
+    ] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
     """Compress pictures to .clg files.
@@ -45,13 +51,16 @@ def compress(
     """
     target_of = targets.target_maker(quality, size, psnr, ssimulacra2)
     model = options.model_of(model, tune)
+    options.check_times(keep_times, inputs, output)
+    options.check_verbosity(quiet, verbose)
 
-    from neural_collage.cli.support.jobs import OutputFile, run_jobs
+    from neural_collage.cli.support.jobs import OutputFile, collage_details, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
+    from neural_collage.cli.support.reports import Reports
     from neural_collage.cli.support.streams import INPUT, read_standard_input
     from neural_collage.codec import api
     from neural_collage.codec.layered import Settings
-    from neural_collage.io.modes import PICTURE_SUFFIXES
+    from neural_collage.io.modes import READ_SUFFIXES
     from neural_collage.io.reading import parse_picture, read_picture
     from neural_collage.runtime import check_device, use_threads
 
@@ -73,23 +82,24 @@ def compress(
             device=device,
             strip=strip,
         )
-        return OutputFile(collage.to_bytes(), collage.width, collage.height)
+        return OutputFile(
+            collage.to_bytes(), collage.width, collage.height, details=collage_details(collage)
+        )
 
     use_threads(threads)
     check_device(device)
     check_rate(codec, quality, effort, (target_of,))
     get_encoder(codec, model)  # fails once here, not for every input
-    plan = plan_jobs(
-        inputs, output, searched=PICTURE_SUFFIXES, written=(SUFFIX,), overwrite=overwrite
-    )
-    run_jobs(plan, work, as_json=json, debug=ctx.obj)
+    plan = plan_jobs(inputs, output, searched=READ_SUFFIXES, written=(SUFFIX,), overwrite=overwrite)
+    reports = Reports(as_json=json, quiet=quiet, verbose=verbose, debug=ctx.obj)
+    run_jobs(plan, work, reports, keep_times=keep_times, dry_run=dry_run)
 
 
 def _reach(
     picture: "Picture", target_of: "Callable[[Picture], Target]", settings: "Settings"
 ) -> "OutputFile":
     """The file that meets a target, and what it reaches."""
-    from neural_collage.cli.support.jobs import OutputFile
+    from neural_collage.cli.support.jobs import OutputFile, collage_details
     from neural_collage.codec.targets import encode_to
 
     target = target_of(picture)
@@ -100,4 +110,5 @@ def _reach(
     if not measure.at_most:  # the size is reported of every file
         facts[measure.name] = reached.value
         text += f"  {measure.title} {measure.text(reached.value)}"
-    return OutputFile(collage.to_bytes(), collage.width, collage.height, facts, text)
+    details = f"{collage_details(collage)}, {reached.attempts} attempts"
+    return OutputFile(collage.to_bytes(), collage.width, collage.height, facts, text, details)

@@ -40,6 +40,8 @@ def fractalize(
     fps: artwork.Fps = 30,
     size: artwork.Size = "512",
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Make a picture of small copies of itself, or a movie that zooms into it.
 
@@ -49,16 +51,15 @@ def fractalize(
     """
     zoom = artwork.parse_zoom(center, factor, seconds, fps, size)
     options.check_scale(scale)
-    artwork.check_output(output, overwrite)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
 
     from dataclasses import replace
 
     from neural_collage.art import fractalize as art
     from neural_collage.art.learned import learn_fractal
-    from neural_collage.cli.support.progress import step_progress
 
     tiling = art.Tiling(tiles, domains, isometries, adaptive, contrast, strength)
-    with step_progress("fitting") as progress:
+    with writer.progress("fitting") as progress:
         if network:
             scene = learn_fractal(
                 image, tiles, contrast, steps, progress=lambda now: progress(now.step, now.steps)
@@ -66,4 +67,4 @@ def fractalize(
             scene = replace(scene, strength=strength)
         else:
             scene = art.fractalize(image, tiling, progress)
-    artwork.write_scene(scene, output, scale, zoom)
+    writer.scene(scene, scale, zoom)

@@ -26,18 +26,19 @@ def inpaint(
     ],
     output: Output,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Fill the pixels that a mask covers.
 
     collage restore inpaint photo.jpg --mask scratches.png -o whole.png
     """
-    artwork.check_output(output, overwrite, moving=False)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json, moving=False)
 
     from neural_collage.art import restore
-    from neural_collage.cli.support.progress import step_progress
 
-    with step_progress("filling") as progress:
-        artwork.write_picture(restore.inpaint(image, mask, progress), output)
+    with writer.progress("filling") as progress:
+        writer.picture(restore.inpaint(image, mask, progress))
 
 
 @app.command()
@@ -52,21 +53,22 @@ def denoise(
         ),
     ] = None,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Remove noise.
 
     collage restore denoise photo.jpg --noise 15 -o clean.png
     """
-    artwork.check_output(output, overwrite, moving=False)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json, moving=False)
     if noise is not None and not 0 <= noise <= 255:
         raise typer.BadParameter(f"--noise {noise:g}: give 0 to 255")
 
     from neural_collage.art import restore
-    from neural_collage.cli.support.progress import step_progress
 
     sigma = None if noise is None else noise / 255
-    with step_progress("cleaning") as progress:
-        artwork.write_picture(restore.denoise(image, sigma, progress), output)
+    with writer.progress("cleaning") as progress:
+        writer.picture(restore.denoise(image, sigma, progress))
 
 
 @app.command()
@@ -87,6 +89,8 @@ def morph(
     seconds: artwork.Seconds = 3,
     fps: artwork.Fps = 24,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Morph one picture into another by mixing their maps.
 
@@ -94,9 +98,9 @@ def morph(
 
     collage restore morph cat.jpg dog.jpg --at 0.3 -o between.png
     """
-    artwork.check_output(output, overwrite)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
     frames = artwork.frame_count(seconds, fps)
-    moving = output.suffix.lower() in artwork.MOVING
+    moving = writer.is_moving
     if steps is not None and steps < 1:
         raise typer.BadParameter(f"--steps {steps}: give 1 or more")
 
@@ -104,22 +108,21 @@ def morph(
 
     from neural_collage.art import morph as art
     from neural_collage.art.convergence import crossfade_frames, iterates
-    from neural_collage.cli.support.progress import step_progress
 
-    with step_progress("encoding"):
+    with writer.progress("encoding"):
         one, two = art.fractal_pair(first, last)
     if steps is not None:
         pictures = iterates(two, torch.from_numpy(one.decode()), steps)
         if not moving:
-            artwork.write_picture(pictures[-1], output)
+            writer.picture(pictures[-1])
             return
         each = max(1, frames // (steps + 2))
         count = (len(pictures) + 1) * each
-        artwork.write_movie(crossfade_frames(pictures, each), count, output, fps, "morphing")
+        writer.movie(crossfade_frames(pictures, each), count, fps, "morphing")
     elif moving:
-        artwork.write_movie(art.morph_frames(one, two, frames), frames, output, fps, "morphing")
+        writer.movie(art.morph_frames(one, two, frames), frames, fps, "morphing")
     else:
-        artwork.write_picture(art.morph(one, two, at), output)
+        writer.picture(art.morph(one, two, at))
 
 
 @app.command()
@@ -132,18 +135,19 @@ def enlarge(
     ] = "neural",
     quality: Annotated[int, typer.Option("--quality", "-q", metavar="1..100")] = 95,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Enlarge a picture by any factor: encode it, and decode it larger.
 
     collage restore enlarge photo.jpg --scale 3 -o large.png
     """
-    artwork.check_output(output, overwrite, moving=False)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json, moving=False)
 
     options.check_scale(scale)
 
     from neural_collage.art import restore
-    from neural_collage.cli.support.progress import step_progress
 
-    with step_progress("enlarging"):
+    with writer.progress("enlarging"):
         larger = restore.enlarge(image, scale, codec=codec, quality=quality)
-    artwork.write_picture(larger, output)
+    writer.picture(larger)

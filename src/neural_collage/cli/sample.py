@@ -66,6 +66,8 @@ def sample(
     ] = False,
     frames: Annotated[int, typer.Option(metavar="N", help="Frames of a zoom.")] = 60,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Draw samples of a generative model.
 
@@ -87,7 +89,7 @@ def sample(
     expected = "a number, or as many as there are stages, as in 0.7,1,1"
     several = _numbers("--temperature", temperature, expected)
     temperatures: float | list[float] = several[0] if len(several) == 1 else several
-    artwork.check_output(output, overwrite)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
 
     from neural_collage.art.movie import movie, there_and_back
     from neural_collage.art.sample_zoom import Sample, edge
@@ -125,12 +127,14 @@ def sample(
                 f"--scale {scale:g}: a zoom begins at {_ZOOM_WIDTH / shown.width:g}: give more"
             )
         path = zoom(shown, centre=edge(shown), factor=factor, frames=frames, size=size)
-        data = movie(there_and_back(path), output.suffix, fps=frames / _ZOOM_SECONDS)
+        shown_frames = list(there_and_back(path))
+        data = movie(iter(shown_frames), output.suffix, fps=frames / _ZOOM_SECONDS)
+        writer.write(data, *size, frames=len(shown_frames))
     else:
         samples = pictures(generator, features, scale or 1, soft=soft)
         image = grid(samples, count, picture_size(generator, scale or 1), columns)
         data = image_bytes(image, output.suffix)
-    artwork.write(output, data)
+        writer.write(data, image.width, image.height)
 
 
 def _numbers(option: str, text: str, expected: str) -> list[float]:

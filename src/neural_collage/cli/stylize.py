@@ -41,6 +41,8 @@ def stylize(
     fps: artwork.Fps = 30,
     size: artwork.Size = "512",
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Paint IMAGE with the patches of STYLE.
 
@@ -48,18 +50,17 @@ def stylize(
     """
     zoom = artwork.parse_zoom(center, factor, seconds, fps, size)
     options.check_scale(scale)
-    artwork.check_output(output, overwrite)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
 
     from neural_collage.art import stylize as art
     from neural_collage.art.learned import learn_style
-    from neural_collage.cli.support.progress import step_progress
 
     settings = art.Style(patch, sources, strength, own, colours)
-    with step_progress("painting") as progress:
+    with writer.progress("painting") as progress:
         if network:
             scene = learn_style(
                 image, style, steps=steps, progress=lambda now: progress(now.step, now.steps)
             )
         else:
             scene = art.stylize(image, style, settings, progress)
-    artwork.write_scene(scene, output, scale, zoom)
+    writer.scene(scene, scale, zoom)

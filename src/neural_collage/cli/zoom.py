@@ -33,6 +33,8 @@ def zoom(
     fps: artwork.Fps = 30,
     size: artwork.Size = "512",
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Zoom into a picture: a movie, or a still of its last frame.
 
@@ -44,16 +46,16 @@ def zoom(
     collage zoom photo.clg --factor 8 --size 1024x768 -o part.png
     """
     path = artwork.parse_zoom(center, factor, seconds, fps, size)
-    artwork.check_output(output, overwrite)
-    scene = _scene(image, codec, tiles)
-    if output.suffix.lower() in artwork.MOVING:
-        artwork.write_scene(scene, output, 1, path)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
+    scene = _scene(image, codec, tiles, writer)
+    if writer.is_moving:
+        writer.scene(scene, 1, path)
         return
 
     from neural_collage.art.zoom import zoom as zoom_frames
 
     (still,) = zoom_frames(scene, centre=path.centre, factor=factor, frames=1, size=path.size)
-    artwork.write_picture(still, output)
+    writer.picture(still)
 
 
 def converge(
@@ -70,6 +72,8 @@ def converge(
         float, typer.Option(metavar="T", help="Time from one iterate to the next.")
     ] = 0.5,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Show how the iterates of a picture's map converge to the picture from any start.
 
@@ -77,9 +81,9 @@ def converge(
 
     collage converge photo.jpg --start noise -o converge.mp4
     """
-    artwork.check_output(output, overwrite)
+    writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
     frames = artwork.frame_count(seconds, fps)
-    if output.suffix.lower() not in artwork.MOVING:
+    if not writer.is_moving:
         raise typer.BadParameter(f"--output {output}: end it in {', '.join(artwork.MOVING)}")
 
     import torch
@@ -87,7 +91,7 @@ def converge(
     from neural_collage.art.colours import read_colours, resized
     from neural_collage.art.convergence import crossfade_frames, iterates
 
-    collage = _collage(image, "fractal")
+    collage = _collage(image, "fractal", writer)
     shape = (collage.channels, collage.height, collage.width)
     if start == "black":
         first = torch.zeros(shape)
@@ -101,30 +105,27 @@ def converge(
             first = first[: shape[0]]
     pictures = iterates(collage, first, steps)
     count = (len(pictures) + 1) * frames
-    artwork.write_movie(crossfade_frames(pictures, frames), count, output, fps, "drawing")
+    writer.movie(crossfade_frames(pictures, frames), count, fps, "drawing")
 
 
-def _collage(image: Path, codec: str) -> "CollageImage":
+def _collage(image: Path, codec: str, writer: artwork.Writer) -> "CollageImage":
     from neural_collage.codec import api
     from neural_collage.codec.container import SUFFIX
 
     if image.suffix.lower() == SUFFIX:
         return api.load(image)
 
-    from neural_collage.cli.support.progress import step_progress
-
-    with step_progress("encoding"):
+    with writer.progress("encoding"):
         return api.encode(image, codec=codec, quality=75, graphics=False)
 
 
-def _scene(image: Path, codec: str, tiles: int) -> "Scene":
+def _scene(image: Path, codec: str, tiles: int, writer: artwork.Writer) -> "Scene":
     from neural_collage.codec.container import SUFFIX
 
     if codec != "tiles" or image.suffix.lower() == SUFFIX:
-        return _collage(image, codec)
+        return _collage(image, codec, writer)
 
     from neural_collage.art.fractalize import Tiling, fractalize
-    from neural_collage.cli.support.progress import step_progress
 
-    with step_progress("fitting") as progress:
+    with writer.progress("fitting") as progress:
         return fractalize(image, Tiling(tiles), progress)

@@ -11,3 +11,8 @@ PICTURE_SUFFIXES = (
     *(".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"),
 )
 """What counts as a picture in a folder; a file that is named is tried whatever it is called."""
+READ_SUFFIXES = (
+    *PICTURE_SUFFIXES,
+    *(".heic", ".heif", ".jxl", ".jfif", ".jpe", ".pbm", ".pnm", ".tga"),
+)
+"""What `collage compress` looks for in a folder: some is read, with a plugin, but not written."""

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from neural_collage.errors import CollageFormatError, ImageError, PictureWarning, first_line
 from neural_collage.io.arrays import from_array, from_tensor
+from neural_collage.io.kinds import START_BYTES, is_raw, prepare_for, raw_error
 from neural_collage.io.limits import MAX_PROFILE_BYTES
 from neural_collage.io.metadata import given_or_own, orientation, read_metadata
 from neural_collage.io.picture import (
@@ -119,9 +120,12 @@ def read_image(
     check_size(image.width, image.height, name, max_pixels)
     with _as_image_errors(f"{name}: damaged or incomplete picture"):
         frames = getattr(image, "n_frames", 1)
+        is_reduced = image.mode not in _WHITE_OF_DEEP_GREY and _is_deep(image)
         image.load()
         oriented = orientation(image, given)
         samples = _samples(_upright(image, oriented), name)
+    if is_reduced:
+        warn(f"{name}: its 16 bits a channel are reduced to 8")
     if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG with previews behind it
         warn(f"{name}: holds {frames} frames, only the first is used")
     metadata, problems = read_metadata(image, given, oriented in _TURNS)
@@ -167,12 +171,29 @@ def open_picture(file: Path | BufferedReader | BytesIO, name: str) -> Iterator[I
 
 def _opened(file: Path | BufferedReader | BytesIO, name: str) -> Image.Image:
     """`Image.open`, which raises nearly anything for a damaged header, with one kind of error."""
+    prepare_for(_start_of(file), name)
     try:
-        return Image.open(file)
+        image = Image.open(file)
     except (OSError, Image.DecompressionBombError):
         raise
     except Exception as error:
         raise ImageError(f"{name}: damaged or incomplete picture: {first_line(error)}") from error
+    if is_raw(image):
+        image.close()
+        raise raw_error(name)
+    return image
+
+
+def _start_of(file: Path | BufferedReader | BytesIO) -> bytes:
+    """The first bytes of a file, which stays where it is."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return opened.read(START_BYTES)
+    position = file.tell()
+    try:
+        return file.read(START_BYTES)
+    finally:
+        file.seek(position)
 
 
 def _read_file(file: Path | BytesIO, name: str, max_pixels: int | None) -> Picture:
@@ -193,6 +214,11 @@ def _read_open_file(file: BinaryFile, max_pixels: int | None) -> Picture:
     if not isinstance(data, bytes | bytearray):
         raise ImageError(f"{name}: gives {type(data).__name__}: open it for reading bytes, 'rb'")
     return parse_picture(bytes(data), name, max_pixels=max_pixels)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the samples of a file that is not read yet have 16 bits."""
+    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 @contextmanager

@@ -14,6 +14,9 @@ from neural_collage.runtime import in_threads
 
 _HOLD_METADATA = {"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "JXL", "HEIF", "CLG"}
 _XMP_FIELD = 700
+DEFAULT_QUALITY = 95
+"""Of lossy formats that are written."""
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp", ".avif")
 _SAMPLES_AT_ONCE = 1 << 20  # bounds the memory beside a large picture
 
 
@@ -47,8 +50,10 @@ def to_pil(
     return image
 
 
-def image_bytes(image: Image.Image, suffix: str) -> bytes:
+def image_bytes(image: Image.Image, suffix: str, quality: int = DEFAULT_QUALITY) -> bytes:
     """The file of an image in the format that goes with a name's ending, such as ".png".
+
+    quality: of formats with `LOSSY_SUFFIXES`, 1..100; others are written without loss.
 
     The ICC profile, EXIF and XMP of its `info` are in it; metadata that the format does not hold,
     or none as long, are left out with a `PictureWarning`.
@@ -63,7 +68,7 @@ def image_bytes(image: Image.Image, suffix: str) -> bytes:
     problem = f"{suffix} files hold none"
     for kept in _parts(metadata) if format_name in _HOLD_METADATA else ():
         try:
-            data = _saved(image, format_name, **_as_options(format_name, kept))
+            data = _saved(image, format_name, quality, **_as_options(format_name, kept))
         except Exception as error:  # nearly anything, for damaged EXIF data in TIFF files
             problem = first_line(error)
         else:
@@ -71,7 +76,7 @@ def image_bytes(image: Image.Image, suffix: str) -> bytes:
     else:
         kept = {}
         try:
-            data = _saved(image, format_name)
+            data = _saved(image, format_name, quality)
         except (OSError, ValueError) as error:  # Pillow's, for modes and sizes
             raise OutputError(
                 f"a {suffix} file cannot hold this picture of mode {image.mode}: choose .png"
@@ -105,8 +110,8 @@ def _as_options(format_name: str, metadata: dict[str, bytes]) -> dict[str, Any]:
     return dict(metadata)
 
 
-def _saved(image: Image.Image, format_name: str, **options: Any) -> bytes:
+def _saved(image: Image.Image, format_name: str, quality: int, **options: Any) -> bytes:
     file = BytesIO()
     profile = image.info.get("icc_profile")
-    image.save(file, format_name, icc_profile=profile, quality=95, **options)
+    image.save(file, format_name, icc_profile=profile, quality=quality, **options)
     return file.getvalue()

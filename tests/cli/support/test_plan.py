@@ -92,22 +92,51 @@ def test_an_input_given_twice_is_one_job(folder: Path) -> None:
     assert len(pairs(named)) == 3
 
 
-def test_inputs_with_the_same_output_fail_and_others_are_kept(folder: Path) -> None:
+def test_inputs_that_differ_in_their_suffix_alone_keep_it(folder: Path) -> None:
     (folder / "in/d.png").touch()
-    planned = plan("in", output="new")
-    assert [str(job.source) for job in planned.jobs] == ["in/deep/e.png"]
+    assert pairs(plan("in", output="new")) == [
+        ("in/d.JPG", "new/d.JPG.clg"),
+        ("in/d.png", "new/d.png.clg"),
+        ("in/deep/e.png", "new/deep/e.clg"),
+    ]
+    assert pairs(plan("in/d.JPG", "in/d.png", "in/d.JPG"))[1] == ("in/d.png", "in/d.png.clg")
+
+
+def test_inputs_with_the_same_output_fail_and_others_are_kept(folder: Path) -> None:
+    (folder / "in/deep/d.JPG").touch()
+    planned = plan("in/d.JPG", "in/deep/d.JPG", "b.png", output="new")
+    assert [str(job.source) for job in planned.jobs] == ["b.png"]
     assert failures(planned) == {
-        "in/d.JPG": "new/d.clg is also the output of in/d.png: rename one",
-        "in/d.png": "new/d.clg is also the output of in/d.JPG: rename one",
+        "in/d.JPG": "new/d.JPG.clg is also the output of in/deep/d.JPG: rename one",
+        "in/deep/d.JPG": "new/d.JPG.clg is also the output of in/d.JPG: rename one",
     }
+
+
+def test_what_may_be_an_original_is_replaced_only_by_name(folder: Path) -> None:
+    (folder / "b.clg").touch()
+
+    def decode(output: str | None) -> Plan:
+        return plan_jobs(
+            ["b.clg"],
+            output,
+            searched=(".clg",),
+            written=(".png", ".jpg"),
+            overwrite=True,
+            spare_beside=True,
+        )
+
+    message = "b.png may be the original of b.clg: -o b.png replaces it"
+    assert failures(decode(None)) == {"b.clg": message}
+    assert failures(decode(".")) == {"b.clg": message}
+    assert pairs(decode("b.png")) == [("b.clg", "b.png")]
+    (folder / "in/b.png").touch()
+    assert pairs(decode("in")) == [("b.clg", "in/b.png")]
+    (folder / "b.png").unlink()
+    assert pairs(decode(None)) == [("b.clg", "b.png")]
 
 
 def test_an_input_is_never_an_output(folder: Path) -> None:
     assert "is also an input" in failures(plan("c.clg", overwrite=True))["c.clg"]
-    (folder / "elsewhere").mkdir()
-    (folder / "elsewhere/c.jpg").touch()
-    overlapping = plan("c.clg", "elsewhere/c.jpg", output=".", overwrite=True)
-    assert not overlapping.jobs
     link = folder / "link.clg"
     link.symlink_to("a.jpg")
     assert "is also an input" in failures(plan("a.jpg", output="link.clg", overwrite=True))["a.jpg"]

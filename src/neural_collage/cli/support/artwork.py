@@ -1,11 +1,15 @@
 """Shared by the commands that write one picture or movie: their options, checks and outputs."""
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from neural_collage.cli.support.reports import Reports
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,10 +111,93 @@ def frame_count(seconds: float, fps: float) -> int:
     return max(2, round(seconds * fps))
 
 
-def check_output(output: Path, overwrite: bool, *, moving: bool = True) -> None:
-    """Check before any work that the output can be written.
+@dataclass(frozen=True)
+class Writer:
+    """Where the one output of a command goes, and how the command reports it.
 
-    moving: whether movies are allowed.
+    started: when the command began, by `time.perf_counter`.
+    """
+
+    output: Path
+    reports: Reports
+    started: float
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the output is a movie."""
+        return self.output.suffix.lower() in MOVING
+
+    def progress(self, description: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A progress bar, as `progress.step_progress`."""
+        from neural_collage.cli.support.progress import step_progress
+
+        return step_progress(description, quiet=self.reports.quiet)
+
+    def scene(self, scene: "Scene", scale: float, zoom: Zoom) -> None:
+        """Write a scene as a picture at a scale, or a zoom into it as a movie, by the suffix."""
+        if not self.is_moving:
+            self.picture(scene.decode(scale))
+            return
+
+        from neural_collage.art.zoom import zoom as zoom_frames
+
+        frames = zoom_frames(
+            scene, centre=zoom.centre, factor=zoom.factor, frames=zoom.frames, size=zoom.size
+        )
+        self.movie(frames, zoom.frames, zoom.fps, "zooming")
+
+    def movie(self, frames: "Iterator[Tensor]", count: int, fps: float, description: str) -> None:
+        """Write `count` frames (c, h, w) in [0, 1] as a movie, and show the progress meanwhile."""
+        from neural_collage.art.movie import movie
+
+        size = [0, 0]
+
+        def counted() -> "Iterator[Tensor]":
+            for number, frame in enumerate(frames):
+                progress(number, count)
+                size[:] = frame.shape[2], frame.shape[1]
+                yield frame
+
+        with self.progress(description) as progress:
+            data = movie(counted(), self.output.suffix, fps)
+        self.write(data, size[0], size[1], frames=count)
+
+    def picture(self, pixels: "PixelArray | Tensor") -> None:
+        """Write pixels (c, h, w) in [0, 1] as a picture of the format that the suffix names."""
+        from neural_collage.io.writing import image_bytes, to_pil
+
+        image = to_pil(pixels)
+        self.write(image_bytes(image, self.output.suffix), image.width, image.height)
+
+    def write(self, data: bytes, width: int, height: int, frames: int | None = None) -> None:
+        """Write a file atomically, and report it.
+
+        width, height: of its pictures, in pixels. frames: their number in a movie.
+        """
+        from neural_collage.io.files import write_atomically
+
+        write_atomically(self.output, data)
+        seconds = time.perf_counter() - self.started
+        facts: dict[str, Any] = {
+            "output": str(self.output),
+            "bytes": len(data),
+            "width": width,
+            "height": height,
+            "seconds": seconds,
+        }
+        parts = [str(self.output), f"{width} x {height}", f"{len(data):,} bytes"]
+        if frames is not None:
+            facts["frames"] = frames
+            parts.append(f"{frames} frames")
+        self.reports.result(facts, "  ".join([*parts, f"{seconds:.2f} s"]))
+
+
+def open_output(
+    output: Path, overwrite: bool, *, quiet: bool, json: bool, moving: bool = True
+) -> Writer:
+    """What writes the output of a command, after a check that it can be written.
+
+    quiet, json: how to report it. moving: whether movies are allowed.
 
     Raises:
         typer.BadParameter: its suffix is not one of a supported format.
@@ -127,50 +214,4 @@ def check_output(output: Path, overwrite: bool, *, moving: bool = True) -> None:
     if not output.absolute().parent.is_dir():
         typer.echo(f"collage: {output}: there is no such folder", err=True)
         raise typer.Exit(1)
-
-
-def write_scene(scene: "Scene", output: Path, scale: float, zoom: Zoom) -> None:
-    """Write the scene as a picture at a scale, or a zoom into it as a movie, as the suffix says."""
-    if output.suffix.lower() not in MOVING:
-        write_picture(scene.decode(scale), output)
-        return
-
-    from neural_collage.art.zoom import zoom as zoom_frames
-
-    frames = zoom_frames(
-        scene, centre=zoom.centre, factor=zoom.factor, frames=zoom.frames, size=zoom.size
-    )
-    write_movie(frames, zoom.frames, output, zoom.fps, "zooming")
-
-
-def write_movie(
-    frames: "Iterator[Tensor]", count: int, output: Path, fps: float, description: str
-) -> None:
-    """Write `count` frames (c, h, w) in [0, 1] as a movie, and show the progress meanwhile."""
-    from neural_collage.art.movie import movie
-    from neural_collage.cli.support.progress import step_progress
-
-    with step_progress(description) as progress:
-        write(output, movie(_counted(frames, count, progress), output.suffix, fps))
-
-
-def write_picture(pixels: "PixelArray | Tensor", output: Path) -> None:
-    """Write pixels (c, h, w) in [0, 1] as a picture of the format that the suffix names."""
-    from neural_collage.io.writing import image_bytes, to_pil
-
-    write(output, image_bytes(to_pil(pixels), output.suffix))
-
-
-def write(output: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    from neural_collage.io.files import write_atomically
-
-    write_atomically(output, data)
-
-
-def _counted(
-    frames: "Iterator[Tensor]", count: int, progress: Callable[[int, int], None]
-) -> "Iterator[Tensor]":
-    for number, frame in enumerate(frames):
-        progress(number, count)
-        yield frame
+    return Writer(output, Reports(as_json=json, quiet=quiet), time.perf_counter())

@@ -1,11 +1,13 @@
 """Options that several commands share, and their checks."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
 
+from neural_collage.cli.support.streams import STANDARD
 from neural_collage.codec.registry import AUTO, CODECS, codec_entry
 from neural_collage.errors import CollageError
 
@@ -90,6 +92,13 @@ Strip = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+KeepTimes = Annotated[
+    bool, typer.Option("--keep-times", help="Give outputs the modification times of their inputs.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Report failures alone; --json objects are still printed.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say how each output was made.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")]
 
 
@@ -119,3 +128,15 @@ def check_scale(scale: float | None) -> None:
     """Raise typer.BadParameter unless the value of --scale is None, or above 0 and finite."""
     if scale is not None and not 0 < scale < math.inf:
         raise typer.BadParameter(f"--scale {scale:g}: give a number above 0")
+
+
+def check_times(keep_times: bool, inputs: Sequence[str], output: str | None) -> None:
+    """Raise typer.BadParameter if --keep-times is given for a pipe, which has no times."""
+    if keep_times and STANDARD in (*inputs, output):
+        raise typer.BadParameter("--keep-times: standard input and output have no times")
+
+
+def check_verbosity(quiet: bool, verbose: bool) -> None:
+    """Raise typer.BadParameter if both --quiet and --verbose are given."""
+    if quiet and verbose:
+        raise typer.BadParameter("--quiet and --verbose: they exclude each other")

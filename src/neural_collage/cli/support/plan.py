@@ -48,6 +48,7 @@ def plan_jobs(
     searched: Sequence[str],
     written: Sequence[str],
     overwrite: bool,
+    spare_beside: bool = False,
 ) -> Plan:
     """Pair inputs with outputs.
 
@@ -56,7 +57,10 @@ def plan_jobs(
     output: None writes beside each input, standard input to standard output, which "-" names. A
         folder if it exists as one, ends in a slash, or if `inputs` is a folder or several; paths
         below an input folder are then kept in it. Else a file with a suffix in `written`. The first
-        of `written` is the default suffix.
+        of `written` is the default suffix. Where inputs differ in their suffix alone, it is
+        added to theirs, not put in its place.
+    spare_beside: existing files in the folder of their input are replaced only if `output` names
+        them: a picture beside its .clg file may be the original.
 
     Raises:
         typer.BadParameter: `output` is a file where a folder is needed, or the reverse, or has
@@ -78,8 +82,43 @@ def plan_jobs(
             if into_folder or output is None:
                 target = (target / kept if into_folder else target).with_suffix(written[0])
             pairs.append((source, target))
+    if into_folder or output is None:
+        pairs = _with_distinct_names(pairs, written[0])
+        if spare_beside:
+            pairs, spared = _without_originals(pairs, overwrite)
+            failures += spared
     unique = {(s.resolve(), t.resolve()): Job(s, t) for s, t in pairs}
     return _checked_plan(list(unique.values()), failures, overwrite)
+
+
+def _with_distinct_names(
+    pairs: Sequence[tuple[Path, Path]], suffix: str
+) -> list[tuple[Path, Path]]:
+    """Inputs and outputs; where several inputs have the same output, the names of all are kept."""
+    sources_of: dict[Path, set[Path]] = defaultdict(set)
+    for source, target in pairs:
+        sources_of[target.resolve()].add(source.resolve())
+    return [
+        (source, target.with_name(source.name + suffix))
+        if len(sources_of[target.resolve()]) > 1
+        else (source, target)
+        for source, target in pairs
+    ]
+
+
+def _without_originals(
+    pairs: Sequence[tuple[Path, Path]], overwrite: bool
+) -> tuple[list[tuple[Path, Path]], list[Failure]]:
+    """Inputs and outputs, but for existing outputs beside their inputs, which are failures."""
+    kept, spared = [], []
+    for source, target in pairs:
+        is_beside = target.resolve().parent == source.resolve().parent
+        if overwrite and is_beside and target.is_file() and target.resolve() != source.resolve():
+            reason = f"{target} may be the original of {source}: -o {target} replaces it"
+            spared.append(Failure(source, OutputError(reason)))
+        else:
+            kept.append((source, target))
+    return kept, spared
 
 
 def _stream_job(inputs: Sequence[str], output: str | None, written: Sequence[str]) -> Job:

@@ -18,17 +18,28 @@ class Reports:
     """How a command reports.
 
     as_json: one JSON object per result instead of a line of text.
+    quiet: failures and JSON objects alone. verbose: details of results, too.
     debug: tracebacks of failures.
     on_stderr: results go to stderr, because standard output carries a file.
     """
 
     as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
     debug: bool = False
     on_stderr: bool = False
 
-    def result(self, facts: Mapping[str, Any], text: str) -> None:
-        """Report what was done: as a JSON object of facts, or as text."""
-        typer.echo(json.dumps(facts) if self.as_json else text, err=self.on_stderr)
+    def result(self, facts: Mapping[str, Any], text: str, details: str = "") -> None:
+        """Report what was done: as a JSON object of facts, or as text.
+
+        details: how it was done, a second line of text.
+        """
+        if self.as_json:
+            typer.echo(json.dumps(facts), err=self.on_stderr)
+        elif not self.quiet:
+            typer.echo(text, err=self.on_stderr)
+        if self.verbose and details:
+            typer.echo(f"  {details}", err=self.on_stderr or self.as_json)
 
     def failure(self, source: str, name: str, error: Exception) -> None:
         """Report an input that failed, as one line on stderr, and as JSON if that is asked for.
@@ -72,9 +83,9 @@ def warnings_as_lines(shown: Callable[[], bool] = lambda: True) -> Iterator[None
 
 
 @contextmanager
-def picture_warnings_as_lines() -> Iterator[None]:
-    """Print warnings about pictures as lines on stderr, and ignore all others."""
-    with warnings.catch_warnings(), warnings_as_lines():
+def picture_warnings_as_lines(*, quiet: bool = False) -> Iterator[None]:
+    """Print warnings about pictures as lines on stderr, unless quiet; ignore all others."""
+    with warnings.catch_warnings(), warnings_as_lines(lambda: not quiet):
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", PictureWarning)
         yield
