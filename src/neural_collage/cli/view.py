@@ -18,6 +18,8 @@ def view(
     ] = None,
     model: options.Model = None,
     overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
     """Write an HTML page for each .clg file, which shows it and zooms into it.
@@ -26,21 +28,28 @@ def view(
     nothing of a server or a network. What its decoder does not know, files of the codecs fractal
     and poli2022, is decoded beforehand to PNG.
     """
-    from neural_collage.cli.support.jobs import OutputFile, run_jobs
+    options.check_verbosity(quiet, verbose)
+
+    from neural_collage.cli.support.jobs import OutputFile, collage_details, run_jobs
     from neural_collage.cli.support.plan import Job, plan_jobs
+    from neural_collage.cli.support.reports import Reports
+    from neural_collage.cli.support.streams import standard_input
     from neural_collage.codec import api
-    from neural_collage.codec.container import read_collage_file
+    from neural_collage.codec.container import read_collage, read_collage_file
     from neural_collage.codec.image import CollageImage
     from neural_collage.viewer.page import make_page
 
     def work(job: Job) -> OutputFile:
-        data = read_collage_file(job.source)
-        image = CollageImage.from_bytes(data)
-        page = make_page(image, data, job.source.name, alt)
-        return OutputFile(page, image.width, image.height)
+        if job.source is None:
+            data, name = read_collage(standard_input()), "picture.clg"
+        else:
+            data, name = read_collage_file(job.source), job.source.name
+        collage = CollageImage.from_bytes(data)
+        page = make_page(data, name, alt)
+        return OutputFile(page, collage.width, collage.height, details=collage_details(collage))
 
     api.preload_weights(model)
     plan = plan_jobs(
         inputs, output, searched=(SUFFIX,), written=(".html", ".htm"), overwrite=overwrite
     )
-    run_jobs(plan, work, as_json=json, debug=ctx.obj)
+    run_jobs(plan, work, Reports(as_json=json, quiet=quiet, verbose=verbose, debug=ctx.obj))
