@@ -11,8 +11,8 @@ from neural_collage.codec.registry import AUTO, check_rate, get_encoder
 
 if TYPE_CHECKING:
     from neural_collage.cli.support.jobs import OutputFile
-    from neural_collage.codec.layered import Settings
-    from neural_collage.codec.targets import Target
+    from neural_collage.codec.encoding.layered import Settings
+    from neural_collage.codec.encoding.targets import Target
     from neural_collage.io.picture import Picture
 
 
@@ -59,7 +59,7 @@ def compress(
     from neural_collage.cli.support.reports import Reports
     from neural_collage.cli.support.streams import INPUT, read_standard_input
     from neural_collage.codec import api
-    from neural_collage.codec.layered import Settings
+    from neural_collage.codec.encoding.layered import Settings
     from neural_collage.io.modes import READ_SUFFIXES
     from neural_collage.io.reading import parse_picture, read_picture
     from neural_collage.runtime import check_device, use_threads
@@ -100,7 +100,7 @@ def _reach(
 ) -> "OutputFile":
     """The file that meets a target, and what it reaches."""
     from neural_collage.cli.support.jobs import OutputFile, collage_details
-    from neural_collage.codec.targets import encode_to
+    from neural_collage.codec.encoding.targets import encode_to
 
     target = target_of(picture)
     reached = encode_to(picture, settings, target)

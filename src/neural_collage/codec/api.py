@@ -67,8 +67,8 @@ def encode(
         MissingExtraError: torch is not installed, which decoding does without.
     """
     with needs_extra("encode"):
-        from neural_collage.codec.layered import Settings, encode_picture
-        from neural_collage.codec.targets import encode_to, psnr_target, size_target
+        from neural_collage.codec.encoding.layered import Settings, encode_picture
+        from neural_collage.codec.encoding.targets import encode_to, psnr_target, size_target
         from neural_collage.io.picture import strip_picture
         from neural_collage.io.reading import read_picture
 

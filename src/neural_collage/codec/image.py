@@ -1,6 +1,5 @@
 """`CollageImage`: a picture held as the collages of its file, decoded at any size."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, get_args
@@ -17,7 +16,7 @@ from neural_collage.codec.graphics.layer import GraphicsLayer
 from neural_collage.codec.graphics.syntax import read_layer
 from neural_collage.codec.ids import codec_name
 from neural_collage.codec.registry import codec_entry
-from neural_collage.core.arrays.averages import PixelArray, area_average
+from neural_collage.core.arrays.averages import PixelArray, area_average, in_strips
 from neural_collage.core.arrays.detail_links import DetailLinks
 from neural_collage.core.arrays.domain_pool import DomainPool
 from neural_collage.core.arrays.octaves import Octaves, is_octave
@@ -39,8 +38,6 @@ Detail = Literal["none", "links", "full"]
 _MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5
 """Pixels of the largest picture that is searched for detail links, and the share of it that its
 graphics layer must own; other pictures have a domain pool, for textures that drawings lack."""
-_STRIP_PIXELS = 1 << 22
-"""Larger pictures are decoded in strips, so that beside them little memory is needed."""
 
 
 @dataclass(frozen=True)
@@ -245,9 +242,7 @@ class CollageImage:
 
         def render(exact: Fraction, window: Window) -> PixelArray:
             octave = int(exact).bit_length() - 1
-            return self._in_strips(
-                lambda strip: np.clip(octaves.window(octave, strip), 0, 1), window
-            )
+            return in_strips(lambda strip: np.clip(octaves.window(octave, strip), 0, 1), window)
 
         grid = ScaleGrid(Fraction(1), 2, is_octave)
         size = self.height, self.width
@@ -323,22 +318,11 @@ class CollageImage:
             return to_samples(together, self.header)
 
         def render(exact: Fraction, window: Window) -> PixelArray:
-            return self._in_strips(lambda strip: render_strip(exact, strip), window)
+            return in_strips(lambda strip: render_strip(exact, strip), window)
 
         coarse = min(layer.coarse / layer.reduction for layer in layers)
         grid = ScaleGrid(coarsest, layers[0].octave, is_exact, coarse)
         return render_at_scale(self._base_size, scale, region, grid, render, area_average)
-
-    def _in_strips(self, render: Callable[[Window], PixelArray], window: Window) -> PixelArray:
-        if window.height * window.width <= _STRIP_PIXELS:
-            return render(window)
-        pixels = np.empty((self.channels, window.height, window.width), np.float32)
-        rows = max(1, _STRIP_PIXELS // window.width)
-        for top in range(0, window.height, rows):
-            height = min(rows, window.height - top)
-            strip = Window(window.top + top, window.left, height, window.width)
-            pixels[:, top : top + rows] = render(strip)
-        return pixels
 
     @cached_property
     def _composition(self) -> Composition | None:

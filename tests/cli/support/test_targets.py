@@ -10,7 +10,7 @@ import typer
 
 import neural_collage as nc
 from neural_collage.cli.support.targets import parse_size
-from neural_collage.codec.targets import psnr_of_file
+from neural_collage.codec.encoding.targets import psnr_of_file
 from neural_collage.evaluation.ssimulacra2 import Ssimulacra2
 from neural_collage.io.reading import read_picture
 from neural_collage.io.writing import to_pil

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
-from neural_collage.codec import image as image_module
 from neural_collage.codec.container import ColourSpace, ModelId, pack_file
 from neural_collage.codec.streams import device_copies, neural_encoder
 from neural_collage.codec.streams.linked import find_links
@@ -20,6 +19,7 @@ from neural_collage.codec.streams.links import Links
 from neural_collage.codec.streams.neural_encoder import NeuralEncoder
 from neural_collage.codec.weights import shipped_weights
 from neural_collage.core import blocks
+from neural_collage.core.arrays import averages
 from neural_collage.core.arrays.averages import pool
 from neural_collage.io.picture import Picture
 from neural_collage.io.writing import to_pil
@@ -160,7 +160,7 @@ def test_strips_of_a_large_picture_are_the_picture(
     linked: nc.CollageImage, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = linked.decode(scale)
-    monkeypatch.setattr(image_module, "_STRIP_PIXELS", 300)
+    monkeypatch.setattr(averages, "_STRIP_PIXELS", 300)
     np.testing.assert_allclose(linked.decode(scale), whole, atol=1e-5, rtol=0, strict=True)
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import neural_collage as nc
-from neural_collage.codec.layered import Settings
-from neural_collage.codec.targets import SIZE, encode_to, psnr_of_file, search, size_target
+from neural_collage.codec.encoding.layered import Settings
+from neural_collage.codec.encoding.targets import SIZE, encode_to, psnr_of_file, search, size_target
 from neural_collage.evaluation import metrics
 from neural_collage.evaluation.metrics import rgb_samples
 from neural_collage.io.reading import read_picture

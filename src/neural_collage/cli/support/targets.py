@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from neural_collage.codec.encoding.targets import Target
     from neural_collage.codec.image import CollageImage
-    from neural_collage.codec.targets import Target
     from neural_collage.io.picture import Picture
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "ki": 1024, "mi": 1024**2}
@@ -67,7 +67,7 @@ def target_maker(
         raise typer.BadParameter(f"--ssimulacra2 {ssimulacra2:g}: give a score up to 100")
     most = None if size is None else parse_size(size)
 
-    from neural_collage.codec.targets import psnr_target, size_target
+    from neural_collage.codec.encoding.targets import psnr_target, size_target
 
     if most is not None:
         return lambda picture: size_target(picture, most)
@@ -80,7 +80,7 @@ def _maker_of_scores(wanted: float) -> "Callable[[Picture], Target]":
     import numpy as np
     from PIL import Image
 
-    from neural_collage.codec.targets import Measure, Target
+    from neural_collage.codec.encoding.targets import Measure, Target
     from neural_collage.errors import ImageError
     from neural_collage.evaluation.metrics import Rgb
     from neural_collage.evaluation.ssimulacra2 import MIN_SIDE, Ssimulacra2

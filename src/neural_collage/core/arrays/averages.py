@@ -1,18 +1,19 @@
 """Averages over cells: of k x k pixels, or of any grid of equal cells, exact for any ratio."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from neural_collage.core.scales import Interval
+from neural_collage.core.scales import Interval, Window
 from neural_collage.runtime import in_threads
 
 FloatArray = npt.NDArray[np.float64]
 PixelArray = npt.NDArray[np.float32]
 _STRIP = 64  # cells whose weights are one matrix
+_STRIP_PIXELS = 1 << 22
 
 
 def pool(image: PixelArray, factor: int) -> PixelArray:
@@ -81,3 +82,22 @@ def cell_weights(
         overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
         weights = np.maximum(overlap, 0)
         yield slice(first, last), weights / weights.sum(1, keepdims=True)
+
+
+def in_strips(render: Callable[[Window], PixelArray], window: Window) -> PixelArray:
+    """What `render` gives for a window, made in strips of rows so that little memory is needed.
+
+    render: returns a part (c, h, w).
+    """
+    rows = max(1, _STRIP_PIXELS // window.width)
+    if window.height <= rows:
+        return render(window)
+    pixels: PixelArray | None = None
+    for top in range(0, window.height, rows):
+        strip = window._replace(top=window.top + top, height=min(rows, window.height - top))
+        part = render(strip)
+        if pixels is None:
+            pixels = np.empty((len(part), window.height, window.width), np.float32)
+        pixels[:, top : top + rows] = part
+    assert pixels is not None
+    return pixels

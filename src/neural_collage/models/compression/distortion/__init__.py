@@ -1,1 +1,1 @@
-"""How pictures differ: to squared errors, to the eye, and mixtures that codecs are trained for."""
+"""How pictures differ: squared, visual and structural errors, and their mixtures; no training."""

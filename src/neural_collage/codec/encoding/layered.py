@@ -1,17 +1,21 @@
 """Encoding a picture as a graphics layer over a base: which base, and whether the layer pays."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
 from neural_collage.codec.container import Header
+from neural_collage.codec.encoding.promises import (
+    TOLERANCE,
+    finer,
+    next_depth,
+    promised_psnr,
+    surplus_of,
+)
 from neural_collage.codec.graphics.base_costs import bits_alone, least_bits_alone
 from neural_collage.codec.graphics.copying import BASE
 from neural_collage.codec.graphics.encoder import EXACT_COLOURS, find_layer
@@ -23,15 +27,13 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.codec.planes import to_planes
 from neural_collage.codec.precision.steps import precise_bits_per_squared_error
 from neural_collage.codec.registry import AUTO, FALLBACK, PREFERRED, codec_entry, get_encoder
-from neural_collage.codec.streams.fractal import MAX_HALVINGS, FractalEncoder
+from neural_collage.codec.streams.fractal import FractalEncoder
 from neural_collage.core.blocks import pad_to_multiple, pool
 from neural_collage.core.scales import Region
-from neural_collage.fractal.geometry import quantiser_step
 from neural_collage.io.picture import Picture
 from neural_collage.models.compression.compressor import bits_per_squared_error
 from neural_collage.runtime import in_threads
 
-_PROMISES = {1: 16.0, 25: 22.0, 50: 26.0, 75: 31.0, 95: 34.0, 100: 44.5}
 _SPARSE = 0.9
 """What a layer of at least this share of a picture leaves costs the search-based codec less, and is
 little enough to need no search; a smaller one is compared with the preferred base alone."""
@@ -50,15 +52,6 @@ are below this share of a limit everywhere."""
 _FINE_CHROMA = 0.25
 """Of the promised error, what chroma of half the size may take."""
 _MOST_ATTEMPTS = 5
-_DB_PER_HALVING = 6.0
-"""PSNR gained by halving a quantiser step at high rates."""
-_TOLERANCE = 0.5
-"""How far in dB the promise may be surpassed by a file that was made to keep it."""
-
-
-def promised_psnr(quality: int) -> float:
-    """The PSNR in dB that "auto" reaches at least at a quality 1..100."""
-    return float(np.interp(quality, list(_PROMISES), list(_PROMISES.values())))
 
 
 @dataclass(frozen=True)
@@ -223,20 +216,20 @@ class _Job:
         tried: list[tuple[float, float]] = []
         depth = 0.0
         for _ in range(_MOST_ATTEMPTS):
-            quality, halvings = _finer(self._settings.quality, depth)
+            quality, halvings = finer(self._settings.quality, depth)
             encoder = FractalEncoder(halvings, full_chroma)
             attempt = self.encode(FALLBACK, encoder, layer, quality, effort=0)
             error_of_attempt = self._mean_error(attempt)
-            surplus = _surplus(error_of_attempt, self._settings.quality)
+            surplus = surplus_of(error_of_attempt, self._settings.quality)
             is_better = error_of_attempt < error
-            if _surplus(error, self._settings.quality) >= 0 <= surplus:
+            if surplus_of(error, self._settings.quality) >= 0 <= surplus:
                 is_better = len(attempt.to_bytes()) < len(kept.to_bytes())
             if is_better:
                 kept, error = attempt, error_of_attempt
             tried.append((depth, surplus))
-            if surplus >= 0 and (depth == 0 or surplus < _TOLERANCE):
+            if surplus >= 0 and (depth == 0 or surplus < TOLERANCE):
                 break
-            depth = _next_depth(tried)
+            depth = next_depth(tried)
         return kept
 
     def _has_fine_chroma(self, layer: GraphicsLayer | None) -> bool:
@@ -318,36 +311,3 @@ class _Job:
         found = torch.cat(in_threads(energies, range(0, rows * side[0], side[0])))
         row, column = divmod(int(found.argmax()), columns)
         return column * side[1], row * side[0], side[1], side[0]
-
-
-def _surplus(error: float, quality: int) -> float:
-    """By how many dB a mean squared error is better than the promise."""
-    return -10 * math.log10(max(error, 1e-9)) - promised_psnr(quality)
-
-
-def _next_depth(tried: Sequence[tuple[float, float]]) -> float:
-    """How often to halve the step next, for a small surplus.
-
-    tried: what each number of halvings, not necessarily whole, gave as surplus in dB.
-    """
-    wanted = _TOLERANCE / 2
-    short = max((one for one in tried if one[1] < 0), default=None)
-    long = min((one for one in tried if one[1] >= 0), default=None)
-    if short is not None and long is not None:
-        share = (wanted - short[1]) / (long[1] - short[1])
-        return short[0] + share * (long[0] - short[0])
-    depth, surplus = tried[-1]
-    # where little is left to be coded, steps have to become finer by more than it seems
-    return depth + max((wanted - surplus) / _DB_PER_HALVING, 0.5 * (len(tried) - 1))
-
-
-def _finer(quality: int, depth: float) -> tuple[int, int]:
-    """The quality and halvings of a fractal stream with a finer step than that of a quality.
-
-    depth: binary logarithm of the ratio of the steps.
-    """
-    step, finest = quantiser_step(quality) / 2**depth, quantiser_step(100)
-    halvings = min(max(math.ceil(math.log2(finest / step)), 0), MAX_HALVINGS)
-    step = max(step * 2**halvings, finest)
-    ratio = math.log(quantiser_step(1) / step) / math.log(quantiser_step(1) / finest)
-    return min(math.ceil(1 + 99 * ratio - 1e-9), 100), halvings

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 import neural_collage as nc
+from neural_collage.codec.encoding.promises import promised_psnr
 from neural_collage.codec.graphics.copying import BASE
-from neural_collage.codec.layered import promised_psnr
 from tests.codec.graphics.drawings import (
     checkerboard,
     gradient_bars,

@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from neural_collage.arguments import is_whole
+from neural_collage.codec.encoding.layered import Settings, encode_picture
 from neural_collage.codec.image import CollageImage
-from neural_collage.codec.layered import Settings, encode_picture
 from neural_collage.errors import CollageError, TargetError
 from neural_collage.io.picture import WHITE, Picture
 from neural_collage.io.writing import to_pil

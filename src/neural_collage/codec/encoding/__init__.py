@@ -1,0 +1,1 @@
+"""Which file a picture becomes: its layers, what quality promises, targets; no streams."""
