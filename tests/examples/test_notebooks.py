@@ -59,7 +59,7 @@ def test_the_operator_in_ten_cells() -> None:
 
 
 def test_a_neural_collage_is_trained() -> None:
-    names = run("training", {"STEPS = 400": "STEPS = 30"})
+    names = run("training", {"STEPS = 400": "STEPS = 60"})
     assert names["losses"][-1] < names["losses"][0] / 2
     assert names["enlarged"].shape == (4, 3, 256, 256)
     with torch.no_grad():
