@@ -66,6 +66,7 @@ def main(
     rows = [(part, columns(part, data)) for part in PARTS[:count]]
     file = io.BytesIO()
     sheet(rows).save(file, "JPEG", quality=88, subsampling=0, optimize=True)
+    output.mkdir(parents=True, exist_ok=True)
     write_atomically(output / "enlarged.jpg", file.getvalue())
 
 
