@@ -86,7 +86,7 @@ def _maker_of_scores(wanted: float) -> "Callable[[Picture], Target]":
     from neural_collage.evaluation.ssimulacra2 import MIN_SIDE, Ssimulacra2
 
     typical = {1: 11.6, 10: 24.9, 20: 37.4, 30: 47.9, 40: 56.3, 50: 63.3, 60: 69.4, 70: 74.6}
-    typical |= {80: 79.0, 90: 82.6, 99: 86.0, 100: 90.0}
+    typical |= {80: 79.0, 90: 82.6, 96: 86.0, 98: 88.5, 100: 90.5}
     measure = Measure("ssimulacra2", "SSIMULACRA 2", "", typical, 0.5)
 
     def shown(image: Image.Image) -> Rgb:
