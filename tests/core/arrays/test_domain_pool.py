@@ -85,8 +85,8 @@ def test_local_contrast_stays_where_interpolation_is_smooth() -> None:
     for row, column in places[:: len(places) // 12] + 20:
         for octave, contrasts_found in found.items():
             side = 24 if octave == 1 else 64
-            corner = [(int(n) << octave) - side // 2 for n in (row, column)]
-            window = Window(*corner, side, side)
+            top, left = ((int(n) << octave) - side // 2 for n in (row, column))
+            window = Window(top, left, side, side)
             contrasts_found.append(contrast(alive.window(octave, window)))
         lost.append(contrast(smooth.window(octave, window)))
     at_2x = np.mean(found[1])
@@ -162,7 +162,7 @@ def test_reduced_domains_have_their_detail_again() -> None:
     """A range that is a reduced domain of the picture finds it, or one that is more similar."""
     found = pool_of(PHOTO)
     assert found is not None
-    domains = found.patterns.transpose(0, 2, 1)[3, :20] / 127
+    domains = found.patterns.transpose(0, 2, 1)[3, :20] / np.float32(127)
     groups = np.full(20, 3)
     chosen, similarity = found._search(domains, groups)
     assert np.array_equal(chosen % GROUPS, groups)
