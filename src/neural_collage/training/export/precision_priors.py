@@ -166,8 +166,8 @@ def thresholds_of(numbers: Numbers, expected: IntArray, tables: FixedTables) -> 
     places[indices <= knots[1][0]] = 0
     least = np.ceil(2 ** (places / _BINS_PER_OCTAVE)).astype(np.int64)
     least[indices <= knots[1][0]] = 0
-    limited: IntArray = np.minimum(least, LARGEST_EXPECTED + 1)
-    return limited
+    found: IntArray = np.minimum(least, LARGEST_EXPECTED + 1)
+    return found
 
 
 def estimate_priors(
