@@ -45,7 +45,7 @@ def view(
         else:
             data, name = read_collage_file(job.source), job.source.name
         collage = CollageImage.from_bytes(data)
-        page = make_page(data, name, alt)
+        page = make_page(collage, data, name, alt)
         return OutputFile(page, collage.width, collage.height, details=collage_details(collage))
 
     api.preload_weights(model)
