@@ -26,7 +26,7 @@ def view(
 
     A page holds the file, a decoder and the weights that it needs (2.4 MB for photos), and asks
     nothing of a server or a network. What its decoder does not know, files of the codecs fractal
-    and poli2022, is decoded beforehand to PNG.
+    and poli2022 and of qualities above 90, is decoded beforehand to PNG.
     """
     options.check_verbosity(quiet, verbose)
 

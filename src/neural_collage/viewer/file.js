@@ -1,7 +1,7 @@
 // Files: the container of docs/format.md, and the picture that payload and graphics layer make.
 
 const NEURAL = 2, RGB_SPACE = 1;
-const HAS_MODEL = 4, HAS_PROFILE = 8, HAS_GRAPHICS = 16, KNOWN_FLAGS = 31;
+const HAS_MODEL = 4, HAS_PROFILE = 8, HAS_GRAPHICS = 16, HAS_METADATA = 32, KNOWN_FLAGS = 63;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -29,6 +29,7 @@ function readFile(bytes) {
   if (flags & HAS_MODEL) reader.take(reader.varint() + 8);
   if (flags & HAS_PROFILE) file.profile = reader.take(reader.varint());
   if (flags & HAS_GRAPHICS) file.graphics = reader.take(reader.varint());
+  if (flags & HAS_METADATA) reader.take(reader.varint()); // EXIF and XMP, which show nothing
   file.payload = reader.take(length);
   if (reader.rest().length) throw damaged("bytes behind its end");
   return file;

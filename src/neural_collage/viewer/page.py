@@ -16,10 +16,10 @@ from neural_collage.io.writing import image_bytes
 from neural_collage.viewer.decoder_weights import PackedNumbers, decoder_numbers, pack_numbers
 from neural_collage.viewer.text_packing import pack_text
 
-_FLAGS_AT, _KNOWN_FLAGS = 6, 31
+_FLAGS_AT, _KNOWN_FLAGS = 6, 63
 """Of what the decoder of the page knows: a file with other flags is decoded beforehand."""
 _NEURAL = "neural"
-_LARGEST_PARAMETERS, _LINKED = 3, 1
+_LARGEST_PARAMETERS, _LINKED, _PRECISE = 3, 1, 4
 """Of the neural payload."""
 _UNPACKING = ("packing.js", "worker.js")
 _DECODER = (
@@ -82,6 +82,8 @@ def _unknown_part(image: CollageImage, data: bytes) -> str:
         return f"the codec {image.codec}"
     if image.payload[0] & _LINKED:
         return "links"
+    if image.payload[0] & _PRECISE:
+        return "precision layers"
     return "" if image.payload[0] <= _LARGEST_PARAMETERS else "the parameters of this payload"
 
 
