@@ -69,7 +69,14 @@ print(json.dumps(outcomes))
     return found
 
 
-OF_DOMAINS = ("fractal", "poli2022", "graphics-empty", "graphics-fractal", "neural-links")
+OF_DOMAINS = (
+    "fractal",
+    "poli2022",
+    "graphics-empty",
+    "graphics-fractal",
+    "metadata",
+    "neural-links",
+)
 """Starts of the names of files that hold collages of the kind that may have domains."""
 
 

@@ -13,6 +13,7 @@ from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 from tests.root import ROOT
 
+pytestmark = pytest.mark.xdist_group("command-line page")  # commands need those before them
 COMMANDS = re.findall(
     r"^    (.*?collage .*?)$",
     (ROOT / "docs/command-line.md").read_text(encoding="utf-8"),

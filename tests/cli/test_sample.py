@@ -52,7 +52,8 @@ def test_seeds_temperatures_and_edges_change_the_samples(weights: Path, tmp_path
 def test_a_sweep_has_a_row_for_each_temperature(weights: Path, tmp_path: Path) -> None:
     output, single = tmp_path / "sweep.png", tmp_path / "single.png"
     code, text = _run("--model", weights, "-n", 3, "--sweep", "0.5,1", "--seed", 2, "-o", output)
-    assert (code, text) == (0, "")
+    assert code == 0
+    assert text.startswith(f"{output}  44 x 30  ")
     with Image.open(output) as image:
         assert image.size == (2 + 3 * (SIZE + 2), 2 + 2 * (SIZE + 2))
         rows = [image.crop((0, y, image.width, y + SIZE + 4)) for y in (0, SIZE + 2)]

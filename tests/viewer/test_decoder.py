@@ -36,8 +36,10 @@ from tests.viewer.pages import (
 )
 
 pytestmark = needs_node
-DECODED_BEFOREHAND = [name for name in NAMES if name.startswith(("fractal", "poli2022", "neural-precise"))]
-DECODED_BEFOREHAND += ["graphics-empty", "graphics-fractal", "neural-links"]
+DECODED_BEFOREHAND = [
+    name for name in NAMES if name.startswith(("fractal", "poli2022", "neural-precise"))
+]
+DECODED_BEFOREHAND += ["graphics-empty", "graphics-fractal", "metadata", "neural-links"]
 DECODED_IN_PAGE = [name for name in NAMES if name not in DECODED_BEFOREHAND]
 
 

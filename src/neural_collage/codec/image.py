@@ -35,6 +35,8 @@ from neural_collage.models.enlargement.detail_network import shipped_detail
 from neural_collage.runtime import cached_property
 
 Detail = Literal["none", "links", "full"]
+_MOST_KEPT = 1 << 19
+"""Pixels of the largest picture that is kept at scale 1 for windows above it."""
 _MOST_SEARCHED, _LEAST_OWNED = 1 << 20, 0.5
 """Pixels of the largest picture that is searched for detail links, and the share of it that its
 graphics layer must own; other pictures have a domain pool, for textures that drawings lack."""
@@ -283,7 +285,15 @@ class CollageImage:
         return DomainPool.of(self._window, (self.height, self.width))
 
     def _window(self, window: Window) -> PixelArray:
-        return self._decode(1, (window.left, window.top, window.width, window.height))
+        """What octaves read at scale 1, of small pictures in the same order whatever came before."""
+        if self.height * self.width > _MOST_KEPT:
+            return self._decode(1, (window.left, window.top, window.width, window.height))
+        rows = slice(window.top, window.top + window.height)
+        return self._picture[:, rows, window.left : window.left + window.width]
+
+    @cached_property
+    def _picture(self) -> PixelArray:
+        return self._decode(1, None)
 
     def _decode(self, scale: float, region: Region | None) -> PixelArray:
         """The picture up to scale 1, composed of its base and the layer over it."""
