@@ -285,7 +285,7 @@ class CollageImage:
         return DomainPool.of(self._window, (self.height, self.width))
 
     def _window(self, window: Window) -> PixelArray:
-        """What octaves read at scale 1, of small pictures in the same order whatever came before."""
+        """What octaves read at scale 1: of small pictures the same, whatever was decoded before."""
         if self.height * self.width > _MOST_KEPT:
             return self._decode(1, (window.left, window.top, window.width, window.height))
         rows = slice(window.top, window.top + window.height)
