@@ -25,6 +25,8 @@ class Layer(ABC):
         coarse: down from this scale windows are approximate; 0 if they never are.
         continues: whether windows above scale 1 continue the picture as an attractor; other
             pictures are enlarged by `core.arrays.octaves`.
+        is_solved: whether pixels are a fixed point. Then the last bits of a window depend on what
+            was decoded before.
     """
 
     reduction: int = 1
@@ -32,6 +34,7 @@ class Layer(ABC):
     octave: int
     coarse: Fraction = Fraction(0)
     continues: bool = False
+    is_solved: bool = False
 
     @abstractmethod
     def is_exact(self, scale: Fraction) -> bool:

@@ -23,6 +23,8 @@ _ATTRACTOR = 0.25
 class CollageLayer(Layer):
     """A layer that is one collage; see `Layer`."""
 
+    is_solved = True
+
     def __init__(self, collage: Collage, reduction: int = 1) -> None:
         self.reduction = reduction
         self.coarsest = 1 / collage.lattice

@@ -286,7 +286,8 @@ class CollageImage:
 
     def _window(self, window: Window) -> PixelArray:
         """What octaves read at scale 1: of small pictures the same, whatever was decoded before."""
-        if self.height * self.width > _MOST_KEPT:
+        is_small = self.height * self.width <= _MOST_KEPT
+        if not (is_small and any(layer.is_solved for layer in self.layers)):
             return self._decode(1, (window.left, window.top, window.width, window.height))
         rows = slice(window.top, window.top + window.height)
         return self._picture[:, rows, window.left : window.left + window.width]

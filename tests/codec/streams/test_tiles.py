@@ -85,7 +85,7 @@ def test_tiles_have_no_seams(
     beside = near_edges(size, side)
     assert float(many[beside].mean()) < 1.3 * float(one[beside].mean())
     assert float(many[~beside].mean()) < 1.05 * float(one[~beside].mean())
-    assert size_of_many < 1.2 * size_of_one
+    assert size_of_many < (1.2 if effort == 5 else 1.25) * size_of_one  # refined one by one
 
 
 def test_a_picture_beyond_the_last_whole_tile_has_no_seam() -> None:
