@@ -13,7 +13,6 @@ from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 from tests.root import ROOT
 
-pytestmark = pytest.mark.xdist_group("command-line page")  # commands need those before them
 COMMANDS = re.findall(
     r"^    (.*?collage .*?)$",
     (ROOT / "docs/command-line.md").read_text(encoding="utf-8"),
@@ -36,16 +35,18 @@ def test_the_page_has_commands() -> None:
     assert len(COMMANDS) >= 6
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_runs(folder: Path, command: str) -> None:
+def test_the_commands_run_one_after_the_other(folder: Path) -> None:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        ["/bin/sh", "-ec", command],
-        cwd=folder,
-        env={**os.environ, "PATH": programs},
-        capture_output=True,
-        check=True,
-    )
-    for path in folder.glob("decoded.*"):
-        with Image.open(path) as decoded:
-            assert decoded.size == (64, 64)
+    for command in COMMANDS:
+        done = subprocess.run(
+            ["/bin/sh", "-ec", command],
+            cwd=folder,
+            env={**os.environ, "PATH": programs},
+            capture_output=True,
+        )
+        assert not done.returncode, f"{command}: {done.stderr.decode()}"
+    decoded = list(folder.glob("decoded.*"))
+    assert len(decoded) >= 3
+    for path in decoded:
+        with Image.open(path) as image:
+            assert image.size == (64, 64)
