@@ -51,15 +51,23 @@ def load_generator(name: str) -> HierarchicalVae:
 
 @torch.no_grad()
 def draw(
-    model: HierarchicalVae, count: int, temperature: float | Sequence[float] = 1.0, seed: int = 0
+    model: HierarchicalVae,
+    count: int,
+    temperature: float | Sequence[float] = 1.0,
+    seed: int = 0,
+    label: int | None = None,
 ) -> Features:
     """Features of `count` samples, which depend only on the arguments.
 
     temperature: as in `HierarchicalVae.sample`; raises as that does.
+    label: number of the class of all samples; None draws classes at random, if there are any.
     """
     with torch.random.fork_rng([]), without_autocast(_device(model)):
         torch.manual_seed(seed)
-        return model.sample(count, temperature).features
+        classes = None
+        if label is not None:
+            classes = torch.full((count,), label, device=_device(model))
+        return model.sample(count, temperature, classes=classes).features
 
 
 def draw_rows(

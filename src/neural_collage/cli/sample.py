@@ -23,12 +23,22 @@ def sample(
         ),
     ],
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="Weights: mnist, a .safetensors file or a name on the hub.",
+            help="Weights: mnist, letters, a .safetensors file or a name on the hub; mnist by "
+            "default, letters for a text.",
+            show_default=False,
         ),
-    ] = "mnist",
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Write a text in a font that the model draws; another seed, another font.",
+            show_default=False,
+        ),
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option(
@@ -42,7 +52,8 @@ def sample(
         float | None,
         typer.Option(
             metavar="S",
-            help="Scale of the training pictures, 1 by default; 160 at the end of a zoom.",
+            help="Scale of the training pictures: 1 by default, 4 for a text, 160 at the end of "
+            "a zoom.",
         ),
     ] = None,
     temperature: Annotated[
@@ -75,6 +86,8 @@ def sample(
 
     collage sample --sweep 0.5,0.7,0.85,1 -o temperatures.png
 
+    collage sample --text "neural collage" --temperature 0.6 -o words.png
+
     collage sample --seed 3 -o zoom.webp
     """
     moving = output.suffix.lower() in artwork.MOVING
@@ -85,12 +98,16 @@ def sample(
         raise typer.BadParameter(
             "--sweep is of a grid: leave out --temperature, and write a picture"
         )
+    if text is not None and (moving or sweep is not None or count is not None):
+        raise typer.BadParameter("--text is of a picture: leave out --count and --sweep")
+    model = model or ("mnist" if text is None else "letters")
     rows = [] if sweep is None else _numbers("--sweep", sweep, "numbers, as in 0.5,0.8,1")
     expected = "a number, or as many as there are stages, as in 0.7,1,1"
     several = _numbers("--temperature", temperature, expected)
     temperatures: float | list[float] = several[0] if len(several) == 1 else several
     writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
 
+    from neural_collage.art.lettering import write
     from neural_collage.art.movie import movie, there_and_back
     from neural_collage.art.sample_zoom import Sample, edge
     from neural_collage.art.samples import (
@@ -103,7 +120,7 @@ def sample(
     )
     from neural_collage.art.zoom import zoom
     from neural_collage.errors import CollageError
-    from neural_collage.io.writing import image_bytes
+    from neural_collage.io.writing import image_bytes, to_pil
 
     generator = load_generator(model)
     try:
@@ -112,6 +129,10 @@ def sample(
             generator.temperatures(row)
     except ValueError as error:
         raise CollageError(f"{model}: {error}") from error
+    if text is not None:
+        words = to_pil(write(generator, text, scale or 4, temperatures, seed))
+        writer.write(image_bytes(words, output.suffix), words.width, words.height)
+        return
     columns = (count or 8) if rows else None
     count = len(rows) * columns if columns else 1 if moving else (count or 64)
     if columns:

@@ -29,7 +29,7 @@ class CropPlan:
     def __len__(self) -> int:
         return len(self.image)
 
-    def take(self, index: Int64[ndarray, " s"]) -> "CropPlan":
+    def take(self, index: Int64[ndarray, " s"] | slice) -> "CropPlan":
         """Some of the crops."""
         return CropPlan(*(getattr(self, field.name)[index] for field in fields(self)))
 

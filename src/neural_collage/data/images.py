@@ -18,6 +18,7 @@ with needs_extra("train"):
     import datasets
     import pyarrow as pa
 
+_LABEL = "label"
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 
 
@@ -28,7 +29,8 @@ class Images:
     if that is given. Thread-safe.
 
     Args:
-        rows: a column `image` of encoded bytes or paths, as `datasets.Image(decode=False)`.
+        rows: a column `image` of encoded bytes or paths, as `datasets.Image(decode=False)`; and, if
+            classes are wanted, a column `label` of whole numbers.
         origin: the path or name of the set, for messages.
         channels: 1 or 3.
         resize: length of the shorter side, in pixels.
@@ -58,6 +60,13 @@ class Images:
         file, name = self._file(index)
         with open_picture(file, name) as image:
             return _planes(read_samples(image, name), self.channels, self.resize)
+
+    @property
+    def classes(self) -> npt.NDArray[np.int64] | None:
+        """The column `label`, or None if there is none."""
+        if _LABEL not in self._rows.column_names:
+            return None
+        return np.asarray(self._rows[:][_LABEL].to_numpy(), np.int64)
 
     def name(self, index: int) -> str:
         """The path of one image, or its set and row."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,8 +39,28 @@ class Share:
     world: int = 1
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """A batch of pictures, and the number of the class of each."""
+
+    images: Float[Tensor, "b c h w"]
+    classes: Int64[Tensor, " b"]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: slice) -> "Labelled":
+        return Labelled(self.images[index], self.classes[index])
+
+    def to(self, *args: Any, **kwargs: Any) -> "Labelled":
+        """The same on another device, by the arguments of `Tensor.to`."""
+        return Labelled(self.images.to(*args, **kwargs), self.classes.to(*args, **kwargs))
+
+
 class CropLoader:
     """Iterable over the batches of the current epoch, float32 (b, c, h, w) in [0, 1].
+
+    Where the store has classes, over `Labelled` batches.
 
     Batch t of all processes together consists of the crops t * b * world to (t + 1) * b * world - 1
     of the epoch's plan. If the last batch is not divisible by the number of processes, its first
@@ -121,19 +142,21 @@ class CropLoader:
         self._resume_at = self._position = (state["epoch"], state["batch"])
         self._epoch = state["epoch"] + (state["batch"] == state["of"])
 
-    def __iter__(self) -> Iterator[Float[Tensor, "b c h w"]]:
+    def __iter__(self) -> Iterator[Float[Tensor, "b c h w"] | Labelled]:
         # A generator, so that nothing runs before the first batch is requested: Lightning creates
         # the iterator of a resumed training before it sets the epoch.
         epoch, (resume_epoch, batch) = self._epoch, self._resume_at
         first = batch if epoch == resume_epoch else 0
         self._resume_at = (0, 0)
         plan = self._plan(epoch)
-        for number, (pixels, noise) in enumerate(self._batches(plan, first), first):
+        classes = self._store.classes
+        for number, (pixels, items) in enumerate(self._batches(plan, first), first):
             self._position = (epoch, number + 1)
-            levels = binarise(pixels, noise) if self._binary else pixels
-            yield to_float(torch.from_numpy(levels), self._bits)
+            levels = binarise(pixels, items.noise) if self._binary else pixels
+            images = to_float(torch.from_numpy(levels), self._bits)
+            yield images if classes is None else Labelled(images, classes[items.image])
 
-    def _batches(self, plan: CropPlan, first: int) -> Iterator[tuple[Pixels, Int64[ndarray, " s"]]]:
+    def _batches(self, plan: CropPlan, first: int) -> Iterator[tuple[Pixels, CropPlan]]:
         blocks = (
             self._items(plan, max(start, first), min(start + self._rounds, self._length))
             for start in range(first - first % self._rounds, self._length, self._rounds)
@@ -141,7 +164,7 @@ class CropLoader:
         b = self._global_batch // self._share.world
         for block, pixels in self._cut_all(blocks):
             for start in range(0, len(block), b):
-                yield pixels[start : start + b], block.noise[start : start + b]
+                yield pixels[start : start + b], block.take(slice(start, start + b))
 
     def _items(self, plan: CropPlan, start: int, stop: int) -> CropPlan:
         """The crops of the batches start to stop - 1 that this process loads."""

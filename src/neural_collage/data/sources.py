@@ -27,7 +27,7 @@ KNOWN_NAMES = {
 """Short names of data sets on the hub, where images are in a column `image` or `img`."""
 
 _SPLIT_NAMES = {"val": ("val", "validation", "valid", "dev")}
-_COLUMNS = ("image", "img")
+_COLUMNS, _LABEL = ("image", "img"), "label"
 _PROBE_SECONDS = 5
 
 
@@ -82,12 +82,14 @@ def open_images(
     use: Literal["train", "val", "test"] = "train",
     channels: Literal[1, 3] = 3,
     resize: int | None = None,
+    labelled: bool = False,
 ) -> Images:
     """Open a set of images without decoding any.
 
     use: selects the split if the source names none.
     channels: 1 converts colour to grey, 3 grey to RGB; alpha is dropped.
     resize: length of the shorter side after resizing, in pixels.
+    labelled: keep the number of the class of each image, a column `label` of the set.
 
     Raises:
         DataError: there is no such set, no such split, no image in it, or the hub cannot be
@@ -102,7 +104,7 @@ def open_images(
             _check_sets(path, parts)
         seen = parts if all(part.is_dir() for part in parts) else [path]
         files = sorted(file for part in seen for file in part.rglob("*.parquet"))
-        rows = _parquet_rows(files, source, use) if files else _folder_rows(path, parts, source)
+        rows = _parquet_rows(files, source, use) if files else _folder_rows(path, parts)
     elif path.is_file():
         rows = _parquet_rows([path], source, use)
     elif known := catalogue.find(source.path):
@@ -120,7 +122,7 @@ def open_images(
             f"{source.path}: holds {len(rows)} images, none left from {source.start} on: "
             "check the path, the split and `start`"
         )
-    return Images(rows.select(chosen), source.path, channels, resize)
+    return Images(_columns(rows, source, labelled).select(chosen), source.path, channels, resize)
 
 
 def _check_sets(folder: Path, parts: Sequence[Path]) -> None:
@@ -131,7 +133,7 @@ def _check_sets(folder: Path, parts: Sequence[Path]) -> None:
             raise DataError(f"{part}: no such folder: {catalogue.how_to_get(known)}")
 
 
-def _folder_rows(folder: Path, parts: Sequence[Path], source: ImageSource) -> datasets.Dataset:
+def _folder_rows(folder: Path, parts: Sequence[Path]) -> datasets.Dataset:
     for part in parts:
         if not part.is_dir():
             raise DataError(f"{part}: no such folder: leave out the split, or name a subfolder")
@@ -146,7 +148,7 @@ def _folder_rows(folder: Path, parts: Sequence[Path], source: ImageSource) -> da
             f"{folder}: holds no images and no parquet files: an image ends in "
             f"{', '.join(PICTURE_SUFFIXES)}"
         )
-    return _image_column(datasets.Dataset.from_dict({"image": [str(p) for p in paths]}), source)
+    return datasets.Dataset.from_dict({"image": [str(p) for p in paths]})
 
 
 def _parquet_rows(files: Sequence[Path], source: ImageSource, use: str) -> datasets.Dataset:
@@ -159,11 +161,10 @@ def _parquet_rows(files: Sequence[Path], source: ImageSource, use: str) -> datas
         _choose_split([files[0].stem.split("-")[0]], source, use)
     with _quiet():
         try:
-            rows = datasets.Dataset.from_parquet([str(file) for file in files])
+            return datasets.Dataset.from_parquet([str(file) for file in files])
         except Exception as error:  # damaged files raise many types of pyarrow and datasets
             cause = str(error.__cause__ or error).splitlines()[0]
             raise DataError(f"{files[0]}: not a readable parquet file: {cause}") from error
-    return _image_column(rows, source)
 
 
 def _hub_rows(name: str, source: ImageSource, use: str) -> datasets.Dataset:
@@ -182,7 +183,7 @@ def _hub_rows(name: str, source: ImageSource, use: str) -> datasets.Dataset:
             f"{source.path}: {cause}{detail and f' ({detail})'}, and no earlier download of "
             f"{name} was found: {remedy}"
         ) from error
-    return _image_column(splits[_choose_split(list(splits), source, use)], source)
+    return splits[_choose_split(list(splits), source, use)]
 
 
 def _hub_has(name: str) -> bool:
@@ -221,14 +222,17 @@ def _choose_split(available: Sequence[str], source: ImageSource, use: str) -> st
     )
 
 
-def _image_column(rows: datasets.Dataset, source: ImageSource) -> datasets.Dataset:
-    """The images alone, not decoded, as a column `image`."""
+def _columns(rows: datasets.Dataset, source: ImageSource, labelled: bool) -> datasets.Dataset:
+    """The images, not decoded, as a column `image`; and their classes, if they are wanted."""
     column = next((name for name in _COLUMNS if name in rows.column_names), None)
     if column is None:
         raise DataError(
             f"{source.path}: no column {' or '.join(_COLUMNS)}, only {', '.join(rows.column_names)}"
         )
-    rows = rows.select_columns([column]).cast_column(column, datasets.Image(decode=False))
+    if labelled and _LABEL not in rows.column_names:
+        raise DataError(f"{source.path}: no column {_LABEL}, only {', '.join(rows.column_names)}")
+    kept = [column, _LABEL] if labelled else [column]
+    rows = rows.select_columns(kept).cast_column(column, datasets.Image(decode=False))
     return rows if column == "image" else rows.rename_column(column, "image")
 
 

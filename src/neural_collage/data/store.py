@@ -4,8 +4,10 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Int64, UInt8
 from numpy import ndarray
+from torch import Tensor
 
 from neural_collage.data.images import Images
 from neural_collage.data.pixels import binarise
@@ -32,6 +34,10 @@ class ImageStore:
 
     Thread-safe: threads share the decoded images. Two threads that need an image at the same time
     may both decode it, and then both return the one that is kept.
+
+    Attributes:
+        sizes: heights and widths, (n, 2).
+        classes: the number of the class of each image, or None if the images have none.
 
     Args:
         images: all images.
@@ -69,6 +75,10 @@ class ImageStore:
         self._budget = budget
         self._kept: dict[int, UInt8[ndarray, "c h w"]] = {}
         self._lock = Lock()  # of _kept
+        found = images.classes
+        self.classes: Int64[Tensor, " n"] | None = None
+        if found is not None:
+            self.classes = torch.from_numpy(found[fits])
         self._noise = None
         if binary_seed is not None:
             self._noise = np.random.default_rng(binary_seed).integers(2**63 - 1, size=len(images))

@@ -54,6 +54,8 @@ class ImageData(LightningDataModule):
             in every epoch (more often if their crops fill more than 64 MiB at a time).
         num_workers: threads that prepare batches ahead; 0 prepares each on request.
         seed: seed of shuffling, crops, isometries and binarisation.
+        labelled: batches have the class of each image, too (`data.loader.Labelled`): the column
+            `label` of a set of parquet files or of the hub.
 
     Raises:
         ValueError: invalid arguments, all of them in one message.
@@ -79,6 +81,7 @@ class ImageData(LightningDataModule):
         memory: int = 2**30,
         num_workers: int = 2,
         seed: int = 0,
+        labelled: bool = False,
     ) -> None:
         super().__init__()
         self.sources: dict[Use, str | ImageSource | None] = {
@@ -100,6 +103,7 @@ class ImageData(LightningDataModule):
         self.memory = memory
         self.num_workers = num_workers
         self.seed = seed
+        self.labelled = labelled
         if problems := self._problems():
             raise ValueError("; ".join(problems))
         self._stores: dict[Use, ImageStore] = {}
@@ -203,7 +207,13 @@ class ImageData(LightningDataModule):
         source = self.sources[use]
         if source is None:
             raise DataError(f"no images for {use}: set `{use}` of the data")
-        images = open_images(source, use=use, channels=self.channels, resize=self.resize)
+        images = open_images(
+            source,
+            use=use,
+            channels=self.channels,
+            resize=self.resize,
+            labelled=self.labelled,
+        )
         fixed = self.binarise == "static" or (self.binarise == "dynamic" and use != "train")
         self._stores[use] = ImageStore(
             images if self.limit is None else images.first(self.limit),

@@ -15,6 +15,7 @@ from neural_collage.models.generation.hierarchy_config import (
 from neural_collage.models.generation.likelihoods import LikelihoodConfig
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.models.operator.detail_links import DetailLinksConfig
 
 SIZE = 12
 HIERARCHY = HierarchyConfig(
@@ -47,6 +48,19 @@ def trained(model: HierarchicalVae) -> HierarchicalVae:
 
 def collage_vae(hierarchy: HierarchyConfig = HIERARCHY) -> CollageVae:
     model = trained(CollageVae(OPERATOR, hierarchy=hierarchy))
+    assert isinstance(model, CollageVae)
+    return model
+
+
+def letters_vae() -> CollageVae:
+    """Of the classes A, B and C, with detail links and the likelihood of coverage."""
+    operator = OperatorConfig(
+        image_size=(SIZE, SIZE), channels=1, range_size=2, domain_sizes=(), n_patches=3
+    )
+    top_down = (DecoderStage(1, 2, 3, 4), DecoderStage(3, 1, 2, 4), DecoderStage(6, 1, 1, 4))
+    hierarchy = replace(HIERARCHY, classes="ABC", top_down=top_down)
+    likelihood = LikelihoodConfig("coverage")
+    model = trained(CollageVae(operator, likelihood, hierarchy, detail=DetailLinksConfig()))
     assert isinstance(model, CollageVae)
     return model
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,12 +9,14 @@ from neural_collage.core.blocks import pool
 from neural_collage.models.generation.collage_vae import CollageVae
 from neural_collage.models.generation.hierarchy_config import DecoderStage
 from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.models.operator.detail_links import DetailLinksConfig
 from tests.models.generation.generators import (
     HIERARCHY,
     MIXTURE,
     OPERATOR,
     SIZE,
     collage_vae,
+    letters_vae,
     trained,
     with_latent_patches,
 )
@@ -95,3 +98,27 @@ def test_domain_weights_change_the_sample() -> None:
 def test_incompatible_configs_are_refused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         CollageVae(**{"operator": OPERATOR, "hierarchy": HIERARCHY, **changes})
+
+
+def test_detail_links_change_only_what_is_above_scale_one(tmp_path: Path) -> None:
+    model = letters_vae()
+    with torch.no_grad():
+        features = model.sample(2, classes=torch.tensor([0, 2])).features
+        plain, enlarged = model.render(features), model.render(features, 8)
+        torch.testing.assert_close(pool(enlarged, 8), plain, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(plain, model.code(features).decode(model.operator))
+        part = model.render(features, 8, (7, 9, 20, 30))
+        torch.testing.assert_close(part, enlarged[..., 9:39, 7:27], atol=1e-5, rtol=1e-4)
+        smooth = model.code(features).decode(model.operator, 8)
+        assert not torch.allclose(enlarged, smooth, atol=1e-3)
+        model.save_pretrained(tmp_path)
+        again = CollageVae.from_pretrained(tmp_path)
+        assert again.classes == "ABC"
+        torch.testing.assert_close(again.render(features, 8), enlarged)
+
+
+def test_detail_links_need_an_operator_that_fits() -> None:
+    with pytest.raises(ValueError, match="ranges of an even size, not 3"):
+        CollageVae(
+            OperatorConfig((12, 12), 1, 3, ()), hierarchy=HIERARCHY, detail=DetailLinksConfig()
+        )

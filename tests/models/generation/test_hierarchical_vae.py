@@ -16,6 +16,7 @@ from tests.models.generation.generators import (
     SIZE,
     collage_vae,
     every_kind,
+    letters_vae,
     trained,
     zeroed,
 )
@@ -185,3 +186,27 @@ def test_a_vdvae_renders_regions_at_scale_one_only() -> None:
     stages = (EncoderStage(8, 1, 4), *HIERARCHY.bottom_up[1:])
     with pytest.raises(ValueError, match="does not divide images"):
         Vdvae(16, hierarchy=replace(HIERARCHY, bottom_up=stages))
+
+
+def test_classes_choose_what_is_drawn_and_are_checked() -> None:
+    model = letters_vae()
+    image = torch.rand(2, 1, SIZE, SIZE)
+    with torch.no_grad():
+        drawn = {}
+        for label in range(3):
+            torch.manual_seed(0)
+            drawn[label] = model.sample(1, classes=torch.tensor([label])).features[0]
+        assert not torch.allclose(drawn[0], drawn[1])
+        assert not torch.allclose(drawn[1], drawn[2])
+        torch.manual_seed(0)
+        again = model.sample(1, classes=torch.tensor([1])).features[0]
+        torch.testing.assert_close(again, drawn[1])
+        assert model.sample(20).features[0].shape[0] == 20  # classes at random
+        model(image, torch.tensor([0, 2]))
+    wrong = (None, torch.tensor([0]), torch.tensor([0, 3]), torch.tensor([-1, 0]))
+    for classes in wrong:
+        with pytest.raises(ValueError, match="classes"):
+            model.infer(image, classes)
+    plain = every_kind()["vdvae"]
+    with pytest.raises(ValueError, match="takes no classes"):
+        plain.infer(_images(plain), torch.zeros(3).long())

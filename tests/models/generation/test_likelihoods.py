@@ -7,6 +7,8 @@ from torch import Tensor
 
 from neural_collage.models.generation.likelihoods import (
     Bernoulli,
+    Coverage,
+    Likelihood,
     LikelihoodConfig,
     LogisticMixture,
     bits_per_dimension,
@@ -25,6 +27,7 @@ def _levels(bits: int, channels: int) -> Tensor:
     [
         ("bernoulli", 1, 1),
         ("bernoulli", 3, 1),
+        ("coverage", 1, 1),
         ("logistic_mixture", 1, 8),
         ("logistic_mixture", 1, 1),
         ("logistic_mixture", 3, 3),
@@ -96,6 +99,39 @@ def test_mean_and_samples_of_a_narrow_mixture_are_its_means() -> None:
     assert torch.allclose(likelihood.sample(parameters).flatten(), expected, atol=0.02)
 
 
+def test_parameters_of_coverage_are_probabilities_that_average() -> None:
+    coverage = Coverage()
+    between = torch.linspace(1 / 16, 15 / 16, 50)[None, None, None]
+    assert torch.allclose(coverage.mean(between), between, atol=1e-6)
+    every = torch.linspace(-2, 3, 500)[None, None, None]
+    shares = coverage.mean(every).flatten()
+    assert bool((shares >= 0).all())
+    assert bool((shares <= 1).all())
+    assert bool((shares.diff() >= 0).all())
+    assert torch.allclose(shares + coverage.mean(1 - every).flatten(), torch.ones(500), atol=1e-6)
+    slope = shares.double().diff() / every.flatten().diff()
+    assert float(slope.diff().abs().max()) < 0.2  # no kink where the tails begin
+
+
+def test_coverage_of_a_share_is_the_mean_of_the_log_probabilities_of_its_points() -> None:
+    coverage, parameters = Coverage(), torch.randn(1, 1, 5, 5)
+    inside, outside = (
+        coverage.log_prob(parameters, torch.full_like(parameters, share)) for share in (1.0, 0.0)
+    )
+    mixed = coverage.log_prob(parameters, torch.full_like(parameters, 0.25))
+    assert torch.allclose(mixed, 0.25 * inside + 0.75 * outside, atol=1e-4)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Coverage()])
+def test_steepened_edges_keep_their_place_and_scale_one_its_values(likelihood: Likelihood) -> None:
+    parameters = torch.randn(1, 1, 8, 8)
+    assert torch.equal(likelihood.steepened(parameters, 1), parameters)
+    assert torch.equal(likelihood.steepened(parameters, 0.5), parameters)
+    plain, steep = likelihood.mean(parameters), likelihood.picture(parameters, 4)
+    assert torch.equal(plain > 0.5, steep > 0.5)
+    assert bool(((steep - 0.5).abs() >= (plain - 0.5).abs() - 1e-6).all())
+
+
 def test_mean_and_samples_of_bernoulli_are_its_probability() -> None:
     parameters = torch.full((1, 1, 100, 100), 0.3).logit()
     assert torch.allclose(Bernoulli().mean(parameters), torch.tensor(0.3))
@@ -104,7 +140,7 @@ def test_mean_and_samples_of_bernoulli_are_its_probability() -> None:
     assert float(sample.mean()) == pytest.approx(0.3, abs=0.03)
 
 
-@pytest.mark.parametrize("kind", ["bernoulli", "logistic_mixture"])
+@pytest.mark.parametrize("kind", ["bernoulli", "coverage", "logistic_mixture"])
 def test_gradients_are_finite_for_very_unlikely_images(kind: str) -> None:
     config = LikelihoodConfig(kind)  # type: ignore[arg-type]
     parameters = torch.full((2, config.planes, 2, 2), 40.0)

@@ -9,7 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from neural_collage.core.blocks import pool
+from neural_collage.data.loader import Labelled
 from neural_collage.errors import ConfigError
+from neural_collage.models.generation.collage_vae import CollageVae
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
@@ -20,7 +22,13 @@ from neural_collage.training.tasks.generation import (
     smoothly_enlarged,
 )
 from neural_collage.training.tasks.optimiser import OptimiserConfig
-from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
+from tests.models.generation.generators import (
+    HIERARCHY,
+    SIZE,
+    collage_vae,
+    letters_vae,
+    trained,
+)
 from tests.root import ROOT
 from tests.training.toy import Loader
 from tests.training.toy_runs import lightning_noise
@@ -99,6 +107,42 @@ def test_training_with_smoothness_reduces_the_roughness() -> None:
     assert values[-1] < 0.3 * values[0]
 
 
+def test_larger_pictures_are_averaged_for_the_bound_and_compared_at_each_octave() -> None:
+    task, large = _task(letters_vae(), fine_weight=2.0, smoothed=1.0), torch.rand(3, 1, 48, 48)
+    batch = Labelled(large, torch.tensor([0, 2, 1]))
+    torch.manual_seed(0)
+    losses = task.losses(batch)
+    torch.manual_seed(0)
+    features = task.vae.infer(pool(large, 4), batch.classes).features
+    expected = [
+        -task.vae.likelihood.log_prob(
+            task.vae.likelihood.steepened(task.vae.render(features, s), s), pool(large, 4 // s)
+        ).mean()
+        / s**2
+        for s in (2, 4)
+    ]
+    assert float(losses["fine"]) == pytest.approx(float(sum(expected) / 2), rel=1e-4)
+    assert float(losses["loss"]) * SIZE**2 == pytest.approx(
+        float(losses["nats"] + 2 * losses["fine"]), rel=1e-4
+    )
+
+
+def test_training_on_larger_pictures_teaches_the_links() -> None:
+    task = _task(letters_vae(), fine_weight=1.0, smoothed=1.0)
+    assert isinstance(task.vae, CollageVae)
+    edges = (torch.arange(48) >= 26).float().expand(8, 1, 48, -1)
+    batch = Labelled(edges, torch.zeros(8, dtype=torch.int64))
+    optimiser = torch.optim.Adam(task.parameters(), 3e-3)
+    fine = []
+    for _ in range(30):
+        losses = task.losses(batch)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+        fine.append(float(losses["fine"]))
+    assert fine[-1] < 0.5 * fine[0]
+
+
 def test_pictures_are_shown_at_the_scales_that_a_model_has() -> None:
     with torch.no_grad():
         shown = _task().eval().pictures(_batch())
@@ -114,6 +158,8 @@ def test_pictures_are_shown_at_the_scales_that_a_model_has() -> None:
         ({"rate_warmup_steps": -1}, "must not be negative"),
         ({"smoothed": 0.0}, "smoothed must be above 0"),
         ({"model": Vdvae(SIZE, hierarchy=HIERARCHY), "smoothness": 1.0}, "a Vdvae has one scale"),
+        ({"model": Vdvae(SIZE, hierarchy=HIERARCHY), "fine_weight": 1.0}, "a Vdvae has one scale"),
+        ({"fine_weight": -1.0}, "fine_weight must not be negative"),
     ],
 )
 def test_invalid_settings_are_named(options: dict[str, Any], problem: str) -> None:
@@ -126,19 +172,24 @@ class Noise(LightningDataModule):
 
     Args:
         shape: channels, height and width.
+        labelled: whether each picture has a class, 0.
     """
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
+    def __init__(self, shape: tuple[int, int, int], labelled: bool) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.labelled = shape, labelled
 
-    def train_dataloader(self) -> Loader:
-        return Loader(torch.rand(1, *self.shape), 1, (0, 1))
+    def train_dataloader(self) -> Any:
+        images = torch.rand(1, *self.shape)
+        if self.labelled:
+            return [Labelled(images, torch.zeros(1, dtype=torch.int64))]
+        return Loader(images, 1, (0, 1))
 
     val_dataloader = train_dataloader
 
 
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32), "ffhq128": (3, 128, 128)}
+SHAPES["letters"] = (1, 128, 128)
 SHAPES |= {"ffhq256": (3, 256, 256)}
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
@@ -157,8 +208,10 @@ def test_a_config_takes_a_step_on_pictures_of_its_size(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data = tmp_path / "data.yaml"
+    labelled = str(name.startswith("letters")).lower()
     data.write_text(
-        f"data: {{class_path: {__name__}.Noise, init_args: {{shape: {list(_shape(name))}}}}}\n"
+        f"data: {{class_path: {__name__}.Noise, init_args: "
+        f"{{shape: {list(_shape(name))}, labelled: {labelled}}}}}\n"
     )
     experiment = training_experiment(
         ["--config", f"{CONFIGS / name}.yaml", "--config", str(data), *TRIAL]

@@ -22,6 +22,7 @@ from neural_collage.models.generation.hierarchy_config import (
 )
 from neural_collage.models.generation.likelihoods import LikelihoodConfig
 from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.models.operator.detail_links import DetailLinks, DetailLinksConfig
 from neural_collage.models.operator.heads import CollageCode, Heads
 from neural_collage.models.operator.operator import CollageOperator
 from neural_collage.models.operator.patches import cosine_patches
@@ -52,6 +53,8 @@ class CollageVae(HierarchicalVae):
     latent_patches: stages of the second top-down path, which generates the patches; the resolution
         of the last one is the operator's patch size. () has no such path.
     key_width: length of the queries and keys of domain weights (see `Heads`).
+    detail: links of the ranges above scale 1, with weights from the same features (see
+        `DetailLinks`); None continues by the operator alone.
 
     Likelihood parameters at scale s, averaged over s x s pixels, are those at scale 1.
 
@@ -67,8 +70,10 @@ class CollageVae(HierarchicalVae):
         hierarchy: HierarchyConfig = HierarchyConfig(),  # noqa: B008
         latent_patches: tuple[DecoderStage, ...] = (),
         key_width: int = 16,
+        detail: DetailLinksConfig | None = None,
     ) -> None:
-        if problems := _problems(operator, likelihood, hierarchy, latent_patches):
+        problems = _problems(operator, likelihood, hierarchy, latent_patches)
+        if problems := problems + (detail.problems_with(operator) if detail else []):
             raise ValueError("; ".join(problems))
         paths: dict[str, Sequence[DecoderStage]] = {"": hierarchy.top_down}
         if latent_patches:
@@ -78,13 +83,21 @@ class CollageVae(HierarchicalVae):
             likelihood,
             hierarchy,
             paths,
-            {"operator": operator, "latent_patches": latent_patches, "key_width": key_width},
+            {
+                "operator": operator,
+                "latent_patches": latent_patches,
+                "key_width": key_width,
+                "detail": detail,
+            },
         )
         self.operator = CollageOperator(operator, validate=False)
         self.heads = Heads(hierarchy.width, operator, key_width, own_patches=False, zero=False)
         self.patches: nn.Module | None = None
         if latent_patches:
             self.patches = _Patches(hierarchy.width, operator)
+        self.links: DetailLinks | None = None
+        if detail:
+            self.links = DetailLinks(hierarchy.width, operator, detail)
 
     def code(self, features: Features) -> CollageCode:
         """The parameters of the collages that features encode."""
@@ -98,7 +111,11 @@ class CollageVae(HierarchicalVae):
     def render(
         self, features: Features, scale: float = 1, region: Region | None = None
     ) -> Float[Tensor, "b p h w"]:
-        return self.code(features).decode(self.operator, scale, region)
+        code = self.code(features)
+        if self.links is None:
+            return code.decode(self.operator, scale, region)
+        weights = self.links(features[0])
+        return self.links.continued(code.decode(self.operator), weights, scale, region)
 
 
 class _Patches(nn.Module):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from neural_collage.core.scales import Region
@@ -25,6 +25,10 @@ Features = tuple[Float[Tensor, "b f _ _"], ...]
 
 Latents = Sequence[Float[Tensor, "b _ _ _"]]
 """Latents of all layers, path by path, from the top down."""
+
+
+Classes = Int64[Tensor, " b"] | None
+"""Numbers of classes, or None for a model without."""
 
 
 class Inference(NamedTuple):
@@ -86,6 +90,7 @@ class HierarchicalVae(Pretrained, ABC):
         if problems := hierarchy.fit_problems(image_size):
             raise ValueError("; ".join(problems))
         self.planes = likelihood.planes
+        self._classes = hierarchy.classes
         self.picture_shape = (likelihood.channels, image_size, image_size)
         self.likelihood = make_likelihood(likelihood)
         self.encoder = BottomUp(likelihood.channels, hierarchy)
@@ -128,22 +133,31 @@ class HierarchicalVae(Pretrained, ABC):
         unneeded = [p for n, p in self.named_parameters() if _only_for_encoding(n)]
         return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in unneeded)
 
-    def forward(self, image: Float[Tensor, "b c h w"]) -> Bound:
-        """The evidence lower bound of images in [0, 1], by one sample of the latents each."""
-        return self.bound(image, self.infer(image))
+    @property
+    def classes(self) -> str:
+        """The names of the classes, a character each; "" for a model without classes."""
+        return self._classes
 
-    def infer(self, image: Float[Tensor, "b c h w"]) -> Inference:
+    def forward(self, image: Float[Tensor, "b c h w"], classes: Classes = None) -> Bound:
+        """The evidence lower bound of images in [0, 1], by one sample of the latents each."""
+        return self.bound(image, self.infer(image, classes))
+
+    def infer(self, image: Float[Tensor, "b c h w"], classes: Classes = None) -> Inference:
         """Latents sampled from the posteriors of images in [0, 1], and the resulting features.
 
-        Raises ValueError for images of another size or number of channels.
+        classes: numbers of the classes of the images; only of a model that has `classes`.
+
+        Raises ValueError for images of another size or number of channels, and classes that are
+        missing, unknown, or given to a model without.
         """
         if image.shape[1:] != self.picture_shape:
             expected, given = (
                 "x".join(map(str, shape)) for shape in (self.picture_shape, image.shape[1:])
             )
             raise ValueError(f"images must be {expected} (channels, height, width), not {given}")
+        self._check_classes(classes, len(image))
         encoded = self.encoder(image)
-        return _joined([path.infer(encoded) for path in self.paths])
+        return _joined([path.infer(encoded, classes) for path in self.paths])
 
     def bound(self, image: Float[Tensor, "b c h w"], inference: Inference) -> Bound:
         """The terms of the bound for latents from `infer`."""
@@ -167,7 +181,7 @@ class HierarchicalVae(Pretrained, ABC):
         return total
 
     def importance_bound(
-        self, image: Float[Tensor, "b c h w"], samples: int
+        self, image: Float[Tensor, "b c h w"], samples: int, classes: Classes = None
     ) -> Float[Tensor, " b"]:
         """An upper bound of -log p(x) in nats, tighter with more samples (Burda et al. 2016).
 
@@ -175,7 +189,7 @@ class HierarchicalVae(Pretrained, ABC):
         """
         if samples < 1:
             raise ValueError(f"samples must be at least 1, not {samples}")
-        weights = [self.log_weight(image, self.infer(image)) for _ in range(samples)]
+        weights = [self.log_weight(image, self.infer(image, classes)) for _ in range(samples)]
         return math.log(samples) - torch.stack(weights).logsumexp(0)
 
     def temperatures(self, temperature: float | Sequence[float]) -> list[float]:
@@ -197,6 +211,7 @@ class HierarchicalVae(Pretrained, ABC):
         count: int,
         temperature: float | Sequence[float] = 1.0,
         latents: Latents = (),
+        classes: Classes = None,
     ) -> Inference:
         """Latents sampled from the priors, and the resulting features, for `render`.
 
@@ -204,42 +219,64 @@ class HierarchicalVae(Pretrained, ABC):
             each of `stages`; below 1 for more typical images.
         latents: those of the first layers, which are not sampled. All of those of `infer` give a
             reconstruction, those of the upper stages variations of the image.
+        classes: number of the class of each image; None draws classes at random, if there are any.
 
-        Raises ValueError as `temperatures` does.
+        Raises ValueError as `temperatures` does, and for classes as `infer` does.
         """
+        if classes is None and self.classes:
+            classes = torch.randint(len(self.classes), (count,), device=self._device)
+        self._check_classes(classes, count)
         per_stage = self.temperatures(temperature)
         results, first = [], 0
         for path in self.paths:
             given, stages = latents[first : first + path.n_layers], len(path.each_stage)
-            results.append(path.generate(count, per_stage[:stages], given))
+            results.append(path.generate(count, per_stage[:stages], given, classes))
             per_stage, first = per_stage[stages:], first + path.n_layers
         return _joined(results)
 
     def reconstruct(
-        self, image: Float[Tensor, "b c h w"], scale: float = 1
+        self, image: Float[Tensor, "b c h w"], scale: float = 1, classes: Classes = None
     ) -> Float[Tensor, "b c h w"]:
         """Expected images given latents sampled from the posteriors, at any supported scale."""
-        return self.likelihood.mean(self.render(self.infer(image).features, scale))
+        return self.likelihood.mean(self.render(self.infer(image, classes).features, scale))
 
     def interpolate(
         self,
         first: Float[Tensor, "b c h w"],
         last: Float[Tensor, "b c h w"],
         count: int,
+        classes: Classes = None,
     ) -> Inference:
         """`count` steps from one image of each pair to the other, ends included: (count b, ...).
 
-        The means of the posteriors are interpolated linearly, layer by layer.
+        The means of the posteriors are interpolated linearly, layer by layer. classes: of the first
+        images, and of all between.
         """
         ends = [
-            [step.posterior.mean for step in self.infer(image).steps if step.posterior]
+            [step.posterior.mean for step in self.infer(image, classes).steps if step.posterior]
             for image in (first, last)
         ]
         mixed = [
             torch.cat([torch.lerp(a, b, float(t)) for t in torch.linspace(0, 1, count)])
             for a, b in zip(*ends, strict=True)
         ]
-        return self.sample(count * len(first), latents=mixed)
+        every = None if classes is None else classes.repeat(count)
+        return self.sample(count * len(first), latents=mixed, classes=every)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def _check_classes(self, classes: Classes, count: int) -> None:
+        if classes is None and not self.classes:
+            return
+        if classes is None or not self.classes:
+            needed = f"classes of {self.classes!r}" if self.classes else "no classes"
+            raise ValueError(f"this model takes {needed}")
+        if classes.shape != (count,) or not bool(
+            ((classes >= 0) & (classes < len(self.classes))).all()
+        ):
+            raise ValueError(f"classes must be {count} numbers below {len(self.classes)}")
 
     def _by_stage(self, layers: list[Float[Tensor, " b"]]) -> Float[Tensor, "b s"]:
         """The sum of the rates of the layers of each stage."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -79,25 +79,32 @@ class TopDown(nn.Module):
         return sum(len(stage.each_layer) for stage in self.each_stage)
 
     def infer(
-        self, encoded: Mapping[int, Float[Tensor, "b f _ _"]]
+        self,
+        encoded: Mapping[int, Float[Tensor, "b f _ _"]],
+        classes: Int64[Tensor, " b"] | None = None,
     ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
-        """Sample latents from the posteriors, given the bottom-up features of images."""
+        """Sample latents from the posteriors, given the bottom-up features of images.
+
+        classes: numbers of the classes of the images, where the config has classes.
+        """
 
         def draw(layer: "_Layer", features: Tensor, prior: Gaussian) -> Step:
             posterior = layer.posterior(features, encoded[features.shape[-1]], prior)
             return Step(posterior.sample(), prior, posterior)
 
-        return self._descend(len(next(iter(encoded.values()))), draw)
+        return self._descend(len(next(iter(encoded.values()))), classes, draw)
 
     def generate(
         self,
         count: int,
         temperatures: Sequence[float],
         latents: Sequence[Float[Tensor, "b _ _ _"]] = (),
+        classes: Int64[Tensor, " b"] | None = None,
     ) -> tuple[Float[Tensor, "b f _ _"], list[Step]]:
         """Sample latents from the priors; those of the first layers may be given.
 
         temperatures: of each stage, the factor on deviations from the mean of the prior.
+        classes: as in `infer`.
         """
         of_layer = [
             temperature
@@ -112,16 +119,19 @@ class TopDown(nn.Module):
             index += 1
             return Step(latent, prior)
 
-        return self._descend(count, draw)
+        return self._descend(count, classes, draw)
 
     def _descend(
-        self, count: int, draw: Callable[["_Layer", Tensor, Gaussian], Step]
+        self,
+        count: int,
+        classes: Tensor | None,
+        draw: Callable[["_Layer", Tensor, Gaussian], Step],
     ) -> tuple[Tensor, list[Step]]:
         steps: list[Step] = []
         by_resolution: dict[int, Tensor] = {}
         features = next(self.parameters()).new_zeros(())
         for stage in self.each_stage:
-            features = stage.begin(count, by_resolution)
+            features = stage.begin(count, by_resolution, classes)
             for layer in stage.each_layer:
                 features, step = layer(features, draw)
                 steps.append(step)
@@ -137,7 +147,8 @@ class _Stage(nn.Module):
         self.resolution, self.mix, self.width = stage.resolution, stage.mix, config.width
         self.bias: nn.Parameter | None = None
         if stage.resolution <= config.bias_resolution:
-            self.bias = nn.Parameter(torch.zeros(1, config.width, *(stage.resolution,) * 2))
+            maps = max(1, len(config.classes))
+            self.bias = nn.Parameter(torch.zeros(maps, config.width, *(stage.resolution,) * 2))
         self.layers = nn.ModuleList(
             _Layer(config.width, stage, depth, relative=config.relative_posterior)
             for _ in range(stage.layers)
@@ -148,13 +159,17 @@ class _Stage(nn.Module):
         """The layers, typed."""
         return [layer for layer in self.layers if isinstance(layer, _Layer)]
 
-    def begin(self, count: int, earlier: Mapping[int, Tensor]) -> Float[Tensor, "b f _ _"]:
+    def begin(
+        self, count: int, earlier: Mapping[int, Tensor], classes: Int64[Tensor, " b"] | None
+    ) -> Float[Tensor, "b f _ _"]:
         """The learned map plus the enlarged features of an earlier stage; zero without either.
 
-        earlier: the features of earlier stages, by resolution.
+        earlier: the features of earlier stages, by resolution. classes: selects the map.
         """
         parts: list[Tensor] = []
-        if self.bias is not None:
+        if self.bias is not None and classes is not None:
+            parts.append(self.bias[classes])
+        elif self.bias is not None:
             parts.append(self.bias.expand(count, -1, -1, -1))
         if earlier:
             mixed = earlier[self.mix] if self.mix is not None else list(earlier.values())[-1]

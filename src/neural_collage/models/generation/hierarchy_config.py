@@ -56,6 +56,8 @@ class HierarchyConfig:
             `bottom_up`, whose features its posteriors are conditioned on.
         bias_resolution: stages up to this resolution have a learned map of biases as input.
         relative_posterior: predict posteriors relative to priors (Vahdat & Kautz 2020).
+        classes: characters, each the name of a class of images that the top-down path is
+            conditioned on: the learned maps of biases depend on it. "" has no classes.
     """
 
     width: int = 64
@@ -69,6 +71,7 @@ class HierarchyConfig:
     top_down: tuple[DecoderStage, ...] = (DecoderStage(1), DecoderStage(4, 2), DecoderStage(7, 2))
     bias_resolution: int = 4
     relative_posterior: bool = False
+    classes: str = ""
 
     def __post_init__(self) -> None:
         problems = []
@@ -85,6 +88,8 @@ class HierarchyConfig:
         if any(a >= b for a, b in pairwise(rising)):
             problems.append(f"resolutions of bottom_up must decrease, not be {rising[::-1]}")
         problems += path_problems(self.top_down, "top_down", rising)
+        if len(set(self.classes)) < len(self.classes):
+            problems.append(f"classes must differ from each other, not be {self.classes!r}")
         if problems:
             raise ValueError("; ".join(problems))
 

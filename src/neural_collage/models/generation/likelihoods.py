@@ -1,8 +1,8 @@
 """Likelihoods of pixels: discrete distributions of intensities.
 
-Bernoulli for binary images; for more intensities the discretised mixture of logistic distributions
-of PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517), in which green depends on red, and blue on
-both. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
+Bernoulli for binary images; coverage for outlines; for more intensities the discretised mixture of
+logistic distributions of PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517), in which green
+depends on red, and blue on both. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
 """
 
 import math
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from neural_collage.arguments import choice_problems
 
-LikelihoodKind = Literal["bernoulli", "logistic_mixture"]
+LikelihoodKind = Literal["bernoulli", "coverage", "logistic_mixture"]
 
 _MIN_LOG_SCALE = -7.0  # of the logistic scales, relative to intensities in [-1, 1]
 
@@ -29,7 +29,8 @@ class LikelihoodConfig:
     Raises ValueError, listing every problem, if a field is out of range.
 
     Attributes:
-        kind: "bernoulli" for binary images, or "logistic_mixture".
+        kind: "bernoulli" for binary images, "coverage" for the share of each pixel that lies inside
+            of an outline, or "logistic_mixture".
         channels: channels of the image, 1 or 3.
         mixtures: number of components of a mixture.
         bits: bits per pixel and channel of a mixture, 1 to 8.
@@ -54,7 +55,7 @@ class LikelihoodConfig:
     @property
     def planes(self) -> int:
         """Number of parameters per pixel."""
-        if self.kind == "bernoulli":
+        if self.kind != "logistic_mixture":
             return self.channels
         return self.mixtures * (3 * self.channels + 1 if self.channels == 3 else 3)
 
@@ -72,15 +73,22 @@ class Likelihood(ABC):
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         """The expected image in [0, 1], at any resolution."""
 
+    def steepened(
+        self, parameters: Float[Tensor, "b p h w"], scale: float
+    ) -> Float[Tensor, "b p h w"]:
+        """Parameters that were rendered at a scale, as those of pictures of that resolution.
+
+        Where images are black and white, values in between are edges: above scale 1 their slopes
+        are multiplied by the scale, so that edges stay as wide in output pixels as at scale 1.
+        Other likelihoods return the parameters as they are.
+        """
+        return parameters
+
     def picture(
         self, parameters: Float[Tensor, "b p h w"], scale: float = 1.0
     ) -> Float[Tensor, "b c h w"]:
-        """The image in [0, 1] to display for parameters rendered at a scale; `mean` at scale 1.
-
-        For binary images, probabilities strictly between 0 and 1 are edges: above scale 1 logits
-        are multiplied by the scale, so that edges stay as wide in output pixels as at scale 1.
-        """
-        return self.mean(parameters)
+        """The image in [0, 1] to display for parameters rendered at a scale: steepened, `mean`."""
+        return self.mean(self.steepened(parameters, scale))
 
     @abstractmethod
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
@@ -102,13 +110,55 @@ class Bernoulli(Likelihood):
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         return parameters.sigmoid()
 
-    def picture(
-        self, parameters: Float[Tensor, "b p h w"], scale: float = 1.0
-    ) -> Float[Tensor, "b c h w"]:
-        return (max(scale, 1.0) * parameters).sigmoid()
+    def steepened(
+        self, parameters: Float[Tensor, "b p h w"], scale: float
+    ) -> Float[Tensor, "b p h w"]:
+        return max(scale, 1.0) * parameters
 
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         return torch.bernoulli(parameters.sigmoid())
+
+
+@final
+class Coverage(Likelihood):
+    """A random point of a pixel lies inside of an outline with a probability that is its parameter.
+
+    Images are the share of each pixel that is inside, and `log_prob` is the mean over points, the
+    cross-entropy. Shares average over pixels, and so do parameters, unlike logits: a collage at any
+    scale agrees with the one at scale 1. Parameters below 1/16 or above 15/16 are mapped to
+    probabilities by exponentials that continue the line, so that every real number is valid.
+    """
+
+    def log_prob(
+        self, parameters: Float[Tensor, "b p h w"], image: Float[Tensor, "b c h w"]
+    ) -> Float[Tensor, " b"]:
+        inside = parameters.float()
+        logs = image * _log_share(inside) + (1 - image) * _log_share(1 - inside)
+        return logs.flatten(1).sum(1)
+
+    def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
+        return _log_share(parameters.float()).exp()
+
+    def steepened(
+        self, parameters: Float[Tensor, "b p h w"], scale: float
+    ) -> Float[Tensor, "b p h w"]:
+        return 0.5 + max(scale, 1.0) * (parameters - 0.5)
+
+    def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
+        return torch.bernoulli(self.mean(parameters))
+
+
+_TAIL = 1 / 16
+"""Parameters of `Coverage` that are probabilities themselves: from here to 1 minus this."""
+
+
+def _log_share(parameters: Tensor) -> Tensor:
+    """The logarithm of the probability in (0, 1) of a parameter of `Coverage`."""
+    low = math.log(_TAIL) + (parameters - _TAIL) / _TAIL
+    high = torch.log1p(-_TAIL * torch.exp((1 - _TAIL - parameters).clamp_max(0) / _TAIL))
+    middle = parameters.clamp(_TAIL, 1 - _TAIL).log()
+    tail = torch.where(parameters < _TAIL, low, high)
+    return torch.where((parameters < _TAIL) | (parameters > 1 - _TAIL), tail, middle)
 
 
 @final
@@ -209,7 +259,9 @@ def _gumbel(like: Tensor) -> Tensor:
 
 def make_likelihood(config: LikelihoodConfig) -> Likelihood:
     """The likelihood of a config."""
-    return Bernoulli() if config.kind == "bernoulli" else LogisticMixture(config)
+    if config.kind == "logistic_mixture":
+        return LogisticMixture(config)
+    return Bernoulli() if config.kind == "bernoulli" else Coverage()
 
 
 def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:

@@ -11,7 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from neural_collage.core.blocks import pool
 from neural_collage.core.interpolation import enlarge
+from neural_collage.data.loader import Labelled
 from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.generation.likelihoods import bits_per_dimension
 from neural_collage.training.tasks.optimiser import OptimiserConfig
@@ -36,6 +38,11 @@ class GenerationTask(Task):
     scale. `smoothness` is the weight of a penalty, "roughness": the divergence in nats, at scale 4,
     from the smooth enlargement with the same averages (average interpolation, Donoho 1993).
 
+    Where the pictures of the data are 2, 4, 8, ... times as large as those of the model, the model
+    gets their averages, and `fine_weight` is the weight of "fine": the code length in nats of the
+    pictures of each scale above 1 up to that of the data, given the enlarged parameters, per area
+    of a pixel of scale 1, averaged over the scales. It is no part of the bound.
+
     Args:
         model: A VDVAE or a collage VAE.
         optimiser: Optimiser and learning rate.
@@ -43,11 +50,12 @@ class GenerationTask(Task):
             the first stage of a path, from more for later ones, from 1 for the last. Latents of
             the first stages thus have the smallest weight at first, which keeps them in use.
         smoothness: Weight of the roughness, relative to nats; 0 leaves enlargements unconstrained.
-        smoothed: Fraction of the pictures of a batch on which the roughness is computed.
+        smoothed: Fraction of the pictures of a batch that are enlarged in training.
+        fine_weight: Weight of the code length of larger pictures, relative to nats.
         importance_samples: Samples of the importance-weighted bound in tests; 0: none.
 
     Raises:
-        ValueError: settings out of range, or smoothness for a model of one scale.
+        ValueError: settings out of range, or smoothness or fine_weight for a model of one scale.
     """
 
     def __init__(
@@ -58,19 +66,21 @@ class GenerationTask(Task):
         smoothness: float = 0.0,
         smoothed: float = 0.125,
         importance_samples: int = 0,
+        fine_weight: float = 0.0,
     ) -> None:
         super().__init__(model, optimiser)
         problems = []
-        if rate_warmup_steps < 0 or importance_samples < 0 or not smoothness >= 0:
-            problems.append(
-                "rate_warmup_steps, importance_samples and smoothness must not be negative"
-            )
+        if rate_warmup_steps < 0 or importance_samples < 0:
+            problems.append("rate_warmup_steps and importance_samples must not be negative")
         if not 0 < smoothed <= 1:
             problems.append(f"smoothed must be above 0 and at most 1, not {smoothed}")
-        if smoothness and not model.scalable:
-            problems.append(
-                f"a {type(model).__name__} has one scale: smoothness must be 0, not {smoothness}"
-            )
+        for name, weight in (("smoothness", smoothness), ("fine_weight", fine_weight)):
+            if not weight >= 0:
+                problems.append(f"{name} must not be negative")
+            if weight and not model.scalable:
+                problems.append(
+                    f"a {type(model).__name__} has one scale: {name} must be 0, not {weight}"
+                )
         if problems:
             raise ValueError("; ".join(problems))
         self._stages = [len(path.each_stage) for path in model.paths]
@@ -78,6 +88,7 @@ class GenerationTask(Task):
         self.smoothness = smoothness
         self.smoothed = smoothed
         self.importance_samples = importance_samples
+        self.fine_weight = fine_weight
 
     @property
     def vae(self) -> HierarchicalVae:
@@ -85,20 +96,24 @@ class GenerationTask(Task):
         assert isinstance(self.model, HierarchicalVae)
         return self.model
 
-    def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+    def losses(self, batch: Float[Tensor, "b c h w"] | Labelled) -> dict[str, Tensor]:
         """The losses with the rates weighted as the warm-up says."""
         steps = self.rate_warmup_steps
         progress = min(1.0, self.global_step / steps) if steps else 1.0
-        return self._losses(batch, progress)
+        return self._losses(batch, progress, self.smoothed)
 
-    def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+    def validation_losses(self, batch: Float[Tensor, "b c h w"] | Labelled) -> dict[str, Tensor]:
         """The losses as after the warm-up."""
-        return self._losses(batch, 1.0)
+        return self._losses(batch, 1.0, 1.0 if self.fine_weight else self.smoothed)
 
-    def _losses(self, batch: Float[Tensor, "b c h w"], warmed_up: float) -> dict[str, Tensor]:
-        """warmed_up: progress of the warm-up of the rates, from 0 to 1."""
-        inference = self.vae.infer(batch)
-        bound = self.vae.bound(batch, inference)
+    def _losses(
+        self, batch: Tensor | Labelled, warmed_up: float, enlarged: float
+    ) -> dict[str, Tensor]:
+        """warmed_up: progress of the warm-up of rates, 0 to 1. enlarged: as `smoothed`."""
+        images, classes = _parts(batch)
+        octaves = self._octaves(images)
+        inference = self.vae.infer(octaves[0], classes)
+        bound = self.vae.bound(octaves[0], inference)
         distortion, rates = bound.distortion.mean(), bound.rates.mean(0)
         rate = rates.sum()
         nats = distortion + rate
@@ -111,28 +126,44 @@ class GenerationTask(Task):
             "rate": rate,
         }
         metrics |= {f"rate_{name}": r for name, r in zip(self.vae.stages, rates, strict=True)}
+        count = max(1, round(enlarged * len(images)))
+        some = tuple(f[:count] for f in inference.features)
         if self.smoothness:
-            count = max(1, round(self.smoothed * len(batch)))
-            metrics["roughness"] = roughness(
-                self.vae, tuple(f[:count] for f in inference.features)
-            ).mean()
+            metrics["roughness"] = roughness(self.vae, some).mean()
             objective = objective + self.smoothness * metrics["roughness"]
+        if self.fine_weight and octaves[1:]:
+            metrics["fine"] = fine_nats(self.vae, some, [each[:count] for each in octaves]).mean()
+            objective = objective + self.fine_weight * metrics["fine"]
         metrics = {name: value.detach() for name, value in metrics.items()}
         return {"loss": objective / self.vae.dimensions, **metrics}
 
-    def test_step(self, batch: Float[Tensor, "b c h w"], batch_idx: int) -> None:
+    def test_step(self, batch: Float[Tensor, "b c h w"] | Labelled, batch_idx: int) -> None:
         super().test_step(batch, batch_idx)
         if self.importance_samples:
-            nats = self.vae.importance_bound(batch, self.importance_samples).mean()
+            images, classes = _parts(batch)
+            image = self._octaves(images)[0]
+            nats = self.vae.importance_bound(image, self.importance_samples, classes).mean()
             name = "test/importance_nats"
             self.log(name, nats, on_epoch=True, sync_dist=True, batch_size=len(batch))
 
-    def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
-        """Reconstructions, samples at two temperatures and, of scalable models, enlarged ones."""
+    def pictures(
+        self, batch: Float[Tensor, "b c h w"] | Labelled
+    ) -> dict[str, Float[Tensor, "n c h w"]]:
+        """Reconstructions, samples at two temperatures and, of scalable models, enlarged ones.
+
+        Samples are of the classes of the batch, if it has classes.
+        """
         likelihood = self.vae.likelihood
-        shown = {"original": batch, "reconstruction": self.vae.reconstruct(batch)}
+        images, classes = _parts(batch)
+        octaves = self._octaves(images)
+        features = self.vae.infer(octaves[0], classes).features
+        shown = {"original": images}
+        for scale in (2**octave for octave in range(len(octaves))):
+            if scale == 1 or self.vae.scalable:
+                name = "reconstruction" + (f"-{scale}x" if scale > 1 else "")
+                shown[name] = likelihood.picture(self.vae.render(features, scale), scale)
         for temperature in (1.0, 0.7):
-            features = self.vae.sample(len(batch), temperature).features
+            features = self.vae.sample(len(images), temperature, classes=classes).features
             shown[f"samples-{temperature}"] = likelihood.mean(self.vae.render(features))
             if self.vae.scalable:
                 few = tuple(f[:16] for f in features)
@@ -140,6 +171,35 @@ class GenerationTask(Task):
                 name = f"samples-{temperature}-{SHOWN_SCALE}x"
                 shown[name] = likelihood.picture(enlarged, SHOWN_SCALE)
         return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
+
+    def _octaves(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b c _ _"]]:
+        """Images of the model's size and each octave above, up to that of the data.
+
+        Raises ValueError for a size that is no power of two times that of the model.
+        """
+        octaves, size = [images], self.vae.picture_shape[-1]
+        while octaves[0].shape[-1] > size and octaves[0].shape[-1] % 2 == 0:
+            octaves.insert(0, pool(octaves[0], 2))
+        return octaves  # the model checks the size of the first
+
+
+def fine_nats(
+    model: HierarchicalVae, features: Features, octaves: Sequence[Float[Tensor, "b c _ _"]]
+) -> Float[Tensor, " b"]:
+    """Code length of pictures at 2, 4, ... times the size, given the parameters at that scale.
+
+    In nats per area of a pixel of scale 1, averaged over scales. octaves: from scale 1 up.
+    """
+    lengths = []
+    for octave, image in enumerate(octaves[1:], 1):
+        scale = 2**octave
+        parameters = model.likelihood.steepened(model.render(features, scale), scale)
+        lengths.append(-model.likelihood.log_prob(parameters, image) / scale**2)
+    return torch.stack(lengths).mean(0)
+
+
+def _parts(batch: Tensor | Labelled) -> tuple[Tensor, Tensor | None]:
+    return (batch.images, batch.classes) if isinstance(batch, Labelled) else (batch, None)
 
 
 def rate_weights(stages: Sequence[int], progress: float) -> Float[Tensor, " s"]:

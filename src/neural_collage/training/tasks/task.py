@@ -1,7 +1,7 @@
 """Base class of tasks: a model, its losses on a batch of pictures, and its optimiser."""
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -45,20 +45,22 @@ class Task(LightningModule, ABC):
         return
 
     @abstractmethod
-    def losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+    def losses(self, batch: Any) -> dict[str, Tensor]:
         """Scalars by name for a batch of pictures in [0, 1]; "loss" is minimised, all are logged.
+
+        batch: (b, c, h, w), or `data.loader.Labelled` for data with classes.
 
         Used in training, and by `validation_losses` unless that is overridden.
         """
 
-    def validation_losses(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
+    def validation_losses(self, batch: Any) -> dict[str, Tensor]:
         """The losses in validation and test: those of training, unless overridden.
 
         Called with the averaged weights, in eval mode and without gradient.
         """
         return self.losses(batch)
 
-    def pictures(self, batch: Float[Tensor, "b c h w"]) -> dict[str, Float[Tensor, "n c h w"]]:
+    def pictures(self, batch: Any) -> dict[str, Float[Tensor, "n c h w"]]:
         """Pictures for inspection during training, in [0, 1], by name; each name becomes a grid.
 
         Called in eval mode with the averaged weights and without gradient, on the pictures of the
@@ -66,17 +68,17 @@ class Task(LightningModule, ABC):
         """
         return {}
 
-    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         losses = self._checked(self.losses(batch))
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # set in its __init__
         if (self.global_step + 1) % every == 0:
             self._log_over_devices(losses)
         return losses["loss"]
 
-    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         self._log_mean("val", batch)
 
-    def test_step(self, batch: Tensor, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> None:
         self._log_mean("test", batch)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -125,7 +127,7 @@ class Task(LightningModule, ABC):
         for name, mean in zip(losses, means, strict=True):
             self.log(f"train/{name}", mean)
 
-    def _log_mean(self, stage: Stage, batch: Tensor) -> None:
+    def _log_mean(self, stage: Stage, batch: Any) -> None:
         """Log means over the whole set of pictures, on all devices."""
         for name, value in self._checked(self.validation_losses(batch)).items():
             self.log(f"{stage}/{name}", value, on_epoch=True, sync_dist=True, batch_size=len(batch))

@@ -1,0 +1,44 @@
+"""Words in the letters of a model: layout, one font, and texts that cannot be written."""
+
+import pytest
+import torch
+
+from neural_collage.art.lettering import write
+from neural_collage.errors import CollageError
+from tests.models.generation.generators import SIZE, collage_vae, letters_vae
+
+
+def test_lines_are_as_high_as_the_pictures_and_letters_repeat() -> None:
+    model = letters_vae()
+    one, two = write(model, "A"), write(model, "AA\n B")
+    assert one.shape[1] == SIZE
+    assert two.shape[1] == 2 * SIZE
+    assert bool((two >= 0).all())
+    assert bool((two <= 1).all())
+    gap = write(model, "AA").shape[2] - one.shape[2]
+    letter = one[0, :, : one.shape[2]]
+    torch.testing.assert_close(write(model, "AA")[0, :, gap:], letter)
+
+
+def test_the_seed_is_the_font_and_the_scale_the_size() -> None:
+    model = letters_vae()
+    torch.testing.assert_close(write(model, "AB", seed=3), write(model, "AB", seed=3))
+    assert write(model, "AB", 4).shape[1] == 4 * SIZE
+    first, other = (write(model, "A", 4, seed=seed) for seed in (0, 1))
+    assert first.shape != other.shape or not torch.allclose(first, other)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("AéB", "has no é: its characters are ABC"), ("  \n", "nothing to write")],
+)
+def test_texts_that_cannot_be_written_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(CollageError, match=problem):
+        write(letters_vae(), text)
+
+
+def test_models_without_characters_and_sizes_beyond_the_limit_are_refused() -> None:
+    with pytest.raises(CollageError, match="draws no characters"):
+        write(collage_vae(), "A")
+    with pytest.raises(CollageError, match="above the limit"):
+        write(letters_vae(), 100 * "A", 200)
