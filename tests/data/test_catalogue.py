@@ -25,7 +25,7 @@ def _variable_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_are_complete_and_names_unique() -> None:
-    assert len(set(NAMES)) == len(NAMES) == 10
+    assert len(set(NAMES)) == len(NAMES) == 12
     assert all(all(vars(each).values()) for each in CATALOGUE)
 
 

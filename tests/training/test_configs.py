@@ -12,7 +12,7 @@ from neural_collage.data.sources import KNOWN_NAMES, ImageSource
 from tests.root import ROOT
 
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-IN_HUB_LAYOUT = {*KNOWN_NAMES, "data/mnist"}
+IN_HUB_LAYOUT = {*KNOWN_NAMES, "data/mnist", "data/letters"}
 """Sets with splits of their own; without a split, that of the use is read."""
 
 

@@ -279,7 +279,8 @@ def test_a_data_module_can_be_pickled(folder: str) -> None:
 
 
 def _data_batch(folder: str) -> Tensor:
-    return next(iter(_data(folder).train_dataloader()))
+    batch: Tensor = next(iter(_data(folder).train_dataloader()))
+    return batch
 
 
 def _parsed(data: dict[str, Any]) -> ImageData:

@@ -110,6 +110,20 @@ CATALOGUE = (
         "MIT",
         "huggingface.co/datasets/ylecun/mnist",
     ),
+    DataSet(
+        "letters",
+        "50,096 letters and signs of fonts, grey, 128x128, parquet files with classes",
+        "train and test generation",
+        "of the fonts: SIL Open Font License",
+        "packages of Debian, see docs/data.md",
+    ),
+    DataSet(
+        "letters_fine",
+        "the 1,284 test letters of the same fonts at 512x512",
+        "benchmark only",
+        "of the fonts: SIL Open Font License",
+        "packages of Debian, see docs/data.md",
+    ),
 )
 """All sets."""
 

@@ -142,7 +142,7 @@ class CropLoader:
         self._resume_at = self._position = (state["epoch"], state["batch"])
         self._epoch = state["epoch"] + (state["batch"] == state["of"])
 
-    def __iter__(self) -> Iterator[Float[Tensor, "b c h w"] | Labelled]:
+    def __iter__(self) -> Iterator[Any]:  # tensors, or `Labelled`
         # A generator, so that nothing runs before the first batch is requested: Lightning creates
         # the iterator of a resumed training before it sets the epoch.
         epoch, (resume_epoch, batch) = self._epoch, self._resume_at

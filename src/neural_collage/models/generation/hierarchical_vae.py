@@ -27,7 +27,7 @@ Latents = Sequence[Float[Tensor, "b _ _ _"]]
 """Latents of all layers, path by path, from the top down."""
 
 
-Classes = Int64[Tensor, " b"] | None
+Classes = Int64[Tensor, " _"] | None
 """Numbers of classes, or None for a model without."""
 
 
