@@ -9,7 +9,13 @@ from typer.testing import CliRunner
 from neural_collage.cli.main import app
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.training.export.generator_weights import generator_to_bytes
-from tests.models.generation.generators import HIERARCHY, SIZE, collage_vae, trained
+from tests.models.generation.generators import (
+    HIERARCHY,
+    SIZE,
+    collage_vae,
+    letters_vae,
+    trained,
+)
 
 
 def _run(*arguments: object) -> tuple[int, str]:
@@ -132,3 +138,48 @@ def test_a_zoom_that_would_shrink_is_refused(weights: Path, tmp_path: Path) -> N
     assert code == 2
     assert "a zoom begins at" in " ".join(text.replace("│", "").split())
     assert not output.exists()
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> Path:
+    """A small collage VAE of the characters A, B and C."""
+    path = tmp_path / "letters.safetensors"
+    path.write_bytes(generator_to_bytes(letters_vae()))
+    return path
+
+
+def test_a_text_is_written_in_letters_of_the_model(letters: Path, tmp_path: Path) -> None:
+    output = tmp_path / "words.png"
+    code, text = _run("--model", letters, "--text", "ABBA\nC", "--scale", 3, "-o", output)
+    assert code == 0
+    assert text.startswith(f"{output}  ")
+    with Image.open(output) as image:
+        assert image.height == 2 * 3 * SIZE
+        assert image.width > 3 * SIZE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--text", "xyz"), "the model has no x y z: its characters are ABC"),
+        (("--text", ""), "nothing to write"),
+        (("--text", "A", "-n", "3"), "leave out --count"),
+        (("--text", "A", "--sweep", "0.5,1"), "leave out --count and --sweep"),
+        (("--text", "A", "--scale", "0"), "--scale"),
+        (("--text", 500 * "A", "--scale", "500"), "above the limit"),
+    ],
+)
+def test_texts_that_cannot_be_written_are_refused(
+    letters: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    output = tmp_path / "words.png"
+    code, text = _run("--model", letters, *arguments, "-o", output)
+    assert code != 0
+    assert problem in " ".join(text.split())
+    assert not output.exists()
+
+
+def test_digits_write_no_text(weights: Path, tmp_path: Path) -> None:
+    code, text = _run("--model", weights, "--text", "A", "-o", tmp_path / "words.png")
+    assert code == 1
+    assert "draws no characters" in text
