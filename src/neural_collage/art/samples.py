@@ -22,7 +22,7 @@ from neural_collage.models.generation.hierarchical_vae import Features, Hierarch
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.runtime import without_autocast
 
-GENERATORS = ("mnist",)
+GENERATORS = ("mnist", "letters")
 """Names of the generative models that are shipped with the package."""
 _VALUES_AT_ONCE = 2**22  # parameters of pixels in a batch
 _WHITE = 255
