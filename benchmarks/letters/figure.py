@@ -30,7 +30,9 @@ def enlargements(model: HierarchicalVae, batch: Labelled) -> Image.Image:
     small = pool(images, images.shape[-1] // 32)
     with torch.no_grad():
         torch.manual_seed(0)
-        features = model.infer(small, classes).features
+        steps = model.infer(small, classes).steps
+        means = [step.posterior.mean for step in steps if step.posterior is not None]
+        features = model.sample(len(small), latents=means, classes=classes).features
         own = model.likelihood.mean(model.render(features))
         linked = torch.stack(list(pictures(model, features, 16)))
     bicubic = functional.interpolate(own, scale_factor=16, mode="bicubic").clamp(0, 1)
