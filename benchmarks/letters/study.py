@@ -3,8 +3,8 @@
     python -m benchmarks.letters --letters data/letters_fine --without FILE --vdvae FILE
 
 Letters of fonts that no model saw, 512 pixels across, are averaged to 32 pixels, reconstructed by
-each model from the means of its posteriors, and enlarged to 128 and 512 pixels; no likelihood looked
-at more than 128. Errors are mean squared errors over the pixels near outlines: within a pixel of 32
+each model from the means of its posteriors, and enlarged to 128 and 512 pixels; no likelihood
+looked at more than 128. Errors are mean squared errors near outlines: within a pixel of 32
 of one that is partly covered. "Steep" multiplies slopes by the scale (`Likelihood.steepened`), so
 that edges are as wide in pixels as at 32; it is applied to all alike. Average interpolation of a
 reconstruction's parameters is the same model without its links. Writes letters.json, letters.md and
