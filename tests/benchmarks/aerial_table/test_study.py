@@ -16,9 +16,7 @@ from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
 
 
-def test_a_small_run_writes_its_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_run_writes_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "CODECS", ("fractal", "jpeg", "webp"))
     to_pil(photo_crop(64)).save(tmp_path / "scene.png")
     output = tmp_path / "results"
