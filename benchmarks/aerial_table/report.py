@@ -24,9 +24,8 @@ def to_markdown(result: AerialTable) -> str:
             f"{'; '.join(part.name for part in result.parts)}. Bytes are those of complete files, "
             "PSNR is that of 8-bit RGB, times are CPU seconds of single calls in one process, all "
             "threads together. `neural:aerial` has weights trained on other aerial pictures, "
-            "`auto` is the default of `collage compress`, `poli2022` the compressor of Poli et al. 2022, "
-            "`avif-444-psnr` AVIF with full chroma, tuned to PSNR. "
-            f"{result.environment}."
+            "`auto` is the default of `collage compress`, `poli2022` the compressor of Poli et al. "
+            f"2022, `avif-444-psnr` AVIF with full chroma, tuned to PSNR. {result.environment}."
         ),
         _about_coin(result),
         f"## The table\n\n{_table(result)}",
