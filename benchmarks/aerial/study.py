@@ -27,10 +27,9 @@ from benchmarks.aerial.figure import figure
 from benchmarks.support.commands import shown_path
 from benchmarks.support.options import CORES, OutputFolder, Threads
 from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.scenes import scene_files
 from benchmarks.support.timing import timed
 from neural_collage.codec.streams.poli2022 import NAME, make_encoder, tile_symbols
-from neural_collage.data.catalogue import image_folder
-from neural_collage.errors import CollageError
 from neural_collage.evaluation.codecs import BenchmarkCodec, benchmark_codecs
 from neural_collage.evaluation.environment import Environment
 from neural_collage.evaluation.metrics import ms_ssim, psnr
@@ -48,7 +47,6 @@ MODEL = "aerial"
 QUALITIES = tuple(float(n) for n in range(1, 101))
 RATES = tuple(n / 100 for n in range(1, 101))
 """Settings of JPEG 2000, in bits per pixel."""
-LOSSLESS = {".png", ".tif", ".tiff", ".bmp"}
 ENLARGEMENT, WINDOW = 10, 1000
 TILES_PER_ESTIMATE = 90
 """Batch size of the published script."""
@@ -136,22 +134,6 @@ def main(
     write_results(output, "aerial", asdict(result), to_markdown(result))
     figure(pictures, peers).save(output / "aerial.png", optimize=True)
     typer.echo(to_markdown(result))
-
-
-def scene_files(folder: Path) -> list[Path]:
-    """The lossless pictures of a folder.
-
-    Raises:
-        CollageError: there is no such folder, or no lossless picture in it.
-    """
-    found = image_folder(folder).iterdir()
-    scenes = sorted(path for path in found if path.suffix.lower() in LOSSLESS)
-    if not scenes:
-        raise CollageError(
-            f"{folder} holds no lossless pictures: put aerial scenes there, such as P0706.png and "
-            "P1888.png of the DOTA data set (https://captain-whu.github.io/DOTA)"
-        )
-    return scenes
 
 
 def measure(name: str, scene: Image.Image, peers: Sequence[BenchmarkCodec], rounds: int) -> Scene:

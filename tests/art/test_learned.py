@@ -39,6 +39,38 @@ def test_a_network_learns_a_picture_from_patches_of_a_style() -> None:
     torch.testing.assert_close(window, scene.decode(8)[:, 20:60, 10:40], atol=1e-5, rtol=0)
 
 
+def test_copies_of_a_learned_picture_may_be_turned() -> None:
+    photo = photo_crop(64)
+    upright, turned = (
+        learn_fractal(photo, tiles=8, contrast=0.3, steps=60, isometries=isometries)
+        for isometries in (False, True)
+    )
+    assert upright.collage.isometries.unique().tolist() == [0]
+    assert len(turned.collage.isometries.unique()) == 8
+    assert turned.collage.domains_per_range == 1
+    assert float(turned.collage.weights.mean()) == pytest.approx(0.3, abs=0.06)
+    errors = [(scene.decode() - photo).square().mean() for scene in (turned, upright)]
+    assert errors[0] < errors[1]
+    averages = [pool(scene.collage.decode(), 8) for scene in (turned, upright)]
+    torch.testing.assert_close(*averages, atol=0.05, rtol=0)
+
+
+def test_patches_of_a_learned_style_may_be_turned() -> None:
+    photo = photo_crop(64)
+    stripes = torch.linspace(0, 20, 32).sin().abs().expand(3, 32, 32)  # upright
+    scenes = [
+        learn_style(photo, stripes, ranges=8, patches=2, steps=40, isometries=turned)
+        for turned in (False, True)
+    ]
+    plain, turned = (scene.collage.patches for scene in scenes)
+    assert plain is not None
+    assert turned is not None
+    assert (len(plain), len(turned)) == (2, 16)
+    assert any(torch.equal(each, plain[0].mT) for each in turned)
+    errors = [float((scene.decode() - photo).square().mean()) for scene in scenes]
+    assert errors[1] < errors[0]
+
+
 def test_pruning_keeps_the_strongest_domains_and_the_averages() -> None:
     scene = learn_style(photo_crop(32), texture(32, 32, 3), ranges=4, patches=4, steps=10)
     two = prune(scene.collage, 2)

@@ -7,7 +7,6 @@ from PIL import Image
 
 from benchmarks.aerial import study as aerial
 from benchmarks.aerial.figure import highest_variance
-from neural_collage.errors import CollageError
 from neural_collage.evaluation.results import Point
 from tests.pictures import photo_crop
 
@@ -60,8 +59,3 @@ def test_the_part_with_the_highest_variance_is_found() -> None:
     levels = np.full((40, 60), 128, np.uint8)
     levels[20:30:2, 40:50] = 255
     assert highest_variance(Image.fromarray(levels), 10, 10) == (40, 20, 50, 30)
-
-
-def test_a_folder_without_scenes_is_refused_with_their_source(tmp_path: Path) -> None:
-    with pytest.raises(CollageError, match=r"no lossless pictures: put aerial scenes there.*DOTA"):
-        aerial.scene_files(tmp_path)

@@ -25,9 +25,11 @@ def size_of(path: str) -> tuple[int, int]:
         ("fractalize a.png --tiles 4 --scale 2.5 --contrast 0.2 --strength 0.5 -o x.jpg", (60, 40)),
         ("fractalize a.png --tiles 8 --domains 9 --isometries --adaptive -o x.png", (24, 16)),
         ("fractalize a.png --tiles 4 --network --steps 3 -o x.png", (24, 16)),
+        ("fractalize a.png --tiles 4 --network --isometries --steps 3 -o x.png", (24, 16)),
         ("stylize a.png b.png -o x.png", (24, 16)),
         ("stylize a.png b.png --colors style --own 0.5 --patch 4 --scale 2 -o x.png", (48, 32)),
         ("stylize a.png b.png --network --steps 3 -o x.png", (24, 16)),
+        ("stylize a.png b.png --network --isometries --steps 3 -o x.png", (24, 16)),
         ("zoom a.png --tiles 4 --factor 16 --size 30x20 -o x.png", (30, 20)),
         ("zoom a.png --codec fractal --center 0.2,0.9 --size 32 -o x.png", (32, 32)),
         ("restore inpaint a.png --mask mask.png -o x.png", (24, 16)),
@@ -50,6 +52,25 @@ def test_a_picture_of_the_expected_size_is_written(
     assert result.stdout.startswith(f"{name}  {size[0]} x {size[1]}  ")
     assert len(result.stdout.splitlines()) == 1
     assert size_of(name) == size
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("fractalize a.png --network --domains 9", "leave out --domains and --adaptive"),
+        ("fractalize a.png --network --adaptive", "leave out --domains and --adaptive"),
+        ("stylize a.png b.png --isometries", "--isometries needs --network"),
+    ],
+)
+def test_options_that_would_have_no_effect_are_refused(
+    collage: Run, photo: Photo, words: str, problem: str
+) -> None:
+    photo("a.png", (24, 16))
+    photo("b.png", (40, 40))
+    result = collage(*words.split(), "-o", "x.png")
+    assert result.exit_code == 2
+    assert problem in " ".join(result.stderr.replace("│", " ").split())
+    assert not Path("x.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.art.colours import read_colours, resized
+from neural_collage.art.colours import luma, read_colours, resized
 from neural_collage.art.fractal import Fractal
-from neural_collage.core.blocks import pool
+from neural_collage.art.fractalize import most_correlated
+from neural_collage.core import isometry
+from neural_collage.core.blocks import cut, pool
 from neural_collage.core.collage import Collage
 from neural_collage.core.metrics import psnr_of
 from neural_collage.errors import CollageError
@@ -25,6 +27,7 @@ from neural_collage.io.picture import ImageLike
 from neural_collage.models.autoencoding.neural_collage import NeuralCollage
 from neural_collage.models.autoencoding.range_encoder import EncoderConfig, RangeEncoder
 from neural_collage.models.operator.config import OperatorConfig
+from neural_collage.models.operator.operator import CollageOperator
 from neural_collage.runtime import without_autocast
 
 RANGE = 8
@@ -55,11 +58,15 @@ def learn_fractal(
     steps: int = 200,
     seed: int = 0,
     progress: Callable[[FitProgress], None] | None = None,
+    isometries: bool = False,
 ) -> Fractal:
     """A picture as a collage of copies of itself that a network predicts.
 
     tiles: across, 2 to 64. contrast: lower contrasts of copies are penalised, 0 to 0.8.
-    steps: of gradient descent. The same arguments give the same picture on the same machine.
+    steps: of gradient descent. isometries: whether copies may be rotated and mirrored; each tile
+        has the isometry under which the picture correlates most with it.
+
+    The same arguments give the same picture on the same machine.
 
     Raises:
         ImageError: the picture cannot be read or used.
@@ -72,10 +79,14 @@ def learn_fractal(
     photo = read_colours(image)
     side = tiles * RANGE
     operator = OperatorConfig(
-        image_size=(side, side), range_size=RANGE, domain_sizes=(side,), per_channel=True
+        image_size=(side, side),
+        range_size=RANGE,
+        domain_sizes=(side,),
+        per_channel=True,
     )
-    fitted = _fit(resized(photo, side, side), operator, None, contrast, steps, seed, progress)
-    return Fractal(fitted, photo)
+    canvas = resized(photo, side, side)
+    links = _best_isometries(canvas) if isometries else None
+    return Fractal(_fit(canvas, operator, None, contrast, steps, seed, progress, links), photo)
 
 
 @without_autocast()
@@ -87,10 +98,12 @@ def learn_style(
     steps: int = 200,
     seed: int = 0,
     progress: Callable[[FitProgress], None] | None = None,
+    isometries: bool = False,
 ) -> Fractal:
     """A picture as a collage of its own domains and of patches of another one.
 
     ranges: across, 2 to 64. patches: number cut from the style, 1 to 1024.
+    isometries: whether patches may be rotated and mirrored.
 
     Raises:
         ImageError: a picture cannot be read or used.
@@ -110,9 +123,11 @@ def learn_style(
         domain_sizes=(2 * RANGE,),
         patches="style",
         n_patches=patches,
+        patch_isometries="all" if isometries else "identity",
     )
     canvas = resized(photo, side, side)
-    return Fractal(_fit(canvas, operator, source, 0, steps, seed, progress), photo)
+    fitted = _fit(canvas, operator, source, 0, steps, seed, progress)
+    return Fractal(prune(fitted, _KEPT), photo)
 
 
 def _fit(
@@ -123,8 +138,12 @@ def _fit(
     steps: int,
     seed: int,
     progress: Callable[[FitProgress], None] | None,
+    links: Int64[Tensor, "r 1"] | None = None,
 ) -> Collage:
     """Train a network on the canvas; the collage that it predicts.
+
+    links: the isometry of the only domain in each range; None: the identity. Averages of ranges,
+        by which biases are predicted, do not depend on it.
 
     Raises:
         CollageError: a number of steps out of range.
@@ -135,6 +154,9 @@ def _fit(
         torch.manual_seed(seed)
         encoder = RangeEncoder(3, RANGE, _ENCODER, dtype=torch.float32)
         model = NeuralCollage(operator, encoder, style=style)
+    decoder = model.operator
+    if links is not None:
+        decoder = CollageOperator(replace(operator, isometries="all"))
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
@@ -142,8 +164,8 @@ def _fit(
     )
     image = canvas[None]
     for step in range(steps):
-        code = model.encode(image)
-        error = functional.mse_loss(model.decode(code), image)
+        code = model.encode(image)._replace(links=links)
+        error = functional.mse_loss(code.decode(decoder), image)
         shortfall = functional.relu(contrast - code.weights[..., : operator.n_own])
         loss = error + _CONTRAST_PENALTY * shortfall.square().mean()
         optimiser.zero_grad()
@@ -155,8 +177,15 @@ def _fit(
             progress(FitProgress(step + 1, steps, psnr))
     with torch.no_grad():
         code = model.encode(image)
-        (collage,) = model.operator.collages(code.weights, code.bias, code.patches)
-        return prune(collage, _KEPT)
+        (collage,) = decoder.collages(code.weights, code.bias, code.patches, links=links)
+        return collage
+
+
+def _best_isometries(canvas: Float[Tensor, "3 n n"]) -> Int64[Tensor, "r 1"]:
+    """The isometry of the reduced canvas with the largest correlation in luma with each range."""
+    reduced = isometry.all_isometries(pool(canvas, canvas.shape[1] // RANGE))  # (8, 3, 8, 8)
+    ranges = cut(canvas, RANGE).movedim(0, 1)
+    return most_correlated(luma(ranges), luma(reduced))[:, None]
 
 
 def prune(collage: Collage, kept: int) -> Collage:

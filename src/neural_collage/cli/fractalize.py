@@ -49,6 +49,11 @@ def fractalize(
 
     collage fractalize photo.jpg --tiles 48 --factor 2304 -o dive.mp4
     """
+    if network and (domains != 1 or adaptive):
+        raise typer.BadParameter(
+            "--network has one domain, the whole picture, and equal tiles: leave out --domains and "
+            "--adaptive, or --network"
+        )
     zoom = artwork.parse_zoom(center, factor, seconds, fps, size)
     options.check_scale(scale)
     writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
@@ -62,7 +67,12 @@ def fractalize(
     with writer.progress("fitting") as progress:
         if network:
             scene = learn_fractal(
-                image, tiles, contrast, steps, progress=lambda now: progress(now.step, now.steps)
+                image,
+                tiles,
+                contrast,
+                steps,
+                progress=lambda now: progress(now.step, now.steps),
+                isometries=isometries,
             )
             scene = replace(scene, strength=strength)
         else:

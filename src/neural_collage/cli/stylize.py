@@ -34,6 +34,12 @@ def stylize(
         bool, typer.Option("--network", help="Train a network to find the collage.")
     ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Training steps of the network.")] = 200,
+    isometries: Annotated[
+        bool,
+        typer.Option(
+            "--isometries", help="Allow rotated and mirrored patches (with --network only)."
+        ),
+    ] = False,
     scale: artwork.Scale = 1.0,
     center: artwork.Center = None,
     factor: artwork.Factor = 16,
@@ -48,6 +54,8 @@ def stylize(
 
     collage stylize photo.jpg painting.jpg -o painted.png
     """
+    if isometries and not network:
+        raise typer.BadParameter("--isometries needs --network: the search turns no patches")
     zoom = artwork.parse_zoom(center, factor, seconds, fps, size)
     options.check_scale(scale)
     writer = artwork.open_output(output, overwrite, quiet=quiet, json=json)
@@ -59,7 +67,11 @@ def stylize(
     with writer.progress("painting") as progress:
         if network:
             scene = learn_style(
-                image, style, steps=steps, progress=lambda now: progress(now.step, now.steps)
+                image,
+                style,
+                steps=steps,
+                progress=lambda now: progress(now.step, now.steps),
+                isometries=isometries,
             )
         else:
             scene = art.stylize(image, style, settings, progress)

@@ -66,6 +66,7 @@ def fractalize_page(sessions: Sessions) -> None:
                 32,
                 min(contrast, 0.8),
                 progress=lambda fit: report(fit.step, fit.steps),
+                isometries=isometries,
             )
             scene = replace(scene, strength=strength)
         else:

@@ -40,6 +40,16 @@ CASES: Mapping[str, Case] = {
     "rotations": Case(_config(isometries="rotations", channels=1)),
     "all isometries": Case(_config(isometries="all", channels=1)),
     "learned patches": Case(_config(n_patches=3)),
+    "turned patches": Case(_config(n_patches=2, patch_isometries="all")),
+    "turned given patches": Case(
+        _config(patches="given", n_patches=2, patch_isometries="rotations", patch_size=4)
+    ),
+    "turned style": Case(
+        _config(patches="style", n_patches=2, patch_isometries="rotations", enlarge="smooth")
+    ),
+    "links to turned patches": Case(
+        _config(n_patches=2, isometries="rotations", patch_isometries="all"), n_links=3
+    ),
     "finer patches": Case(_config(n_patches=2, patch_size=4)),
     "given patches": Case(_config(patches="given", n_patches=2)),
     "style": Case(_config(patches="style", n_patches=3)),
@@ -113,8 +123,10 @@ def looped_step(operator: CollageOperator, parameters: Parameters, z: Tensor) ->
                 k = domain // size
                 block = block.reshape(len(z), size, k, size, k).mean((2, 4))
                 sources += [isometry.apply(block, g) for g in config.isometry_codes]
-    if mapping.patches is not None:
-        sources += list(resize_patches(mapping.patches[0], size))
+    patches = parameters.patches if parameters.patches is not None else operator.patches
+    if patches is not None:
+        for patch in resize_patches(patches if patches.dim() == 4 else patches[0], size):
+            sources += [isometry.apply(patch, g) for g in config.patch_isometry_codes]
     result = torch.empty_like(z)
     columns = z.shape[2] // size
     for r in range(config.n_ranges):

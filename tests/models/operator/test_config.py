@@ -15,6 +15,17 @@ def test_rotations_are_the_four_rotations_and_all_are_eight_different_ones() -> 
     assert len(every) == len(ISOMETRY_CODES["all"]) == 8
 
 
+def test_every_patch_is_a_source_under_each_of_its_isometries() -> None:
+    sources = {
+        name: OperatorConfig(n_patches=5, patch_isometries=name).n_patch_sources
+        for name in ISOMETRY_CODES
+    }
+    assert sources == {"identity": 5, "rotations": 20, "all": 40}
+    turned = OperatorConfig(n_patches=5, patch_isometries="all")
+    assert turned.n_sources == turned.n_own + 40
+    assert turned.patches_shape == OperatorConfig(n_patches=5).patches_shape
+
+
 def test_shapes_of_an_image_that_does_not_tile() -> None:
     config = OperatorConfig(
         image_size=(33, 50), range_size=8, domain_sizes=(16, 8), isometries="rotations", n_patches=5
@@ -40,6 +51,10 @@ def test_the_octave_divides_every_reduction(sizes: tuple[int, ...], octave: int)
     [
         ({"image_size": (0, 8)}, "at least 1"),
         ({"n_patches": -1}, "n_patches"),
+        (
+            {"patch_isometries": "all"},
+            "must be \"identity\" without patches, not 'all': set n_patches",
+        ),
         ({"patch_share": 1.5}, "patch_share must be in 0..1, not 1.5"),
         ({"bound": 1.0}, "bound must lie between 0 and 1"),
         ({"step": 0.0}, "step must be positive"),

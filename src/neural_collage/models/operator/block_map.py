@@ -27,7 +27,8 @@ class BlockMap:
     """Effective parameters of a batch of maps, for all ranges of the canvas or a rectangle of them.
 
     weights: (b, c or 1, r, n) of all n sources, or (b, c or 1, r, k) of the linked ones.
-    bias: (b, c, r). patches: (b or 1, a, c, p, p), None if there are none.
+    bias: (b, c, r). patches: (b or 1, a, c, p, p), each under every isometry, as `patch_sources`
+        gives them; None if there are none.
     links: (b, r, k) numbers of sources, or None.
     grid: rows and columns of ranges.
     surroundings: for a rectangle, with enlarge="smooth": the offset of the whole canvas at scale
@@ -207,7 +208,7 @@ def domain_blocks(
     config: OperatorConfig, image: Float[Tensor, "b c h w"], reduction: int, size: int
 ) -> Float[Tensor, "b c n s s"]:
     """All domains reduced to size x size pixels, each under every isometry."""
-    return in_every_isometry(config, reduced_domains(image, reduction, size))
+    return in_every_isometry(config.isometry_codes, reduced_domains(image, reduction, size))
 
 
 def reduced_domains(
@@ -220,11 +221,23 @@ def reduced_domains(
     return blocks
 
 
+def patch_sources(
+    config: OperatorConfig, patches: Float[Tensor, "bp n c p p"] | None
+) -> Float[Tensor, "bp a c p p"] | None:
+    """Each patch under every isometry of patches in turn; a = n * isometries.
+
+    Isometries commute with `resize_patches`, so these are the sources at every scale.
+    """
+    if patches is None:
+        return None
+    turned: Tensor = in_every_isometry(config.patch_isometry_codes, patches.transpose(1, 2))
+    return turned.transpose(1, 2)
+
+
 def in_every_isometry(
-    config: OperatorConfig, blocks: Float[Tensor, "*b n s s"]
+    codes: Sequence[int], blocks: Float[Tensor, "*b n s s"]
 ) -> Float[Tensor, "*b m s s"]:
-    """Each block under every isometry of the operator in turn; m = n * isometries."""
-    codes = config.isometry_codes
+    """Each block under every isometry of these codes in turn; m = n * codes."""
     if len(codes) == 1:
         return blocks
     return torch.stack([isometry.apply(blocks, g) for g in codes], -3).flatten(-4, -3)

@@ -241,7 +241,8 @@ def _domain_matrices(
     unknowns, copies = _unknowns(config, size), len(config.isometry_codes)
     blocks = torch.eye(unknowns, dtype=torch.float64).view(unknowns, -1, size, size)
     counts = [(stop - start) // copies for start, stop in source_spans(config).values()]
-    sources = torch.cat([in_every_isometry(config, part) for part in blocks.split(counts, 1)], 1)
+    codes = config.isometry_codes
+    sources = torch.cat([in_every_isometry(codes, part) for part in blocks.split(counts, 1)], 1)
 
     height, width = (n * size for n in config.grid)
     shape = 1, 1, config.n_ranges, size, size

@@ -38,7 +38,7 @@ class OperatorConfig:
 
     Sources are numbered from 0: the domains of each size in turn, reduced to the size of a range,
     in raster order and each under every isometry; then the auxiliary patches (Poli et al. 2022,
-    arXiv 2204.07673).
+    arXiv 2204.07673), each under every isometry of its own.
 
     Raises ValueError, listing every problem, if fields are out of range or contradict each other.
 
@@ -54,6 +54,8 @@ class OperatorConfig:
         patches: "learned" parameters of the operator, "given" with every call, or cut from a
             fixed "style" image.
         n_patches: number of patches; of a style image, the first ones in raster order.
+        patch_isometries: symmetries of the square under which each patch is a source. Only
+            "identity" without patches.
         patch_size: side p of the patches in their own pixels, resampled to the size of a range;
             range_size if None.
         enlarge: interpolation of biases and patches above scale 1. "cosine": each range on its own,
@@ -80,6 +82,7 @@ class OperatorConfig:
     isometries: Isometries = "identity"
     patches: PatchOrigin = "learned"
     n_patches: int = 0
+    patch_isometries: Isometries = "identity"
     patch_size: int | None = None
     enlarge: Enlarging = "cosine"
     patch_share: float | None = None
@@ -96,6 +99,7 @@ class OperatorConfig:
         problems = [
             *choice_problems("isometries", self.isometries, get_args(Isometries)),
             *choice_problems("patches", self.patches, get_args(PatchOrigin)),
+            *choice_problems("patch_isometries", self.patch_isometries, get_args(Isometries)),
             *choice_problems("enlarge", self.enlarge, get_args(Enlarging)),
             *choice_problems("mixing", self.mixing, get_args(Mixing)),
             *wholes_problems("image_size", self.image_size, length=2),
@@ -106,6 +110,11 @@ class OperatorConfig:
             *([] if self.patch_size is None else whole_problems("patch_size", self.patch_size)),
             *flag_problems("per_channel", self.per_channel),
         ]
+        if self.patch_isometries != "identity" and self.n_patches == 0:
+            problems.append(
+                f'patch_isometries must be "identity" without patches, not '
+                f"{self.patch_isometries!r}: set n_patches"
+            )
         share, bound, step = self.patch_share, self.bound, self.step
         if share is not None and not (is_number(share) and 0 <= share <= 1):
             problems.append(f"patch_share must be in 0..1, not {share!r}")
@@ -163,8 +172,13 @@ class OperatorConfig:
 
     @property
     def isometry_codes(self) -> tuple[int, ...]:
-        """Codes of the isometries, as in `core.isometry`."""
+        """Codes of the isometries of domains, as in `core.isometry`."""
         return ISOMETRY_CODES[self.isometries]
+
+    @property
+    def patch_isometry_codes(self) -> tuple[int, ...]:
+        """Codes of the isometries of patches, as in `core.isometry`."""
+        return ISOMETRY_CODES[self.patch_isometries]
 
     @property
     def n_ranges(self) -> int:
@@ -183,9 +197,14 @@ class OperatorConfig:
         return self.n_domains * len(self.isometry_codes)
 
     @property
+    def n_patch_sources(self) -> int:
+        """Number of sources that are patches: patches times their isometries."""
+        return self.n_patches * len(self.patch_isometry_codes)
+
+    @property
     def n_sources(self) -> int:
         """Number of all sources: those in the image, then the patches."""
-        return self.n_own + self.n_patches
+        return self.n_own + self.n_patch_sources
 
     @property
     def weights_shape(self) -> tuple[int, int, int]:

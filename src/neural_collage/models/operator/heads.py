@@ -95,7 +95,7 @@ class Heads(nn.Module):
         )
         self.texture: nn.Linear | None = None
         if config.n_patches:
-            self.texture = _zero_linear(features, maps * config.n_patches, dtype)
+            self.texture = _zero_linear(features, maps * config.n_patch_sources, dtype)
         if not zero:
             for head in (self.brightness, self.texture):
                 if head is not None:

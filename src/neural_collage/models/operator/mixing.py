@@ -55,7 +55,7 @@ def _split(
 ) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]:
     """Weights of domains, weights of patches, and the function that joins the two."""
     if links is None:
-        own, patches = weights.split([config.n_own, config.n_patches], -1)
+        own, patches = weights.split([config.n_own, config.n_patch_sources], -1)
         return own, patches, lambda own, patches: torch.cat([own, patches], -1)
     mask = own_sources(config, links)
     return torch.where(mask, weights, 0), torch.where(mask, 0, weights), torch.add

@@ -25,7 +25,7 @@ from neural_collage.core.scales import (
 )
 from neural_collage.errors import NotContractiveError
 from neural_collage.io.limits import check_decoded_size
-from neural_collage.models.operator.block_map import BlockMap
+from neural_collage.models.operator.block_map import BlockMap, patch_sources
 from neural_collage.models.operator.block_solver import (
     Method,
     OperatorGradient,
@@ -232,9 +232,9 @@ class CollageOperator(nn.Module):
             patches = self._rounded(patches)
         elif self.patches is not None:
             patches = self.patches[None].to(bias)
-        if links is not None:
-            links = links.expand(len(bias), -1, -1)
-        return BlockMap(self.config, applied, bias, patches, links, self.config.grid)
+        links = None if links is None else links.expand(len(bias), -1, -1)
+        sources = patch_sources(self.config, patches)
+        return BlockMap(self.config, applied, bias, sources, links, self.config.grid)
 
     def collages(
         self,

@@ -1,0 +1,1 @@
+"""COIN, the compressor of Poli et al. and other codecs on aerial scenes, as one table."""
