@@ -5,6 +5,7 @@ All are made from photos that scikit-image ships, by the code that the pages des
 
 import io
 import sys
+from bisect import bisect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -200,7 +201,8 @@ def pipeline() -> Figure:
     axis.text(
         7.0,
         1.55,
-        "entropy model: side information and earlier symbols\ngive the probability of each one, in whole numbers",
+        "entropy model: side information and earlier symbols\n"
+        "give the probability of each one, in whole numbers",
         ha="center",
         va="center",
         fontsize=9,
@@ -279,14 +281,15 @@ def opening() -> Figure:
 
 
 def largest_within(picture: Image.Image, name: str, size: int) -> bytes:
-    """The largest file of at most `size` bytes that Pillow writes in some format."""
-    files = []
-    for quality in range(1, 96):
+    """The file of the best quality that Pillow writes in some format within `size` bytes."""
+
+    def encoded(quality: int) -> bytes:
         buffer = io.BytesIO()
-        options = {"optimize": True} if name == "JPEG" else {}
-        picture.save(buffer, name, quality=quality, **options)
-        files.append(buffer.getvalue())
-    return max((file for file in files if len(file) <= size), key=len)
+        picture.save(buffer, name, quality=quality, optimize=True)
+        return buffer.getvalue()
+
+    best = bisect(range(1, 96), size, key=lambda quality: len(encoded(quality)))
+    return encoded(best)
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
