@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from neural_collage.cli.main import app
 from tests.root import ROOT
 
-PROGRAMS = "cat|collage|git|make|pip|python3?|sbatch|torchrun|\\."
+PROGRAMS = "cat|collage|git|make|pip|python3?|sbatch|source|torchrun"
 COMMAND = re.compile(rf"(?:{PROGRAMS}) ")
 SHELL = re.compile(r"[|<>$;&]|^(?!collage)|^collage (?:batch|train)")
 """What is left to a shell: all that is not `collage` alone, and what starts processes or trains."""

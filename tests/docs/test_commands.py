@@ -49,7 +49,7 @@ QUICK = {
 }
 """The same with less to compute."""
 NOT_HERE = re.compile(
-    r"(?:pip|python3 -m venv|\. |make|git|sbatch|torchrun|python -m benchmarks)\b"
+    r"(?:pip|python3 -m venv|source|make|git|sbatch|torchrun|python -m benchmarks)\b"
     r"|collage (?:benchmark|evaluate|studio)\b|.*(?:s3://|--engine ray|configs/|x\.yaml)"
 )
 """What needs a network, another machine, data sets, or hours."""
