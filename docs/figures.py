@@ -246,11 +246,8 @@ def octaves() -> Figure:
     window = (4 * x, 4 * y, 4 * side, 4 * side)
     figure, axes = rows((1, 4), 11, 3)
     show(axes[0], image.decode(1, (x, y, side, side)), "pixels at 1x")
-    for axis, detail, title in (
-        (axes[1], "none", "4x, average interpolation"),
-        (axes[2], "full", "4x, with detail"),
-    ):
-        show(axis, image.decode(4, window, detail=detail), title)
+    show(axes[1], image.decode(4, window, detail="none"), "4x, average interpolation")
+    show(axes[2], image.decode(4, window, detail="full"), "4x, with detail")
     averages = pool(torch.from_numpy(image.decode(4, window, detail="full").copy()), 4)
     show(axes[3], averages, "averages of the detail: the pixels")
     return figure

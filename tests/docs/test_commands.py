@@ -5,11 +5,11 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import skimage.data
 import typer
 from PIL import Image
+from typer.core import TyperGroup
 
 from neural_collage.cli.main import app
 from tests.docs.pages import Step, run_command, run_python, steps
@@ -53,6 +53,8 @@ NOT_HERE = re.compile(
     r"|collage (?:benchmark|evaluate|studio)\b|.*(?:s3://|--engine ray|configs/|x\.yaml)"
 )
 """What needs a network, another machine, data sets, or hours."""
+USAGE_ERROR = typer.BadParameter.__mro__[1]
+"""Of the click that typer brings, or that it is built on."""
 
 
 @pytest.fixture
@@ -109,12 +111,28 @@ def understand(command: str) -> None:
 
 def parse(words: list[str]) -> None:
     """Parse the arguments of `collage` without calling the command."""
-    group = typer.main.get_command(app)
-    while isinstance(group, click.Group):
-        context = group.make_context(group.name, words)
-        words = [*context.protected_args, *context.args]
-        _, group, words = group.resolve_command(context, words)
-    group.make_context(group.name, words)
+    command = typer.main.get_command(app)
+    while isinstance(command, TyperGroup):
+        found = command.get_command(command.make_context("collage", [*words]), words[0])
+        assert found is not None, words
+        command, words = found, words[1:]
+    command.make_context("collage", words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "collage compress a.jpg --nope",
+        "collage restore nope a.jpg",
+        "make nope",
+        "pip install 'neural-collage[encode,nope]'",
+        "python -m benchmarks.nope",
+        "python -m benchmarks.speed --nope",
+    ],
+)
+def test_commands_with_mistakes_are_not_understood(command: str) -> None:
+    with pytest.raises((AssertionError, ImportError, USAGE_ERROR)):
+        understand(command)
 
 
 def test_pages_with_code_are_run() -> None:
