@@ -1,4 +1,4 @@
-"""The Python that the pages for developers and for batches show is run."""
+"""What the Python of the pages for developers, for batches and on metadata makes is right."""
 
 import re
 import subprocess
@@ -45,7 +45,7 @@ def test_a_solver_of_ones_own_finds_fixed_points_and_gradients() -> None:
 
 def test_a_codec_of_ones_own_writes_and_reads_files(tmp_path: Path) -> None:
     with patch.dict(registry._codecs), patch.dict(ids._NAMES):
-        names = names_of(blocks("adding.md")[1])
+        names = names_of(blocks("write-codec.md")[0])
         small, image = names["small"], names["image"]
         assert isinstance(small, nc.CollageImage)
         assert isinstance(image, np.ndarray)

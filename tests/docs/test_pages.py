@@ -95,6 +95,8 @@ def test_the_citation_is_of_this_version() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'license = "{citation["license"]}"' in project
     assert f'name = "{citation["authors"][0]["name"]}"' in project
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[0] in (nc.__version__, "Unreleased")
 
 
 def test_ci_calls_targets_that_make_has_and_helps_with() -> None:

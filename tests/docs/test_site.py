@@ -42,8 +42,8 @@ def test_the_readme_is_the_first_page(site: Path) -> None:
     page = (site / "index.html").read_text(encoding="utf-8")
     assert "Images as fixed points of contractive maps" in page
     assert 'href="architecture.html"' in page
-    assert 'src="benchmarks/results/rd-ssimulacra2.png"' in page
-    assert (site / "benchmarks/results/rd-ssimulacra2.png").exists()
+    assert 'src="pictures/opening.webp"' in page
+    assert (site / "pictures/opening.webp").exists()
 
 
 def test_what_pages_link_to_outside_the_docs_is_there(site: Path) -> None:
