@@ -36,9 +36,7 @@ from tests.viewer.pages import (
 )
 
 pytestmark = needs_node
-DECODED_BEFOREHAND = [
-    name for name in NAMES if name.startswith(("fractal", "poli2022", "neural-precise"))
-]
+DECODED_BEFOREHAND = [name for name in NAMES if name.startswith(("fractal", "poli2022"))]
 DECODED_BEFOREHAND += ["graphics-empty", "graphics-fractal", "metadata", "neural-links"]
 DECODED_IN_PAGE = [name for name in NAMES if name not in DECODED_BEFOREHAND]
 
