@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def squares() -> list[Image.Image]:
     return frames
 
 
-def save(path: Path, frames: list[Image.Image], **options: object) -> Path:
+def save(path: Path, frames: list[Image.Image], **options: Any) -> Path:
     frames[0].save(path, save_all=True, append_images=frames[1:], **options)
     return path
 

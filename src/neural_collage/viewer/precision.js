@@ -64,7 +64,8 @@ class PrecisionLayer {
   put([grey, opponent, green], y, x) {
     for (let i = 0; i < WAVES; i++) {
       const at = (y + (i >> 3)) * this.width + x + (i & 7), both = grey[i] + green[i];
-      const colours = this.channels === 1 ? [grey[i], grey[i], grey[i]] : [both + opponent[i], grey[i] - 2 * green[i], both - opponent[i]];
+      let colours = [grey[i], grey[i], grey[i]];
+      if (this.channels > 1) colours = [both + opponent[i], grey[i] - 2 * green[i], both - opponent[i]];
       colours.forEach((value, n) => (this.planes[n][at] += Math.fround(value / 2 ** 30)));
     }
   }

@@ -16,7 +16,8 @@ function readNeural(payload, model, height, width, channels, write) {
     const base = step && [0, 1, 2].map(() => new Float32Array(rows * columns * RANGE ** 2));
     if (step) bases.push(base);
     const keep = (top, planes) => planes.forEach((plane, n) => base[n].set(plane, top * columns * RANGE));
-    const sums = new PatchSums(model, rows, columns, step ? keep : (top, planes) => write(picture, top, centred(planes)));
+    const show = (top, planes) => write(picture, top, centred(planes));
+    const sums = new PatchSums(model, rows, columns, step ? keep : show);
     for (let y = 0; y * TILE < rows; y++) {
       const tileRows = Math.min(TILE, rows - y * TILE), amplitudes = [];
       for (let x = 0; x < across; x++) {
@@ -40,7 +41,8 @@ function readNeural(payload, model, height, width, channels, write) {
         if (streams.segmented) stream.finish();
       }
       for (let row = y; row < y + tileRows; row++) {
-        const strip = RANGE ** 2 * columns, planes = base.map((plane) => plane.subarray(row * strip, (row + 1) * strip));
+        const first = RANGE ** 2 * columns * row;
+        const planes = base.map((plane) => plane.subarray(first, first + RANGE ** 2 * columns));
         write(picture, row * RANGE, centred(planes));
       }
     }

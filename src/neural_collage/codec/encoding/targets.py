@@ -79,7 +79,7 @@ SIZE = Measure(
     "size",
     " bytes",
     dict(zip(_OF_SIZES, _RATES, strict=True)),
-    slack=0.015,
+    slack=0.02,
     is_ratio=True,
     at_most=True,
     spread=dict(zip(_OF_SIZES, _SPREADS, strict=True)),
@@ -268,7 +268,8 @@ class _Search(Generic[Made]):
             return float(np.interp(self._sought, positions, qualities))
         (nearest,) = known
         step = np.interp(at_known[0] + aim - nearest.surplus, positions, qualities)
-        return float(nearest.quality + (step - nearest.quality) * 2.0 ** (self._one_sided - 1))
+        further = 2.0 ** max(self._one_sided - 2, 0)  # where sizes follow no such curve
+        return float(nearest.quality + (step - nearest.quality) * further)
 
     def _apart(self, one: "Attempt[Made]") -> float:
         """How many spreads an attempt is from the typical photograph, limited to credible ones."""
