@@ -81,7 +81,7 @@ class FractionalEncoder(PictureEncoder, Protocol):
     """An encoder that can write payloads between those of two qualities."""
 
     def shifted(self, fraction: float, kept: dict[Hashable, Any]) -> PictureEncoder:
-        """The encoder whose payloads lie a fraction of a quality, from -1 to 1, above those of one.
+        """The encoder whose payloads lie a fraction of a quality above those of one, or below.
 
         Quantiser steps may be those of the quality. kept: what it computes of a picture that it
         would need for other fractions; hand over the same for each.

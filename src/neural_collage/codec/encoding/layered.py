@@ -60,7 +60,7 @@ _MOST_ATTEMPTS = 5
 class Settings:
     """What a picture is encoded with; as the arguments of `api.encode`.
 
-    fraction: of a quality, -1 to 1, by which a file is finer than those of its quality.
+    fraction: of a quality, by which a file is finer than those of its quality, or coarser.
     """
 
     codec: str

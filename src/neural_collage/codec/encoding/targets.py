@@ -17,6 +17,7 @@ import numpy.typing as npt
 from neural_collage.arguments import is_whole
 from neural_collage.codec.encoding.layered import Settings, encode_picture
 from neural_collage.codec.image import CollageImage
+from neural_collage.codec.precision.steps import BASE_QUALITY
 from neural_collage.errors import CollageError, TargetError
 from neural_collage.io.picture import WHITE, Picture
 from neural_collage.io.writing import to_pil
@@ -86,6 +87,8 @@ SIZE = Measure(
     parts=16,
 )
 """Of files, in bytes; typical are bits per pixel, as nine photographs of CID22 have them."""
+_STRETCH, _MOST_STRETCH = 0.5, 1.5
+"""Where a picture takes many bits per pixel, RDOQ changes its size less than the quality does."""
 _SAME_ANALYSIS = 0.75
 """Fractions up to which a file has the quality of the one before it, whose analysis it shares."""
 PSNR = Measure("psnr", "PSNR", " dB", dict(zip(_TYPICAL, _PSNRS, strict=True)), slack=0.1)
@@ -97,13 +100,15 @@ class Target:
     """What a file of one picture is to reach.
 
     wanted: in units of the measure. value_of: what a file of the picture has. typical: by how much
-    positions of a picture of its size are higher on the typical curve.
+    positions of a picture of its size are higher on the typical curve. stretch: of fractions of a
+    quality, up to 90.
     """
 
     measure: Measure
     wanted: float
     value_of: Callable[[CollageImage], float] = field(repr=False)
     typical: float = 0.0
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,9 @@ def size_target(picture: Picture, size: int) -> Target:
     """
     if not (is_whole(size) and size >= 1):
         raise CollageError(f"size must be a whole number of bytes, at least 1, not {size!r}")
-    bits_per_pixel = math.log(8 / (picture.width * picture.height))
-    return Target(SIZE, size, lambda image: len(image.to_bytes()), bits_per_pixel)
+    to_rate = 8 / (picture.width * picture.height)
+    stretch = math.exp(min(_STRETCH * size * to_rate, _MOST_STRETCH))
+    return Target(SIZE, size, lambda image: len(image.to_bytes()), math.log(to_rate), stretch)
 
 
 def psnr_target(picture: Picture, psnr: float) -> Target:
@@ -171,7 +177,10 @@ def encode_to(picture: Picture, settings: Settings, target: Target) -> Reached:
         nonlocal whole
         if abs(quality - whole) > _SAME_ANALYSIS:
             whole = math.floor(quality + 0.5)
-        which = replace(settings, quality=whole, fraction=quality - whole)
+        fraction = quality - whole
+        if quality <= BASE_QUALITY:
+            fraction = min(fraction * target.stretch, BASE_QUALITY - whole)
+        which = replace(settings, quality=whole, fraction=fraction)
         image = encode_picture(picture, which, kept)
         return image, target.value_of(image)
 

@@ -40,7 +40,7 @@ _DOMAINS_PER_RANGE = 1
 MAX_HALVINGS = 3
 ERROR_PER_BIT = 0.13
 """Squared error worth one bit, in squared quantiser steps: J = D + error_per_bit * R."""
-_SHIFT = 0.1
+_SHIFT = 0.085
 """Natural logarithm of what it falls by for files like those of the next quality."""
 CHROMA_STEP = 0.65  # of the luma step; a chroma sample covers four pixels
 FULL_CHROMA_QUALITY = 70  # from here on chroma keeps its size

@@ -63,7 +63,7 @@ SMALL_GRID, SMALL_GRID_ITERATIONS = 16, 6
 poorly, are refined at every effort."""
 
 
-_SHIFT = 0.22
+_SHIFT = 0.2
 """Natural logarithm of what RDOQ has to weigh errors with for files like those of the next
 quality."""
 
