@@ -87,11 +87,36 @@ def test_failed_items_are_retried_after_all_others_and_recorded(
     assert batch(source, out).done == 1
 
 
-def test_inputs_with_the_same_output_name_both_fail(pictures: Pictures, tmp_path: Path) -> None:
-    summary = batch(pictures("in", "a.png", "a.jpg", "b.png"), tmp_path / "out")
-    assert (summary.done, set(summary.failed)) == (1, {"a.png", "a.jpg"})
+def test_inputs_that_differ_in_their_ending_alone_keep_it(
+    pictures: Pictures, tmp_path: Path
+) -> None:
+    source, out = pictures("in", "a.png", "a.jpg", "b.png"), tmp_path / "out"
+    assert batch(source, out).done == 3
+    assert {path.name for path in out.glob("*.clg")} == {"a.png.clg", "a.jpg.clg", "b.clg"}
+    assert (batch(source, out).done, batch(source, out).kept) == (0, 3)
+
+
+def test_an_output_that_gets_another_name_is_made_again(pictures: Pictures, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    batch(pictures("in", "a.png"), out)
+    assert batch(pictures("in", "a.jpg"), out).done == 2
+    assert {path.name for path in out.glob("*.clg")} >= {"a.png.clg", "a.jpg.clg"}
+
+
+def test_inputs_with_the_same_output_name_all_the_same_both_fail(
+    pictures: Pictures, tmp_path: Path
+) -> None:
+    summary = batch(pictures("in", "a.png", "a.jpg", "a.png.png"), tmp_path / "out")
+    assert (summary.done, set(summary.failed)) == (1, {"a.png", "a.png.png"})
     assert "rename one" in str(summary.failed["a.png"].error)
-    assert not (tmp_path / "out/a.clg").exists()
+    assert not (tmp_path / "out/a.png.clg").exists()
+
+
+def test_all_endings_that_are_compressed_are_looked_for(pictures: Pictures, tmp_path: Path) -> None:
+    source = pictures("in", "a.png", "b.tga", "c.jfif")
+    (source / "d.heic").write_bytes(b"")
+    summary = batch(source, tmp_path / "out", retries=0)
+    assert (summary.done, set(summary.failed)) == (3, {"d.heic"})
 
 
 @pytest.mark.parametrize(("deaths", "done"), [(1, 3), (9, 2)])

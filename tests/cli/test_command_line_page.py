@@ -28,6 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image = to_pil(photo_crop(64))
     image.save(path / "photo.jpg")
     image.save(path / "holiday/beach.jpg")
+    image.save(path / "walk.gif", save_all=True, append_images=[image.rotate(90)], duration=50)
     return path
 
 
@@ -45,6 +46,7 @@ def test_the_commands_run_one_after_the_other(folder: Path) -> None:
             capture_output=True,
         )
         assert not done.returncode, f"{command}: {done.stderr.decode()}"
+    assert len(list(folder.glob("frames/walk-000?.clg"))) == 2
     decoded = list(folder.glob("decoded.*"))
     assert len(decoded) >= 3
     for path in decoded:

@@ -11,9 +11,11 @@ import torch
 from neural_collage.codec.container import ModelId, pack_file
 from neural_collage.codec.contents import file_contents
 from neural_collage.codec.graphics.syntax import write_layer
+from neural_collage.codec.precision.steps import level_of_quality
 from neural_collage.io.writing import to_pil
 from tests.cli.conftest import Photo, Run
 from tests.codec.test_contents import PLAIN, layer
+from tests.conformance.decode import FOLDER
 
 
 def shown(collage: Run, path: str) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def test_the_header_is_shown(collage: Run, photo: Photo, tmp_path: Path) -> None
         "copies": 0,
         "colours": 0,
         "graphics_bytes": 0,
+        "precision_step": None,
+        "precision_bytes": None,
     }
     text = collage("info", "x.clg").stdout
     assert "width             12\nheight            8\nmode              LA\nbpp" in text
@@ -77,6 +81,15 @@ def test_what_is_owned_by_the_layer_alone_has_no_base(collage: Run, tmp_path: Pa
     assert "base percent      0.000\n" in text
     assert collage("compress", "x.png", "-o", "y.clg", "--no-graphics").exit_code == 0
     assert shown(collage, "y.clg")["base_percent"] == 100
+
+
+def test_a_precision_layer_is_shown_with_its_bytes(collage: Run) -> None:
+    facts = shown(collage, str(FOLDER / "neural-precise-tiles.clg"))
+    assert facts["precision_step"] == pytest.approx(level_of_quality(facts["quality"]), rel=1e-3)
+    assert 0 < facts["precision_bytes"] < facts["payload_bytes"]
+    small = str(FOLDER / "neural-precise-grey.clg")
+    assert shown(collage, small)["precision_bytes"] is None
+    assert "precision bytes   in one stream with the base\n" in collage("info", small).stdout
 
 
 @pytest.mark.parametrize("stream", [b"", b"\x65"], ids=repr)

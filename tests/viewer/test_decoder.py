@@ -36,9 +36,7 @@ from tests.viewer.pages import (
 )
 
 pytestmark = needs_node
-DECODED_BEFOREHAND = [
-    name for name in NAMES if name.startswith(("fractal", "poli2022", "neural-precise"))
-]
+DECODED_BEFOREHAND = [name for name in NAMES if name.startswith(("fractal", "poli2022"))]
 DECODED_BEFOREHAND += ["graphics-empty", "graphics-fractal", "metadata", "neural-links"]
 DECODED_IN_PAGE = [name for name in NAMES if name not in DECODED_BEFOREHAND]
 
@@ -161,6 +159,23 @@ def test_damaged_payloads_are_refused_or_decoded_alike(
         damaged[int(rng.integers(1, len(damaged)))] ^= 1 << int(rng.integers(8))
         payloads.append(bytes(damaged))
     files = [pack_file(HEADER, payload) for payload in payloads]
+    assert assert_alike(files, files[0], tmp_path) > 3
+
+
+@pytest.mark.parametrize("name", ["neural-precise-grey", "neural-precise-tiles"])
+def test_damaged_precision_layers_are_refused_or_decoded_alike(
+    name: str, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    source = nc.load(FOLDER / f"{name}.clg")
+    whole = source.payload
+    payloads = [whole, whole[:3], whole[:1] + bytes(3) + whole[4:], whole + b"\1"]
+    payloads.append(bytes([whole[0] | 1]) + whole[1:])  # links, too
+    for first in (2, len(whole) // 2):
+        for _ in range(6):
+            damaged = bytearray(whole)
+            damaged[int(rng.integers(first, len(damaged)))] ^= 1 << int(rng.integers(8))
+            payloads.append(bytes(damaged))
+    files = [pack_file(source.header, payload) for payload in payloads]
     assert assert_alike(files, files[0], tmp_path) > 3
 
 

@@ -77,7 +77,10 @@ def pixels_of(page: Page) -> Levels:
     return np.frombuffer(base64.b64decode(page.evaluate(PIXELS)), np.uint8).reshape(size)
 
 
-SHOWN = "neural-segments", "neural-adaptive", "graphics-neural", "graphics-text", "fractal-high"
+SHOWN = (
+    *("neural-segments", "neural-adaptive", "neural-precise", "neural-precise-tiles"),
+    *("graphics-neural", "graphics-text", "fractal-high"),
+)
 
 
 @pytest.mark.parametrize("name", SHOWN)

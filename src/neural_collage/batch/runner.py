@@ -1,7 +1,8 @@
 """Runs a batch: selects the items to process, retries failures, and records the results."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -82,11 +83,13 @@ def run_batch(
             kept by the next run.
         CollageError: the task or the engine cannot be used on this machine.
     """
-    run = _Run(Worker(task, task.key(), source, sink), engine, manifest, retries, on_progress)
+    key = task.key()
     sink.prepare()
     items = list(source.items())
     if not items:
         raise DataError(f"nothing to {task.kind}: no {', '.join(task.searched)} files")
+    worker = Worker(task, key, source, sink, _alike(task, items))
+    run = _Run(worker, engine, manifest, retries, on_progress)
     sizes = sink.sizes()
     run.summary.total = len(items)
     for name, fingerprint in run.without_name_clashes(items):
@@ -96,9 +99,18 @@ def run_batch(
             run.pending[name] = Item(name, fingerprint)
     on_progress(run.summary, None)
     run.process_pending()
-    outputs = [task.output(name) for name, _ in items if name not in run.summary.failed]
+    outputs = [worker.output(name) for name, _ in items if name not in run.summary.failed]
     sink.finish([name for name in outputs if name is not None])
     return run.summary
+
+
+def _alike(task: BatchTask, items: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """The names of items whose outputs would have the same name."""
+    names_of: dict[str | None, list[str]] = defaultdict(list)
+    for name, _ in items:
+        names_of[task.output(name)].append(name)
+    names_of.pop(None, None)
+    return frozenset(name for names in names_of.values() if len(names) > 1 for name in names)
 
 
 class _Run:
@@ -129,7 +141,7 @@ class _Run:
         first: dict[str, str] = {}
         clashes: dict[str, str] = {}
         for name, _ in items:
-            output = self.worker.task.output(name)
+            output = self.worker.output(name)
             if output is not None and (other := first.setdefault(output, name)) != name:
                 clashes[name], clashes[other] = other, name
         for name, fingerprint in items:
@@ -149,6 +161,7 @@ class _Run:
             entry is not None
             and entry.error is None
             and (entry.fingerprint, entry.settings) == (fingerprint, self.worker.key)
+            and entry.output == self.worker.output(name)
             and (entry.output is None or sizes.get(entry.output) == entry.bytes)
         )
 
@@ -215,7 +228,7 @@ class _Run:
         self._on_progress(self.summary, entry)
 
     def _entry(self, item: Item) -> ManifestEntry:
-        output = self.worker.task.output(item.name)
+        output = self.worker.output(item.name)
         return ManifestEntry(item.name, output, item.fingerprint, self.worker.key, item.attempt)
 
     def _abort(self, outcome: Outcome) -> None:

@@ -23,7 +23,7 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.codec.registry import check_rate, get_encoder
 from neural_collage.errors import CollageError, OutputError, PictureWarning, describe
 from neural_collage.io.metadata import check_strip
-from neural_collage.io.modes import PICTURE_SUFFIXES
+from neural_collage.io.modes import PICTURE_SUFFIXES, READ_SUFFIXES
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.runtime import check_device
 
@@ -97,13 +97,17 @@ class BatchTask:
     @property
     def searched(self) -> tuple[str, ...]:
         """Suffixes of input files."""
-        return (SUFFIX,) if self.kind in ("decompress", "reencode") else PICTURE_SUFFIXES
+        return (SUFFIX,) if self.kind in ("decompress", "reencode") else READ_SUFFIXES
 
-    def output(self, name: str) -> str | None:
-        """Name of the output of an item; None if the task keeps none."""
+    def output(self, name: str, *, keep_ending: bool = False) -> str | None:
+        """Name of the output of an item; None if the task keeps none.
+
+        keep_ending: whether the ending of the output follows that of the item.
+        """
         if self.kind == "evaluate":
             return None
-        return stem(name) + (self.suffix if self.kind == "decompress" else SUFFIX)
+        ending = self.suffix if self.kind == "decompress" else SUFFIX
+        return (name if keep_ending else stem(name)) + ending
 
     def key(self) -> str:
         """Hash of everything but the input that an output depends on.
@@ -201,17 +205,26 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Worker:
-    """Processes items one at a time; can be pickled. key: `task.key()`, computed once."""
+    """Processes items one at a time; can be pickled.
+
+    key: `task.key()`, computed once. alike: the items that differ from others in their ending
+    alone; their outputs keep it.
+    """
 
     task: BatchTask
     key: str
     source: ItemSource
     sink: ItemSink
+    alike: frozenset[str] = frozenset()
+
+    def output(self, name: str) -> str | None:
+        """Name of the output of an item; None if the task keeps none."""
+        return self.task.output(name, keep_ending=name in self.alike)
 
     def __call__(self, item: Item) -> Outcome:
         """Read an item, run the task, write the output. Errors are returned, not raised."""
         started = time.perf_counter()
-        output = self.task.output(item.name)
+        output = self.output(item.name)
         entry = ManifestEntry(item.name, output, item.fingerprint, self.key, item.attempt)
         with _caught_warnings() as caught:
             try:

@@ -1,11 +1,13 @@
 """`collage compress`: pictures to .clg files."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neural_collage.cli.support import options, targets
+from neural_collage.cli.support.streams import STANDARD
 from neural_collage.codec.container import SUFFIX
 from neural_collage.codec.registry import AUTO, check_rate, get_encoder
 
@@ -31,6 +33,14 @@ def compress(
     graphics: options.Graphics = True,
     device: options.Device = "cpu",
     strip: options.Strip = None,
+    all_frames: Annotated[
+        bool,
+        typer.Option(
+            "--all-frames",
+            help="Write all frames of animations and pages of TIFF files, numbered; without it the "
+            "first one is taken.",
+        ),
+    ] = False,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     keep_times: options.KeepTimes = False,
@@ -53,34 +63,42 @@ def compress(
     model = options.model_of(model, tune)
     options.check_times(keep_times, inputs, output)
     options.check_verbosity(quiet, verbose)
+    if all_frames and STANDARD in (*inputs, output):
+        raise typer.BadParameter("--all-frames writes numbered files: give INPUT and -o as names")
 
     from neural_collage.cli.support.jobs import OutputFile, collage_details, run_jobs
-    from neural_collage.cli.support.plan import Job, plan_jobs
+    from neural_collage.cli.support.plan import Job, name_of, plan_jobs
     from neural_collage.cli.support.reports import Reports
     from neural_collage.cli.support.streams import INPUT, read_standard_input
     from neural_collage.codec import api
     from neural_collage.codec.encoding.layered import Settings
+    from neural_collage.io.frames import FrameReader, count_frames
     from neural_collage.io.modes import READ_SUFFIXES
+    from neural_collage.io.picture import strip_picture
     from neural_collage.io.reading import parse_picture, read_picture
     from neural_collage.runtime import check_device, use_threads
 
     default = api.DEFAULT_QUALITY, api.DEFAULT_EFFORT if effort is None else effort
     settings = Settings(codec, *default, model, device, graphics)
+    frames = FrameReader()
+
+    def read(job: Job) -> "Picture":
+        if job.source is None:
+            return parse_picture(read_standard_input(), INPUT)
+        return read_picture(job.source) if job.frame is None else frames.read(job.source, job.frame)
 
     def work(job: Job) -> OutputFile:
-        source = job.source
-        image = parse_picture(read_standard_input(), INPUT) if source is None else source
+        picture = strip_picture(read(job), strip, name_of(job.source))
         if target_of is not None:
-            return _reach(read_picture(image), target_of, settings)
+            return _reach(picture, target_of, settings)
         collage = api.encode(
-            image,
+            picture,
             codec=codec,
             quality=quality,
             effort=effort,
             model=model,
             graphics=graphics,
             device=device,
-            strip=strip,
         )
         return OutputFile(
             collage.to_bytes(), collage.width, collage.height, details=collage_details(collage)
@@ -90,9 +108,17 @@ def compress(
     check_device(device)
     check_rate(codec, quality, effort, (target_of,))
     get_encoder(codec, model)  # fails once here, not for every input
-    plan = plan_jobs(inputs, output, searched=READ_SUFFIXES, written=(SUFFIX,), overwrite=overwrite)
+    plan = plan_jobs(
+        inputs,
+        output,
+        searched=READ_SUFFIXES,
+        written=(SUFFIX,),
+        overwrite=overwrite,
+        frames_of=count_frames if all_frames else lambda source: 1,
+    )
     reports = Reports(as_json=json, quiet=quiet, verbose=verbose, debug=ctx.obj)
-    run_jobs(plan, work, reports, keep_times=keep_times, dry_run=dry_run)
+    with closing(frames):
+        run_jobs(plan, work, reports, keep_times=keep_times, dry_run=dry_run)
 
 
 def _reach(

@@ -56,7 +56,7 @@ def _facts(file: str) -> dict[str, Any]:
     is_stream = file == STANDARD
     data = read_collage(standard_input()) if is_stream else read_collage_file(Path(file))
     header, payload = unpack_file(data)
-    contents = file_contents(header)
+    contents = file_contents(header, payload)
     return {
         "input": file,
         "bytes": len(data),
@@ -80,5 +80,7 @@ def _text(facts: dict[str, Any]) -> str:
     lines = []
     for name, value in facts.items():
         text = f"{value:.3f}" if isinstance(value, float) else value
+        if name == "precision_bytes" and value is None and facts["precision_step"] is not None:
+            text = "in one stream with the base"
         lines.append(f"{name.replace('_', ' '):18}{'none' if text is None else text}")
     return "\n".join(lines)

@@ -1,9 +1,9 @@
 """What a codec has to do: an encoder writes payloads, a decoder turns them into layers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from neural_collage.codec.container import Header, ModelId
 from neural_collage.core.arrays.averages import PixelArray
@@ -74,6 +74,18 @@ class LayeredEncoder(PictureEncoder, Protocol):
         self, picture: "Picture", *, quality: int, effort: int, device: str
     ) -> tuple[bytes, tuple[Layer, ...]]:
         """The payload of a picture, as `encode`, and the layers that it decodes to."""
+
+
+@runtime_checkable
+class FractionalEncoder(PictureEncoder, Protocol):
+    """An encoder that can write payloads between those of two qualities."""
+
+    def shifted(self, fraction: float, kept: dict[Hashable, Any]) -> PictureEncoder:
+        """The encoder whose payloads lie a fraction of a quality above those of one, or below.
+
+        Quantiser steps may be those of the quality. kept: what it computes of a picture that it
+        would need for other fractions; hand over the same for each.
+        """
 
 
 PayloadDecoder = Callable[[bytes, Header], tuple[Layer, ...]]

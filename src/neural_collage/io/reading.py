@@ -111,15 +111,17 @@ def read_image(
     name: str = "the image",
     *,
     given: Mapping[str, bytes | None] = MappingProxyType({}),
+    is_one_of_many: bool = False,
     max_pixels: int | None = None,
 ) -> Picture:
     """Read a Pillow image as `read_picture` does; errors and warnings call it `name`.
 
     given: what replaces "exif", "xmp" and "icc_profile" of its info; None leaves them out.
+    is_one_of_many: the others of its frames are read, too.
     """
     check_size(image.width, image.height, name, max_pixels)
     with _as_image_errors(f"{name}: damaged or incomplete picture"):
-        frames = getattr(image, "n_frames", 1)
+        frames = 1 if is_one_of_many else getattr(image, "n_frames", 1)
         is_reduced = image.mode not in _WHITE_OF_DEEP_GREY and _is_deep(image)
         image.load()
         oriented = orientation(image, given)

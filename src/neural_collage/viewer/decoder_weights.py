@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neural_collage.codec.precision.syntax import shipped_priors
 from neural_collage.codec.weights import Weights
 from neural_collage.models.arrays_file import PATCHES, SCALE, read_arrays, unpack_arrays
 from neural_collage.models.compression.integer_layers import (
@@ -61,6 +62,15 @@ def pack_numbers(tensors: Mapping[str, npt.NDArray[np.integer]]) -> PackedNumber
         parts.append(np.ascontiguousarray(planes.T).tobytes())
     compressor = zlib.compressobj(_LEVEL, strategy=zlib.Z_FILTERED)
     return PackedNumbers(tuple(index), compressor.compress(b"".join(parts)) + compressor.flush())
+
+
+def precision_numbers() -> dict[str, IntArray]:
+    """What `precision.js` reads a precision layer with, beside those of `decoder_numbers`."""
+    priors = shipped_priors()
+    return {
+        "precision.weights": priors.weights.astype(np.int64),
+        "precision.thresholds": priors.thresholds.astype(np.int64),
+    }
 
 
 def decoder_numbers(weights: Weights, quality: int) -> dict[str, IntArray]:

@@ -47,8 +47,8 @@ function decodeFile(file, model, shown) {
   } else {
     const isKnown = file.codec === NEURAL && file.space === RGB_SPACE && model;
     if (!isKnown) throw new Error("the decoder of this page does not know its codec");
-    const pictures = channels % 2 ? 1 : 2, size = [base.bottom - base.top, base.right - base.left];
-    readNeural(payload, model, ...size, pictures, (number, top, planes) => {
+    const size = [base.bottom - base.top, base.right - base.left];
+    readNeural(payload, model, ...size, channels, (number, top, planes) => {
       picture.put(base, top, planes, number);
       if (!layer && number === 0) shown(picture, top, Math.min(top + RANGE, height));
     });

@@ -5,7 +5,7 @@
 // exact below 2^53. Coefficients times patches stay below 2^30, and with all 4 x 320 below 2^41.
 
 const RANGE = 16, TILE = 64, PATCH = 2 * RANGE, HALF = RANGE / 2, PATCH_PIXELS = 3 * PATCH * PATCH;
-const LINKED = 1, SEGMENTED = 2;
+const LINKED = 1, SEGMENTED = 2, PRECISE = 4;
 const LARGEST_STATE = 2 ** 24, LARGEST_LOGARITHM = 255 * 64, LARGEST_SIDE = 2 ** 15;
 const CENTRE = 4, EDGES = [1, 3, 5, 7], CORNERS = [0, 2, CENTRE, 6, 8]; // positions of 3 x 3
 
@@ -33,6 +33,7 @@ class NeuralModel {
     let sum = 0;
     this.logarithms = doubles("logarithms").map((step) => (sum += step));
     this.steps = doubles("steps");
+    this.precision = "precision.weights" in numbers ? precisionPriors(numbers) : null;
     this.patches = patchesOf(numbers, this.count);
     this.peaks = new Float64Array(this.count); // the largest magnitude of each patch
     for (let i = 0; i < this.patches.length; i++) {

@@ -10,23 +10,29 @@ from string import Template
 
 import neural_collage
 from neural_collage.codec.image import CollageImage
+from neural_collage.codec.streams.neural import LINKED, PRECISE, SEGMENTED
+from neural_collage.codec.streams.precise import Precision
 from neural_collage.codec.weights import weights_of
 from neural_collage.errors import CollageFormatError
 from neural_collage.io.writing import image_bytes
-from neural_collage.viewer.decoder_weights import PackedNumbers, decoder_numbers, pack_numbers
+from neural_collage.viewer.decoder_weights import (
+    PackedNumbers,
+    decoder_numbers,
+    pack_numbers,
+    precision_numbers,
+)
 from neural_collage.viewer.text_packing import pack_text
 
 _FLAGS_AT, _KNOWN_FLAGS = 6, 63
 """Of what the decoder of the page knows: a file with other flags is decoded beforehand."""
 _NEURAL = "neural"
-_LARGEST_PARAMETERS, _LINKED, _PRECISE = 3, 1, 4
-"""Of the neural payload."""
 _UNPACKING = ("packing.js", "worker.js")
 _DECODER = (
     "packing.js",
     "range_decoder.js",
     "neural.js",
     "synthesis.js",
+    "precision.js",
     "hashes.js",
     "graphics.js",
     "file.js",
@@ -68,7 +74,11 @@ def content_of(image: CollageImage, data: bytes) -> Content:
     if header.model is None:
         raise CollageFormatError("the file is damaged: it does not name its model")
     quality = header.quality if header.graphics is None else header.graphics[0]
-    numbers = decoder_numbers(weights_of(header.model), quality)
+    further = {}
+    if image.payload[0] & PRECISE:
+        quality = Precision.of_bytes(image.payload[1 : 1 + Precision.SIZE]).base_quality
+        further = precision_numbers()
+    numbers = decoder_numbers(weights_of(header.model), quality) | further
     return Content("clg", data, pack_numbers(numbers))
 
 
@@ -80,11 +90,10 @@ def _unknown_part(image: CollageImage, data: bytes) -> str:
         return ""
     if image.codec != _NEURAL:
         return f"the codec {image.codec}"
-    if image.payload[0] & _LINKED:
+    if image.payload[0] & LINKED:
         return "links"
-    if image.payload[0] & _PRECISE:
-        return "precision layers"
-    return "" if image.payload[0] <= _LARGEST_PARAMETERS else "the parameters of this payload"
+    known = SEGMENTED | PRECISE
+    return "the parameters of this payload" if image.payload[0] & ~known else ""
 
 
 def make_page(image: CollageImage, data: bytes, name: str, alt: str | None = None) -> bytes:

@@ -1,16 +1,24 @@
 // Pixels of the neural payload: sums of overlapping patches, mirrored at the edges, row by row.
 
 // Reads a payload; calls write(picture, top, planes) for 16 rows of pixels at a time, top to bottom.
-// planes: three Float32Arrays of the padded width, in [0, 1] but for overshoot.
-function readNeural(payload, model, height, width, pictures, write) {
-  if (payload.length === 0 || payload[0] > 3) throw damaged("an empty neural payload, or unknown parameters");
+// channels: of the file; picture 1 is its alpha. planes: three Float32Arrays of the padded width, in
+// [0, 1] but for overshoot.
+function readNeural(payload, model, height, width, channels, write) {
+  if (payload.length === 0 || payload[0] > 7) throw damaged("an empty neural payload, or unknown parameters");
+  const step = payload[0] & PRECISE ? stepOf(payload) : 0;
   if (payload[0] & LINKED) throw new Error("the decoder of this page does not know links");
-  const rows = Math.ceil(height / RANGE), columns = Math.ceil(width / RANGE);
-  const across = Math.ceil(columns / TILE), down = Math.ceil(rows / TILE), tiles = across * down;
+  if (step && !model.precision) throw new Error("the decoder of this page does not know precision layers");
+  const rows = Math.ceil(height / RANGE), columns = Math.ceil(width / RANGE), pictures = channels % 2 ? 1 : 2;
+  const across = Math.ceil(columns / TILE), tiles = across * Math.ceil(rows / TILE);
   const streams = openStreams(payload, pictures * tiles, model.groups.length);
+  const bases = [];
   for (let picture = 0; picture < pictures; picture++) {
-    const sums = new PatchSums(model, rows, columns, (top, planes) => write(picture, top, planes));
-    for (let y = 0; y < down; y++) {
+    const base = step && [0, 1, 2].map(() => new Float32Array(rows * columns * RANGE ** 2));
+    if (step) bases.push(base);
+    const keep = (top, planes) => planes.forEach((plane, n) => base[n].set(plane, top * columns * RANGE));
+    const show = (top, planes) => write(picture, top, centred(planes));
+    const sums = new PatchSums(model, rows, columns, step ? keep : show);
+    for (let y = 0; y * TILE < rows; y++) {
       const tileRows = Math.min(TILE, rows - y * TILE), amplitudes = [];
       for (let x = 0; x < across; x++) {
         const tileColumns = Math.min(TILE, columns - x * TILE), number = picture * tiles + y * across + x;
@@ -22,21 +30,59 @@ function readNeural(payload, model, height, width, pictures, write) {
     }
     sums.finish();
   }
+  for (const [picture, base] of bases.entries()) {
+    const shown = picture === 1 || channels < 3 ? 1 : 3;
+    const layer = new PrecisionLayer(model, base, columns * RANGE, step, shown);
+    for (let y = 0; y < rows; y += TILE) {
+      const tileRows = Math.min(TILE, rows - y);
+      for (let x = 0; x < columns; x += TILE) {
+        const stream = streams.precise[picture * tiles + (y / TILE) * across + x / TILE];
+        layer.add(stream, y * RANGE, x * RANGE, tileRows * RANGE, Math.min(TILE, columns - x) * RANGE);
+        if (streams.segmented) stream.finish();
+      }
+      for (let row = y; row < y + tileRows; row++) {
+        const first = RANGE ** 2 * columns * row;
+        const planes = base.map((plane) => plane.subarray(first, first + RANGE ** 2 * columns));
+        write(picture, row * RANGE, centred(planes));
+      }
+    }
+  }
   streams.last.finish();
 }
 
-// The streams of each group, one for each tile, and the last one of the payload.
+// The step of a precision layer, which follows the quality of its base.
+function stepOf(payload) {
+  if (payload[0] & LINKED) throw damaged("a precision layer on a picture with links");
+  const quality = payload[1], step = payload[2] + 256 * payload[3];
+  if (payload.length < 4 || quality < 1 || quality > 100 || step === 0) throw damaged("its precision layer is invalid");
+  return step;
+}
+
+function centred(planes) {
+  for (const plane of planes) for (let i = 0; i < plane.length; i++) plane[i] += 0.5;
+  return planes;
+}
+
+// The streams of each group, one for each tile, and the last one of the payload; those of a precision
+// layer, one for each tile.
 function openStreams(payload, tiles, groups) {
+  const isPrecise = (payload[0] & PRECISE) !== 0, data = payload.subarray(isPrecise ? 4 : 1);
   if (!(payload[0] & SEGMENTED)) {
-    const whole = new SymbolDecoder(payload.subarray(1));
-    return { groups: Array(groups).fill(Array(tiles).fill(whole)), last: whole, segmented: false };
+    const whole = new SymbolDecoder(data), each = Array(tiles).fill(whole);
+    return { groups: Array(groups).fill(each), last: whole, precise: each, segmented: false };
   }
-  const reader = new ByteReader(payload.subarray(1));
-  const lengths = Array.from({ length: tiles * groups }, () => reader.varint());
+  const reader = new ByteReader(data);
+  const lengths = Array.from({ length: tiles * (groups + isPrecise) }, () => reader.varint());
   const segments = lengths.map((length) => new SymbolDecoder(reader.take(length)));
-  const last = new SymbolDecoder(reader.rest());
+  segments.push(new SymbolDecoder(reader.rest()));
   const of = (group) => segments.slice(group * tiles, (group + 1) * tiles);
-  return { groups: Array.from({ length: groups }, (_, group) => of(group)), last, segmented: true };
+  const precise = isPrecise ? segments.slice(groups * tiles + 1) : [];
+  return {
+    groups: Array.from({ length: groups }, (_, group) => of(group)),
+    last: segments[groups * tiles], // that of the links
+    precise,
+    segmented: true,
+  };
 }
 
 // Coefficients of patches in 2^-11, given those in 2^-6 steps.
@@ -160,7 +206,7 @@ class PatchSums {
           row[width + HALF - 1 - x] += row[width + HALF + x];
         }
         for (let x = 0; x < width; x++) {
-          pixels[y * width + x] = Math.fround(Math.fround(row[HALF + x] / 2 ** 26) + 0.5);
+          pixels[y * width + x] = row[HALF + x] / 2 ** 26;
         }
       }
       return pixels;

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -91,7 +92,10 @@ def run_jobs(
         _report_failure(reports, failure)
     columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with progress_bar(*columns, quiet=reports.quiet) as progress:
+        broken: set[Path | None] = set()
         for job in progress.track(plan.jobs, description=""):
+            if job.frame is not None and job.source in broken:
+                continue  # frames lie on those before them
             try:
                 with picture_warnings_as_lines(quiet=reports.quiet):
                     facts, *texts = _run_job(job, work, keep_times=keep_times, dry_run=dry_run)
@@ -100,6 +104,7 @@ def run_jobs(
             except Exception as error:
                 failures.append(Failure(job.source, error))
                 _report_failure(reports, failures[-1])
+                broken.add(job.source)
             else:
                 reports.result(facts, *texts)
     if failures:
@@ -136,6 +141,8 @@ def _run_job(
     )
     text = "  ".join([str(report), *filter(None, [output.note, "not written" * dry_run])])
     facts = {**asdict(report), **output.facts}
+    if job.frame is not None:
+        facts["frame"] = job.frame
     return facts | ({"dry_run": True} if dry_run else {}), text, output.details
 
 

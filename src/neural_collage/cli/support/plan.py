@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,14 @@ from neural_collage.errors import CollageError, ImageError, OutputError
 
 @dataclass(frozen=True)
 class Job:
-    """One input and the one output made from it; None for standard input and output."""
+    """One input and the one output made from it; None for standard input and output.
+
+    frame: of the input, from 1; None if the input has no others that are read.
+    """
 
     source: Path | None
     target: Path | None
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def plan_jobs(
     written: Sequence[str],
     overwrite: bool,
     spare_beside: bool = False,
+    frames_of: Callable[[Path], int] = lambda source: 1,
 ) -> Plan:
     """Pair inputs with outputs.
 
@@ -61,6 +66,8 @@ def plan_jobs(
         added to theirs, not put in its place.
     spare_beside: existing files in the folder of their input are replaced only if `output` names
         them: a picture beside its .clg file may be the original.
+    frames_of: how many frames of an input are read. Where there are several, each has an output
+        with its number: name-0001.clg.
 
     Raises:
         typer.BadParameter: `output` is a file where a folder is needed, or the reverse, or has
@@ -88,7 +95,19 @@ def plan_jobs(
             pairs, spared = _without_originals(pairs, overwrite)
             failures += spared
     unique = {(s.resolve(), t.resolve()): Job(s, t) for s, t in pairs}
-    return _checked_plan(list(unique.values()), failures, overwrite)
+    jobs = [part for job in unique.values() for part in _by_frame(job, frames_of)]
+    return _checked_plan(jobs, failures, overwrite)
+
+
+def _by_frame(job: Job, frames_of: Callable[[Path], int]) -> list[Job]:
+    """A job as one for each frame of its input."""
+    if job.source is None or job.target is None or (count := frames_of(job.source)) < 2:
+        return [job]
+    stem, suffix = job.target.stem, job.target.suffix
+    return [
+        Job(job.source, job.target.with_name(f"{stem}-{frame:04}{suffix}"), frame)
+        for frame in range(1, count + 1)
+    ]
 
 
 def _with_distinct_names(

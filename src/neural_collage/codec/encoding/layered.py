@@ -1,13 +1,15 @@
 """Encoding a picture as a graphics layer over a base: which base, and whether the layer pays."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from neural_collage.codec.base import Layer, LayeredEncoder, PictureEncoder
+from neural_collage.codec.base import FractionalEncoder, Layer, LayeredEncoder, PictureEncoder
 from neural_collage.codec.container import Header
 from neural_collage.codec.encoding.promises import (
     TOLERANCE,
@@ -56,7 +58,10 @@ _MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """What a picture is encoded with; as the arguments of `api.encode`."""
+    """What a picture is encoded with; as the arguments of `api.encode`.
+
+    fraction: of a quality, by which a file is finer than those of its quality, or coarser.
+    """
 
     codec: str
     quality: int
@@ -64,11 +69,17 @@ class Settings:
     model: str | None = None
     device: str = "cpu"
     graphics: bool = True
+    fraction: float = 0.0
 
 
-def encode_picture(picture: Picture, settings: Settings) -> CollageImage:
-    """The file of a picture; raises as `api.encode` does."""
-    job = _Job(picture, settings)
+def encode_picture(
+    picture: Picture, settings: Settings, kept: dict[Hashable, Any] | None = None
+) -> CollageImage:
+    """The file of a picture; raises as `api.encode` does.
+
+    kept: what is computed of it that other fractions need, too; hand over the same for each.
+    """
+    job = _Job(picture, settings, kept)
     codec = PREFERRED if settings.codec == AUTO else settings.codec
     encoder = get_encoder(codec, settings.model)
     layer = None
@@ -104,10 +115,13 @@ def _owns_all_exactly(layer: GraphicsLayer, quality: int) -> bool:
 class _Job:
     """One picture and its settings."""
 
-    def __init__(self, picture: Picture, settings: Settings) -> None:
+    def __init__(
+        self, picture: Picture, settings: Settings, kept: dict[Hashable, Any] | None = None
+    ) -> None:
         self._picture = picture
         self._settings = settings
-        self._written: tuple[GraphicsLayer, bytes] | None = None
+        self._kept: dict[Hashable, Any] = {} if kept is None else kept
+        self._searches = kept is not None or settings.fraction != 0
         self._measured: tuple[CollageImage, float] | None = None
         self._invisible = None
         if picture.mode in ("LA", "RGBA"):
@@ -117,7 +131,7 @@ class _Job:
     @property
     def _slope(self) -> float:
         """Bits that a squared error of 1 in one sample is worth."""
-        quality = self._settings.quality
+        quality = self._settings.quality + self._settings.fraction
         if self._settings.codec in (PREFERRED, AUTO):
             return precise_bits_per_squared_error(quality)
         return bits_per_squared_error(quality)
@@ -145,6 +159,8 @@ class _Job:
         layers: tuple[Layer, ...] = ()
         if has_base := layer is None or bool((layer.modes == BASE).any()):
             seen = self._seen_by_base(layer)
+            if self._searches and isinstance(encoder, FractionalEncoder):
+                encoder = encoder.shifted(settings.fraction, self._kept.setdefault(codec, {}))
             if isinstance(encoder, LayeredEncoder):
                 payload, layers = encoder.encode_layers(
                     seen, quality=quality, effort=effort, device=settings.device
@@ -246,9 +262,11 @@ class _Job:
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
         """The stream of a layer, which is written once for all bases."""
-        if self._written is None or self._written[0] is not layer:
-            self._written = layer, write_layer(layer, base_quality)
-        return bytes([base_quality]) + self._written[1][1:]
+        written, stream = self._kept.get("layer", (None, b""))
+        if written is None or not written.equals(layer):
+            stream = write_layer(layer, base_quality)
+            self._kept["layer"] = layer, stream
+        return bytes([base_quality]) + bytes(stream[1:])
 
     def _seen_by_base(self, layer: GraphicsLayer | None) -> Picture:
         """The part of the picture that its base shows; what is hidden in it is filled smoothly."""

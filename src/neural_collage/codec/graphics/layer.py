@@ -57,6 +57,16 @@ class GraphicsLayer:
             np.full((height, width), -1, np.int8),
         )
 
+    def equals(self, other: "GraphicsLayer") -> bool:
+        """Whether another layer of the same picture is the same."""
+        return self is other or (
+            self.block == other.block
+            and np.array_equal(self.modes, other.modes)
+            and np.array_equal(self.copies, other.copies)
+            and np.array_equal(self.palette, other.palette)
+            and np.array_equal(self.indices, other.indices)
+        )
+
     @cached_property
     def base_window(self) -> Window:
         """The smallest window that holds all ranges of the base, which is a picture of that size.

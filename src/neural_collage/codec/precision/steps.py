@@ -14,21 +14,24 @@ BITS_PER_SQUARED_STEP = 6 / math.log(2)
 a quarter with each bit."""
 
 
-def level_of_quality(quality: int) -> float | None:
-    """The step of a quality 1..100 in levels, 1/255; None if it has no layer."""
+def level_of_quality(quality: float) -> float | None:
+    """The step of a quality 1..100 in levels, 1/255; None if it has no layer.
+
+    Between 90 and 91, where layers begin, it is coarser than `COARSEST`.
+    """
     if quality <= BASE_QUALITY:
         return None
     share = (quality - BASE_QUALITY - 1) / (99 - BASE_QUALITY)
     return float(COARSEST * (FINEST / COARSEST) ** share)
 
 
-def step_of_quality(quality: int) -> int | None:
+def step_of_quality(quality: float) -> int | None:
     """The step of a quality 1..100 in 2^-16; None if it has no layer."""
     level = level_of_quality(quality)
     return None if level is None else round(level / 255 * (1 << STEP_BITS))
 
 
-def precise_bits_per_squared_error(quality: int) -> float:
+def precise_bits_per_squared_error(quality: float) -> float:
     """Bits per squared error, summed over samples in [0, 1], that a quality 1..100 spends."""
     level = level_of_quality(quality)
     of_base = bits_per_squared_error(quality)

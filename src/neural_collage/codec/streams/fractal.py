@@ -9,8 +9,10 @@ The symbols and their order are those of `fractal.syntax`, the tables start from
 priors; luma and alpha adapt one set of tables, Cb and Cr another.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -38,6 +40,8 @@ _DOMAINS_PER_RANGE = 1
 MAX_HALVINGS = 3
 ERROR_PER_BIT = 0.13
 """Squared error worth one bit, in squared quantiser steps: J = D + error_per_bit * R."""
+_SHIFT = 0.085
+"""Natural logarithm of what it falls by for files like those of the next quality."""
 CHROMA_STEP = 0.65  # of the luma step; a chroma sample covers four pixels
 FULL_CHROMA_QUALITY = 70  # from here on chroma keeps its size
 
@@ -116,18 +120,24 @@ class FractalEncoder:
     """Search-based fractal compression; see the module.
 
     halvings: 0 to 3, how often the quantiser steps of a quality are halved; each one adds about
-    6 dB, beyond quality 100 as well. full_chroma: chroma keeps its size at all qualities.
+    6 dB, beyond quality 100 as well. full_chroma: chroma keeps its size at all qualities. fraction:
+    see `base.FractionalEncoder`.
 
     Raises ValueError for other numbers of halvings.
     """
 
     model = None
 
-    def __init__(self, halvings: int = 0, full_chroma: bool = False) -> None:
+    def __init__(self, halvings: int = 0, full_chroma: bool = False, fraction: float = 0.0) -> None:
         if not (is_whole(halvings) and 0 <= halvings <= MAX_HALVINGS):
             raise ValueError(f"halvings must be 0 to {MAX_HALVINGS}, not {halvings!r}")
         self.halvings = halvings
         self.full_chroma = full_chroma
+        self.fraction = fraction
+
+    def shifted(self, fraction: float, kept: dict[Hashable, Any]) -> "FractalEncoder":
+        """See `base.FractionalEncoder`."""
+        return FractalEncoder(self.halvings, self.full_chroma, fraction)
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture."""
@@ -141,6 +151,7 @@ class FractalEncoder:
             statistics,
             self.halvings,
             self.full_chroma,
+            self.fraction,
         ):
             writer.counts = statistics[spec.kind]
             code_plane(writer, code.geometry, _DOMAINS_PER_RANGE, code)
@@ -179,11 +190,12 @@ def encode_planes(
     statistics: Mapping[str, Counts],
     halvings: int = 0,
     full_chroma: bool = False,
+    fraction: float = 0.0,
 ) -> Iterator[tuple[PlaneCode, PlaneSpec]]:
     """The codes of the planes of a picture, one at a time, whose domains are as those of the first.
 
     statistics: what each kind of plane is priced with, read anew for every plane, so that the
-    caller may let them adapt in between. halvings, full_chroma: as for `FractalEncoder`.
+    caller may let them adapt in between. halvings, full_chroma, fraction: as for `FractalEncoder`.
     """
     planes = to_planes(pixels) * 255
     specs = plane_specs(len(planes), quality, chroma_reduction_of(quality, full_chroma), halvings)
@@ -192,7 +204,7 @@ def encode_planes(
         code = encode_plane(
             _reduce(plane, spec.reduction),
             spec.step,
-            ERROR_PER_BIT * spec.step**2,
+            ERROR_PER_BIT * math.exp(-_SHIFT * fraction) * spec.step**2,
             statistics[spec.kind],
             effort if spec.kind == "luma" else effort.without_domains(),
         )

@@ -65,7 +65,7 @@ def decode(payload: bytes, header: Header, missing: int = 0) -> tuple[Layer, ...
     return decoder_of(weights_of(header.model)).decode(payload, header, missing)
 
 
-def _start(payload: bytes) -> tuple[bool, bool, Precision | None, bytes]:
+def payload_start(payload: bytes) -> tuple[bool, bool, Precision | None, bytes]:
     """Whether a payload has links and segments, its precision layer, and what follows."""
     if not payload:
         raise CollageFormatError("the neural stream is empty")
@@ -115,7 +115,7 @@ class NeuralDecoder:
         Raises:
             CollageFormatError: damaged.
         """
-        is_linked, is_segmented, precision, data = _start(payload)
+        is_linked, is_segmented, precision, data = payload_start(payload)
         quality = header.quality if precision is None else precision.base_quality
         grid = Grid(header.height, header.width, 2 if header.channels in (2, 4) else 1)
         further: list[bytes | None] = []

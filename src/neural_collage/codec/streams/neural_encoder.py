@@ -1,6 +1,8 @@
 """The encoder of the neural codec: one pass of the network, refinement, RDOQ, and links."""
 
+import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -26,6 +28,7 @@ from neural_collage.codec.streams.neural import (
     decoder_of,
     linked_layers,
 )
+from neural_collage.codec.streams.neural_analysis import Kept, Planes, predicted_latents
 from neural_collage.codec.streams.neural_streams import Streams
 from neural_collage.codec.streams.neural_symbols import ChosenSymbols, write_runs
 from neural_collage.codec.streams.precise import (
@@ -37,14 +40,12 @@ from neural_collage.codec.streams.precise_encoder import choose_numbers
 from neural_collage.codec.streams.tiles import Grid, Tile
 from neural_collage.codec.weights import Weights, find_weights
 from neural_collage.core.arrays.lapped import Texture
-from neural_collage.core.blocks import pad_to_multiple
 from neural_collage.core.scales import Window
 from neural_collage.errors import NotConvergedError
 from neural_collage.io.picture import Picture
-from neural_collage.models.compression.analysis_transform import Margins
 from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.compression.compressor import bits_per_squared_error
-from neural_collage.models.compression.decoder_model import CENTRE, RANGE
+from neural_collage.models.compression.decoder_model import CENTRE
 from neural_collage.models.compression.distortion.mixture import Shares, distortion
 from neural_collage.models.compression.integer_entropy import UNIT
 from neural_collage.models.compression.integer_layers import IntArray
@@ -60,6 +61,11 @@ ITERATIONS = {6: 4, 7: 12, 8: 40, 9: 120}
 SMALL_GRID, SMALL_GRID_ITERATIONS = 16, 6
 """Pictures of at most so many ranges, most of which lie at the boundary, where the network predicts
 poorly, are refined at every effort."""
+
+
+_SHIFT = 0.2
+"""Natural logarithm of what RDOQ has to weigh errors with for files like those of the next
+quality."""
 
 
 def make_encoder(model: str = DEFAULT_MODEL) -> "NeuralEncoder":
@@ -78,11 +84,20 @@ def encoder_of(weights: Weights) -> "NeuralEncoder":
 
 
 def chosen_symbols(
-    network: CodecModel, tables: FixedTables, values: Float[Tensor, "a rows columns"], quality: int
+    network: CodecModel,
+    tables: FixedTables,
+    values: Float[Tensor, "a rows columns"],
+    quality: int,
+    error_weight: float = 1.0,
 ) -> ChosenSymbols:
-    """What chooses the symbols of latents, as at this quality."""
+    """What chooses the symbols of latents, as at this quality.
+
+    error_weight: what RDOQ weighs errors with, relative to that of the quality.
+    """
     with torch.inference_mode():
         weights = network.rdoq_weights(values, quality).expand(values.shape)
+        if error_weight != 1:
+            weights = weights * error_weight
         side = network.side_latents(values[None])[0]
     n_groups = len(network.config.groups)
     return ChosenSymbols(tables, n_groups, values.numpy(), side.numpy(), weights.numpy())
@@ -102,6 +117,14 @@ class NeuralEncoder:
         self._network = weights.build(CodecModel)
         self._copies = DeviceCopies(self._network)
         self._decoder = decoder_of(weights)
+        self._fraction = 0.0
+        self._kept: Kept | None = None
+
+    def shifted(self, fraction: float, kept: Kept) -> "NeuralEncoder":
+        """See `base.FractionalEncoder`."""
+        encoder = copy(self)
+        encoder._fraction, encoder._kept = fraction, kept
+        return encoder
 
     def encode(self, picture: Picture, *, quality: int, effort: int, device: str) -> bytes:
         """The payload of a picture."""
@@ -112,12 +135,13 @@ class NeuralEncoder:
     ) -> tuple[bytes, tuple[Layer, ...]]:
         """The payload of a picture, and the layers that it decodes to."""
         how = _Settings(quality, effort, device)
-        if (step := step_of_quality(quality)) is not None:
+        if (step := step_of_quality(quality + self._fraction)) is not None:
             precision = Precision(BASE_QUALITY, step)
             found = self._encode_precise(picture, replace(how, quality=BASE_QUALITY), precision)
             if found is not None:
                 return found
-        return self._encode(picture, how)
+        error_weight = math.exp(_SHIFT * self._fraction)
+        return self._encode(picture, replace(how, error_weight=error_weight))
 
     def _encode(self, picture: Picture, how: "_Settings") -> tuple[bytes, tuple[Layer, ...]]:
         """The payload of a picture without a precision layer, and its layers."""
@@ -127,7 +151,7 @@ class NeuralEncoder:
             model, shares = self._decoder.model, self._network.config.shares
             for number, amplitudes in enumerate(coded):
                 texture = Texture(amplitudes, model.bank, model.unit)
-                planes = _Planes(picture, grid, number).part(grid.whole)
+                planes = Planes(picture, grid, number).part(grid.whole)
                 links[number] = _links(planes, texture, grid, how.quality, shares)
 
         def write_links(writer: SymbolWriter) -> None:
@@ -155,7 +179,7 @@ class NeuralEncoder:
                 strict=True,
             )
         ):
-            planes = _Planes(picture, grid, number)
+            planes = Planes(picture, grid, number)
             chosen = choose_numbers(
                 base, planes.part, grid, precision.step, channels, tables, streams.keep
             )
@@ -179,11 +203,9 @@ class NeuralEncoder:
         streams = Streams(self._decoder.tables, grid)
         coded = []
         for number in range(grid.pictures):
-            planes = _Planes(picture, grid, number)
+            planes = Planes(picture, grid, number)
             streams.begin_picture()
-            coded.append(
-                self._write_tiles(streams, planes, grid, how.quality, how.effort, how.device)
-            )
+            coded.append(self._write_tiles(streams, planes, grid, how))
         return grid, streams, coded
 
     def _textures(
@@ -199,39 +221,38 @@ class NeuralEncoder:
     def _write_tiles(
         self,
         streams: Streams,
-        planes: "_Planes",
+        planes: Planes,
         grid: Grid,
-        quality: int,
-        effort: int,
-        device: str,
+        how: "_Settings",
     ) -> Amplitudes:
         """Write the latents of a picture; returns the amplitudes (a, rows, columns) of patches."""
-        model, network = self._decoder.model, self._copies.on(device)
+        model, network = self._decoder.model, self._copies.on(how.device)
         amplitudes = np.zeros((model.n_patches, grid.rows, grid.columns), np.int16)
 
         def write_tile(tile: Tile) -> None:
-            values = self._latents(network, planes, tile, grid, quality, effort)
-            chosen, quantised = self._choose(values, quality)
-            amplitudes[(..., *tile.within(grid.whole))] = model.amplitudes(quantised, quality)
+            values = self._latents(network, planes, tile, grid, how)
+            chosen, quantised = self._choose(values, how)
+            amplitudes[(..., *tile.within(grid.whole))] = model.amplitudes(quantised, how.quality)
             streams.add(tile, chosen.runs)
 
         in_threads(write_tile, grid.tiles)
         return amplitudes
 
     def _choose(
-        self, values: Float[Tensor, "a r c"], quality: int
+        self, values: Float[Tensor, "a r c"], how: "_Settings"
     ) -> tuple[ChosenSymbols, IntArray]:
         """The symbols of latents, and what these are quantised to, in 1 / UNIT steps."""
-        chosen = chosen_symbols(self._network, self._decoder.tables, values, quality)
+        tables, quality = self._decoder.tables, how.quality
+        chosen = chosen_symbols(self._network, tables, values, quality, how.error_weight)
         quantised = self._decoder.model.entropy.run(chosen, quality, *values.shape[1:])
         return chosen, quantised
 
-    def _trial_coder(self, quality: int) -> Callable[[Tensor], tuple[Tensor, float]]:
+    def _trial_coder(self, how: "_Settings") -> Callable[[Tensor], tuple[Tensor, float]]:
         """A function from latents to the quantised latents and bits that a file would have."""
 
         def code(values: Float[Tensor, "a rows columns"]) -> tuple[Tensor, float]:
             writer = SymbolWriter()
-            chosen, quantised = self._choose(values, quality)
+            chosen, quantised = self._choose(values, how)
             for runs in chosen.runs:
                 write_runs(writer, self._decoder.tables, runs)
             return torch.from_numpy(quantised).float() / UNIT, 8.0 * len(writer.finish())
@@ -241,58 +262,31 @@ class NeuralEncoder:
     def _latents(
         self,
         network: CodecModel,
-        planes: "_Planes",
+        planes: Planes,
         tile: Tile,
         grid: Grid,
-        quality: int,
-        effort: int,
+        how: "_Settings",
     ) -> Float[Tensor, "a rows columns"]:
         """The latents of a tile, not rounded; network: on the device where it is to run."""
         small = grid.rows * grid.columns <= SMALL_GRID
-        iterations = max(ITERATIONS.get(effort, 0), small * SMALL_GRID_ITERATIONS)
+        iterations = max(ITERATIONS.get(how.effort, 0), small * SMALL_GRID_ITERATIONS)
         near = tile.grown(REFINEMENT_MARGIN if iterations else 0, grid.rows, grid.columns)
-        seen = near.grown(network.compressor.analysis.reach, grid.rows, grid.columns)
-        margins = Margins(
-            near.top - seen.top,
-            seen.top + seen.rows - near.top - near.rows,
-            near.left - seen.left,
-            seen.left + seen.columns - near.left - near.columns,
-        )
-        part = planes.part(seen)
-        with torch.inference_mode():
-            where = next(network.parameters()).device
-            values = network.latents(part[None].to(where), quality, margins)[0].float().cpu()
+        values = predicted_latents(network, planes, near, how.quality, self._kept)
         if iterations:
             part = planes.part(near)
-            coder = self._trial_coder(quality)
-            values = refine(self._network, values, part, quality, iterations, coder)
+            coder = self._trial_coder(how)
+            values = refine(self._network, values, part, how.quality, iterations, coder)
         return values[(..., *tile.within(near))]
 
 
 @dataclass(frozen=True)
 class _Settings:
-    """What a payload is encoded with."""
+    """What a payload is encoded with; error_weight: see `chosen_symbols`."""
 
     quality: int
     effort: int
     device: str
-
-
-class _Planes:
-    """The three planes of the colours or of alpha of a picture, as floats where they are read.
-
-    number: of the planes in `planes.to_triples`.
-    """
-
-    def __init__(self, picture: Picture, grid: Grid, number: int) -> None:
-        self._picture = picture
-        self._grid = grid
-        self._number = number
-
-    def part(self, tile: Tile) -> Float[Tensor, "3 h w"]:
-        """The pixels of whole ranges; those beyond the edges repeat the last ones."""
-        window = self._picture.window(*tile.within(self._grid.whole, RANGE))
-        return pad_to_multiple(to_triples(window)[self._number], RANGE)
+    error_weight: float = 1.0
 
 
 def _links(

@@ -233,7 +233,7 @@ def lambda_at(level: Tensor) -> Tensor:
     return LOWEST_LAMBDA * (HIGHEST_LAMBDA / LOWEST_LAMBDA) ** level
 
 
-def lambda_of_quality(quality: int) -> float:
+def lambda_of_quality(quality: float) -> float:
     """`lambda_at` at a quality 1..100."""
     return float(lambda_at(torch.tensor(level_of(quality), dtype=torch.float32)))
 
@@ -243,7 +243,7 @@ def lambda_per_sample(level: Tensor) -> Tensor:
     return _per_sample(lambda_at(level))
 
 
-def bits_per_squared_error(quality: int) -> float:
+def bits_per_squared_error(quality: float) -> float:
     """`lambda_per_sample` at a quality 1..100."""
     return _per_sample(lambda_of_quality(quality))
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from neural_collage.models.compression.integer_layers import LEVELS
 
 
-def level_of(quality: int) -> float:
+def level_of(quality: float) -> float:
     """The level of a quality 1..100."""
     return (quality - 1) / LEVELS
 
