@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from neural_collage.codec.container import Header
 from neural_collage.codec.ids import codec_name
-from neural_collage.codec.precision.patches import STEP_BITS
 from neural_collage.errors import CheckpointError
 
 _NEURAL = "neural"
@@ -80,6 +79,8 @@ def _with_precision(
         return contents
     _, is_segmented, precision, data = payload_start(payload)
     assert precision is not None
+    from neural_collage.codec.precision.patches import STEP_BITS  # numpy: registering is quick
+
     step, length = precision.step * 255 / (1 << STEP_BITS), None
     if is_segmented and header.model is not None:
         grid = Grid(height, width, 2 if header.channels in (2, 4) else 1)
