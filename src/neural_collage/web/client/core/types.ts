@@ -1,0 +1,94 @@
+// What the server sends; see the endpoints under /api.
+
+export interface Picture {
+  id: string;
+  name: string;
+  width: number;
+  height: number;
+  alpha: boolean;
+  bytes: number;
+  kind: "picture" | "clg";
+  notes: string[];
+}
+
+export interface Drawing {
+  scene: string;
+  width: number;
+  height: number;
+}
+
+/** What a job made. `psnr` is null for exact pixels, absent where nothing was compared. */
+export interface Result {
+  id: string;
+  name: string;
+  bytes: number;
+  width: number;
+  height: number;
+  bpp?: number;
+  saved?: number;
+  psnr?: number | null;
+  ssimulacra2?: number | null;
+  quality?: number;
+  scene?: string;
+  deepest?: number | null;
+  scenes?: Drawing[];
+  columns?: number;
+  seconds?: number;
+}
+
+export interface Progress {
+  share: number | null;
+  seconds_left: number | null;
+  text: string;
+}
+
+export interface Example {
+  id: string;
+  title: string;
+  text: string;
+  thumb: string;
+  view: string;
+  settings: Record<string, string | number | boolean>;
+}
+
+export interface Format {
+  id: string;
+  label: string;
+}
+
+export interface StyleChoice {
+  id: string;
+  title: string;
+  thumb: string;
+}
+
+export interface Model {
+  id: string;
+  title: string;
+  text: string;
+}
+
+export interface About {
+  version: string;
+  limits: { bytes: number; pixels: number; offer_pixels: number };
+  formats: Format[];
+  examples: Example[];
+  styles: StyleChoice[];
+  models: Model[];
+}
+
+export type JobKind =
+  | "encode"
+  | "scene"
+  | "fractalize"
+  | "stylize"
+  | "movie"
+  | "restore"
+  | "morph"
+  | "draw"
+  | "view";
+
+export type Settings = Record<string, unknown>;
+
+/** Left, top, width and height in pixels of the picture. */
+export type Region = [x: number, y: number, width: number, height: number];

@@ -1,0 +1,212 @@
+// One side of the compare view: what it shows, at which quality or size, and its facts.
+
+import { fileUrl, imageUrl } from "../core/api";
+import { h, icon, toggle } from "../core/dom";
+import { saving, size, stem } from "../core/format";
+import type { Format, Picture, Result, Settings } from "../core/types";
+import { workspace } from "../core/workspace";
+import type { SideName } from "../parts/compare-view";
+import { choice, numberField, select, slider } from "../parts/fields";
+import { ICONS } from "../parts/icons";
+import { SendOn } from "../parts/send-on";
+
+export type Mode = "quality" | "size" | "same";
+const MODES = [
+  { value: "quality", label: "Quality" },
+  { value: "size", label: "Target size" },
+  { value: "same", label: "Equal size" },
+];
+const SCALES = [1, 2, 4, 8];
+
+export class CompressSide {
+  readonly element: HTMLElement;
+  format = "original";
+  mode: Mode = "quality";
+  result: Result | null = null;
+  stale = false;
+  private picture: Picture | null = null;
+  private readonly formatField;
+  private readonly modeField;
+  private readonly quality;
+  private readonly target;
+  private readonly controls: HTMLElement;
+  private readonly sizeText = h("p", { class: "size-text" });
+  private readonly figures = h("dl", { class: "figures" });
+  private readonly problem = h("p", { class: "problem" });
+  private readonly download = h("a", { class: "button primary", download: "" });
+  private readonly scale;
+  private readonly png = h("a", { class: "button", download: "" }, "Save as PNG");
+  private readonly asPng: HTMLElement;
+  private readonly sendOn = new SendOn("zoom", "fractalize");
+
+  /** onChange: called after each change of a setting. */
+  constructor(
+    readonly name: SideName,
+    formats: Format[],
+    onChange: (side: SideName) => void,
+  ) {
+    const changed = (): void => {
+      this.read();
+      onChange(name);
+    };
+    const title = name === "left" ? "Left" : "Right";
+    this.formatField = select(
+      `${title} side`,
+      [{ value: "original", label: "Original" }, ...formats.map((f) => ({ value: f.id, label: f.label }))],
+      "original",
+      changed,
+    );
+    this.modeField = choice("Set by", MODES, "quality", changed);
+    this.quality = slider({ label: "Quality", min: 1, max: 100, value: 50, onInput: changed });
+    this.target = numberField({
+      label: "Target size", min: 0.2, max: 100_000, step: 0.1, value: 20, unit: "kB", onChange: changed,
+    });
+    this.controls = h("div", { class: "controls" }, this.modeField.element, this.quality.element, this.target.element);
+    this.scale = select("Scale", SCALES.map((s) => ({ value: String(s), label: `${s}×` })), "1", () => this.linkPng());
+    this.asPng = h("div", { class: "as-png" }, this.scale.element, this.png);
+    this.element = h(
+      "section",
+      { class: "card side", "aria-label": `${title} side` },
+      this.formatField.element,
+      this.controls,
+      h("div", { class: "facts", role: "status" }, this.sizeText, this.problem),
+      this.figures,
+      this.download,
+      this.asPng,
+      this.sendOn.element,
+    );
+  }
+
+  /** Another picture; nothing of the old one stays. */
+  reset(picture: Picture | null): void {
+    this.picture = picture;
+    this.setResult(null);
+  }
+
+  /** The settings as part of an address: "clg:q50", "jpeg:same", "original". */
+  get code(): string {
+    if (this.format === "original") return "original";
+    const how = { quality: `q${this.quality.value}`, size: `s${this.target.value}`, same: "same" };
+    return `${this.format}:${how[this.mode]}`;
+  }
+
+  set code(text: string) {
+    const [format = "original", how = ""] = text.split(":");
+    const known = [...this.formatField.input.options].some((o) => o.value === format);
+    this.formatField.value = known ? format : "original";
+    const value = Number(how.slice(1));
+    if (how === "same") this.modeField.value = "same";
+    else if (how.startsWith("s") && value > 0) {
+      this.modeField.value = "size";
+      this.target.value = value;
+    } else {
+      this.modeField.value = "quality";
+      if (how.startsWith("q") && value >= 1 && value <= 100) this.quality.value = value;
+    }
+    this.read();
+  }
+
+  /** Settings of the job; other: bytes of the other side for equal sizes, if it has some. */
+  settings(other: number | null): Settings {
+    if (this.mode === "size") return { format: this.format, size: Math.round(this.target.value * 1000) };
+    if (this.mode === "same" && other) return { format: this.format, size: other };
+    return { format: this.format, quality: this.quality.value };
+  }
+
+  /** What the compare view says over this side. */
+  get title(): string {
+    const label = this.formatField.input.selectedOptions[0]?.textContent ?? "";
+    const bytes = this.format === "original" ? this.picture?.bytes : this.result?.bytes;
+    return bytes && !this.stale ? `${label}, ${size(bytes)}` : label;
+  }
+
+  setStale(): void {
+    this.stale = true;
+    this.show();
+  }
+
+  /** A result with the settings as they are; null while there is none. */
+  setResult(result: Result | null, problem = ""): void {
+    this.result = result;
+    this.stale = false;
+    this.problem.textContent = problem;
+    this.show();
+  }
+
+  /** The work was stopped: what is shown is of older settings. */
+  halt(): void {
+    this.setResult(null, "Stopped. Change a setting to start again.");
+  }
+
+  private read(): void {
+    this.format = this.formatField.value;
+    this.mode = this.modeField.value as Mode;
+    this.show();
+  }
+
+  private show(): void {
+    const { picture, result } = this;
+    const original = this.format === "original";
+    toggle(this.controls, !original);
+    toggle(this.quality.element, this.mode === "quality");
+    toggle(this.target.element, this.mode === "size");
+    this.element.toggleAttribute("data-stale", this.stale);
+    const ready = original ? picture !== null : result !== null && !this.stale;
+    toggle(this.download, ready);
+    toggle(this.figures, !original && result !== null);
+    const decodes = original ? picture?.kind === "clg" : this.format === "clg";
+    toggle(this.asPng, ready && decodes);
+    this.sendOn.set(!original && ready && result ? result.id : null);
+    if (!picture) return;
+    if (original) this.showOriginal(picture);
+    else if (result) this.showResult(picture, result);
+    else this.sizeText.textContent = this.problem.textContent ? "" : "Works …";
+    if (ready) this.linkPng();
+  }
+
+  private showOriginal(picture: Picture): void {
+    this.sizeText.replaceChildren(h("strong", {}, size(picture.bytes)), " as it came");
+    this.download.href = fileUrl("pictures", picture.id);
+    this.download.replaceChildren(icon(ICONS.download), `Save ${picture.name}`);
+    this.download.classList.remove("primary");
+  }
+
+  private showResult(picture: Picture, result: Result): void {
+    const saved = result.saved ?? 1 - result.bytes / picture.bytes;
+    this.sizeText.replaceChildren(
+      `${size(picture.bytes)} → `,
+      h("strong", {}, size(result.bytes)),
+      `, ${saving(saved)}`,
+    );
+    const psnr = result.psnr === undefined ? "–" : result.psnr === null ? "exact" : `${result.psnr.toFixed(2)} dB`;
+    const figures: [string, string][] = [
+      ["Bits per pixel", ((result.bpp ?? (8 * result.bytes) / (result.width * result.height))).toFixed(3)],
+      ["PSNR", psnr],
+    ];
+    const seen = result.ssimulacra2;
+    if (seen !== null && seen !== undefined) figures.push(["SSIMULACRA2", seen.toFixed(1)]);
+    if (this.mode !== "quality" && result.quality) figures.push(["Quality", String(result.quality)]);
+    this.figures.replaceChildren(
+      ...figures.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+    );
+    this.download.href = fileUrl("results", result.id);
+    this.download.replaceChildren(icon(ICONS.download), `Save ${result.name}`, h("small", {}, size(result.bytes)));
+    this.download.classList.add("primary");
+  }
+
+  private linkPng(): void {
+    const of = this.format === "original" ? "pictures" : "results";
+    const made = of === "pictures" ? this.picture : this.result;
+    if (!made) return;
+    const limit = workspace.about?.limits.pixels ?? Infinity;
+    for (const option of this.scale.input.options) {
+      option.disabled = made.width * made.height * Number(option.value) ** 2 > limit;
+    }
+    if (this.scale.input.selectedOptions[0]?.disabled) this.scale.value = "1";
+    const scale = Number(this.scale.value);
+    const { width, height } = made;
+    this.png.href = imageUrl(of, made.id, { scale, format: "png" });
+    this.png.download = `${stem(made.name)}-${width * scale}x${height * scale}.png`;
+    this.png.replaceChildren(`Save as PNG, ${width * scale} × ${height * scale}`);
+  }
+}
