@@ -23,8 +23,14 @@ export class ApiError extends Error {
 
 function failure(status: number, body: unknown): ApiError {
   const data = (body ?? {}) as { error?: unknown; gone?: unknown; offer?: Offer };
-  const text = typeof data.error === "string" ? data.error : `The studio failed (${status}).`;
-  return new ApiError(text, status === 410, data.offer ?? null);
+  const text = typeof data.error === "string" ? data.error : `the studio failed (${status})`;
+  return new ApiError(sentence(text), status === 410, data.offer ?? null);
+}
+
+/** A message of the server as a sentence. */
+export function sentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
 async function parsed(response: Response): Promise<unknown> {
@@ -119,7 +125,7 @@ export interface ImageOptions {
   max?: number;
   region?: Region;
   scale?: number;
-  format?: "png" | "webp" | "jpeg";
+  form?: "png" | "webp" | "jpeg";
 }
 
 /** The address of pixels of a picture or a result. */
@@ -132,7 +138,7 @@ export function imageUrl(
   if (options.max) query.set("max", String(options.max));
   if (options.region) query.set("region", options.region.join(","));
   if (options.scale) query.set("scale", String(options.scale));
-  if (options.format) query.set("format", options.format);
+  if (options.form) query.set("form", options.form);
   const text = query.toString();
   return `/api/${of}/${encodeURIComponent(id)}/image${text ? `?${text}` : ""}`;
 }

@@ -1,6 +1,6 @@
 // Jobs on the server: started, followed by server-sent events, stopped.
 
-import { ApiError, request } from "./api";
+import { ApiError, request, sentence } from "./api";
 import type { JobKind, Progress, Result, Settings } from "./types";
 
 /** The job was stopped, by the visitor or by a newer one in its place. */
@@ -17,12 +17,12 @@ export interface JobOptions {
 const PAGE = Math.random().toString(36).slice(2, 10);
 
 /** What a job makes; raises Stopped or ApiError. picture: null for jobs without one. */
-export async function runJob(
+export async function runJob<R = Result>(
   kind: JobKind,
   picture: string | null,
   settings: Settings,
   options: JobOptions = {},
-): Promise<Result> {
+): Promise<R> {
   const { signal } = options;
   if (signal?.aborted) throw new Stopped();
   const slot = `${PAGE}-${options.slot ?? kind}`;
@@ -35,14 +35,14 @@ export async function runJob(
     stopJob(id);
     throw new Stopped();
   }
-  return follow(id, options);
+  return follow<R>(id, options);
 }
 
 function stopJob(id: string): void {
   void request(`/api/jobs/${id}`, { method: "DELETE" }).catch(() => undefined);
 }
 
-function follow(id: string, { signal, onProgress, onPart }: JobOptions): Promise<Result> {
+function follow<R>(id: string, { signal, onProgress, onPart }: JobOptions): Promise<R> {
   return new Promise((resolve, reject) => {
     const events = new EventSource(`/api/jobs/${id}/events`);
     const end = (): void => {
@@ -65,13 +65,13 @@ function follow(id: string, { signal, onProgress, onPart }: JobOptions): Promise
     });
     on<Progress>("progress", (progress) => onProgress?.(progress));
     on<Result>("part", (part) => onPart?.(part));
-    on<{ result: Result }>("done", ({ result }) => {
+    on<{ result: R }>("done", ({ result }) => {
       end();
       resolve(result);
     });
     on<{ error: string; gone?: boolean }>("failed", ({ error, gone }) => {
       end();
-      reject(new ApiError(error, gone ?? false));
+      reject(new ApiError(sentence(error), gone ?? false));
     });
     on("stopped", () => {
       end();

@@ -11,10 +11,15 @@ export interface Picture {
   notes: string[];
 }
 
-export interface Drawing {
-  scene: string;
+/** A scene as Deep Zoom tiles; see `web.tiles`. */
+export interface Pyramid {
   width: number;
   height: number;
+  tile: number;
+  base_level: number;
+  deepest_level: number;
+  /** The scale beyond which nothing new appears; null if there is always more. */
+  deepest: number | null;
 }
 
 /** What a job made. `psnr` is null for exact pixels, absent where nothing was compared. */
@@ -30,9 +35,9 @@ export interface Result {
   ssimulacra2?: number | null;
   quality?: number;
   scene?: string;
-  deepest?: number | null;
-  scenes?: Drawing[];
-  columns?: number;
+  pyramid?: Pyramid | null;
+  /** Of a sheet of drawings, one each. */
+  scenes?: string[];
   seconds?: number;
 }
 
@@ -62,6 +67,12 @@ export interface StyleChoice {
   thumb: string;
 }
 
+export interface Preset {
+  id: string;
+  title: string;
+  settings: Settings;
+}
+
 export interface Model {
   id: string;
   title: string;
@@ -74,11 +85,13 @@ export interface About {
   formats: Format[];
   examples: Example[];
   styles: StyleChoice[];
+  presets?: Record<string, Preset[]>;
   models: Model[];
 }
 
 export type JobKind =
   | "encode"
+  | "score"
   | "scene"
   | "fractalize"
   | "stylize"
@@ -87,6 +100,13 @@ export type JobKind =
   | "morph"
   | "draw"
   | "view";
+
+/** What a job measured of a result. */
+export interface Score {
+  ssimulacra2: number | null;
+  /** Whether only a window in the middle was measured. */
+  window: boolean;
+}
 
 export type Settings = Record<string, unknown>;
 

@@ -91,8 +91,8 @@ export class ArtStage {
 
   private show(made: Result, look: Look | null): void {
     this.result = made;
-    const { scene, width, height, deepest = null } = made;
-    if (scene) this.zoom.open({ scene, width, height, deepest }, look);
+    const { scene, width, height, pyramid } = made;
+    if (scene && pyramid) this.zoom.open({ scene, ...pyramid }, look);
     this.exports.reset();
     // the before has the pixels of the upload; the after may be larger
     const { picture } = this;

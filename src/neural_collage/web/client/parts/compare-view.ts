@@ -241,7 +241,7 @@ export class CompareView extends HTMLElement {
     context.clip();
     if (this.hasAttribute("alpha")) this.paintBoard(context);
     context.setTransform(scale * ratio, 0, 0, scale * ratio, left * ratio, top * ratio);
-    context.imageSmoothingEnabled = scale * ratio < 2;
+    context.imageSmoothingEnabled = scale * ratio < 3.5;
     context.imageSmoothingQuality = "high";
     pixels?.draw(context);
     if (preview) {

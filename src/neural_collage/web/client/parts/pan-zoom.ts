@@ -5,6 +5,7 @@ import type { Region } from "../core/types";
 /** The factor of a key or a button. */
 export const STEP = 1.5;
 const CLOSEST = 32; // screen pixels per pixel
+const ENLARGED = 3; // of small pictures that are shown whole
 
 export interface Placement {
   /** CSS pixels per pixel of the picture. */
@@ -48,11 +49,11 @@ export class PanZoom {
     else this.moved();
   }
 
-  /** Show the whole; pictures smaller than the view at their size, or enlarged by whole factors. */
+  /** Show the whole; small pictures enlarged a little. */
   fit(): void {
     const { clientWidth, clientHeight } = this.element;
     const room = Math.min(clientWidth / this.width, (clientHeight - this.paddingBottom) / this.height);
-    const scale = room > 1 ? Math.min(4, Math.floor(room)) : room;
+    const scale = Math.min(room, ENLARGED);
     this.placement = {
       scale: scale || 1,
       left: (clientWidth - this.width * scale) / 2,

@@ -3,15 +3,9 @@
 import { imageUrl } from "../core/api";
 import { h, newId } from "../core/dom";
 import { runJob } from "../core/jobs";
-import type { JobKind, Picture, Settings } from "../core/types";
+import type { JobKind, Picture, Preset } from "../core/types";
 
 const THUMB = 240; // pixels of the longer side
-
-export interface Preset {
-  id: string;
-  title: string;
-  settings: Settings;
-}
 
 export class Presets {
   readonly element: HTMLElement;

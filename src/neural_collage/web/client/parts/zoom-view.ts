@@ -3,20 +3,15 @@
 import OpenSeadragon from "openseadragon";
 import { h, icon, prefersStill } from "../core/dom";
 import { onScreen, times } from "../core/format";
+import type { Pyramid } from "../core/types";
 import { ICONS } from "./icons";
 
-const TILE = 256; // pixels across, as the server cuts them
-const OCTAVES = 24; // levels above the pixels
 const STEP = 1.5;
 const PAN = 0.2; // of the view, by an arrow key
 const SECONDS = 0.5; // of an animation
 
-export interface SceneInfo {
+export interface SceneInfo extends Pyramid {
   scene: string;
-  width: number;
-  height: number;
-  /** The scale beyond which nothing new appears; null if there is always more. */
-  deepest: number | null;
 }
 
 /** What is seen: the middle as parts of width and height, and screen pixels per pixel. */
@@ -70,7 +65,7 @@ export class ZoomView extends HTMLElement {
     this.factorText.textContent = "";
     this.waiting.hidden = true;
     if (!info) return;
-    const base = Math.ceil(Math.log2(Math.max(info.width, info.height)));
+    const largest = 2 ** (info.deepest_level - info.base_level);
     this.viewer = OpenSeadragon({
       element: this.host,
       showNavigationControl: false,
@@ -94,11 +89,11 @@ export class ZoomView extends HTMLElement {
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
       gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true, flickEnabled: !prefersStill() },
       tileSources: {
-        width: info.width * 2 ** OCTAVES,
-        height: info.height * 2 ** OCTAVES,
-        tileSize: TILE,
+        width: info.width * largest,
+        height: info.height * largest,
+        tileSize: info.tile,
         minLevel: 0,
-        maxLevel: base + OCTAVES,
+        maxLevel: info.deepest_level,
         getTileUrl: (level: number, x: number, y: number) =>
           `/tiles/${info.scene}/${level}/${x}_${y}.jpg`,
       } as unknown as OpenSeadragon.TileSourceOptions,

@@ -6,7 +6,7 @@ import { saving, size, stem } from "../core/format";
 import type { Format, Picture, Result, Settings } from "../core/types";
 import { workspace } from "../core/workspace";
 import type { SideName } from "../parts/compare-view";
-import { choice, numberField, select, slider } from "../parts/fields";
+import { numberField, select, slider } from "../parts/fields";
 import { ICONS } from "../parts/icons";
 import { SendOn } from "../parts/send-on";
 
@@ -52,28 +52,30 @@ export class CompressSide {
     const title = name === "left" ? "Left" : "Right";
     this.formatField = select(
       `${title} side`,
-      [{ value: "original", label: "Original" }, ...formats.map((f) => ({ value: f.id, label: f.label }))],
+      [{ value: "original", label: "Original" }, ...formats.map((f) => ({ value: f.id, label: f.id === "clg" ? "Collage, .clg" : f.label }))],
       "original",
       changed,
     );
-    this.modeField = choice("Set by", MODES, "quality", changed);
+    this.modeField = select("Set by", MODES, "quality", changed);
     this.quality = slider({ label: "Quality", min: 1, max: 100, value: 50, onInput: changed });
     this.target = numberField({
       label: "Target size", min: 0.2, max: 100_000, step: 0.1, value: 20, unit: "kB", onChange: changed,
     });
-    this.controls = h("div", { class: "controls" }, this.modeField.element, this.quality.element, this.target.element);
+    this.controls = h("div", { class: "controls" }, this.quality.element, this.target.element);
     this.scale = select("Scale", SCALES.map((s) => ({ value: String(s), label: `${s}×` })), "1", () => this.linkPng());
     this.asPng = h("div", { class: "as-png" }, this.scale.element, this.png);
     this.element = h(
       "section",
       { class: "card side", "aria-label": `${title} side` },
-      this.formatField.element,
-      this.controls,
-      h("div", { class: "facts", role: "status" }, this.sizeText, this.problem),
-      this.figures,
-      this.download,
-      this.asPng,
-      this.sendOn.element,
+      h("div", { class: "side-settings" }, h("div", { class: "selects" }, this.formatField.element, this.modeField.element), this.controls),
+      h(
+        "div",
+        { class: "side-facts" },
+        h("div", { role: "status" }, this.sizeText, this.problem),
+        this.figures,
+        h("div", { class: "saves" }, this.download, this.asPng),
+        this.sendOn.element,
+      ),
     );
   }
 
@@ -133,6 +135,13 @@ export class CompressSide {
     this.show();
   }
 
+  /** What was measured of the result meanwhile. */
+  setScore(result: Result, score: number | null): void {
+    if (this.result !== result) return;
+    result.ssimulacra2 = score;
+    this.show();
+  }
+
   /** The work was stopped: what is shown is of older settings. */
   halt(): void {
     this.setResult(null, "Stopped. Change a setting to start again.");
@@ -147,7 +156,8 @@ export class CompressSide {
   private show(): void {
     const { picture, result } = this;
     const original = this.format === "original";
-    toggle(this.controls, !original);
+    toggle(this.controls, !original && this.mode !== "same");
+    toggle(this.modeField.element, !original);
     toggle(this.quality.element, this.mode === "quality");
     toggle(this.target.element, this.mode === "size");
     this.element.toggleAttribute("data-stale", this.stale);
@@ -205,8 +215,8 @@ export class CompressSide {
     if (this.scale.input.selectedOptions[0]?.disabled) this.scale.value = "1";
     const scale = Number(this.scale.value);
     const { width, height } = made;
-    this.png.href = imageUrl(of, made.id, { scale, format: "png" });
+    this.png.href = imageUrl(of, made.id, { scale, form: "png" });
     this.png.download = `${stem(made.name)}-${width * scale}x${height * scale}.png`;
-    this.png.replaceChildren(`Save as PNG, ${width * scale} × ${height * scale}`);
+    this.png.replaceChildren("Save as PNG", h("small", {}, `${width * scale} × ${height * scale}`));
   }
 }

@@ -4,7 +4,7 @@ import { amend } from "../core/address";
 import { ApiError } from "../core/api";
 import { debounced, h, toggle } from "../core/dom";
 import { Stopped, runJob } from "../core/jobs";
-import type { Picture, Region, Result } from "../core/types";
+import type { Picture, Region, Result, Score } from "../core/types";
 import { workspace } from "../core/workspace";
 import { CompareView, type SideName } from "../parts/compare-view";
 import { JobBar } from "../parts/job-bar";
@@ -121,6 +121,20 @@ export class CompressView implements View {
         this.dirty.delete(name);
       }
     });
+    for (const name of ["left", "right"] as const) await this.score(name, version);
+  }
+
+  /** Measure what takes long, after all the rest. */
+  private async score(name: SideName, version: number): Promise<void> {
+    const side = this.sides[name];
+    const { result } = side;
+    if (version !== this.version || !result || side.stale || typeof result.ssimulacra2 === "number") return;
+    try {
+      const score = await runJob<Score>("score", result.id, {}, { slot: "score" });
+      side.setScore(result, score.ssimulacra2);
+    } catch {
+      return; // a figure less
+    }
   }
 
   private follows(name: SideName): boolean {

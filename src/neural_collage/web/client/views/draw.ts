@@ -10,7 +10,6 @@ import { ICONS } from "../parts/icons";
 import { JobBar } from "../parts/job-bar";
 import type { View } from "./view";
 
-const TILE = 256; // pixels across a tile of a scene
 const CALM = 0.4;
 const WILD = 1.1;
 
@@ -124,9 +123,11 @@ export class DrawPage implements View {
 
   private show(made: Result): void {
     const title = workspace.about?.models.find((m) => m.id === this.model.value)?.title ?? "Drawing";
-    const items = (made.scenes ?? []).map(({ scene, width, height }, index) => {
-      const base = Math.ceil(Math.log2(Math.max(width, height)));
-      const level = base + Math.floor(Math.log2(TILE / Math.max(width, height)));
+    const { pyramid } = made;
+    if (!pyramid) return;
+    // the deepest level at which a drawing is a single tile
+    const level = pyramid.base_level + Math.floor(Math.log2(pyramid.tile / Math.max(pyramid.width, pyramid.height)));
+    const items = (made.scenes ?? []).map((scene, index) => {
       const image = h("img", { src: `/tiles/${scene}/${level}/0_0.jpg`, alt: `${title}, drawing ${index + 1}`, loading: "lazy" });
       image.addEventListener("error", () => window.setTimeout(() => (image.src = image.src), 1500), { once: true });
       return h(

@@ -3,27 +3,24 @@
 import { amend } from "../core/address";
 import { debounced, h } from "../core/dom";
 import { percent } from "../core/format";
-import type { Picture, Settings } from "../core/types";
+import type { Picture, Preset, Settings } from "../core/types";
 import { workspace } from "../core/workspace";
 import { ArtStage } from "../parts/art-stage";
 import { details } from "../parts/export-panel";
 import { choice, slider, toggleField } from "../parts/fields";
-import { type Preset, Presets } from "../parts/presets";
+import { Presets } from "../parts/presets";
 import type { View } from "./view";
 import { lookQuery, parseLook } from "./zoom";
 
-const PRESETS: Preset[] = [
-  preset("mosaic", "Mosaic", {}),
-  preset("bold", "Bold", { tiles: 24, contrast: 0.7 }),
-  preset("fine", "Fine", { tiles: 128, contrast: 0.4 }),
-  preset("turned", "Turned", { tiles: 48, isometries: true, domains: 9, contrast: 0.6 }),
-  preset("detail", "Detailed", { tiles: 64, adaptive: true, contrast: 0.5 }),
-  preset("hint", "A hint", { tiles: 64, contrast: 0.5, strength: 0.55 }),
-];
+export const PLAIN: Record<string, number | boolean> = { tiles: 64, contrast: 0.5, strength: 1, domains: 1, isometries: false, adaptive: false };
 
-function preset(id: string, title: string, settings: Settings): Preset {
-  const plain = { tiles: 64, contrast: 0.5, strength: 1, domains: 1, isometries: false, adaptive: false };
-  return { id, title, settings: { ...plain, ...settings } };
+/** The settings in the order in which addresses carry them. */
+export const LOOK = ["tiles", "contrast", "strength", "domains", "isometries", "adaptive"];
+
+/** The looks that the server offers, with all of their settings. */
+function looks(): Preset[] {
+  const offered = workspace.about?.presets?.fractalize ?? [];
+  return offered.map((preset) => ({ ...preset, settings: { ...PLAIN, ...preset.settings } }));
 }
 
 const DOMAINS = [
@@ -40,7 +37,8 @@ export class FractalizePage implements View {
     this.presets.select(null);
     this.changed();
   };
-  private readonly presets: Presets = new Presets("Looks", "fractalize", PRESETS, (p) => {
+  private readonly looks = looks();
+  private readonly presets: Presets = new Presets("Looks", "fractalize", this.looks, (p) => {
     this.apply(p.settings);
     void this.make();
   });
@@ -57,7 +55,7 @@ export class FractalizePage implements View {
   private picture: Picture | null = null;
 
   constructor() {
-    this.presets.select("mosaic");
+    this.presets.select(this.looks[0]?.id ?? null);
     this.art.onLook((look) => amend(lookQuery(look)));
     this.element = h(
       "div",
@@ -96,7 +94,7 @@ export class FractalizePage implements View {
   }
 
   private read(query: URLSearchParams): void {
-    const named = PRESETS.find((p) => p.id === query.get("preset"));
+    const named = this.looks.find((p) => p.id === query.get("preset"));
     if (named) this.apply(named.settings);
     const packed = query.get("set")?.split(",") ?? [];
     if (packed.length === 6) {

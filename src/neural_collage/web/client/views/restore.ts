@@ -81,7 +81,10 @@ export class RestorePage implements View {
       this.compare.label("left", "Before");
       this.forget();
     } else this.arrange(changed);
-    amend({ p: picture.id, what: this.kind.value });
+    const scale = query.get("scale");
+    if (scale && SCALES.includes(Number(scale))) this.scale.value = scale;
+    amend({ p: picture.id, what: this.kind.value, scale: null, run: null });
+    if (query.has("run") && !this.result) void this.run();
   }
 
   /** Drop the result; strokes stay. */

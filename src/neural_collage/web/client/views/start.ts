@@ -6,6 +6,7 @@ import type { Example } from "../core/types";
 import { workspace } from "../core/workspace";
 import { chooseButton, openFile, openNamedExample } from "../parts/intake";
 import type { JobBar } from "../parts/job-bar";
+import { LOOK, PLAIN } from "./fractalize";
 import type { View } from "./view";
 
 const PAPER = "https://arxiv.org/abs/2204.07673";
@@ -109,17 +110,22 @@ export class StartPage implements View {
 
   private async openExample(example: Example): Promise<void> {
     if (example.view === "draw") {
-      go("draw", words(example.settings));
+      go("draw", exampleQuery(example));
       return;
     }
     if (!(await openNamedExample(this.bar, example.id))) return;
     const view = VIEWS.find((name) => name === example.view) ?? ("compress" satisfies ViewName);
-    go(view, { p: workspace.picture?.id ?? "", ...words(example.settings) });
+    go(view, { p: workspace.picture?.id ?? "", ...exampleQuery(example) });
   }
 }
 
-function words(settings: Example["settings"]): Record<string, string> {
-  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]));
+/** The address at which the job of an example is done. */
+function exampleQuery({ view, settings }: Example): Record<string, string> {
+  if (view === "compress") return { left: "original", right: `${settings.format ?? "clg"}:q${settings.quality ?? 50}` };
+  const all: Example["settings"] = view === "fractalize" ? { ...PLAIN, ...settings } : settings;
+  if (view === "fractalize") return { set: LOOK.map((name) => Number(all[name])).join(",") };
+  const query = Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]));
+  return view === "restore" ? { ...query, run: "1" } : query;
 }
 
 function howItWorks(): HTMLElement {

@@ -111,7 +111,7 @@ export class ZoomPage implements View {
     try {
       const made = await fetchResult(id);
       const drawing = made.scenes?.[index];
-      if (this.shown === key) this.show(drawing ? { ...made, ...drawing } : made, look);
+      if (this.shown === key) this.show(drawing ? { ...made, scene: drawing } : made, look);
     } catch (error) {
       this.shown = "";
       report(error);
@@ -119,9 +119,9 @@ export class ZoomPage implements View {
   }
 
   private show(made: Result, look: Look | null): void {
-    if (!made.scene) return;
-    const { scene, width, height, deepest = null } = made;
-    this.view.open({ scene, width, height, deepest }, look);
+    const { scene, pyramid } = made;
+    if (!scene || !pyramid) return;
+    this.view.open({ scene, ...pyramid }, look);
     this.exports.reset();
   }
 
