@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
 pytest.importorskip("playwright", reason="the browser needs the extra: dev")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright

@@ -1,0 +1,180 @@
+"""A worker process: started, watched, ended and replaced.
+
+Workers are forked from a server process that has imported everything, so that a replacement is
+ready at once and shares its memory; where the system cannot fork, they start anew.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from neural_collage.web.problems import StoppedError, StudioError
+from neural_collage.web.tasks import worker
+
+_POLL = 0.05  # seconds between looks at a running task
+_LOG = logging.getLogger(__name__)
+Listener = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a worker may use.
+
+    threads: of a computation. niceness: added to that of the server. memory: bytes, beyond which a
+    task is ended. growth: bytes above those after its start, beyond which it is replaced when its
+    task is done. grace: seconds that a stopped task has before its process is ended.
+    """
+
+    threads: int = 1
+    niceness: int = 0
+    memory: int = 1200 << 20
+    growth: int = 150 << 20
+    grace: float = 1.0
+
+
+class Worker:
+    """A process that runs one task at a time; used by one thread."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._base = 0
+
+    def start(self) -> None:
+        """Start the process, if it does not run."""
+        if self._process is not None and self._process.is_alive():
+            return
+        self.end()
+        context = _context()
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(  # type: ignore[attr-defined]
+            target=worker.main,
+            args=(theirs, self.bounds.threads, self.bounds.niceness),
+            daemon=True,
+        )
+        assert self._process is not None
+        self._process.start()
+        theirs.close()
+        self._base = 0
+
+    def end(self) -> None:
+        """Kill the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(5)
+            self._process = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    def run(
+        self,
+        task: str,
+        arguments: Mapping[str, Any],
+        out: Path | None = None,
+        listen: Listener | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Any:
+        """What a task returns; `listen` gets the names and contents of its reports.
+
+        Raises:
+            StoppedError: it was stopped.
+            StudioError: it refused its input, or died.
+        """
+        self.start()
+        assert self._connection is not None
+        self._base = self._base or memory_of(self.pid)
+        try:
+            self._connection.send((task, dict(arguments), out))
+            return self._wait(task, listen, is_stopped)
+        except (EOFError, OSError) as error:
+            self.end()
+            _LOG.warning("a worker process ended while it ran %s", task)
+            raise _out_of_memory() from error
+        finally:
+            self.trim()
+
+    def trim(self, growth: int | None = None) -> None:
+        """Replace the process if it has grown by more than its bounds say, or than `growth`."""
+        allowed = self.bounds.growth if growth is None else growth
+        if self._base and memory_of(self.pid) > self._base + allowed:
+            self.end()
+            self.start()
+
+    def _wait(self, task: str, listen: Listener | None, is_stopped: Callable[[], bool]) -> Any:
+        assert self._connection is not None
+        stop_asked: float | None = None
+        while True:
+            if self._connection.poll(_POLL):
+                kind, content = self._connection.recv()
+                if kind in ("progress", "part"):
+                    if listen is not None and stop_asked is None:
+                        listen(kind, content)
+                    continue
+                return _outcome(task, kind, content)
+            if stop_asked is None and is_stopped():
+                stop_asked = time.monotonic()
+                self._connection.send(worker.STOP)
+            if stop_asked is not None and time.monotonic() - stop_asked > self.bounds.grace:
+                self.end()
+                self.start()
+                raise StoppedError("stopped")
+            if memory_of(self.pid) > self.bounds.memory:
+                self.end()
+                self.start()
+                raise _out_of_memory()
+
+
+def _outcome(task: str, kind: str, content: Any) -> Any:
+    if kind == "done":
+        return content
+    if kind == "failed":
+        raise content
+    if kind == "stopped":
+        raise StoppedError("stopped")
+    if kind == "memory":
+        raise _out_of_memory()
+    _LOG.error("%s failed:\n%s", task, content)
+    raise StudioError("this did not work, and the reason is in the server's log", 500)
+
+
+def _out_of_memory() -> StudioError:
+    return StudioError(
+        "this ran out of memory: take a smaller picture, or a smaller size of the result", 507
+    )
+
+
+def memory_of(pid: int | None) -> int:
+    """Bytes of memory that a process holds; 0 where the system does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+@lru_cache(maxsize=1)
+def _context() -> BaseContext:
+    if sys.platform == "linux":
+        context = multiprocessing.get_context("forkserver")
+        # threads of tensors must sleep while they wait: they would take the cores from other
+        # workers; the environment of the server of forks is that of this process now
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        context.set_forkserver_preload(["neural_collage.web.tasks.preloaded"])
+        return context
+    return multiprocessing.get_context("spawn")
