@@ -23,7 +23,7 @@ import { ZoomPage } from "./views/zoom";
 const WITHOUT_PICTURE: ViewName[] = ["start", "draw"];
 
 const bar = new JobBar();
-const main = h("main", { id: "view", role: "tabpanel", tabindex: "-1" });
+const main = h("main", { id: "view", tabindex: "-1" });
 const empty = h(
   "section",
   { class: "empty", hidden: true },
@@ -76,6 +76,8 @@ async function show(address: Address): Promise<void> {
   tabs.select(address.view);
   document.body.dataset.view = address.view;
   main.setAttribute("aria-label", tabs.label(address.view));
+  if (address.view === "start") main.removeAttribute("role");
+  else main.setAttribute("role", "tabpanel");
   const wanted = address.query.get("p");
   if (wanted && wanted !== workspace.picture?.id) await find(wanted);
   const now = current();
@@ -93,7 +95,7 @@ async function show(address: Address): Promise<void> {
     view = makers[address.view]();
     made.set(address.view, view);
   }
-  document.title = `${tabs.label(address.view)}, Collage studio`;
+  document.title = address.view === "start" ? "Collage studio" : `${tabs.label(address.view)}, Collage studio`;
   if (open?.view !== view) {
     main.append(view.element);
     open = { name: address.view, view };
@@ -162,7 +164,7 @@ function recover(): void {
 async function begin(): Promise<void> {
   document.body.append(
     h("a", { class: "skip", href: "#view", onclick: (event: Event) => { event.preventDefault(); main.focus(); } }, "Skip to the picture"),
-    h("header", {}, h("a", { class: "brand", href: "#/start", "aria-label": "Collage studio, start" }, h("img", { src: "/static/pictures/icon.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Collage")), tabs.element, chip),
+    h("header", {}, tabs.home, tabs.element, chip),
     bar,
     main,
     noticeRegion,

@@ -26,7 +26,8 @@ export interface Pyramid {
 export interface Result {
   id: string;
   name: string;
-  bytes: number;
+  /** Absent where the file is written when it is asked for. */
+  bytes?: number;
   width: number;
   height: number;
   bpp?: number;

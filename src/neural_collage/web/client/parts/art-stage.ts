@@ -92,6 +92,7 @@ export class ArtStage {
   private show(made: Result, look: Look | null): void {
     this.result = made;
     const { scene, width, height, pyramid } = made;
+    this.arrange(); // the viewer measures itself when it opens
     if (scene && pyramid) this.zoom.open({ scene, ...pyramid }, look);
     this.exports.reset();
     // the before has the pixels of the upload; the after may be larger
@@ -102,7 +103,6 @@ export class ArtStage {
     this.save.replaceChildren(downloadLink(made), h("p", { class: "hint" }, dimensions(width, height)));
     this.sendOn.set(made.id);
     this.outcome.hidden = false;
-    this.arrange();
     reveal(this.stage);
   }
 

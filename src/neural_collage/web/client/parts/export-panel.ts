@@ -144,7 +144,7 @@ export function downloadLink(result: Result): HTMLAnchorElement {
     { class: "button primary", href: fileUrl("results", result.id), download: result.name },
     icon(ICONS.download),
     `Save ${result.name}`,
-    h("small", {}, size(result.bytes)),
+    result.bytes ? h("small", {}, size(result.bytes)) : null,
   );
 }
 

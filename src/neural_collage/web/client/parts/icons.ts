@@ -18,5 +18,6 @@ export const ICONS = {
   draw: "M5 6h3v12M5 18h6M14 8a3 3 0 116 0c0 4-6 5-6 10h6",
   movie: "M4 6h16v12H4zM10 9.5v5l4.5-2.5z",
   dice: "M5 5h14v14H5zM9 9h.01M15 9h.01M9 15h.01M15 15h.01M12 12h.01",
+  link: "M10 14a4 4 0 006 0l3-3a4 4 0 00-6-6l-1 1M14 10a4 4 0 00-6 0l-3 3a4 4 0 006 6l1-1",
   send: "M4 12h14M13 6l6 6-6 6",
 } as const;

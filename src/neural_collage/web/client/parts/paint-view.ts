@@ -15,17 +15,22 @@ interface Stroke {
 }
 
 export class PaintView extends HTMLElement {
+  private picture: Picture | null = null;
   private readonly canvas = h("canvas", {
     tabindex: "0",
     role: "application",
     "aria-label": "Paint over what is to be filled. Arrow keys move the brush, space paints, control and Z takes a stroke back.",
   });
   private readonly brush = slider({
-    label: "Brush", min: 1, max: 100, value: 30, say: () => `${Math.round(this.width)} pixels`, onInput: () => this.draw(),
+    label: "Brush",
+    min: 1,
+    max: 100,
+    value: 30,
+    say: (value) => `${Math.round(this.widthOf(value))} pixels`,
+    onInput: () => this.draw(),
   });
   private readonly undoButton = h("button", { onclick: () => this.undo() }, icon(ICONS.undo), "Undo");
   private readonly clearButton = h("button", { onclick: () => this.clear() }, "Clear");
-  private picture: Picture | null = null;
   private image: HTMLImageElement | null = null;
   private strokes: Stroke[] = [];
   private cursor: [x: number, y: number] | null = null;
@@ -87,8 +92,12 @@ export class PaintView extends HTMLElement {
 
   /** Pixels of the picture across the brush: a part of its shorter side. */
   private get width(): number {
+    return this.widthOf(this.brush.value);
+  }
+
+  private widthOf(brush: number): number {
     const { width = 1, height = 1 } = this.picture ?? {};
-    return Math.max(1, Math.min(width, height) * 0.25 * (this.brush.value / 100) ** 1.5);
+    return Math.max(1, Math.min(width, height) * 0.25 * (brush / 100) ** 1.5);
   }
 
   private fit(): void {

@@ -1,4 +1,4 @@
-// The tabs of the views; arrows move between them.
+// The tabs of the views, and the link to the start; arrows move between tabs.
 
 import { type ViewName, VIEWS } from "../core/address";
 import { h, icon } from "../core/dom";
@@ -15,14 +15,23 @@ const LABELS: Record<ViewName, string> = {
   draw: "Draw",
 };
 
+const TABS: readonly ViewName[] = VIEWS.filter((name) => name !== "start");
+
 export interface Tabs {
   element: HTMLElement;
+  home: HTMLElement;
   select(name: ViewName): void;
   label(name: ViewName): string;
 }
 
 export function makeTabs(onVisit: (name: ViewName) => void): Tabs {
-  const tabs = VIEWS.map((name) => {
+  const home = h(
+    "a",
+    { class: "brand", href: "#/start", "aria-label": "Collage studio, start" },
+    h("img", { src: "/static/pictures/icon.svg", alt: "", width: 30, height: 30 }),
+    h("span", {}, "Collage"),
+  );
+  const tabs = TABS.map((name) => {
     const tab = h(
       "a",
       { class: "tab", role: "tab", href: `#/${name}`, id: `tab-${name}`, "aria-controls": "view", tabindex: "-1" },
@@ -46,7 +55,7 @@ export function makeTabs(onVisit: (name: ViewName) => void): Tabs {
       End: tabs.length - 1,
     };
     const next = to[event.key];
-    const name = next === undefined ? undefined : VIEWS[next];
+    const name = next === undefined ? undefined : TABS[next];
     if (event.key === " ") (document.activeElement as HTMLElement).click();
     if (event.key === " " || name) event.preventDefault();
     if (at < 0 || next === undefined || !name) return;
@@ -55,12 +64,15 @@ export function makeTabs(onVisit: (name: ViewName) => void): Tabs {
   });
   return {
     element,
+    home,
     select(name) {
+      const at = TABS.indexOf(name);
       for (const [index, tab] of tabs.entries()) {
-        const chosen = VIEWS[index] === name;
-        tab.setAttribute("aria-selected", String(chosen));
-        tab.tabIndex = chosen ? 0 : -1;
+        tab.setAttribute("aria-selected", String(index === at));
+        tab.tabIndex = index === Math.max(0, at) ? 0 : -1;
       }
+      if (at < 0) home.setAttribute("aria-current", "page");
+      else home.removeAttribute("aria-current");
     },
     label: (name) => LABELS[name],
   };

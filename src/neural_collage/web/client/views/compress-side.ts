@@ -52,7 +52,7 @@ export class CompressSide {
     const title = name === "left" ? "Left" : "Right";
     this.formatField = select(
       `${title} side`,
-      [{ value: "original", label: "Original" }, ...formats.map((f) => ({ value: f.id, label: f.id === "clg" ? "Collage, .clg" : f.label }))],
+      [{ value: "original", label: "Original" }, ...formats.map((f) => ({ value: f.id, label: f.id === "clg" ? "Collage" : f.label }))],
       "original",
       changed,
     );
@@ -162,7 +162,7 @@ export class CompressSide {
     toggle(this.target.element, this.mode === "size");
     this.element.toggleAttribute("data-stale", this.stale);
     const ready = original ? picture !== null : result !== null && !this.stale;
-    toggle(this.download, ready);
+    toggle(this.download, ready && !original);
     toggle(this.figures, !original && result !== null);
     const decodes = original ? picture?.kind === "clg" : this.format === "clg";
     toggle(this.asPng, ready && decodes);
@@ -176,21 +176,19 @@ export class CompressSide {
 
   private showOriginal(picture: Picture): void {
     this.sizeText.replaceChildren(h("strong", {}, size(picture.bytes)), " as it came");
-    this.download.href = fileUrl("pictures", picture.id);
-    this.download.replaceChildren(icon(ICONS.download), `Save ${picture.name}`);
-    this.download.classList.remove("primary");
   }
 
   private showResult(picture: Picture, result: Result): void {
-    const saved = result.saved ?? 1 - result.bytes / picture.bytes;
+    const bytes = result.bytes ?? 0;
+    const saved = result.saved ?? 1 - bytes / picture.bytes;
     this.sizeText.replaceChildren(
       `${size(picture.bytes)} → `,
-      h("strong", {}, size(result.bytes)),
+      h("strong", {}, size(bytes)),
       `, ${saving(saved)}`,
     );
     const psnr = result.psnr === undefined ? "–" : result.psnr === null ? "exact" : `${result.psnr.toFixed(2)} dB`;
     const figures: [string, string][] = [
-      ["Bits per pixel", ((result.bpp ?? (8 * result.bytes) / (result.width * result.height))).toFixed(3)],
+      ["Bits per pixel", (result.bpp ?? (8 * bytes) / (result.width * result.height)).toFixed(3)],
       ["PSNR", psnr],
     ];
     const seen = result.ssimulacra2;
@@ -200,8 +198,7 @@ export class CompressSide {
       ...figures.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
     );
     this.download.href = fileUrl("results", result.id);
-    this.download.replaceChildren(icon(ICONS.download), `Save ${result.name}`, h("small", {}, size(result.bytes)));
-    this.download.classList.add("primary");
+    this.download.replaceChildren(icon(ICONS.download), `Save ${result.name}`, h("small", {}, size(bytes)));
   }
 
   private linkPng(): void {

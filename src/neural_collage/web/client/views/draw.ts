@@ -1,5 +1,6 @@
 // Draw: what the generative models draw, each drawing sharp at every scale.
 
+import { sentence } from "../core/api";
 import { amend, go } from "../core/address";
 import { debounced, h, icon, reveal, toggle } from "../core/dom";
 import type { Result } from "../core/types";
@@ -39,7 +40,7 @@ export class DrawPage implements View {
     const models = workspace.about?.models ?? [];
     this.model = choice(
       "What is drawn",
-      models.map((m) => ({ value: m.id, label: m.title, hint: m.text })),
+      models.map((m) => ({ value: m.id, label: m.title, hint: sentence(m.text) })),
       models[0]?.id ?? "",
       () => void this.draw(),
     );

@@ -1,7 +1,7 @@
 // Morph: a picture between two, the fixed point of a map between theirs.
 
 import { amend } from "../core/address";
-import { imageUrl } from "../core/api";
+import { imageUrl, openExample } from "../core/api";
 import { debounced, h, reveal } from "../core/dom";
 import { percent } from "../core/format";
 import type { Picture } from "../core/types";
@@ -29,10 +29,22 @@ export class MorphPage implements View {
   private readonly saved = h("div", { class: "saved", role: "status" });
   private readonly sendOn = new SendOn("zoom", "fractalize", "compress");
   private readonly stage = h("div", { class: "stage" }, this.compare, this.bar);
+  private readonly offers: HTMLElement;
   private picture: Picture | null = null;
   private other: Picture | null = null;
 
   constructor() {
+    this.offers = h(
+      "div",
+      { class: "offers", role: "group", "aria-label": "Examples as the second picture" },
+      ...(workspace.about?.examples ?? []).map((example) =>
+        h(
+          "button",
+          { class: "offer", "aria-label": `Second picture: ${example.title}`, onclick: () => void this.takeExample(example.id) },
+          h("img", { src: example.thumb, alt: "" }),
+        ),
+      ),
+    );
     this.element = h(
       "div",
       { class: "workspace morph" },
@@ -46,6 +58,7 @@ export class MorphPage implements View {
           this.pair,
           chooseButton("Choose the second picture", "primary wide", (file) => void this.take(file)),
           this.hint,
+          this.offers,
           this.share.element,
         ),
         h("section", { class: "outcome", "aria-label": "Result" }, this.saved, this.sendOn.element),
@@ -71,7 +84,8 @@ export class MorphPage implements View {
   }
 
   private empty(): void {
-    this.compare.show("right", null);
+    const { picture } = this;
+    if (picture) this.fill("right", new Pixels("pictures", picture.id, picture.width, picture.height, () => this.compare.draw()));
     this.compare.label("right", "");
     this.saved.replaceChildren();
     this.sendOn.set(null);
@@ -84,12 +98,19 @@ export class MorphPage implements View {
         : null,
     );
     this.pair.replaceChildren(...faces.filter((f) => f !== null));
-    this.hint.textContent = this.other ? "" : "A second picture is reduced to the size of the first; then one turns into the other.";
+    this.hint.textContent = this.other ? "" : "It takes the size of the first; then one turns into the other. Or take one of these:";
     this.share.element.hidden = this.other === null;
   }
 
+  private async takeExample(id: string): Promise<void> {
+    await this.use(await this.bar.during(() => openExample(id)));
+  }
+
   private async take(file: File): Promise<void> {
-    const other = await receive(this.bar, file);
+    await this.use(await receive(this.bar, file));
+  }
+
+  private async use(other: Picture | null): Promise<void> {
     if (!other) return;
     this.other = other;
     this.arrange();

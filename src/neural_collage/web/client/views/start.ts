@@ -91,7 +91,7 @@ export class StartPage implements View {
   }
 
   enter(): void {
-    document.title = "Collage studio";
+    this.bar.replace();
   }
 
   private card(example: Example): HTMLElement {

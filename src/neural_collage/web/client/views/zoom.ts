@@ -41,7 +41,7 @@ export class ZoomPage implements View {
   private readonly kind: Field<string>;
   private readonly exports = new ExportPanel(this.view, false);
   private readonly clg = h("p", { class: "hint" });
-  private readonly link = h("button", { class: "quiet", onclick: () => void this.copyLink() }, icon(ICONS.send), "Copy the link to this view");
+  private readonly link = h("button", { class: "quiet", onclick: () => void this.copyLink() }, icon(ICONS.link), "Copy the link to this view");
   private shown = ""; // which picture or result, as what
 
   constructor() {
