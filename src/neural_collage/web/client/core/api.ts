@@ -29,7 +29,8 @@ function failure(status: number, body: unknown): ApiError {
 
 /** A message of the server as a sentence. */
 export function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  const isWord = /^[a-z]+[ ,]/.test(text); // and not the name of a file
+  const first = isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 

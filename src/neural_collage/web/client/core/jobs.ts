@@ -11,6 +11,7 @@ export interface JobOptions {
   slot?: string;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
+  /** Called with a preview, if the job makes one. */
   onPart?: (part: Result) => void;
 }
 
@@ -64,7 +65,7 @@ function follow<R>(id: string, { signal, onProgress, onPart }: JobOptions): Prom
       onProgress?.({ share: null, seconds_left: null, text });
     });
     on<Progress>("progress", (progress) => onProgress?.(progress));
-    on<Result>("part", (part) => onPart?.(part));
+    on<{ result: Result }>("part", ({ result }) => onPart?.(result));
     on<{ result: R }>("done", ({ result }) => {
       end();
       resolve(result);

@@ -12,17 +12,17 @@ import type { ZoomView } from "./zoom-view";
 
 const INCH = 25.4; // mm
 const PAPERS = [
-  { value: "a4", label: "A4, 300 dpi", side: (297 / INCH) * 300 },
-  { value: "a3", label: "A3, 200 dpi", side: (420 / INCH) * 200 },
-  { value: "a2", label: "A2, 150 dpi", side: (594 / INCH) * 150 },
-  { value: "screen", label: "Screen, 3840 wide", side: 3840 },
+  { value: "a4", label: "A4 print", side: (297 / INCH) * 300 },
+  { value: "a3", label: "A3 print", side: (420 / INCH) * 200 },
+  { value: "a2", label: "A2 print", side: (594 / INCH) * 150 },
+  { value: "screen", label: "4K screen", side: 3840 },
 ];
 const SIDES = [360, 540, 720, 1080];
 
 export class ExportPanel {
   readonly element: HTMLElement;
   private readonly bar = new JobBar();
-  private readonly width = numberField({ label: "Width", min: 16, max: 8000, value: 1920, unit: "pixels" });
+  private readonly width = numberField({ label: "Width in pixels", min: 16, max: 8000, value: 1920 });
   private readonly saved = h("div", { class: "saved", role: "status" });
   private readonly paper = select("Size", PAPERS, "a4");
   private readonly seconds = slider({ label: "Length", min: 2, max: 20, value: 6, say: (s) => `${s} s` });
@@ -51,7 +51,7 @@ export class ExportPanel {
       { class: "exports", hidden: true },
       details("Save a picture", [
         h("div", { class: "row" }, this.width.element, button("Save this view", ICONS.download, () => void this.saveView())),
-        h("div", { class: "row" }, this.paper.element, button("Save for print", ICONS.download, () => void this.saveWhole())),
+        h("div", { class: "row" }, this.paper.element, button("Save all of it", ICONS.download, () => void this.saveWhole())),
         this.saved,
       ]),
       details("Make a movie", [

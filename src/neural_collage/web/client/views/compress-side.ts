@@ -8,6 +8,7 @@ import { workspace } from "../core/workspace";
 import type { SideName } from "../parts/compare-view";
 import { numberField, select, slider } from "../parts/fields";
 import { ICONS } from "../parts/icons";
+import type { JobBar } from "../parts/job-bar";
 import { SendOn } from "../parts/send-on";
 
 export type Mode = "quality" | "size" | "same";
@@ -17,6 +18,7 @@ const MODES = [
   { value: "same", label: "Equal size" },
 ];
 const SCALES = [1, 2, 4, 8];
+const AT_ONCE = 6_000_000; // pixels that the server decodes in an answer; more are a job
 
 export class CompressSide {
   readonly element: HTMLElement;
@@ -35,13 +37,14 @@ export class CompressSide {
   private readonly problem = h("p", { class: "problem" });
   private readonly download = h("a", { class: "button primary", download: "" });
   private readonly scale;
-  private readonly png = h("a", { class: "button", download: "" }, "Save as PNG");
+  private readonly png = h("button", { onclick: () => void this.savePng() });
   private readonly asPng: HTMLElement;
   private readonly sendOn = new SendOn("zoom", "fractalize");
 
-  /** onChange: called after each change of a setting. */
+  /** bar: shows the progress of decoding. onChange: called after each change of a setting. */
   constructor(
     readonly name: SideName,
+    private readonly bar: JobBar,
     formats: Format[],
     onChange: (side: SideName) => void,
   ) {
@@ -62,7 +65,7 @@ export class CompressSide {
       label: "Target size", min: 0.2, max: 100_000, step: 0.1, value: 20, unit: "kB", onChange: changed,
     });
     this.controls = h("div", { class: "controls" }, this.quality.element, this.target.element);
-    this.scale = select("Scale", SCALES.map((s) => ({ value: String(s), label: `${s}×` })), "1", () => this.linkPng());
+    this.scale = select("Scale", SCALES.map((s) => ({ value: String(s), label: `${s}×` })), "1", () => this.showScales());
     this.asPng = h("div", { class: "as-png" }, this.scale.element, this.png);
     this.element = h(
       "section",
@@ -171,7 +174,7 @@ export class CompressSide {
     if (original) this.showOriginal(picture);
     else if (result) this.showResult(picture, result);
     else this.sizeText.textContent = this.problem.textContent ? "" : "Works …";
-    if (ready) this.linkPng();
+    if (ready) this.showScales();
   }
 
   private showOriginal(picture: Picture): void {
@@ -201,9 +204,13 @@ export class CompressSide {
     this.download.replaceChildren(icon(ICONS.download), `Save ${result.name}`, h("small", {}, size(bytes)));
   }
 
-  private linkPng(): void {
-    const of = this.format === "original" ? "pictures" : "results";
-    const made = of === "pictures" ? this.picture : this.result;
+  /** What can be decoded at a scale: the .clg that was opened, or the one that was made. */
+  private get decoded(): Picture | Result | null {
+    return this.format === "original" ? this.picture : this.result;
+  }
+
+  private showScales(): void {
+    const made = this.decoded;
     if (!made) return;
     const limit = workspace.about?.limits.pixels ?? Infinity;
     for (const option of this.scale.input.options) {
@@ -211,9 +218,24 @@ export class CompressSide {
     }
     if (this.scale.input.selectedOptions[0]?.disabled) this.scale.value = "1";
     const scale = Number(this.scale.value);
-    const { width, height } = made;
-    this.png.href = imageUrl(of, made.id, { scale, form: "png" });
-    this.png.download = `${stem(made.name)}-${width * scale}x${height * scale}.png`;
-    this.png.replaceChildren("Save as PNG", h("small", {}, `${width * scale} × ${height * scale}`));
+    const words = `${made.width * scale} × ${made.height * scale}`;
+    this.png.replaceChildren("Save as PNG", h("small", {}, words));
+  }
+
+  private async savePng(): Promise<void> {
+    const made = this.decoded;
+    if (!made) return;
+    const scale = Number(this.scale.value);
+    const [width, height] = [made.width * scale, made.height * scale];
+    const link = h("a", { download: `${stem(made.name)}-${width}x${height}.png` });
+    const of = made === this.picture ? "pictures" : "results";
+    if (width * height <= AT_ONCE) link.href = imageUrl(of, made.id, { scale, form: "png" });
+    else {
+      const scene = of === "results" ? this.result : await this.bar.run("scene", made.id, { of: "clg" });
+      const view = scene?.scene && (await this.bar.run("view", null, { scene: scene.scene, scale }));
+      if (!view) return;
+      link.href = fileUrl("results", view.id);
+    }
+    link.click();
   }
 }

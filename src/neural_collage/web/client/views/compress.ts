@@ -32,8 +32,8 @@ export class CompressView implements View {
     const formats = workspace.about?.formats ?? [];
     const changed = (side: SideName): void => this.changed(side);
     this.sides = {
-      left: new CompressSide("left", formats, changed),
-      right: new CompressSide("right", formats, changed),
+      left: new CompressSide("left", this.bar, formats, changed),
+      right: new CompressSide("right", this.bar, formats, changed),
     };
     this.sides.right.code = "clg:q50";
     this.bar.addEventListener("stop", () => {

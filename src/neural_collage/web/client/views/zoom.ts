@@ -92,7 +92,11 @@ export class ZoomPage implements View {
     this.view.open(null);
     this.exports.reset();
     amend({ of: of === "clg" ? null : of, r: null, i: null, ...(look ? {} : { c: null, z: null }) });
-    const made = await this.bar.run("scene", picture.id, { of });
+    const made = await this.bar.run("scene", picture.id, { of }, {
+      onPart: (part) => {
+        if (this.shown === key) this.show(part, look);
+      },
+    });
     if (this.shown !== key) return;
     if (made) this.show(made, look);
     else this.shown = "";
