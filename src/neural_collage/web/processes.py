@@ -6,6 +6,7 @@ ready at once and shares its memory; where the system cannot fork, they start an
 
 import contextlib
 import logging
+import math
 import multiprocessing
 import os
 import sys
@@ -23,6 +24,7 @@ from neural_collage.web.problems import StoppedError, StudioError
 from neural_collage.web.tasks import worker
 
 _POLL = 0.05  # seconds between looks at a running task
+_TELL = 0.4  # seconds between reports of a step that says nothing itself
 _LOG = logging.getLogger(__name__)
 Listener = Callable[[str, dict[str, Any]], None]
 
@@ -41,6 +43,23 @@ class Bounds:
     memory: int = 1200 << 20
     growth: int = 150 << 20
     grace: float = 1.0
+
+
+class _Expected:
+    """Progress of a step that says nothing itself, by the time that it was expected to take."""
+
+    def __init__(self, seconds: float, first: float, last: float, text: str) -> None:
+        self._seconds, self._first, self._last, self._text = seconds, first, last, text
+        self._begun = self._told = time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._told > _TELL
+
+    def progress(self) -> dict[str, Any]:
+        """Ever slower towards the share at the end, which it does not reach."""
+        self._told = time.monotonic()
+        done = 1 - math.exp(-1.5 * (self._told - self._begun) / max(self._seconds, 0.01))
+        return {"share": self._first + (self._last - self._first) * done, "text": self._text}
 
 
 class Worker:
@@ -120,14 +139,18 @@ class Worker:
     def _wait(self, task: str, listen: Listener | None, is_stopped: Callable[[], bool]) -> Any:
         assert self._connection is not None
         stop_asked: float | None = None
+        expected: _Expected | None = None
         while True:
             if self._connection.poll(_POLL):
                 kind, content = self._connection.recv()
-                if kind in ("progress", "part"):
-                    if listen is not None and stop_asked is None:
-                        listen(kind, content)
-                    continue
-                return _outcome(task, kind, content)
+                if kind not in ("progress", "part", "expect"):
+                    return _outcome(task, kind, content)
+                expected = _Expected(**content) if kind == "expect" else None
+                if kind != "expect" and listen is not None and stop_asked is None:
+                    listen(kind, content)
+                continue
+            if expected is not None and listen is not None and expected.is_due():
+                listen("progress", expected.progress())
             if stop_asked is None and is_stopped():
                 stop_asked = time.monotonic()
                 self._connection.send(worker.STOP)

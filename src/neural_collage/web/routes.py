@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import shutil
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -238,6 +239,7 @@ async def job_events(request: Request, job_id: str) -> Response:
         async for kind, content in studio.jobs.events(job):
             if request.app.state.stopping:
                 return
+            session.seen = time.monotonic()  # a page that waits for a job is open
             yield f"event: {kind}\ndata: {json.dumps(content)}\n\n" if kind else ": wait\n\n"
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers=_STREAM)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from neural_collage.runtime import available_cores
 from neural_collage.web import catalogue
 from neural_collage.web.gallery import Gallery
 from neural_collage.web.jobs import Job, Jobs
@@ -27,9 +28,9 @@ _WORTH = {"fractalize": 1.5, "stylize": 4.0, "morph": 8.0, "scene": 1.0, "encode
 """What a pixel of a job costs, in those of an encoding."""
 
 
-SMALL_BOUNDS = Bounds(grace=3.0)
-LARGE_BOUNDS = Bounds(niceness=10)
-VIEWS_BOUNDS = Bounds()
+SMALL_BOUNDS = Bounds(memory=900 << 20, grace=3.0)
+LARGE_BOUNDS = Bounds(threads=available_cores(), niceness=5, memory=1600 << 20)
+VIEWS_BOUNDS = Bounds(memory=900 << 20, growth=250 << 20)
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class Studio:
         kept = {n: facts[n] for n in ("width", "height", "alpha") if n in facts}
         copied = self.copy(session, item, "picture")
         size = (copied.folder / "source").stat().st_size if copied.file else copied.bytes
-        copied.facts = {"alpha": False, **kept, "kind": kind, "name": name, "notes": []}
-        copied.facts |= {"id": copied.id, "bytes": size}
+        known = {"id": copied.id, "kind": kind, "name": name, "notes": [], "bytes": size}
+        copied.facts = {"alpha": False, **kept, **known}
         return copied
 
     # jobs

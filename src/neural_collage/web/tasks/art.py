@@ -24,7 +24,7 @@ from neural_collage.web.tasks.files import (
     to_levels,
 )
 from neural_collage.web.tasks.images import png_of
-from neural_collage.web.tasks.scenes import MOST_ART, described, save_scene
+from neural_collage.web.tasks.scenes import MOST_ART, described, save_scene, side_for
 from neural_collage.web.tasks.worker import Context
 
 MOST_PAINTED = 2_000_000
@@ -46,7 +46,7 @@ def make_fractal(
     scale: float,
 ) -> dict[str, Any]:
     """A picture from small copies of itself."""
-    photo = colours_of(folder, MOST_ART)
+    photo = colours_of(folder, MOST_ART, side_for(tiles))
     if colours == "grey":
         photo = luma(photo)[None].expand(3, -1, -1).contiguous()
     scene = fractalize(

@@ -32,6 +32,8 @@ from neural_collage.web.tiles import TILE, base_level, deepest_level, tile
 
 MOST_ART = 4_000_000
 """Pixels of a photo that art is made of; larger ones are reduced."""
+LARGEST_CANVAS = 2048
+"""Pixels a side of the canvas that copies are fitted on."""
 MOST_SEARCHED = 1_000_000
 """Pixels of a picture that the search of the fractal codec looks through for Zoom."""
 _KEPT = 4
@@ -44,7 +46,7 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
     if of == "copies":
         context.report(0, 1, "fitting copies")
         scene: Scene = fractalize(
-            colours_of(folder, MOST_ART),
+            colours_of(folder, MOST_ART, side_for(Tiling().tiles)),
             Tiling(),
             lambda done, steps: context.report(done, steps, "fitting copies"),
         )
@@ -55,9 +57,11 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
         if collage is None:
             raise StudioError("this picture is no .clg file: compress it first")
     else:
-        context.report(0, 1, "compressing")
         picture = picture_of(folder)
-        if of == "fractal" and picture.width * picture.height > MOST_SEARCHED:
+        pixels = picture.width * picture.height
+        seconds = min(pixels, MOST_SEARCHED) * 6e-6 if of == "fractal" else pixels * 0.5e-6
+        context.expect(seconds, 0, 0.7, "compressing")
+        if of == "fractal" and pixels > MOST_SEARCHED:
             levels = to_levels(np.asarray(colours_of(folder, MOST_SEARCHED)))
             collage = api.encode(levels, codec="fractal", quality=75, graphics=False)
         else:
@@ -71,6 +75,12 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
 
 def _facts(scene: Scene) -> dict[str, Any]:
     return {"width": scene.width, "height": scene.height, "pyramid": described(scene)}
+
+
+def side_for(tiles: int) -> int:
+    """The longest side of a photo whose canvas of so many tiles takes little memory and time."""
+    sizes = [size * tiles for size in (4, 8, 16, 32, 64) if size * tiles <= LARGEST_CANVAS]
+    return sizes[-1] if sizes and sizes[-1] < 64 * tiles else LARGEST_CANVAS
 
 
 def described(scene: Scene) -> dict[str, Any]:

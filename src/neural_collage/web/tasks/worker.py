@@ -49,6 +49,13 @@ class Context:
         share = min(1.0, done / steps) if steps else 0.0
         self._connection.send(("progress", {"share": share, "text": text}))
 
+    def expect(self, seconds: float, first: float, last: float, text: str = "") -> None:
+        """Announce a step that cannot report: how long it takes, and its shares before and after."""
+        self.check()
+        if self._connection is not None:
+            content = {"seconds": seconds, "first": first, "last": last, "text": text}
+            self._connection.send(("expect", content))
+
     def part(self, facts: Mapping[str, Any]) -> None:
         """Hand out a part of the result, such as a preview."""
         self.check()
