@@ -9,6 +9,8 @@ from neural_collage.web.sessions import Item, Sessions
 class Gallery:
     """The pictures by name, and finished results of examples by their recipe.
 
+    is_prepared: whether all results of examples have been made.
+
     Methods block while something is made.
     """
 
@@ -16,6 +18,7 @@ class Gallery:
         self.house = sessions.begin()
         self.house.alive = 1  # it never ends before the server
         self.prepared: dict[str, Item] = {}
+        self.is_prepared = False
         self._sessions, self._lane = sessions, lane
         self._pictures: dict[str, Item] = {}
         self._thumbnails: dict[str, bytes] = {}

@@ -79,6 +79,7 @@ async def about(request: Request) -> Response:
             ],
             "presets": catalogue.PRESETS,
             "models": models,
+            "prepared": studio.gallery.is_prepared,
         }
     )
     return with_cookie(request, answer)

@@ -189,6 +189,7 @@ class Studio:
                 continue
         for entry in (*catalogue.EXAMPLES, *catalogue.STYLES):
             self.gallery.thumbnail(entry["id"], THUMBNAIL)
+        self.gallery.is_prepared = True
 
     def _task(
         self, session: Session, kind: str, item: Item | None, settings: dict[str, Any]

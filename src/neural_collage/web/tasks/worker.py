@@ -4,6 +4,7 @@ import importlib
 import os
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Context:
         self._connection.send(("progress", {"share": share, "text": text}))
 
     def expect(self, seconds: float, first: float, last: float, text: str = "") -> None:
-        """Announce a step that cannot report: how long it takes, and its shares before and after."""
+        """Announce a step that cannot report: its seconds, and its shares before and after."""
         self.check()
         if self._connection is not None:
             content = {"seconds": seconds, "first": first, "last": last, "text": text}
@@ -77,7 +78,6 @@ def main(connection: Connection, threads: int, niceness: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends its workers
     if hasattr(os, "nice"):
         os.nice(niceness)
-    use_threads(1)
     warm_up()
     use_threads(threads)
     while True:
@@ -118,6 +118,7 @@ def _answer(
         connection.send(("done", result))
 
 
+@lru_cache(maxsize=1)
 def warm_up() -> None:
     """Import and load what all tasks need, so that the first one does not wait."""
     for module in ("reading", "images", "encoding", "scenes", "art", "restoring", "drawing"):
