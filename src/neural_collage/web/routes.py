@@ -160,6 +160,13 @@ async def send_on(request: Request, item_id: str) -> Response:
     return JSONResponse(item.facts)
 
 
+@router.get("/api/{role}/{item_id}")
+async def facts(request: Request, role: str, item_id: str) -> Response:
+    """What is known of a picture or a result, for an address that is opened again."""
+    studio, session = studio_of(request), session_of(request)
+    return JSONResponse(studio.sessions.item(session, item_id, _role(role)).facts)
+
+
 @router.get("/api/{role}/{item_id}/image")
 async def image(
     request: Request,

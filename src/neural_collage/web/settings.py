@@ -116,6 +116,7 @@ class Numbers:
 
 
 _SCALE = Number(0.05, 64, 1)
+_MOST_SIDE = Number(16, 4096, None, whole=True)
 _PLACE = {"centre": Numbers(2, 0, 1)}
 KINDS: Mapping[str, Mapping[str, Setting]] = {
     "encode": {
@@ -137,6 +138,7 @@ KINDS: Mapping[str, Mapping[str, Setting]] = {
         "adaptive": Flag(),
         "colours": Choice(("own", "grey")),
         "scale": _SCALE,
+        "max": _MOST_SIDE,
     },
     "stylize": {
         "style": Text(100, needed=True),
@@ -145,6 +147,7 @@ KINDS: Mapping[str, Mapping[str, Setting]] = {
         "own": Number(0, 0.9, 0),
         "colours": Choice(("content", "style")),
         "scale": _SCALE,
+        "max": _MOST_SIDE,
     },
     "movie": {
         "scene": Text(100, needed=True),

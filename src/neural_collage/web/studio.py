@@ -222,13 +222,16 @@ class Studio:
         if kind == "scene":
             cost *= 8 if settings["of"] == "fractal" else 1
             return "scenes.make", arguments, 0 if settings["of"] == "clg" else cost, stem
-        if kind == "fractalize":
+        if kind in ("fractalize", "stylize"):
+            most = arguments["most_side"] = arguments.pop("max")
             cost = max(cost, item.pixels * settings["scale"] ** 2)
+            if most is not None:
+                cost = min(cost, _WORTH[kind] * most**2)
+        if kind == "fractalize":
             return "art.make_fractal", arguments, cost, f"{stem}-fractal"
         if kind == "stylize":
             style = self._style(session, settings["style"])
             arguments["style"] = style.folder
-            cost = max(cost, item.pixels * settings["scale"] ** 2)
             return "art.make_painting", arguments, cost, f"{stem}-painted"
         if kind == "morph":
             other = self.sessions.item(session, settings["other"])

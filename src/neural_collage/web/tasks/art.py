@@ -44,9 +44,11 @@ def make_fractal(
     adaptive: bool,
     colours: str,
     scale: float,
+    most_side: int | None,
 ) -> dict[str, Any]:
-    """A picture from small copies of itself."""
-    photo = colours_of(folder, MOST_ART, side_for(tiles))
+    """A picture from small copies of itself; most_side: see `_reduced`."""
+    most, scale = _reduced(folder, MOST_ART, scale, most_side)
+    photo = colours_of(folder, most, side_for(tiles))
     if colours == "grey":
         photo = luma(photo)[None].expand(3, -1, -1).contiguous()
     scene = fractalize(
@@ -66,15 +68,29 @@ def make_painting(
     own: float,
     colours: Colours,
     scale: float,
+    most_side: int | None,
 ) -> dict[str, Any]:
-    """A picture from the patches of another one."""
+    """A picture from the patches of another one; most_side: see `_reduced`."""
+    most, scale = _reduced(folder, MOST_PAINTED, scale, most_side)
     scene = stylize(
-        colours_of(folder, MOST_PAINTED),
+        colours_of(folder, most),
         colours_of(style, MOST_ART),
         Style(size, strength=strength, own=own, colours=colours),
         lambda done, steps: context.report(0.7 * done / steps, 1, "painting"),
     )
     return _finish(context, folder, scene, scale)
+
+
+def _reduced(folder: Path, most: int, scale: float, most_side: int | None) -> tuple[int, float]:
+    """The most pixels of a photo, and the scale of its result.
+
+    most_side: pixels of the longer side of the result, for thumbnails; None for no such limit.
+    """
+    if most_side is None:
+        return most, scale
+    height, width = load_pixels(folder).shape[:2]
+    ratio = min(1.0, most_side / max(height, width))
+    return min(most, max(1, int(height * width * ratio**2))), min(scale, ratio)
 
 
 def _finish(context: Context, folder: Path, scene: Fractal, scale: float) -> dict[str, Any]:
