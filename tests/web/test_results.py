@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 
 import numpy as np
 import pytest
@@ -33,6 +34,8 @@ def test_other_formats_have_at_most_the_bytes_of_ours(visitor: Visitor, form: st
     formats = [each["id"] for each in visitor.get("/api/about").json()["formats"]]
     if form not in formats:
         pytest.skip(f"{form} cannot be written here")
+    if form == "jxl":
+        import pillow_jxl  # noqa: F401
     picture = visitor.picture()
     own = visitor.made("encode", picture, quality=80)
     result = visitor.made("encode", picture, format=form, size=own["bytes"])
@@ -191,7 +194,7 @@ def test_art_of_pictures_that_are_not_square_keeps_their_shape(visitor: Visitor)
     for scale in (1, 1.7):
         result = visitor.made("fractalize", visitor.picture(image), tiles=8, scale=scale)
         shown = visitor.pixels(f"/api/results/{result['id']}/image")
-        assert shown.shape == (int(67 * scale), int(101 * scale), 3)
+        assert shown.shape == (math.ceil(67 * scale), math.ceil(101 * scale), 3)
 
 
 def test_holes_are_filled_and_the_rest_stays(visitor: Visitor) -> None:
@@ -235,8 +238,11 @@ def test_noise_is_removed_and_pictures_enlarged(visitor: Visitor) -> None:
     better = visitor.pixels(f"/api/results/{result['id']}/image").astype(int)
     errors = [np.square(each.astype(float) - clean).mean() for each in (better, noisy)]
     assert errors[0] < errors[1] / 2
-    seam = abs(better[:, 255] - better[:, 256]).mean()
-    assert seam < 2 * abs(better[:, 250] - better[:, 251]).mean() + 2
+    plain = np.clip(rng.normal(128, 15, (280, 280, 3)), 0, 255).astype(np.uint8)
+    result = visitor.made("restore", visitor.picture(Image.fromarray(plain)), what="denoise")
+    flat = visitor.pixels(f"/api/results/{result['id']}/image").astype(float)
+    steps = abs(np.diff(flat, axis=1)).mean((0, 2))
+    assert steps[255] < 3 * steps.mean() + 0.5  # parts of a large picture have no seams
     large = visitor.made("restore", visitor.picture(), what="enlarge", scale=2.5)
     assert (large["width"], large["height"]) == (320, 320)
     assert (
@@ -269,7 +275,7 @@ def test_drawings_depend_on_their_seed_and_can_be_zoomed_into(visitor: Visitor) 
     level = result["pyramid"]["base_level"] + 4
     tile = visitor.pixels(f"/tiles/{result['scenes'][3]}/{level}/0_0.jpg")
     assert tile.std() > 10
-    assert visitor.get(f"/tiles/{result['id']}~9/{level}/0_0.jpg").status_code == 410
+    assert visitor.get(f"/tiles/{result['id']}~9/{level}/0_0.jpg").status_code == 404
     kind, content = visitor.end_of(visitor.start("draw", model="letters of nobody"))
     assert kind == "failed"
     assert "digits" in content["error"]
@@ -304,7 +310,9 @@ def test_examples_open_and_have_thumbnails(visitor: Visitor) -> None:
 
 
 def test_examples_that_were_prepared_open_at_once(server: Server, visitor: Visitor) -> None:
-    from neural_collage.web import catalogue, studio
+    from neural_collage.web import catalogue
+    from neural_collage.web.settings import checked
+    from neural_collage.web.studio import recipe_of
 
     example = catalogue.EXAMPLES[0]
     house, gallery = server.studio.gallery.house, server.studio.gallery
@@ -312,7 +320,7 @@ def test_examples_that_were_prepared_open_at_once(server: Server, visitor: Visit
     request = {"kind": "encode", "picture": item.id, "settings": example["settings"]}
     job = server.studio.start(house, request)
     assert job.over.wait(120)
-    recipe = studio._recipe("encode", item, studio.checked("encode", example["settings"]))
+    recipe = recipe_of("encode", item, checked("encode", example["settings"]))
     gallery.prepared[recipe] = house.items[house.made[recipe]]
     picture = visitor.post(f"/api/examples/{example['id']}").json()["id"]
     events = list(visitor.events(visitor.start("encode", picture, **example["settings"])))

@@ -20,7 +20,7 @@ from neural_collage.web.app import create_app
 from neural_collage.web.studio import Settings, Studio
 from tests.pictures import photo_crop
 
-TIMEOUT = 120
+TIMEOUT = 600
 """Seconds that anything may take on a busy machine."""
 Event = tuple[str, dict[str, Any]]
 

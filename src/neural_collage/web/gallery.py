@@ -22,7 +22,6 @@ class Gallery:
         self._sessions, self._lane = sessions, lane
         self._pictures: dict[str, Item] = {}
         self._thumbnails: dict[str, bytes] = {}
-        self._facts: dict[str, object] = {}
         self._lock = threading.Lock()
 
     def picture(self, name: str) -> Item:
@@ -44,10 +43,3 @@ class Gallery:
             work = Work(self.house.token, "scenes.thumbnail", arguments)
             self._thumbnails[name] = self._lane.submit(work).result()
         return self._thumbnails[name]
-
-    def known(self, task: str) -> object:
-        """What a task without arguments returns, asked once."""
-        if task not in self._facts:
-            work = Work(self.house.token, task, {})
-            self._facts[task] = self._lane.submit(work).result()
-        return self._facts[task]

@@ -9,7 +9,6 @@ import logging
 import math
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,13 +62,17 @@ class _Expected:
 
 
 class Worker:
-    """A process that runs one task at a time; used by one thread."""
+    """A process that runs one task at a time; used by one thread.
+
+    is_busy: whether it runs one.
+    """
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._base = 0
+        self.is_busy = False
 
     def start(self) -> None:
         """Start the process, if it does not run."""
@@ -88,15 +91,21 @@ class Worker:
         theirs.close()
         self._base = 0
 
-    def end(self) -> None:
-        """Kill the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join(5)
-            self._process = None
+    def end(self, wait: float = 0) -> None:
+        """End the process: an idle one leaves within `wait` seconds, others are killed."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._process is not None:
+            self._process.join(wait)
+            self._process.kill()
+            self._process.join(5)
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill the process, from any thread; `run` raises."""
+        if (process := self._process) is not None:
+            process.kill()
 
     @property
     def pid(self) -> int | None:
@@ -119,6 +128,7 @@ class Worker:
         self.start()
         assert self._connection is not None
         self._base = self._base or memory_of(self.pid)
+        self.is_busy = True
         try:
             self._connection.send((task, dict(arguments), out))
             return self._wait(task, listen, is_stopped)
@@ -127,6 +137,7 @@ class Worker:
             _LOG.warning("a worker process ended while it ran %s", task)
             raise _out_of_memory() from error
         finally:
+            self.is_busy = False
             self.trim()
 
     def trim(self, growth: int | None = None) -> None:
@@ -193,7 +204,7 @@ def memory_of(pid: int | None) -> int:
 
 @lru_cache(maxsize=1)
 def _context() -> BaseContext:
-    if sys.platform == "linux":
+    if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
         # threads of tensors must sleep while they wait: they would take the cores from other
         # workers; the environment of the server of forks is that of this process now

@@ -24,6 +24,7 @@ THUMBNAIL = 320
 SMALL = 1_500_000
 """Pixels of the work of the lane for small jobs."""
 SUFFIXES = {"clg": ".clg", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif", "jxl": ".jxl"}
+_OF_PIXELS = ("width", "height", "alpha")
 _WORTH = {"fractalize": 1.5, "stylize": 4.0, "morph": 8.0, "scene": 1.0, "encode": 1.0}
 """What a pixel of a job costs, in those of an encoding."""
 
@@ -117,16 +118,16 @@ class Studio:
         name = item.download
         if kind == "picture" and not name.endswith(tuple(SUFFIXES.values())):
             name = f"{PurePath(name).stem}.png"
-        kept = {n: facts[n] for n in ("width", "height", "alpha") if n in facts}
+        kept: dict[str, Any] = {n: facts[n] for n in _OF_PIXELS if n in facts}
         copied = self.copy(session, item, "picture")
         size = (copied.folder / "source").stat().st_size if copied.file else copied.bytes
-        known = {"id": copied.id, "kind": kind, "name": name, "notes": [], "bytes": size}
-        copied.facts = {"alpha": False, **kept, **known}
+        known: dict[str, Any] = {"id": copied.id, "kind": kind, "name": name, "notes": []}
+        copied.facts = {"alpha": False, **kept, **known, "bytes": size}
         return copied
 
     # jobs
 
-    def start(self, session: Session, request: dict[str, Any]) -> Job:
+    def start(self, session: Session, request: Any) -> Job:
         """Start the job that a page asks for; raises StudioError if it cannot be done."""
         if not isinstance(request, dict):
             raise StudioError("a job is an object with kind, picture and settings")
@@ -140,7 +141,7 @@ class Studio:
         if kind not in ("draw", "movie", "view"):
             item = self.sessions.item(session, request.get("picture"))
         key = f"{kind} {slot} {'window' if settings.get('region') else ''}"
-        recipe = _recipe(kind, item, settings)
+        recipe = recipe_of(kind, item, settings)
         if (known := self._known(session, recipe, item)) is not None:
             return self.jobs.finished(session, key, self.small, known.facts)
         task, arguments, cost, stem = self._task(session, kind, item, settings)
@@ -180,7 +181,7 @@ class Studio:
         for example in catalogue.EXAMPLES:
             item = self.gallery.picture(example["id"])
             kind, settings = catalogue.KIND_OF_VIEW[example["view"]], example["settings"]
-            recipe = _recipe(kind, item, checked(kind, settings))
+            recipe = recipe_of(kind, item, checked(kind, settings))
             job = self.start(house, {"kind": kind, "picture": item.id, "settings": settings})
             try:
                 job.over.wait()
@@ -283,7 +284,7 @@ def _as_it_is(job: Job, facts: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _recipe(kind: str, item: Item | None, settings: dict[str, Any]) -> str:
+def recipe_of(kind: str, item: Item | None, settings: dict[str, Any]) -> str:
     """What a result depends on."""
     text = json.dumps([kind, item and item.content, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

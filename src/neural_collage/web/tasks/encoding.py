@@ -45,13 +45,6 @@ _SECONDS_A_PIXEL = 0.5e-6
 Region = tuple[int, int, int, int]
 
 
-def formats(context: Context) -> list[str]:
-    """The formats that this machine can write."""
-    del context
-    _register_jxl()
-    return ["clg", *(name for name, kind in _PILLOW.items() if kind in Image.SAVE)]
-
-
 def encode(
     context: Context,
     folder: Path,
@@ -137,6 +130,8 @@ def _collage(
     context.expect(seconds * (12 if codec == "fractal" else 1), 0, 0.6, "compressing")
     collage = api.encode(picture, codec=codec, quality=quality, size=size, psnr=psnr)
     data = collage.to_bytes()
+    if region is None:  # known long before all of it is decoded and measured
+        context.part({"bytes": len(data), "quality": collage.quality})
     context.report(0.6, 1, "decoding")
     shape = collage.height, collage.width, collage.channels
     decode_strips(

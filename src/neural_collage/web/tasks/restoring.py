@@ -114,16 +114,13 @@ def _clean(context: Context, levels: Levels, result: Levels, noise: float | None
         noise = float(denoising.estimate_noise(_tensor(levels[_middle(height), _middle(width)])))
     corners = [(top, left) for top in range(0, height, _PART) for left in range(0, width, _PART)]
     for number, (top, left) in enumerate(corners):
-        context.report(number, len(corners), "removing noise")
         y, x = max(0, top - _OVERLAP), max(0, left - _OVERLAP)
         part = levels[y : top + _PART + _OVERLAP, x : left + _PART + _OVERLAP]
-        cleaned = denoising.clean(
-            _tensor(part),
-            noise,
-            lambda done, steps, number=number: context.report(
-                number + done / steps, len(corners), "removing noise"
-            ),
-        )
+
+        def report(done: int, steps: int, number: int = number) -> None:
+            context.report(number + done / steps, len(corners), "removing noise")
+
+        cleaned = denoising.clean(_tensor(part), noise, report)
         inner = to_levels(cleaned.numpy())[top - y :, left - x :][:_PART, :_PART]
         result[top : top + _PART, left : left + _PART] = inner
 

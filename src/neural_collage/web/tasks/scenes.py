@@ -19,6 +19,7 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
+    PIXELS,
     SOURCE,
     colours_of,
     decode_strips,
@@ -56,6 +57,8 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
         collage = collage_of(folder)
         if collage is None:
             raise StudioError("this picture is no .clg file: compress it first")
+        for name in (SOURCE, PIXELS):
+            (context.out / name).hardlink_to(folder / name)
     else:
         picture = picture_of(folder)
         pixels = picture.width * picture.height
@@ -66,10 +69,10 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
             collage = api.encode(levels, codec="fractal", quality=75, graphics=False)
         else:
             collage = api.encode(picture, codec=of, quality=75, graphics=False)
-    (context.out / SOURCE).write_bytes(collage.to_bytes())
-    context.report(0.7, 1, "decoding")
-    size = collage.height, collage.width, collage.channels
-    decode_strips(lambda region: collage.decode(1, region), context.out, size)
+        (context.out / SOURCE).write_bytes(collage.to_bytes())
+        context.report(0.7, 1, "decoding")
+        size = collage.height, collage.width, collage.channels
+        decode_strips(lambda region: collage.decode(1, region), context.out, size)
     return _facts(collage)
 
 
@@ -125,6 +128,8 @@ def _scene_path(folder: Path, number: int | None) -> Path:
 def load_scene(folder: Path, number: int | None = None) -> Scene:
     """The scene of an item; some are kept for the next tile."""
     pickled = _scene_path(folder, number)
+    if number is not None and not pickled.exists():
+        raise StudioError("there is no such scene", 404)
     source = pickled if pickled.exists() else folder / SOURCE
     try:
         stat = source.stat()
