@@ -2,7 +2,8 @@
 
     python -m benchmarks.studio [--visitors 20] [-o benchmarks/results]
 
-Starts `collage studio` and asks by plain HTTP for what its page asks for. Pictures are photos of
+Starts `collage studio`, asks by plain HTTP for what its page asks for, and opens the page itself in
+Chromium where Playwright, Chromium and the page are there. Pictures are photos of
 scikit-image, extended by mirroring to 2 and 24 megapixels with a little noise. Writes studio.json
 and studio.md; a bar that is missed is marked, and does not fail.
 """
@@ -19,6 +20,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from benchmarks.studio.pages import page_times
 from benchmarks.studio.server import Studio, running_studio
 from benchmarks.studio.visits import Visit
 from benchmarks.support.options import OutputFolder
@@ -184,6 +186,7 @@ def main(
     rows: list[Row] = []
     parts: list[Callable[[Studio], list[Row]]] = [
         small_pictures,
+        lambda studio: [Row(what, value, bar) for what, value, bar in page_times(studio, jpeg)],
         large_picture,
         neighbours,
         lambda studio: crowd(studio, visitors),

@@ -1,6 +1,7 @@
 """Pictures of visitors: what is accepted, what is refused and how, and what they look like."""
 
 import io
+import socket
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 import neural_collage as nc
 from neural_collage.web.studio import Settings
-from tests.web.visitor import Server, Visitor, encoded, error_of, photo, png, serving
+from tests.web.visitor import Server, Visitor, encoded, error_of, photo, png, serving, wait_until
 
 
 def test_a_picture_is_opened_shown_and_handed_back(visitor: Visitor) -> None:
@@ -140,6 +141,22 @@ def test_files_above_the_limit_are_refused_while_they_arrive() -> None:
         assert not [
             p for p in server.studio.sessions.folder.rglob("source") if house not in p.parents
         ]
+
+
+def test_nothing_is_left_of_an_upload_that_breaks_off(server: Server, visitor: Visitor) -> None:
+    """A file that changes meanwhile is not sent to its end by browsers."""
+    session = server.studio.sessions.find(visitor.cookies["collage_session"])
+    assert session is not None
+    host, port = server.address.removeprefix("http://").split(":")
+    head = (
+        "POST /api/pictures?name=a.png HTTP/1.1\r\nHost: x\r\nX-Collage: 1\r\n"
+        f"Cookie: collage_session={session.token}\r\nContent-Length: 100000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode() + png(photo(16))[:50])
+        wait_until(lambda: any(session.folder.iterdir()))
+    wait_until(lambda: not any(session.folder.iterdir()))
+    assert visitor.picture(photo(16))
 
 
 @pytest.mark.parametrize(

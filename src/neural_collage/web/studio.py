@@ -276,7 +276,7 @@ def _encoding_cost(item: Item, settings: dict[str, Any]) -> float:
     region = settings["region"]
     pixels = item.pixels if region is None else min(item.pixels, region[2] * region[3])
     searched = 4 if settings["size"] is not None or settings["psnr"] is not None else 1
-    return pixels * searched * (8 if settings["codec"] == "fractal" else 1)
+    return pixels * searched * (7 if settings["codec"] == "fractal" else 1)
 
 
 def _as_it_is(job: Job, facts: dict[str, Any]) -> dict[str, Any]:

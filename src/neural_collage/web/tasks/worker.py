@@ -1,5 +1,6 @@
 """The loop of a worker process: tasks by name, with progress, parts and requests to stop."""
 
+import errno
 import importlib
 import os
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from neural_collage.errors import CollageError
 from neural_collage.runtime import use_threads
-from neural_collage.web.problems import StoppedError, StudioError
+from neural_collage.web.problems import StoppedError, StudioError, gone
 
 STOP = "stop"
 """The message that asks for the end of the running task."""
@@ -105,11 +106,17 @@ def _answer(
         connection.send(("stopped", None))
     except CollageError as error:
         connection.send(("failed", StudioError(str(error), 422)))
+    except FileNotFoundError:  # it was dropped meanwhile
+        connection.send(("failed", gone("this picture")))
     except MemoryError:
         connection.send(("memory", None))
     except Exception as error:
         if "alloc" in str(error).lower() and isinstance(error, RuntimeError):  # torch's
             connection.send(("memory", None))
+            return
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            text = "the disk of the server is full: delete some results"
+            connection.send(("failed", StudioError(text, 507)))
             return
         import traceback
 
