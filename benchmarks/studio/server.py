@@ -19,7 +19,7 @@ from benchmarks.support.processes import descendants
 from neural_collage.errors import CollageError
 
 _COMMAND = [sys.executable, "-c", "from neural_collage.cli.main import run; run()", "studio"]
-_START = 120.0  # seconds
+_START = 600.0  # seconds
 _EVERY = 0.05
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
-
-from neural_collage.web.studio import Settings
-from tests.web.visitor import Server, Visitor, serving
+if TYPE_CHECKING:
+    from tests.web.visitor import Server, Visitor
 
 HERE = Path(__file__).parent
 
@@ -20,12 +19,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server() -> "Iterator[Server]":
+    from neural_collage.web.studio import Settings
+    from tests.web.visitor import serving
+
     with serving(Settings(prepare=False)) as running:
         yield running
 
 
 @pytest.fixture
-def visitor(server: Server) -> Iterator[Visitor]:
+def visitor(server: "Server") -> "Iterator[Visitor]":
     with server.visitor() as client:
         yield client

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
+pytest.importorskip("httpx", reason="visitors of the studio need the extra: dev")
+
 from neural_collage.web.app import STATIC
 from tests.web.visitor import Visitor, error_of
 

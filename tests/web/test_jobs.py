@@ -5,9 +5,13 @@ import os
 import signal
 import threading
 
-import httpx
 import pytest
 from PIL import Image
+
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
+pytest.importorskip("httpx", reason="visitors of the studio need the extra: dev")
+
+import httpx
 
 from neural_collage.io.writing import to_pil
 from neural_collage.web.sessions import Limits

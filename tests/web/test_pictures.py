@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
+pytest.importorskip("httpx", reason="visitors of the studio need the extra: dev")
+
 import neural_collage as nc
 from neural_collage.web.studio import Settings
 from tests.web.visitor import Server, Visitor, encoded, error_of, photo, png, serving, wait_until

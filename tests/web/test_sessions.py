@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
+
 from neural_collage.web.problems import StudioError
 from neural_collage.web.sessions import Item, Limits, Session, Sessions
 from neural_collage.web.tile_cache import Tiles

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
+
 from neural_collage.web.problems import StudioError
 from neural_collage.web.settings import KINDS, LARGEST_SEED, checked
 

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from neural_collage.errors import CollageError
 from neural_collage.runtime import available_cores
 from neural_collage.web import catalogue
 from neural_collage.web.gallery import Gallery
@@ -177,6 +179,10 @@ class Studio:
 
     def prepare(self) -> None:
         """Make the results that examples open, one after the other; blocks meanwhile."""
+        with suppress(CollageError):  # the server was stopped
+            self._prepare()
+
+    def _prepare(self) -> None:
         house = self.gallery.house
         for example in catalogue.EXAMPLES:
             item = self.gallery.picture(example["id"])
