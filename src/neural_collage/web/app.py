@@ -72,7 +72,13 @@ def create_app(settings: Settings = DEFAULTS) -> FastAPI:
             await janitor
         await asyncio.get_running_loop().run_in_executor(None, studio.close)
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     app.add_middleware(SecurityHeaders)
     app.include_router(router)
 

@@ -64,6 +64,14 @@ STYLES: tuple[dict[str, str], ...] = (
     {"id": "retina", "title": "Embers"},
 )
 """The styles in the order of their display."""
+MODELS: dict[str, dict[str, str]] = {
+    "digits": {
+        "weights": "mnist",
+        "title": "Digits",
+        "text": "handwritten digits that nobody wrote, with edges sharp at any size",
+    },
+}
+"""The generative models: their weights, and what they draw, in words."""
 PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "fractalize": (
         {"id": "portraits", "title": "Portraits", "settings": {"tiles": 64, "contrast": 0.5}},

@@ -9,6 +9,8 @@ from neural_collage.web.sessions import Item, Sessions
 class Gallery:
     """The pictures by name, and finished results of examples by their recipe.
 
+    is_prepared: whether all results of examples have been made.
+
     Methods block while something is made.
     """
 
@@ -16,10 +18,10 @@ class Gallery:
         self.house = sessions.begin()
         self.house.alive = 1  # it never ends before the server
         self.prepared: dict[str, Item] = {}
+        self.is_prepared = False
         self._sessions, self._lane = sessions, lane
         self._pictures: dict[str, Item] = {}
         self._thumbnails: dict[str, bytes] = {}
-        self._facts: dict[str, object] = {}
         self._lock = threading.Lock()
 
     def picture(self, name: str) -> Item:
@@ -41,10 +43,3 @@ class Gallery:
             work = Work(self.house.token, "scenes.thumbnail", arguments)
             self._thumbnails[name] = self._lane.submit(work).result()
         return self._thumbnails[name]
-
-    def known(self, task: str) -> object:
-        """What a task without arguments returns, asked once."""
-        if task not in self._facts:
-            work = Work(self.house.token, task, {})
-            self._facts[task] = self._lane.submit(work).result()
-        return self._facts[task]

@@ -109,10 +109,10 @@ class Lane:
         for work in waiting:
             work.future.set_exception(StoppedError("stopped"))
         for worker in self.workers:
-            if worker.pid is not None and (process := worker._process) is not None:
-                process.kill()
+            if worker.is_busy:
+                worker.kill()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(2 * _LEAVE)
 
     def _run(self, worker: Worker) -> None:
         worker.start()
@@ -121,7 +121,7 @@ class Lane:
                 self._do(worker, work)
             else:
                 worker.trim(TRIMMED)
-        worker.end()
+        worker.end(_LEAVE)
 
     def _next(self, worker: Worker) -> "Work | bool | None":
         """Work of the owner whose turn it is; True to trim the worker; None at the end."""
@@ -154,5 +154,6 @@ class Lane:
             work.future.set_result(result)
 
 
+_LEAVE = 2.0  # seconds that a process has to end by itself
 TRIMMED = 30 << 20
 """Bytes of growth that are left to an idle process when a session has ended."""

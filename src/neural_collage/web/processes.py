@@ -6,9 +6,9 @@ ready at once and shares its memory; where the system cannot fork, they start an
 
 import contextlib
 import logging
+import math
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from neural_collage.web.problems import StoppedError, StudioError
 from neural_collage.web.tasks import worker
 
 _POLL = 0.05  # seconds between looks at a running task
+_TELL = 0.4  # seconds between reports of a step that says nothing itself
 _LOG = logging.getLogger(__name__)
 Listener = Callable[[str, dict[str, Any]], None]
 
@@ -43,14 +44,35 @@ class Bounds:
     grace: float = 1.0
 
 
+class _Expected:
+    """Progress of a step that says nothing itself, by the time that it was expected to take."""
+
+    def __init__(self, seconds: float, first: float, last: float, text: str) -> None:
+        self._seconds, self._first, self._last, self._text = seconds, first, last, text
+        self._begun = self._told = time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._told > _TELL
+
+    def progress(self) -> dict[str, Any]:
+        """Ever slower towards the share at the end, which it does not reach."""
+        self._told = time.monotonic()
+        done = 1 - math.exp(-1.5 * (self._told - self._begun) / max(self._seconds, 0.01))
+        return {"share": self._first + (self._last - self._first) * done, "text": self._text}
+
+
 class Worker:
-    """A process that runs one task at a time; used by one thread."""
+    """A process that runs one task at a time; used by one thread.
+
+    is_busy: whether it runs one.
+    """
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._base = 0
+        self.is_busy = False
 
     def start(self) -> None:
         """Start the process, if it does not run."""
@@ -69,15 +91,21 @@ class Worker:
         theirs.close()
         self._base = 0
 
-    def end(self) -> None:
-        """Kill the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join(5)
-            self._process = None
+    def end(self, wait: float = 0) -> None:
+        """End the process: an idle one leaves within `wait` seconds, others are killed."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._process is not None:
+            self._process.join(wait)
+            self._process.kill()
+            self._process.join(5)
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill the process, from any thread; `run` raises."""
+        if (process := self._process) is not None:
+            process.kill()
 
     @property
     def pid(self) -> int | None:
@@ -100,6 +128,7 @@ class Worker:
         self.start()
         assert self._connection is not None
         self._base = self._base or memory_of(self.pid)
+        self.is_busy = True
         try:
             self._connection.send((task, dict(arguments), out))
             return self._wait(task, listen, is_stopped)
@@ -108,6 +137,7 @@ class Worker:
             _LOG.warning("a worker process ended while it ran %s", task)
             raise _out_of_memory() from error
         finally:
+            self.is_busy = False
             self.trim()
 
     def trim(self, growth: int | None = None) -> None:
@@ -120,14 +150,18 @@ class Worker:
     def _wait(self, task: str, listen: Listener | None, is_stopped: Callable[[], bool]) -> Any:
         assert self._connection is not None
         stop_asked: float | None = None
+        expected: _Expected | None = None
         while True:
             if self._connection.poll(_POLL):
                 kind, content = self._connection.recv()
-                if kind in ("progress", "part"):
-                    if listen is not None and stop_asked is None:
-                        listen(kind, content)
-                    continue
-                return _outcome(task, kind, content)
+                if kind not in ("progress", "part", "expect"):
+                    return _outcome(task, kind, content)
+                expected = _Expected(**content) if kind == "expect" else None
+                if kind != "expect" and listen is not None and stop_asked is None:
+                    listen(kind, content)
+                continue
+            if expected is not None and listen is not None and expected.is_due():
+                listen("progress", expected.progress())
             if stop_asked is None and is_stopped():
                 stop_asked = time.monotonic()
                 self._connection.send(worker.STOP)
@@ -170,7 +204,7 @@ def memory_of(pid: int | None) -> int:
 
 @lru_cache(maxsize=1)
 def _context() -> BaseContext:
-    if sys.platform == "linux":
+    if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
         # threads of tensors must sleep while they wait: they would take the cores from other
         # workers; the environment of the server of forks is that of this process now

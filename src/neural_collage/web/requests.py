@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 from neural_collage.web.problems import StudioError, gone
 from neural_collage.web.sessions import Session
@@ -78,12 +79,17 @@ async def save_stream(request: Request, path: Path, most: int) -> int:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise StudioError(limit, 413)
-    with path.open("wb") as file:
-        async for chunk in request.stream():
-            length += len(chunk)
-            if length > most:
-                raise StudioError(limit, 413)
-            file.write(chunk)
+    try:
+        with path.open("wb") as file:
+            async for chunk in request.stream():
+                length += len(chunk)
+                if length > most:
+                    raise StudioError(limit, 413)
+                file.write(chunk)
+    except ClientDisconnect as error:
+        raise StudioError("the upload broke off: open the file again") from error
+    except OSError as error:
+        raise StudioError("the server cannot keep this file: its disk may be full", 507) from error
     if not length:
         raise StudioError("the file is empty: choose another one", 415)
     return length

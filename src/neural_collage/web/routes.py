@@ -4,10 +4,12 @@ import asyncio
 import json
 import math
 import shutil
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 import neural_collage
@@ -26,7 +28,7 @@ from neural_collage.web.requests import (
     whole_numbers,
     with_cookie,
 )
-from neural_collage.web.settings import FORMATS
+from neural_collage.web.settings import FORMATS, writable_formats
 from neural_collage.web.studio import THUMBNAIL
 
 router = APIRouter()
@@ -57,8 +59,6 @@ async def about(request: Request) -> Response:
     """What the first page needs to know."""
     studio = studio_of(request)
     any_session(request)
-    formats = await in_thread(studio.gallery.known, "encoding.formats")
-    models = await in_thread(studio.gallery.known, "drawing.models")
     answer = JSONResponse(
         {
             "version": neural_collage.__version__,
@@ -67,7 +67,7 @@ async def about(request: Request) -> Response:
                 "pixels": studio.settings.pixels,
                 "offer_pixels": studio.settings.offer_pixels,
             },
-            "formats": [{"id": name, "label": FORMATS[name]} for name in formats],
+            "formats": [{"id": name, "label": FORMATS[name]} for name in writable_formats()],
             "examples": [
                 {**example, "thumb": f"/api/examples/{example['id']}/thumb"}
                 for example in catalogue.EXAMPLES
@@ -77,15 +77,14 @@ async def about(request: Request) -> Response:
                 for style in catalogue.STYLES
             ],
             "presets": catalogue.PRESETS,
-            "models": models,
+            "models": [
+                {"id": name, "title": model["title"], "text": model["text"]}
+                for name, model in catalogue.MODELS.items()
+            ],
+            "prepared": studio.gallery.is_prepared,
         }
     )
     return with_cookie(request, answer)
-
-
-async def in_thread(function: Any, *arguments: Any) -> Any:
-    """What a function that blocks returns."""
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
 
 
 @router.get("/api/alive")
@@ -135,7 +134,7 @@ async def open_example(request: Request, name: str) -> Response:
     if not any(example["id"] == name for example in catalogue.EXAMPLES):
         raise StudioError("there is no such example", 404)
     studio, session = studio_of(request), any_session(request)
-    item = await in_thread(studio.open_example, session, name)
+    item = await run_in_threadpool(studio.open_example, session, name)
     return with_cookie(request, JSONResponse(item.facts))
 
 
@@ -145,7 +144,7 @@ async def thumbnail(request: Request, name: str) -> Response:
     known = [entry["id"] for entry in (*catalogue.EXAMPLES, *catalogue.STYLES)]
     if name not in known:
         raise StudioError("there is no such example", 404)
-    data = await in_thread(studio_of(request).gallery.thumbnail, name, THUMBNAIL)
+    data = await run_in_threadpool(studio_of(request).gallery.thumbnail, name, THUMBNAIL)
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
 
@@ -154,7 +153,7 @@ async def send_on(request: Request, item_id: str) -> Response:
     """A result as a picture for the other pages."""
     check_origin(request)
     studio, session = studio_of(request), session_of(request)
-    item = await in_thread(studio.send_on, session, item_id)
+    item = await run_in_threadpool(studio.send_on, session, item_id)
     return JSONResponse(item.facts)
 
 
@@ -229,7 +228,7 @@ async def start_job(request: Request) -> Response:
     check_origin(request)
     studio, session = studio_of(request), session_of(request)
     body = await json_body(request)
-    job = await in_thread(studio.start, session, body)
+    job = await run_in_threadpool(studio.start, session, body)
     return JSONResponse({"id": job.id}, 201)
 
 
@@ -245,6 +244,7 @@ async def job_events(request: Request, job_id: str) -> Response:
         async for kind, content in studio.jobs.events(job):
             if request.app.state.stopping:
                 return
+            session.seen = time.monotonic()  # a page that waits for a job is open
             yield f"event: {kind}\ndata: {json.dumps(content)}\n\n" if kind else ": wait\n\n"
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers=_STREAM)

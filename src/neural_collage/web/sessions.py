@@ -26,7 +26,7 @@ class Limits:
     whose pages are all closed.
     """
 
-    items: int = 60
+    items: int = 200
     bytes: int = 2 << 30
     sessions: int = 200
     idle: float = 60.0

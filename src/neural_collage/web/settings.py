@@ -3,7 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Protocol
+
+from PIL import features
 
 from neural_collage.web.problems import StudioError
 
@@ -13,6 +16,16 @@ LARGEST_SEED = 2**53 - 1
 """The largest whole number that JSON carries safely."""
 FORMATS = {"clg": ".clg", "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL"}
 """Names of the formats of Compress, as they are shown."""
+
+
+def writable_formats() -> list[str]:
+    """The formats that this machine can write."""
+    has_jxl = find_spec("pillow_jxl") is not None
+    return [
+        name
+        for name in FORMATS
+        if (name != "jxl" or has_jxl) and (name not in ("webp", "avif") or features.check(name))
+    ]
 
 
 class Setting(Protocol):

@@ -3,10 +3,13 @@
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from neural_collage.errors import CollageError
+from neural_collage.runtime import available_cores
 from neural_collage.web import catalogue
 from neural_collage.web.gallery import Gallery
 from neural_collage.web.jobs import Job, Jobs
@@ -23,13 +26,14 @@ THUMBNAIL = 320
 SMALL = 1_500_000
 """Pixels of the work of the lane for small jobs."""
 SUFFIXES = {"clg": ".clg", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif", "jxl": ".jxl"}
+_OF_PIXELS = ("width", "height", "alpha")
 _WORTH = {"fractalize": 1.5, "stylize": 4.0, "morph": 8.0, "scene": 1.0, "encode": 1.0}
 """What a pixel of a job costs, in those of an encoding."""
 
 
-SMALL_BOUNDS = Bounds(grace=3.0)
-LARGE_BOUNDS = Bounds(niceness=10)
-VIEWS_BOUNDS = Bounds()
+SMALL_BOUNDS = Bounds(memory=900 << 20, grace=3.0)
+LARGE_BOUNDS = Bounds(threads=available_cores(), niceness=5, memory=1600 << 20)
+VIEWS_BOUNDS = Bounds(memory=900 << 20, growth=250 << 20)
 
 
 @dataclass(frozen=True)
@@ -116,16 +120,16 @@ class Studio:
         name = item.download
         if kind == "picture" and not name.endswith(tuple(SUFFIXES.values())):
             name = f"{PurePath(name).stem}.png"
-        kept = {n: facts[n] for n in ("width", "height", "alpha") if n in facts}
+        kept: dict[str, Any] = {n: facts[n] for n in _OF_PIXELS if n in facts}
         copied = self.copy(session, item, "picture")
         size = (copied.folder / "source").stat().st_size if copied.file else copied.bytes
-        copied.facts = {"alpha": False, **kept, "kind": kind, "name": name, "notes": []}
-        copied.facts |= {"id": copied.id, "bytes": size}
+        known: dict[str, Any] = {"id": copied.id, "kind": kind, "name": name, "notes": []}
+        copied.facts = {"alpha": False, **kept, **known, "bytes": size}
         return copied
 
     # jobs
 
-    def start(self, session: Session, request: dict[str, Any]) -> Job:
+    def start(self, session: Session, request: Any) -> Job:
         """Start the job that a page asks for; raises StudioError if it cannot be done."""
         if not isinstance(request, dict):
             raise StudioError("a job is an object with kind, picture and settings")
@@ -139,7 +143,7 @@ class Studio:
         if kind not in ("draw", "movie", "view"):
             item = self.sessions.item(session, request.get("picture"))
         key = f"{kind} {slot} {'window' if settings.get('region') else ''}"
-        recipe = _recipe(kind, item, settings)
+        recipe = recipe_of(kind, item, settings)
         if (known := self._known(session, recipe, item)) is not None:
             return self.jobs.finished(session, key, self.small, known.facts)
         task, arguments, cost, stem = self._task(session, kind, item, settings)
@@ -175,11 +179,15 @@ class Studio:
 
     def prepare(self) -> None:
         """Make the results that examples open, one after the other; blocks meanwhile."""
+        with suppress(CollageError):  # the server was stopped
+            self._prepare()
+
+    def _prepare(self) -> None:
         house = self.gallery.house
         for example in catalogue.EXAMPLES:
             item = self.gallery.picture(example["id"])
             kind, settings = catalogue.KIND_OF_VIEW[example["view"]], example["settings"]
-            recipe = _recipe(kind, item, checked(kind, settings))
+            recipe = recipe_of(kind, item, checked(kind, settings))
             job = self.start(house, {"kind": kind, "picture": item.id, "settings": settings})
             try:
                 job.over.wait()
@@ -188,6 +196,7 @@ class Studio:
                 continue
         for entry in (*catalogue.EXAMPLES, *catalogue.STYLES):
             self.gallery.thumbnail(entry["id"], THUMBNAIL)
+        self.gallery.is_prepared = True
 
     def _task(
         self, session: Session, kind: str, item: Item | None, settings: dict[str, Any]
@@ -273,7 +282,7 @@ def _encoding_cost(item: Item, settings: dict[str, Any]) -> float:
     region = settings["region"]
     pixels = item.pixels if region is None else min(item.pixels, region[2] * region[3])
     searched = 4 if settings["size"] is not None or settings["psnr"] is not None else 1
-    return pixels * searched * (8 if settings["codec"] == "fractal" else 1)
+    return pixels * searched * (7 if settings["codec"] == "fractal" else 1)
 
 
 def _as_it_is(job: Job, facts: dict[str, Any]) -> dict[str, Any]:
@@ -281,7 +290,7 @@ def _as_it_is(job: Job, facts: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _recipe(kind: str, item: Item | None, settings: dict[str, Any]) -> str:
+def recipe_of(kind: str, item: Item | None, settings: dict[str, Any]) -> str:
     """What a result depends on."""
     text = json.dumps([kind, item and item.content, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -24,7 +24,7 @@ from neural_collage.web.tasks.files import (
     to_levels,
 )
 from neural_collage.web.tasks.images import png_of
-from neural_collage.web.tasks.scenes import MOST_ART, described, save_scene
+from neural_collage.web.tasks.scenes import MOST_ART, described, save_scene, side_for
 from neural_collage.web.tasks.worker import Context
 
 MOST_PAINTED = 2_000_000
@@ -48,7 +48,7 @@ def make_fractal(
 ) -> dict[str, Any]:
     """A picture from small copies of itself; most_side: see `_reduced`."""
     most, scale = _reduced(folder, MOST_ART, scale, most_side)
-    photo = colours_of(folder, most)
+    photo = colours_of(folder, most, side_for(tiles))
     if colours == "grey":
         photo = luma(photo)[None].expand(3, -1, -1).contiguous()
     scene = fractalize(

@@ -12,6 +12,7 @@ from neural_collage.art.samples import draw as draw_features
 from neural_collage.art.samples import grid, load_generator, picture_size, pictures
 from neural_collage.errors import CheckpointError
 from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
+from neural_collage.web.catalogue import MODELS
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import SOURCE, save_pixels
 from neural_collage.web.tasks.images import png_of
@@ -20,23 +21,6 @@ from neural_collage.web.tasks.worker import Context
 
 GAP = 2
 """Pixels between drawings."""
-
-
-@dataclass(frozen=True)
-class DrawingModel:
-    """A model that the studio offers: its weights, and what it draws, in words."""
-
-    weights: str
-    title: str
-    text: str
-
-
-MODELS = {
-    "digits": DrawingModel(
-        "mnist", "Digits", "handwritten digits that nobody wrote, with edges sharp at any size"
-    ),
-}
-"""The models by the names that pages use, in the order of their display."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +59,9 @@ def draw(
     if name not in MODELS:
         raise StudioError(f"there is no model {name!r}: choose one of {', '.join(MODELS)}")
     if text:
-        raise StudioError(f"{MODELS[name].title} are drawn at random: leave out the text")
+        raise StudioError(f"{MODELS[name]['title']} are drawn at random: leave out the text")
     context.report(0, count, "drawing")
-    network = _model(MODELS[name].weights)
+    network = _model(MODELS[name]["weights"])
     features = draw_features(network, count, temperature, seed)
     size = picture_size(network, scale)
 
@@ -92,7 +76,7 @@ def draw(
     (context.out / SOURCE).write_bytes(png_of(levels))
     for number in range(count):
         own = tuple(f[number : number + 1].clone() for f in features)
-        scene = Drawing(network, own, weights=MODELS[name].weights)
+        scene = Drawing(network, own, weights=MODELS[name]["weights"])
         save_scene(context.out, scene, number)
     columns = min(count, math.ceil(math.sqrt(count)))
     return {
@@ -104,9 +88,3 @@ def draw(
         "columns": columns,
         "cell": {"width": size[1], "height": size[0], "gap": GAP},
     }
-
-
-def models(context: Context) -> list[dict[str, str]]:
-    """The models as pages show them."""
-    del context
-    return [{"id": name, "title": m.title, "text": m.text} for name, m in MODELS.items()]

@@ -35,9 +35,7 @@ _WHITE = 255
 
 def new_pixels(folder: Path, height: int, width: int, channels: int) -> Levels:
     """The pixels of an item, to be written part by part."""
-    pixels: Levels = open_memmap(  # type: ignore[no-untyped-call]
-        folder / PIXELS, "w+", np.uint8, (height, width, channels)
-    )
+    pixels: Levels = open_memmap(folder / PIXELS, "w+", np.uint8, (height, width, channels))
     return pixels
 
 
@@ -118,9 +116,13 @@ def picture_of(folder: Path, region: tuple[int, int, int, int] | None = None) ->
     return replace(picture, icc_profile=meta.get("icc"), metadata=meta["metadata"])
 
 
-def colours_of(folder: Path, most: int) -> Float[Tensor, "3 h w"]:
-    """Red, green and blue over white in [0, 1], averaged down to at most so many pixels."""
-    levels = rgb(reduced(load_pixels(folder), most))
+def colours_of(folder: Path, most: int, side: int = 1 << 20) -> Float[Tensor, "3 h w"]:
+    """Red, green and blue over white in [0, 1], of at most so many pixels, and so many a side."""
+    levels = load_pixels(folder)
+    height, width = levels.shape[:2]
+    if max(height, width) > side:
+        most = min(most, height * width * side**2 // max(height, width) ** 2)
+    levels = rgb(reduced(levels, most))
     return torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1))).float().div_(_WHITE)
 
 

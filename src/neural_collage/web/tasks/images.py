@@ -79,7 +79,8 @@ def _enlarged(
             (np.arange(output_length(n, scale)) / scale).astype(int).clip(0, n - 1)
             for n in (across, down)
         )
-        return cut[rows[:, None], columns]
+        repeated: Levels = cut[rows[:, None], columns]
+        return repeated
     left, top = round(x * scale), round(y * scale)
     right, bottom = (
         min(round((start + length) * scale), output_length(side, scale))

@@ -30,8 +30,10 @@ from neural_collage.web.tasks.worker import Context
 
 _MARGIN = 64
 """Pixels around a hole that it is filled from, at least."""
-_PART, _OVERLAP = 1024, 32
-"""Rows that are denoised at once, and those beyond them that their ranges reach."""
+_PART, _OVERLAP = 256, 32
+"""Sides of the parts that are denoised at once, and pixels around them that they are made from."""
+_MEASURED = 1024
+"""Sides of the part in the middle that noise is estimated from."""
 _PAINTED = 25
 """The least alpha or brightness of a painted pixel of a mask."""
 
@@ -106,24 +108,26 @@ def _around(painted: npt.NDArray[np.intp], side: int) -> slice:
 
 
 def _clean(context: Context, levels: Levels, result: Levels, noise: float | None) -> None:
-    height = len(levels)
+    """Remove noise part by part: the search for domains grows with the square of what it sees."""
+    height, width = levels.shape[:2]
     if noise is None:
-        middle = levels[_middle(height), _middle(levels.shape[1])]
-        noise = float(denoising.estimate_noise(_tensor(middle)))
-    for top in range(0, height, _PART):
-        first, last = max(0, top - _OVERLAP), min(height, top + _PART + _OVERLAP)
+        noise = float(denoising.estimate_noise(_tensor(levels[_middle(height), _middle(width)])))
+    corners = [(top, left) for top in range(0, height, _PART) for left in range(0, width, _PART)]
+    for number, (top, left) in enumerate(corners):
+        y, x = max(0, top - _OVERLAP), max(0, left - _OVERLAP)
+        part = levels[y : top + _PART + _OVERLAP, x : left + _PART + _OVERLAP]
 
-        def report(done: int, steps: int, top: int = top) -> None:
-            context.report(top + min(_PART, height - top) * done / steps, height, "removing noise")
+        def report(done: int, steps: int, number: int = number) -> None:
+            context.report(number + done / steps, len(corners), "removing noise")
 
-        cleaned = to_levels(denoising.clean(_tensor(levels[first:last]), noise, report).numpy())
-        count = min(_PART, height - top)
-        result[top : top + count] = cleaned[top - first : top - first + count]
+        cleaned = denoising.clean(_tensor(part), noise, report)
+        inner = to_levels(cleaned.numpy())[top - y :, left - x :][:_PART, :_PART]
+        result[top : top + _PART, left : left + _PART] = inner
 
 
 def _middle(side: int) -> slice:
-    start = max(0, (side - _PART) // 2)
-    return slice(start, start + _PART)
+    start = max(0, (side - _MEASURED) // 2)
+    return slice(start, start + _MEASURED)
 
 
 def _tensor(levels: Levels) -> torch.Tensor:

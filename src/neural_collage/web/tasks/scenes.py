@@ -19,6 +19,7 @@ from neural_collage.codec.image import CollageImage
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
+    PIXELS,
     SOURCE,
     colours_of,
     decode_strips,
@@ -32,6 +33,8 @@ from neural_collage.web.tiles import TILE, base_level, deepest_level, tile
 
 MOST_ART = 4_000_000
 """Pixels of a photo that art is made of; larger ones are reduced."""
+LARGEST_CANVAS = 2048
+"""Pixels a side of the canvas that copies are fitted on."""
 MOST_SEARCHED = 1_000_000
 """Pixels of a picture that the search of the fractal codec looks through for Zoom."""
 _KEPT = 4
@@ -44,7 +47,7 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
     if of == "copies":
         context.report(0, 1, "fitting copies")
         scene: Scene = fractalize(
-            colours_of(folder, MOST_ART),
+            colours_of(folder, MOST_ART, side_for(Tiling().tiles)),
             Tiling(),
             lambda done, steps: context.report(done, steps, "fitting copies"),
         )
@@ -54,23 +57,33 @@ def make(context: Context, folder: Path, of: str) -> dict[str, Any]:
         collage = collage_of(folder)
         if collage is None:
             raise StudioError("this picture is no .clg file: compress it first")
+        for name in (SOURCE, PIXELS):
+            (context.out / name).hardlink_to(folder / name)
     else:
-        context.report(0, 1, "compressing")
         picture = picture_of(folder)
-        if of == "fractal" and picture.width * picture.height > MOST_SEARCHED:
+        pixels = picture.width * picture.height
+        seconds = min(pixels, MOST_SEARCHED) * 6e-6 if of == "fractal" else pixels * 0.5e-6
+        context.expect(seconds, 0, 0.7, "compressing")
+        if of == "fractal" and pixels > MOST_SEARCHED:
             levels = to_levels(np.asarray(colours_of(folder, MOST_SEARCHED)))
             collage = api.encode(levels, codec="fractal", quality=75, graphics=False)
         else:
             collage = api.encode(picture, codec=of, quality=75, graphics=False)
-    (context.out / SOURCE).write_bytes(collage.to_bytes())
-    context.report(0.7, 1, "decoding")
-    size = collage.height, collage.width, collage.channels
-    decode_strips(lambda region: collage.decode(1, region), context.out, size)
+        (context.out / SOURCE).write_bytes(collage.to_bytes())
+        context.report(0.7, 1, "decoding")
+        size = collage.height, collage.width, collage.channels
+        decode_strips(lambda region: collage.decode(1, region), context.out, size)
     return _facts(collage)
 
 
 def _facts(scene: Scene) -> dict[str, Any]:
     return {"width": scene.width, "height": scene.height, "pyramid": described(scene)}
+
+
+def side_for(tiles: int) -> int:
+    """The longest side of a photo whose canvas of so many tiles takes little memory and time."""
+    sizes = [size * tiles for size in (4, 8, 16, 32, 64) if size * tiles <= LARGEST_CANVAS]
+    return sizes[-1] if sizes and sizes[-1] < 64 * tiles else LARGEST_CANVAS
 
 
 def described(scene: Scene) -> dict[str, Any]:
@@ -115,6 +128,8 @@ def _scene_path(folder: Path, number: int | None) -> Path:
 def load_scene(folder: Path, number: int | None = None) -> Scene:
     """The scene of an item; some are kept for the next tile."""
     pickled = _scene_path(folder, number)
+    if number is not None and not pickled.exists():
+        raise StudioError("there is no such scene", 404)
     source = pickled if pickled.exists() else folder / SOURCE
     try:
         stat = source.stat()

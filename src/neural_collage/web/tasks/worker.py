@@ -1,16 +1,18 @@
 """The loop of a worker process: tasks by name, with progress, parts and requests to stop."""
 
+import errno
 import importlib
 import os
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from neural_collage.errors import CollageError
 from neural_collage.runtime import use_threads
-from neural_collage.web.problems import StoppedError, StudioError
+from neural_collage.web.problems import StoppedError, StudioError, gone
 
 STOP = "stop"
 """The message that asks for the end of the running task."""
@@ -49,6 +51,13 @@ class Context:
         share = min(1.0, done / steps) if steps else 0.0
         self._connection.send(("progress", {"share": share, "text": text}))
 
+    def expect(self, seconds: float, first: float, last: float, text: str = "") -> None:
+        """Announce a step that cannot report: its seconds, and its shares before and after."""
+        self.check()
+        if self._connection is not None:
+            content = {"seconds": seconds, "first": first, "last": last, "text": text}
+            self._connection.send(("expect", content))
+
     def part(self, facts: Mapping[str, Any]) -> None:
         """Hand out a part of the result, such as a preview."""
         self.check()
@@ -70,7 +79,6 @@ def main(connection: Connection, threads: int, niceness: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends its workers
     if hasattr(os, "nice"):
         os.nice(niceness)
-    use_threads(1)
     warm_up()
     use_threads(threads)
     while True:
@@ -98,11 +106,17 @@ def _answer(
         connection.send(("stopped", None))
     except CollageError as error:
         connection.send(("failed", StudioError(str(error), 422)))
+    except FileNotFoundError:  # it was dropped meanwhile
+        connection.send(("failed", gone("this picture")))
     except MemoryError:
         connection.send(("memory", None))
     except Exception as error:
         if "alloc" in str(error).lower() and isinstance(error, RuntimeError):  # torch's
             connection.send(("memory", None))
+            return
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            text = "the disk of the server is full: delete some results"
+            connection.send(("failed", StudioError(text, 507)))
             return
         import traceback
 
@@ -111,6 +125,7 @@ def _answer(
         connection.send(("done", result))
 
 
+@lru_cache(maxsize=1)
 def warm_up() -> None:
     """Import and load what all tasks need, so that the first one does not wait."""
     for module in ("reading", "images", "encoding", "scenes", "art", "restoring", "drawing"):
