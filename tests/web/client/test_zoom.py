@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.client.browser import (
@@ -108,16 +108,20 @@ def test_the_view_is_saved_at_a_size_and_the_whole_for_print(
         assert image.size == (3840, 3840)
 
 
-def test_it_says_where_nothing_new_comes(page: Page, photo: Path, tmp_path: Path) -> None:
-    collage = tmp_path / "own.clg"
-    subprocess.run([*COLLAGE, "compress", str(photo), "-o", str(collage), "-q", "40"], check=True)
+def test_it_says_where_nothing_new_comes(page: Page, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.png"
+    image = Image.new("RGB", (200, 150), "white")
+    ImageDraw.Draw(image).rectangle((40, 30, 120, 90), "navy")
+    image.save(drawn)
+    collage = tmp_path / "drawn.clg"
+    subprocess.run([*COLLAGE, "compress", str(drawn), "-o", str(collage)], check=True)
     open_picture(page, collage)
     visit(page, "Zoom")
     viewer = wait_zoomed(page)
     viewer.locator(".surface").focus()
-    for _ in range(12):
+    for _ in range(14):
         page.keyboard.press("+")
-    assert factor(viewer) > 100
+    assert factor(viewer) > 200
     expect(viewer.locator(".scale-words")).to_have_text(re.compile("Nothing new comes beyond"))
 
 
