@@ -23,7 +23,7 @@ from tests.web.client.conftest import open_studio
 
 PHONE = {"width": 390, "height": 844}
 SMALL_TARGETS = """() => [...document.querySelectorAll(
-    'button, a[href], select, summary, input:not(.file-input)')]
+    'button, a[href], select, summary, label.toggle, input:not(.file-input, [type=checkbox])')]
     .filter(e => e.offsetParent && !e.closest('[hidden], .skip, zoom-view .surface'))
     .filter(e => !e.classList.contains('skip'))
     .map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])

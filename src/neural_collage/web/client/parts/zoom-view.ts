@@ -35,7 +35,10 @@ export class ZoomView extends HTMLElement {
   private wanted: Look | null = null;
 
   connectedCallback(): void {
-    if (this.childElementCount) return;
+    if (this.childElementCount) {
+      if (this.info) this.open(this.info, this.wanted);
+      return;
+    }
     const button = (label: string, path: string, run: () => void): HTMLElement =>
       h("button", { class: "square", "aria-label": label, title: label, onclick: run }, icon(path));
     const tools = h(
@@ -48,6 +51,14 @@ export class ZoomView extends HTMLElement {
     );
     this.append(this.host, this.words, this.waiting, tools);
     this.host.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** Out of the page: a viewer that measures a size of nothing loses its view. */
+  disconnectedCallback(): void {
+    if (!this.info) return;
+    this.wanted = this.look;
+    this.viewer?.destroy();
+    this.viewer = null;
   }
 
   get scene(): SceneInfo | null {
@@ -64,6 +75,7 @@ export class ZoomView extends HTMLElement {
     this.words.textContent = "";
     this.factorText.textContent = "";
     this.waiting.hidden = true;
+    delete this.dataset.loaded;
     if (!info) return;
     const largest = 2 ** (info.deepest_level - info.base_level);
     this.viewer = OpenSeadragon({
@@ -139,11 +151,9 @@ export class ZoomView extends HTMLElement {
   }
 
   set look({ centre, factor }: Look) {
+    this.wanted = { centre, factor };
     const viewport = this.viewer?.viewport;
-    if (!viewport || !this.info) {
-      this.wanted = { centre, factor };
-      return;
-    }
+    if (!viewport || !this.info) return;
     const { width, height } = this.info;
     viewport.zoomTo((factor * width) / viewport.getContainerSize().x, undefined, true);
     viewport.panTo(new OpenSeadragon.Point(centre[0], (centre[1] * height) / width), true);
