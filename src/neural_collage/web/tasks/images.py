@@ -9,7 +9,6 @@ from PIL import Image
 from neural_collage.core.scales import output_length
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
-    SOURCE,
     Levels,
     image_of,
     load_meta,
@@ -119,8 +118,3 @@ def whole_png(context: Context, folder: Path) -> bytes:
     """The picture of an item as a PNG file, for download."""
     del context
     return png_of(load_pixels(folder), load_meta(folder).get("icc"))
-
-
-def has_source(folder: Path) -> bool:
-    """Whether an item has a file of its own."""
-    return (folder / SOURCE).exists()
