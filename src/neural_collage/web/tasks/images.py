@@ -10,6 +10,7 @@ from neural_collage.core.scales import output_length
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
     Levels,
+    collage_of,
     image_of,
     load_meta,
     load_pixels,
@@ -68,8 +69,6 @@ def _enlarged(
     folder: Path, size: tuple[int, int], region: tuple[int, int, int, int], scale: float
 ) -> Levels:
     """A part above scale 1: decoded from a .clg file, else with its pixels repeated."""
-    from neural_collage.web.tasks.scenes import collage_of
-
     x, y, across, down = region
     collage = collage_of(folder)
     if collage is None or (collage.width, collage.height) != size:
