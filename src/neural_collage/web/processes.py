@@ -210,6 +210,6 @@ def _context() -> BaseContext:
         # threads of tensors must sleep while they wait: they would take the cores from other
         # workers; the environment of the server of forks is that of this process now
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        context.set_forkserver_preload(["neural_collage.web.tasks.preloaded"])
+        context.set_forkserver_preload([worker.PRELOADED])
         return context
     return multiprocessing.get_context("spawn")
