@@ -81,7 +81,9 @@ def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
 
 def open_studio(page: Page, studio: Studio) -> None:
     page.goto(studio.address)
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=TIMEOUT)
+    expect(page.get_by_role("heading", name="Pictures made of themselves")).to_be_visible(
+        timeout=TIMEOUT
+    )
 
 
 @pytest.fixture(scope="session")

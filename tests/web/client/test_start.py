@@ -50,5 +50,5 @@ def test_the_address_of_a_view_without_a_picture_asks_for_one(page: Page) -> Non
 
 def test_an_unknown_address_is_the_first_screen(page: Page) -> None:
     page.evaluate("location.hash = '#/nonsense?p=..%2F..%2Fetc'")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator(".hero h1")).to_be_visible()
     expect(page.locator(".example")).to_have_count(6)

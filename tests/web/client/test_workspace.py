@@ -113,7 +113,7 @@ def test_back_goes_through_views_and_not_through_steps_of_sliders(page: Page, ph
     wait_zoomed(page)
     page.go_back()
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator(".hero h1")).to_be_visible()
 
 
 def test_a_result_is_sent_on(page: Page, photo: Path) -> None:

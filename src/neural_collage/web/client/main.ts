@@ -23,7 +23,9 @@ import { ZoomPage } from "./views/zoom";
 const WITHOUT_PICTURE: ViewName[] = ["start", "draw"];
 
 const bar = new JobBar();
-const main = h("main", { id: "view", tabindex: "-1" });
+const title = h("h1", { class: "unseen" });
+const panel = h("div", { id: "view", tabindex: "-1" });
+const main = h("main", {}, title, panel);
 const empty = h(
   "section",
   { class: "empty", hidden: true },
@@ -75,9 +77,10 @@ async function show(address: Address): Promise<void> {
   }
   tabs.select(address.view);
   document.body.dataset.view = address.view;
-  main.setAttribute("aria-label", tabs.label(address.view));
-  if (address.view === "start") main.removeAttribute("role");
-  else main.setAttribute("role", "tabpanel");
+  title.textContent = tabs.label(address.view);
+  toggle(title, address.view !== "start"); // which has a heading of its own
+  panel.setAttribute("aria-label", tabs.label(address.view));
+  panel.setAttribute("role", address.view === "start" ? "group" : "tabpanel");
   const wanted = address.query.get("p");
   if (wanted && wanted !== workspace.picture?.id) await find(wanted);
   const now = current();
@@ -97,7 +100,7 @@ async function show(address: Address): Promise<void> {
   }
   document.title = address.view === "start" ? "Collage studio" : `${tabs.label(address.view)}, Collage studio`;
   if (open?.view !== view) {
-    main.append(view.element);
+    panel.append(view.element);
     open = { name: address.view, view };
     window.scrollTo(0, 0);
   }
@@ -116,7 +119,7 @@ async function find(id: string): Promise<void> {
 
 function showChip(): void {
   const { picture } = workspace;
-  const choose = chooseButton(picture ? "Change" : "Choose a picture", "quiet", (file) => void take(file), picture ? "Choose another picture" : undefined);
+  const choose = chooseButton(picture ? "Change" : "Choose a picture", "quiet", (file) => void take(file), picture ? "Change the picture" : undefined);
   if (!picture) {
     chip.replaceChildren(choose);
     return;
@@ -163,13 +166,13 @@ function recover(): void {
 
 async function begin(): Promise<void> {
   document.body.append(
-    h("a", { class: "skip", href: "#view", onclick: (event: Event) => { event.preventDefault(); main.focus(); } }, "Skip to the picture"),
+    h("a", { class: "skip", href: "#view", onclick: (event: Event) => { event.preventDefault(); panel.focus(); } }, "Skip to the picture"),
     h("header", {}, tabs.home, tabs.element, chip),
     bar,
     main,
     noticeRegion,
   );
-  main.append(empty);
+  panel.append(empty);
   showChip();
   whenGone(recover);
   try {

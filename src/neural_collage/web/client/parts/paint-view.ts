@@ -77,16 +77,12 @@ export class PaintView extends HTMLElement {
     return this.strokes.length > 0;
   }
 
-  /** The painted area as a PNG of the size of the picture, white on black, in base64. */
+  /** The painted area as a PNG of the size of the picture, white on nothing, in base64. */
   async mask(): Promise<string> {
     const { width = 1, height = 1 } = this.picture ?? {};
     const canvas = h("canvas", { width, height });
     const context = canvas.getContext("2d");
-    if (context) {
-      context.fillStyle = "#000";
-      context.fillRect(0, 0, width, height);
-      this.paintStrokes(context, "#fff");
-    }
+    if (context) this.paintStrokes(context, "#fff");
     return canvas.toDataURL("image/png").split(",")[1] ?? "";
   }
 
