@@ -85,6 +85,7 @@ clean: ## remove the environment, caches and what the demo wrote
 .venv/.installed-demo: EXTRAS := demo,bench
 .venv/.installed-dev: EXTRAS := dev
 .venv/.installed-fuzz: EXTRAS := dev,fuzz
+.venv/.installed-studio: EXTRAS := bench,studio
 .venv/.installed-%: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable '.[$(EXTRAS)]'

@@ -12,11 +12,15 @@ _TIMEOUT = 600.0
 
 
 class Visit(httpx.Client):
-    """A session; `leave` ends it, as closing the page does after a minute."""
+    """A session, which ends a minute after the visitor has left."""
 
     def __init__(self, address: str) -> None:
         super().__init__(base_url=address, headers={"X-Collage": "1"}, timeout=_TIMEOUT)
+
+    def __enter__(self) -> "Visit":
+        super().__enter__()
         self.ask("GET", "/api/about")
+        return self
 
     def ask(self, method: str, address: str, **options: Any) -> httpx.Response:
         """An answer, asked for again while the server is busy; raises CollageError."""

@@ -20,10 +20,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> "Iterator[Server]":
+    from neural_collage.web.sessions import Limits
     from neural_collage.web.studio import Settings
     from tests.web.visitor import serving
 
-    with serving(Settings(prepare=False)) as running:
+    with serving(Settings(prepare=False, limits=Limits(idle=3600))) as running:
         yield running
 
 

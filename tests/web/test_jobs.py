@@ -35,7 +35,7 @@ def test_events_end_with_the_result(visitor: Visitor) -> None:
     events = list(visitor.events(job))
     kinds = [kind for kind, _ in events]
     assert kinds[-1] == "done"
-    assert set(kinds[:-1]) <= {"queued", "progress"}
+    assert set(kinds[:-1]) <= {"queued", "progress", "part"}
     shares = [content["share"] for kind, content in events if kind == "progress"]
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)

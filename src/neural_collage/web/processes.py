@@ -23,6 +23,7 @@ from neural_collage.web.problems import StoppedError, StudioError
 from neural_collage.web.tasks import worker
 
 _POLL = 0.05  # seconds between looks at a running task
+_LEAVE = 1.0  # seconds that a process has to leave by itself
 _TELL = 0.4  # seconds between reports of a step that says nothing itself
 _LOG = logging.getLogger(__name__)
 Listener = Callable[[str, dict[str, Any]], None]
@@ -144,7 +145,7 @@ class Worker:
         """Replace the process if it has grown by more than its bounds say, or than `growth`."""
         allowed = self.bounds.growth if growth is None else growth
         if self._base and memory_of(self.pid) > self._base + allowed:
-            self.end()
+            self.end(_LEAVE)
             self.start()
 
     def _wait(self, task: str, listen: Listener | None, is_stopped: Callable[[], bool]) -> Any:
@@ -209,6 +210,6 @@ def _context() -> BaseContext:
         # threads of tensors must sleep while they wait: they would take the cores from other
         # workers; the environment of the server of forks is that of this process now
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        context.set_forkserver_preload(["neural_collage.web.tasks.preloaded"])
+        context.set_forkserver_preload([worker.PRELOADED])
         return context
     return multiprocessing.get_context("spawn")

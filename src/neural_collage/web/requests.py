@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
@@ -69,7 +70,7 @@ async def json_body(request: Request) -> Any:
         raise StudioError("this request is not JSON") from error
 
 
-async def save_stream(request: Request, path: Path, most: int) -> int:
+async def save_stream(request: Request, session: Session, path: Path, most: int) -> int:
     """Write the body of a request to a file; returns its bytes.
 
     Raises:
@@ -86,6 +87,7 @@ async def save_stream(request: Request, path: Path, most: int) -> int:
                 if length > most:
                     raise StudioError(limit, 413)
                 file.write(chunk)
+                session.seen = time.monotonic()
     except ClientDisconnect as error:
         raise StudioError("the upload broke off: open the file again") from error
     except OSError as error:

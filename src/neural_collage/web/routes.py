@@ -42,6 +42,7 @@ async def run(lane: Lane, work: Work, request: Request | None = None) -> Any:
     future = asyncio.wrap_future(lane.submit(work))
     try:
         while request is not None:
+            studio_of(request).sessions.find(work.owner)  # who waits for an answer is there
             done, _ = await asyncio.wait([future], timeout=0.5)
             if done:
                 break
@@ -117,7 +118,7 @@ async def open_picture(request: Request, name: str = "", reduce: str = "") -> Re
     studio, session, shown = studio_of(request), any_session(request), clean_name(name)
     item_id, folder = studio.sessions.new_folder(session)
     try:
-        await save_stream(request, folder / "source", studio.settings.upload)
+        await save_stream(request, session, folder / "source", studio.settings.upload)
         work = studio.read_upload(session, folder, shown, reduce == "1")
         facts = await run(studio.small, work, request)
         item = studio.keep_picture(session, item_id, folder, shown, facts)

@@ -31,7 +31,7 @@ _WORTH = {"fractalize": 1.5, "stylize": 4.0, "morph": 8.0, "scene": 1.0, "encode
 """What a pixel of a job costs, in those of an encoding."""
 
 
-SMALL_BOUNDS = Bounds(memory=900 << 20, grace=3.0)
+SMALL_BOUNDS = Bounds(memory=1200 << 20, grace=3.0)
 LARGE_BOUNDS = Bounds(threads=available_cores(), niceness=5, memory=1600 << 20)
 VIEWS_BOUNDS = Bounds(memory=900 << 20, growth=250 << 20)
 

@@ -20,6 +20,8 @@ from numpy.lib.format import open_memmap
 from PIL import Image
 from torch import Tensor
 
+from neural_collage.codec.container import MAGIC
+from neural_collage.codec.image import CollageImage
 from neural_collage.io.arrays import from_array
 from neural_collage.io.metadata import NO_METADATA
 from neural_collage.io.picture import Picture
@@ -114,6 +116,18 @@ def picture_of(folder: Path, region: tuple[int, int, int, int] | None = None) ->
         return from_array(levels[y : y + height, x : x + width])
     picture = from_array(levels)
     return replace(picture, icc_profile=meta.get("icc"), metadata=meta["metadata"])
+
+
+def collage_of(folder: Path) -> CollageImage | None:
+    """The collage of an item that is a .clg file."""
+    try:
+        with (folder / SOURCE).open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                return None
+            file.seek(0)
+            return CollageImage.from_bytes(file.read())
+    except FileNotFoundError:
+        return None
 
 
 def colours_of(folder: Path, most: int, side: int = 1 << 20) -> Float[Tensor, "3 h w"]:

@@ -9,8 +9,8 @@ from PIL import Image
 from neural_collage.core.scales import output_length
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
-    SOURCE,
     Levels,
+    collage_of,
     image_of,
     load_meta,
     load_pixels,
@@ -69,8 +69,6 @@ def _enlarged(
     folder: Path, size: tuple[int, int], region: tuple[int, int, int, int], scale: float
 ) -> Levels:
     """A part above scale 1: decoded from a .clg file, else with its pixels repeated."""
-    from neural_collage.web.tasks.scenes import collage_of
-
     x, y, across, down = region
     collage = collage_of(folder)
     if collage is None or (collage.width, collage.height) != size:
@@ -119,8 +117,3 @@ def whole_png(context: Context, folder: Path) -> bytes:
     """The picture of an item as a PNG file, for download."""
     del context
     return png_of(load_pixels(folder), load_meta(folder).get("icc"))
-
-
-def has_source(folder: Path) -> bool:
-    """Whether an item has a file of its own."""
-    return (folder / SOURCE).exists()

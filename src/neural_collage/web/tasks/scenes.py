@@ -14,13 +14,13 @@ from neural_collage.art.fractalize import Tiling, fractalize
 from neural_collage.art.movie import movie as movie_file
 from neural_collage.art.zoom import Scene, View, look, path
 from neural_collage.codec import api
-from neural_collage.codec.container import MAGIC
 from neural_collage.codec.image import CollageImage
 from neural_collage.io.writing import image_bytes, to_pil
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
     PIXELS,
     SOURCE,
+    collage_of,
     colours_of,
     decode_strips,
     picture_of,
@@ -150,18 +150,6 @@ def load_scene(folder: Path, number: int | None = None) -> Scene:
     while len(_kept) > _KEPT:
         _kept.popitem(last=False)
     return scene
-
-
-def collage_of(folder: Path) -> CollageImage | None:
-    """The collage of an item that is a .clg file."""
-    try:
-        with (folder / SOURCE).open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                return None
-            file.seek(0)
-            return CollageImage.from_bytes(file.read())
-    except FileNotFoundError:
-        return None
 
 
 def forget(context: Context) -> None:

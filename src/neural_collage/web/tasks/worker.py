@@ -5,7 +5,6 @@ import importlib
 import os
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from neural_collage.errors import CollageError
 from neural_collage.runtime import use_threads
 from neural_collage.web.problems import StoppedError, StudioError, gone
 
+PRELOADED = "neural_collage.web.tasks.preloaded"
+"""The module that imports and loads what all tasks need."""
 STOP = "stop"
 """The message that asks for the end of the running task."""
 _REPORTS_A_SECOND = 10
@@ -79,7 +80,7 @@ def main(connection: Connection, threads: int, niceness: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends its workers
     if hasattr(os, "nice"):
         os.nice(niceness)
-    warm_up()
+    importlib.import_module(PRELOADED)  # done before, where processes are forked
     use_threads(threads)
     while True:
         try:
@@ -123,16 +124,3 @@ def _answer(
         connection.send(("broken", traceback.format_exc()))
     else:
         connection.send(("done", result))
-
-
-@lru_cache(maxsize=1)
-def warm_up() -> None:
-    """Import and load what all tasks need, so that the first one does not wait."""
-    for module in ("reading", "images", "encoding", "scenes", "art", "restoring", "drawing"):
-        importlib.import_module(f"neural_collage.web.tasks.{module}")
-    from PIL import Image
-
-    from neural_collage.web.tasks.encoding import warm_up
-
-    Image.init()
-    warm_up()
