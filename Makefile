@@ -5,6 +5,7 @@ PHOTO ?=
 SECONDS ?= 600
 TARGET ?= decode
 WEB := src/neural_collage/web
+PAGE := $(WEB)/static/studio.js
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CODE := src tests examples benchmarks docs
@@ -21,7 +22,7 @@ demo: .venv/.installed-demo ## compress a photo (PHOTO=path, else the astronaut)
 tutorial: .venv/.installed-demo ## train a small neural collage for a minute, write tutorial/
 	$(BIN)/python examples/tutorial.py
 
-studio: .venv/.installed-studio $(WEB)/static/openseadragon ## open the studio in a browser
+studio: .venv/.installed-studio $(PAGE) ## open the studio in a browser
 	$(BIN)/collage studio
 
 test: lint types check ## lint, types and tests: what CI runs
@@ -33,7 +34,7 @@ lint: .venv/.installed-dev ## ruff: lint and format, nothing changed
 types: .venv/.installed-dev ## mypy, strict
 	$(BIN)/mypy
 
-check: .venv/.installed-dev $(if $(shell command -v npm),$(WEB)/static/openseadragon) ## the tests alone
+check: .venv/.installed-dev $(if $(shell command -v npm),$(PAGE)) ## the tests alone
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 coverage: .venv/.installed-dev ## the tests, and how much of the code they run; build/coverage
@@ -77,23 +78,21 @@ format: .venv/.installed-dev ## let ruff rewrite the code
 
 clean: ## remove the environment, caches and what the demo wrote
 	rm -rf .venv build dist demo fuzz tutorial .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(WEB)/node_modules $(WEB)/static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp per set of extras: the install is done once, and again when its inputs change.
 .venv/.installed-demo: EXTRAS := demo,bench
 .venv/.installed-dev: EXTRAS := dev
 .venv/.installed-fuzz: EXTRAS := dev,fuzz
+.venv/.installed-studio: EXTRAS := bench,studio
 .venv/.installed-%: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable '.[$(EXTRAS)]'
 	@touch $@
 
-# What the studio's viewer needs from the npm registry; with it, it goes into the wheel.
-$(WEB)/static/openseadragon: $(WEB)/package-lock.json
-	@command -v npm > /dev/null || { echo "install npm (Node.js) first: it fetches the viewer"; exit 1; }
-	npm ci --silent --prefix $(WEB)
-	rm -rf $@
-	mkdir -p $@
-	cp -r $(addprefix $(WEB)/node_modules/openseadragon/,build/openseadragon/openseadragon.min.js \
-	  build/openseadragon/images LICENSE.txt) $@
-	rm -rf $(WEB)/node_modules
+# The studio's page, built from web/client with what the lock file names; it goes into the wheel.
+$(PAGE): $(WEB)/package-lock.json $(shell find $(WEB)/client -type f)
+	@command -v npm > /dev/null || { echo "install npm (Node.js) first: it builds the page"; exit 1; }
+	cd $(WEB) && npm ci --silent && npm run --silent build
+	@touch $@

@@ -64,7 +64,7 @@ OF_EXTRAS = {
     "demo": ("skimage",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
-    "studio": ("fastapi", "gradio", "uvicorn"),
+    "studio": ("fastapi", "uvicorn"),
     "train": ("datasets", "jsonargparse", "lightning", "tensorboard"),
     "video": ("av",),
 }

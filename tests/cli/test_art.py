@@ -214,7 +214,7 @@ def test_options_out_of_range_are_explained(
 
 
 def test_the_error_names_a_port_in_use(collage: Run) -> None:
-    pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+    pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -229,7 +229,7 @@ def test_the_error_names_a_port_in_use(collage: Run) -> None:
 def test_listening_on_all_addresses_warns(
     collage: Run, monkeypatch: pytest.MonkeyPatch, host: str, warned: bool
 ) -> None:
-    pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+    pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
     from neural_collage.web import app
 
     served: list[tuple[str, int]] = []

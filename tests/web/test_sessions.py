@@ -1,148 +1,124 @@
-"""Sessions: access by token, limits, stopped jobs, cached tiles and removal at the end."""
+"""Sessions: what they keep, the bounds of it, and that nothing is left of them."""
 
-import threading
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
 
-pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
 
-import neural_collage as nc
-from neural_collage.art.zoom import View
-from neural_collage.core.scales import Region
-from neural_collage.web import sessions as module
-from neural_collage.web.sessions import SCENES_IN_ALL, SCENES_OF_ONE, Sessions, StoppedError
+from neural_collage.web.problems import StudioError
+from neural_collage.web.sessions import Item, Limits, Session, Sessions
+from neural_collage.web.tile_cache import Tiles
 
 
-class Grey:
-    """A scene that counts calls of `decode`, and how many run at the same time."""
-
-    width = height = 64
-
-    def __init__(self) -> None:
-        self.decoded = self.running = self.most_running = 0
-
-    def decode(self, scale: float = 1, region: Region | None = None) -> Tensor:
-        self.decoded += 1
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
-        _, _, width, height = region or (0, 0, 64, 64)
-        pixels = torch.full((3, height, width), 0.5)
-        self.running -= 1
-        return pixels
+def add(sessions: Sessions, session: Session, data: bytes = b"1234") -> Item:
+    item_id, folder = sessions.new_folder(session)
+    (folder / "source").write_bytes(data)
+    return sessions.add(session, Item(item_id, "picture", folder, {}, "source"))
 
 
-def test_only_the_token_of_a_scene_gives_access_to_it() -> None:
+def test_only_the_session_of_an_item_gives_access_to_it() -> None:
     sessions = Sessions()
-    scenes = [Grey() for _ in range(3)]
-    tokens = [sessions.add(f"visitor {n}", scene) for n, scene in enumerate(scenes)]
-    assert len(set(tokens)) == 3
-    assert all(len(token) >= 32 for token in tokens)
-    for token, scene in zip(tokens, scenes, strict=True):
-        assert sessions.get(token).scene is scene
-    for wrong in ("", "x", tokens[0][:-1], tokens[0] + "x", "../" + tokens[0]):
-        with pytest.raises(nc.CollageError, match="no such picture"):
-            sessions.get(wrong)
+    mine, other = sessions.begin(), sessions.begin()
+    item = add(sessions, mine)
+    assert sessions.item(mine, item.id) is item
+    assert sessions.item(mine, item.id, "picture") is item
+    assert len(item.id) >= 16
+    wrong: tuple[object, ...] = ("", "x", item.id[:-1], item.id + "x", "../" + item.id, None, 7, [])
+    for name in wrong:
+        with pytest.raises(StudioError, match="no longer kept") as error:
+            sessions.item(mine, name)
+        assert error.value.status == 410
+    for session, role in ((other, None), (mine, "result")):
+        with pytest.raises(StudioError):
+            sessions.item(session, item.id, role)
     sessions.close()
 
 
-def test_the_oldest_scenes_are_evicted() -> None:
-    sessions = Sessions()
-    other = sessions.add("other", Grey())
-    tokens = [sessions.add("one", Grey()) for _ in range(SCENES_OF_ONE + 2)]
-    for token in tokens[:2]:
-        with pytest.raises(nc.CollageError):
-            sessions.get(token)
-    for token in (*tokens[2:], other):
-        sessions.get(token)
-    for number in range(SCENES_IN_ALL):
-        sessions.add(f"many {number}", Grey())
-    with pytest.raises(nc.CollageError):
-        sessions.get(other)
+def test_the_oldest_items_are_dropped_beyond_the_limits() -> None:
+    sessions = Sessions(Limits(items=3))
+    session = sessions.begin()
+    items = [add(sessions, session) for _ in range(3)]
+    sessions.item(session, items[0].id)  # which makes it the latest
+    items.append(add(sessions, session))
+    assert list(session.items) == [items[2].id, items[0].id, items[3].id]
+    assert not items[1].folder.exists()
     sessions.close()
 
 
-def test_files_and_scenes_are_removed_with_their_session(tmp_path: Path) -> None:
-    sessions = Sessions()
-    own = Path(sessions.write_file("me", "a.png", b"1"))
-    other = Path(sessions.write_file("you", "a.png", b"2"))
-    upload = tmp_path / "upload.png"
-    upload.write_bytes(b"3")
-    sessions.add_file("me", upload)
-    token = sessions.add("me", Grey())
-    assert own.read_bytes() == b"1"
-    assert own.name == "a.png"
-    sessions.end("me")
-    assert not own.exists()
-    assert not upload.exists()
-    assert other.exists()
-    with pytest.raises(nc.CollageError):
-        sessions.get(token)
-    sessions.end("me")  # a second time has no effect
-    sessions.close()
-    assert not other.exists()
-    assert not other.parent.parent.exists()
-
-
-def test_file_names_cannot_leave_the_folder() -> None:
-    sessions = Sessions()
-    for name in ("../../etc/passwd", "/etc/passwd", "a/b/c.png"):
-        path = Path(sessions.write_file("me", name, b"1"))
-        assert path.name == Path(name).name
-        assert path.parent.parent == Path(sessions.write_file("me", "x", b"")).parent.parent
+def test_bytes_are_bounded() -> None:
+    sessions = Sessions(Limits(bytes=1000))
+    session = sessions.begin()
+    for _ in range(10):
+        add(sessions, session, bytes(300))
+    assert session.bytes <= 1000
+    assert sum(path.stat().st_size for path in session.folder.rglob("source")) == session.bytes
     sessions.close()
 
 
-def test_a_stopped_job_raises_until_the_next_one_begins() -> None:
-    sessions = Sessions()
-    sessions.begin("me")
-    sessions.check("me")
-    sessions.stop("me")
-    sessions.check("you")
-    with pytest.raises(StoppedError):
-        sessions.check("me")
-    sessions.begin("me")
-    sessions.check("me")
+def test_nothing_is_left_of_a_session_that_ends() -> None:
+    ended: list[Session] = []
+    sessions = Sessions(on_end=ended.append)
+    mine, other = sessions.begin(), sessions.begin()
+    item, kept = add(sessions, mine), add(sessions, other)
+    item_id, folder = sessions.new_folder(mine)
+    sessions.end(mine)
+    assert ended == [mine]
+    assert not mine.folder.exists()
+    assert sessions.find(mine.token) is None
+    assert sessions.item(other, kept.id) is kept
+    for action in (
+        lambda: sessions.item(mine, item.id),
+        lambda: sessions.new_folder(mine),
+        lambda: sessions.add(mine, Item(item_id, "result", make(folder))),
+    ):
+        with pytest.raises(StudioError):
+            action()
+    assert not folder.exists()
+    root = sessions.folder
+    sessions.close()
+    assert not root.exists()
+
+
+def make(folder: Path) -> Path:
+    """The folder of a job that ends after its session."""
+    folder.mkdir(parents=True)
+    (folder / "source").write_bytes(b"late")
+    return folder
+
+
+def test_the_visitor_who_was_away_longest_makes_room() -> None:
+    sessions = Sessions(Limits(sessions=2))
+    first, second = sessions.begin(), sessions.begin()
+    second.alive = 1
+    third = sessions.begin()
+    assert first.ended
+    third.alive = 1
+    with pytest.raises(StudioError, match="too many visitors"):
+        sessions.begin()
     sessions.close()
 
 
-def test_tiles_are_cached_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TILES", 3)
-    sessions, scene = Sessions(), Grey()
-    entry = sessions.get(sessions.add("me", scene))
-    first = entry.tile(6, 0, 0)
-    assert first[:2] == b"\xff\xd8"
-    assert entry.tile(6, 0, 0) == first
-    assert scene.decoded == 1
-    for level in range(6):
-        entry.tile(level, 0, 0)
-    assert len(entry.tiles) == 3
-    entry.tile(6, 0, 0)
-    assert scene.decoded == 8
+def test_idle_sessions_end_unless_a_page_is_open() -> None:
+    sessions = Sessions(Limits(idle=10))
+    open_page, away, recent = (sessions.begin() for _ in range(3))
+    open_page.alive = 1
+    for session in (open_page, away):
+        session.seen -= 11
+    sessions.end_idle()
+    assert [s.ended for s in (open_page, away, recent)] == [False, True, False]
     sessions.close()
 
 
-def test_a_scene_is_decoded_by_one_thread_at_a_time() -> None:
-    sessions, scenes = Sessions(), [Grey() for _ in range(5)]
-    entries = [sessions.get(sessions.add(f"{n}", scene)) for n, scene in enumerate(scenes)]
-    errors: list[BaseException] = []
-
-    def visit(number: int) -> None:
-        try:
-            for level in range(7):
-                entries[number % 5].tile(level, 0, 0)
-                entries[number % 5].look(View(0, 0, 64), 8, 8)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=visit, args=(n,)) for n in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
-    assert max(scene.most_running for scene in scenes) == 1
-    assert all(scene.decoded == 7 + 4 * 7 for scene in scenes)
-    sessions.close()
+def test_tiles_are_kept_up_to_a_number_of_bytes() -> None:
+    tiles = Tiles(most=100)
+    for number in range(10):
+        tiles.put(("me", number), bytes(30))
+        tiles.get(("me", 0))
+    assert [number for number in range(10) if tiles.get(("me", number))] == [0, 8, 9]
+    tiles.put(("you", 0), bytes(30))
+    tiles.forget("me")
+    assert tiles.get(("me", 9)) is None
+    assert tiles.get(("you", 0)) == bytes(30)
+    tiles.put(("you", 1), bytes(101))
+    assert tiles.get(("you", 1)) is None

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-pytest.importorskip("gradio", reason="the studio needs the extra: studio")
+pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
 
 import neural_collage as nc
 from neural_collage.art.fractalize import Tiling, fractalize

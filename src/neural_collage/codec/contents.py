@@ -70,6 +70,7 @@ def _with_precision(
     """Contents with what the payload of a base of this size says of its precision layer."""
     if contents.base != _NEURAL or not payload:
         return contents
+    from neural_collage.codec.precision.patches import STEP_BITS
     from neural_collage.codec.streams.neural import PRECISE, payload_start
     from neural_collage.codec.streams.segments import read_segments
     from neural_collage.codec.streams.tiles import Grid
@@ -79,8 +80,6 @@ def _with_precision(
         return contents
     _, is_segmented, precision, data = payload_start(payload)
     assert precision is not None
-    from neural_collage.codec.precision.patches import STEP_BITS  # numpy: registering is quick
-
     step, length = precision.step * 255 / (1 << STEP_BITS), None
     if is_segmented and header.model is not None:
         grid = Grid(height, width, 2 if header.channels in (2, 4) else 1)

@@ -3,4 +3,4 @@
 from neural_collage.extras import needs_extra
 
 with needs_extra("studio"):
-    import gradio  # noqa: F401
+    import fastapi  # noqa: F401

@@ -1,33 +1,35 @@
-"""The studio's server: Gradio pages, the viewer and its tiles; no external resources."""
+"""The studio's server: a page of our own, and what it asks for; no external resources."""
 
-import json
-import os
-import tempfile
+import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from neural_collage.errors import CollageError
 from neural_collage.extras import needs_extra
-from neural_collage.web.sessions import Sessions
-from neural_collage.web.tiles import OCTAVES, TILE, deepest_level
+from neural_collage.web.problems import StoppedError, StudioError
+from neural_collage.web.requests import any_session, problem, with_cookie
+from neural_collage.web.routes import router
+from neural_collage.web.studio import Settings, Studio
 
 with needs_extra("studio"):
-    import gradio
-    from fastapi import FastAPI, Response
-    from fastapi.responses import HTMLResponse
+    from fastapi import FastAPI, Request, Response
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
     from fastapi.staticfiles import StaticFiles
     from starlette.datastructures import MutableHeaders
+    from starlette.exceptions import HTTPException
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = Path(__file__).parent / "static"
-MAX_UPLOAD = 64 << 20
-"""Limit on the bytes of an uploaded file."""
+DEFAULTS = Settings()
+_JANITOR = 5.0  # seconds between looks for sessions to end
 _POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
-    "frame-ancestors 'self'; form-action 'self'; base-uri 'self'"
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; "
+    "worker-src 'self' blob:; object-src 'none'; frame-ancestors 'self'; form-action 'self'; "
+    "base-uri 'none'"
 )
 
 
@@ -47,72 +49,85 @@ class SecurityHeaders:
                 headers["Content-Security-Policy"] = _POLICY
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app(sessions: Sessions | None = None) -> FastAPI:
-    """The ASGI application; its files are removed when the server stops."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_OFFLINE"] = os.environ.get("HF_HUB_OFFLINE", "1")
-    uploads = tempfile.TemporaryDirectory(prefix="collage-uploads-")
-    os.environ["GRADIO_TEMP_DIR"] = uploads.name
-    from neural_collage.web.studio import STYLE, make_pages, make_theme
-
-    # in the folder of uploads, from which Gradio serves files without copying them
-    store = sessions or Sessions(Path(uploads.name))
+def create_app(settings: Settings = DEFAULTS) -> FastAPI:
+    """The ASGI application; its processes and files are there while it runs (its lifespan)."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        studio = app.state.studio = Studio(settings)
+        app.state.stopping = False
+        janitor = asyncio.create_task(_end_idle_sessions(studio))
+        if settings.prepare:
+            threading.Thread(target=studio.prepare, daemon=True, name="examples").start()
         yield
-        store.close()
-        uploads.cleanup()
+        app.state.stopping = True
+        janitor.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await janitor
+        await asyncio.get_running_loop().run_in_executor(None, studio.close)
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-
+    app = FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     app.add_middleware(SecurityHeaders)
+    app.include_router(router)
 
-    @app.get("/tiles/{token}/{level}/{column}_{row}.jpg")
-    def tile(token: str, level: int, column: int, row: int) -> Response:
-        try:
-            data = store.get(token).tile(level, column, row)
-        except CollageError as error:
-            return Response(str(error), 404, media_type="text/plain")
-        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private"})
+    @app.exception_handler(StudioError)
+    async def studio_error(request: Request, error: StudioError) -> Response:
+        del request
+        return problem(error)
 
-    @app.get("/view/{token}")
-    def view(token: str) -> Response:
-        try:
-            scene = store.get(token).scene
-        except CollageError as error:
-            return Response(str(error), 404, media_type="text/plain")
-        settings = {
-            "token": token,
-            "width": scene.width,
-            "height": scene.height,
-            "tile": TILE,
-            "octaves": OCTAVES,
-            "deepest": deepest_level(scene),
-        }
-        page = (Path(__file__).parent / "viewer.html").read_text(encoding="utf-8")
-        return HTMLResponse(page.replace("SCENE", json.dumps(settings), 1))
+    @app.exception_handler(StoppedError)
+    async def stopped(request: Request, error: StoppedError) -> Response:
+        del request, error
+        return JSONResponse({"error": "stopped"}, 503, {"Retry-After": "1"})
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        del request
+        texts = {404: "there is nothing at this address", 405: "this address takes other requests"}
+        text = texts.get(error.status_code, "this request cannot be answered")
+        return JSONResponse({"error": text}, error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        del request, error
+        return JSONResponse({"error": "this request has a parameter of the wrong kind"}, 422)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        del request, error
+        text = "this did not work, and the reason is in the server's log"
+        return JSONResponse({"error": text}, 500)
+
+    @app.get("/")
+    async def index(request: Request) -> Response:
+        page = STATIC / "index.html"
+        if not page.is_file():
+            return PlainTextResponse("the studio's page is not built: run `make studio`", 503)
+        any_session(request)
+        headers = {"Cache-Control": "no-cache"}
+        return with_cookie(request, FileResponse(page, headers=headers))
 
     if STATIC.is_dir():
-        app.mount("/viewer", StaticFiles(directory=STATIC), name="viewer")
-    with_pages: FastAPI = gradio.mount_gradio_app(
-        app,
-        make_pages(store),
-        path="/",
-        max_file_size=MAX_UPLOAD,
-        show_error=True,
-        ssr_mode=False,
-        enable_monitoring=False,
-        footer_links=[],
-        theme=make_theme(),
-        css=STYLE,
-    )
-    return with_pages
+        app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+async def _end_idle_sessions(studio: Studio) -> None:
+    while True:
+        await asyncio.sleep(min(_JANITOR, studio.settings.limits.idle / 4))
+        await asyncio.get_running_loop().run_in_executor(None, studio.sessions.end_idle)
 
 
 def serve(host: str, port: int) -> None:

@@ -1,7 +1,7 @@
-"""Sessions of visitors of the studio: their scenes, cached tiles and files.
+"""Sessions of visitors: what they opened and made, in folders of their own, until they leave.
 
-A scene is accessed by an unguessable token. Scenes and files are removed when their session ends.
-The numbers of scenes and tiles are bounded; the oldest are evicted.
+A session is known by a cookie, an item by an unguessable id that counts within its session alone.
+The number of items and their bytes are bounded; the oldest are dropped.
 """
 
 import secrets
@@ -9,150 +9,191 @@ import shutil
 import tempfile
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock, Semaphore
+from threading import RLock
+from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from neural_collage.art.zoom import Scene, View, look
-from neural_collage.errors import CollageError
-from neural_collage.io.writing import image_bytes, to_pil
-from neural_collage.web.tiles import tile
-
-SCENES_OF_ONE = 4
-"""Limit on the scenes of a session."""
-SCENES_IN_ALL = 64
-"""Limit on the scenes of all sessions together."""
-_TILES = 512  # cached of a scene
-_RENDERING = Semaphore(2)  # bounds the memory of tiles rendered in parallel
-_UPLOAD_SECONDS = 5  # in which an upload may not have been added to its session yet
+from neural_collage.web.problems import StudioError, gone
 
 
-class StoppedError(CollageError):
-    """The visitor stopped the job."""
+@dataclass(frozen=True)
+class Limits:
+    """What visitors may keep.
+
+    items, bytes: of a session. sessions: of all visitors. idle: seconds after which a session ends
+    whose pages are all closed.
+    """
+
+    items: int = 200
+    bytes: int = 2 << 30
+    sessions: int = 200
+    idle: float = 60.0
 
 
 @dataclass
-class SessionScene:
-    """A scene of a session and a cache of its tiles, least recently used first."""
+class Item:
+    """A picture that was opened, or a result.
 
-    scene: Scene
-    owner: str
-    lock: Lock = field(default_factory=Lock)
-    tiles: OrderedDict[tuple[int, int, int], bytes] = field(default_factory=OrderedDict)
+    role: "picture" or "result". facts: what the page is told of it. folder: of its files.
+    file: the name of the one to download, in the folder. download: its name for visitors.
+    content: equal for items of equal pixels; the id if nothing is known.
+    """
 
-    def tile(self, level: int, column: int, row: int) -> bytes:
-        """The bytes of a tile as JPEG; raises CollageError if it does not exist."""
-        key = level, column, row
-        with self.lock:  # decoders cache canvases and are not thread-safe
-            if key in self.tiles:
-                self.tiles.move_to_end(key)
-                return self.tiles[key]
-            with _RENDERING:
-                pixels = tile(self.scene, level, column, row)
-            data = image_bytes(to_pil(pixels[:3] if len(pixels) > 2 else pixels[:1]), ".jpg")
-            self.tiles[key] = data
-            while len(self.tiles) > _TILES:
-                self.tiles.popitem(last=False)
-            return data
+    id: str
+    role: str
+    folder: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    file: str | None = None
+    download: str = "picture.png"
+    bytes: int = 0
+    content: str = ""
 
-    def look(self, view: View, width: int, height: int) -> Float[Tensor, "c h w"]:
-        """A view of the scene, see `art.zoom.look`."""
-        with self.lock, _RENDERING:
-            return look(self.scene, view, width, height)
+    @property
+    def pixels(self) -> int:
+        return int(self.facts.get("width", 0)) * int(self.facts.get("height", 0))
+
+
+class Session:
+    """One visitor."""
+
+    def __init__(self, token: str, folder: Path) -> None:
+        self.token = token
+        self.folder = folder
+        self.items: OrderedDict[str, Item] = OrderedDict()
+        self.made: dict[str, str] = {}
+        self.alive = 0
+        self.seen = time.monotonic()
+        self.ended = False
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.bytes for item in self.items.values())
 
 
 class Sessions:
-    """Scenes by token, and the files of each session.
+    """All sessions, by token; thread-safe.
 
-    uploads: the folder of uploads, in which files are written, too. It is emptied when the last
-        session ends.
+    on_end: called with a session that has ended.
     """
 
-    def __init__(self, uploads: Path | None = None) -> None:
-        self._uploads = uploads
-        self._folder = Path(tempfile.mkdtemp(prefix="collage-", dir=uploads))
-        self._scenes: OrderedDict[str, SessionScene] = OrderedDict()
-        self._files: dict[str, set[Path]] = {}
-        self._stopped: set[str] = set()
-        self._lock = Lock()
+    def __init__(
+        self, limits: Limits = Limits(), on_end: Callable[[Session], None] | None = None
+    ) -> None:
+        self.limits = limits
+        self.on_end = on_end
+        self._folder = Path(tempfile.mkdtemp(prefix="collage-studio-"))
+        self._sessions: dict[str, Session] = {}
+        self._lock = RLock()
 
-    def add(self, owner: str, scene: Scene) -> str:
-        """Add a scene to a session; returns its token."""
+    @property
+    def folder(self) -> Path:
+        """The folder of all files."""
+        return self._folder
+
+    def begin(self) -> Session:
+        """A new session; that of the visitor who was away longest ends if there are too many."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            own = [key for key, entry in self._scenes.items() if entry.owner == owner]
-            for key in own[: max(0, len(own) - SCENES_OF_ONE + 1)]:
-                del self._scenes[key]
-            while len(self._scenes) >= SCENES_IN_ALL:
-                self._scenes.popitem(last=False)
-            self._scenes[token] = SessionScene(scene, owner)
-        return token
+            if len(self._sessions) >= self.limits.sessions:
+                away = [s for s in self._sessions.values() if not s.alive]
+                if not away:
+                    raise StudioError("too many visitors: try again in a minute", 503)
+                self.end(min(away, key=lambda session: session.seen))
+            folder = self._folder / secrets.token_hex(8)
+            folder.mkdir()
+            session = self._sessions[token] = Session(token, folder)
+        return session
 
-    def get(self, token: str) -> SessionScene:
-        """The scene of a token; raises CollageError if there is none, or its session has ended."""
+    def find(self, token: str | None) -> Session | None:
+        """The session of a cookie."""
         with self._lock:
-            entry = self._scenes.get(token)
-        if entry is None:
-            raise CollageError("there is no such picture, or its session has ended: make it again")
-        return entry
+            session = self._sessions.get(token or "")
+            if session is not None:
+                session.seen = time.monotonic()
+            return session
 
-    def write_file(self, owner: str, name: str, data: bytes) -> str:
-        """Write a file for download and add it to a session; returns its path."""
-        folder = self._folder / secrets.token_urlsafe(12)
-        folder.mkdir()
-        path = folder / Path(name).name
-        path.write_bytes(data)
-        self.add_file(owner, path)
-        return str(path)
-
-    def add_file(self, owner: str, path: Path) -> None:
-        """Add a file to a session, with whose end it is removed."""
+    def new_folder(self, session: Session) -> tuple[str, Path]:
+        """An id and an empty folder for an item."""
+        item_id = secrets.token_urlsafe(12)
+        folder = session.folder / secrets.token_hex(8)
         with self._lock:
-            self._files.setdefault(owner, set()).add(path)
+            if session.ended:
+                raise gone("this session")
+            folder.mkdir()
+        return item_id, folder
 
-    def begin(self, owner: str) -> None:
-        """Begin a job: clear the request to stop an earlier one."""
-        with self._lock:
-            self._stopped.discard(owner)
+    def add(self, session: Session, item: Item) -> Item:
+        """Keep an item; the oldest of the session are dropped beyond its limits.
 
-    def stop(self, owner: str) -> None:
-        """Request the job of a session to stop."""
+        Raises:
+            StudioError: the session has ended; the files of the item are removed.
+        """
+        item.bytes = size_of(item.folder)
+        item.facts["id"] = item.id
+        item.content = item.content or item.id
         with self._lock:
-            self._stopped.add(owner)
+            if session.ended:
+                shutil.rmtree(item.folder, ignore_errors=True)
+                raise gone("this session")
+            session.items[item.id] = item
+            limits = self.limits
+            while len(session.items) > limits.items or (
+                session.bytes > limits.bytes and len(session.items) > 2
+            ):
+                self.drop(session, next(iter(session.items)))
+        return item
 
-    def check(self, owner: str) -> None:
-        """Raise StoppedError if the job of a session was requested to stop."""
+    def item(self, session: Session, item_id: Any, role: str | None = None) -> Item:
+        """An item of a session, which is kept longer for it; raises StudioError (410)."""
         with self._lock:
-            if owner in self._stopped:
-                raise StoppedError("the job was stopped")
+            item = session.items.get(item_id) if isinstance(item_id, str) else None
+            if item is None or (role is not None and item.role != role):
+                raise gone("this picture")
+            session.items.move_to_end(item.id)
+            return item
 
-    def end(self, owner: str) -> None:
-        """End a session: drop its scenes, remove its files and stop its job."""
+    def drop(self, session: Session, item_id: str) -> None:
+        """Forget an item and remove its files."""
         with self._lock:
-            self._stopped.add(owner)
-            for token in [t for t, entry in self._scenes.items() if entry.owner == owner]:
-                del self._scenes[token]
-            files = self._files.pop(owner, set())
-            if self._uploads and not self._files and not self._scenes:
-                files |= _older(self._uploads, _UPLOAD_SECONDS)  # layers of the picture editor
-        for path in files:
-            path.unlink(missing_ok=True)
+            item = session.items.pop(item_id, None)
+            session.made = {key: made for key, made in session.made.items() if made != item_id}
+        if item is not None:
+            shutil.rmtree(item.folder, ignore_errors=True)
+
+    def end(self, session: Session) -> None:
+        """End a session and remove its files."""
+        with self._lock:
+            self._sessions.pop(session.token, None)
+            session.ended = True
+            session.items.clear()
+            session.made.clear()
+        shutil.rmtree(session.folder, ignore_errors=True)
+        if self.on_end is not None:
+            self.on_end(session)
+
+    def end_idle(self) -> None:
+        """End the sessions whose pages have been closed for a while."""
+        now = time.monotonic()
+        with self._lock:
+            idle = [
+                session
+                for session in self._sessions.values()
+                if not session.alive and now - session.seen > self.limits.idle
+            ]
+        for session in idle:
+            self.end(session)
 
     def close(self) -> None:
-        """Remove all scenes and files."""
+        """End all sessions and remove all files."""
         with self._lock:
-            self._scenes.clear()
-            files = set().union(*self._files.values())
-            self._files.clear()
-        for path in files:
-            path.unlink(missing_ok=True)
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            self.end(session)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _older(folder: Path, seconds: float) -> set[Path]:
-    """Files last written more than some seconds ago."""
-    limit = time.time() - seconds
-    return {p for p in folder.rglob("*") if p.is_file() and p.stat().st_mtime < limit}
+def size_of(folder: Path) -> int:
+    """Bytes of the files of a folder."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -1,0 +1,154 @@
+// Fractalize: a picture made of small copies of itself.
+
+import { amend } from "../core/address";
+import { debounced, h } from "../core/dom";
+import { percent } from "../core/format";
+import type { Picture, Preset, Settings } from "../core/types";
+import { workspace } from "../core/workspace";
+import { ArtStage } from "../parts/art-stage";
+import { details } from "../parts/export-panel";
+import { choice, slider, toggleField } from "../parts/fields";
+import { Presets } from "../parts/presets";
+import type { View } from "./view";
+import { lookQuery, parseLook } from "./zoom";
+
+export const PLAIN: Record<string, number | boolean> = { tiles: 64, contrast: 0.5, strength: 1, domains: 1, isometries: false, adaptive: false };
+
+/** The settings in the order in which addresses carry them. */
+export const LOOK = ["tiles", "contrast", "strength", "domains", "isometries", "adaptive"];
+
+/** The looks that the server offers, with all of their settings. */
+function looks(): Preset[] {
+  const offered = workspace.about?.presets?.fractalize ?? [];
+  return offered.map((preset) => ({ ...preset, settings: { ...PLAIN, ...preset.settings } }));
+}
+
+const DOMAINS = [
+  { value: "1", label: "Whole" },
+  { value: "9", label: "Halves" },
+  { value: "49", label: "Quarters" },
+];
+
+export class FractalizePage implements View {
+  readonly element: HTMLElement;
+  private readonly art = new ArtStage("Fractal");
+  private readonly changed = debounced(250, () => void this.make());
+  private readonly edit = (): void => {
+    this.presets.select(null);
+    this.changed();
+  };
+  private readonly looks = looks();
+  private readonly presets: Presets = new Presets("Looks", "fractalize", this.looks, (p) => {
+    this.apply(p.settings);
+    void this.make();
+  });
+  private readonly tiles = slider({ label: "Copies across", min: 4, max: 128, step: 4, value: 64, onInput: this.edit });
+  private readonly contrast = slider({
+    label: "How clearly each copy shows", min: 0, max: 0.9, step: 0.05, value: 0.5, say: percent, onInput: this.edit,
+  });
+  private readonly strength = slider({
+    label: "From photo to fractal", min: 0, max: 1, step: 0.05, value: 1, say: percent, onInput: this.edit,
+  });
+  private readonly domains = choice("Each copy shows", DOMAINS, "1", this.edit);
+  private readonly isometries = toggleField("Copies may be turned and mirrored", false, this.edit);
+  private readonly adaptive = toggleField("Smaller copies where there is detail", false, this.edit);
+  private picture: Picture | null = null;
+
+  constructor() {
+    this.presets.select(this.looks[0]?.id ?? null);
+    this.art.onLook((look) => amend(lookQuery(look)));
+    this.element = h(
+      "div",
+      { class: "workspace fractalize" },
+      this.art.stage,
+      h(
+        "div",
+        { class: "panel" },
+        h("section", { class: "card", "aria-label": "Looks" }, this.presets.element),
+        details("Fine controls", [
+          this.tiles.element,
+          this.contrast.element,
+          this.strength.element,
+          this.domains.element,
+          this.isometries.element,
+          this.adaptive.element,
+        ]),
+        this.art.outcome,
+      ),
+    );
+  }
+
+  enter(query: URLSearchParams): void {
+    const { picture } = workspace;
+    if (!picture) return;
+    const before = JSON.stringify(this.settings());
+    this.read(query);
+    const look = parseLook(query);
+    if (picture.id !== this.picture?.id) {
+      this.picture = picture;
+      this.art.reset(picture);
+      void this.make(look);
+    } else if (JSON.stringify(this.settings()) !== before || !this.art.hasResult) void this.make(look);
+    else if (look) this.art.look = look;
+    this.remember();
+  }
+
+  private read(query: URLSearchParams): void {
+    const named = this.looks.find((p) => p.id === query.get("preset"));
+    if (named) this.apply(named.settings);
+    const packed = query.get("set")?.split(",") ?? [];
+    if (packed.length === 6) {
+      const [tiles = 64, contrast = 0.5, strength = 1, domains = 1, isometries, adaptive] = packed.map(Number);
+      if (packed.map(Number).every(Number.isFinite)) {
+        this.apply({ tiles, contrast, strength, domains, isometries: isometries === 1, adaptive: adaptive === 1 });
+      }
+    }
+    if (named || packed.length) this.presets.select(named?.id ?? null);
+  }
+
+  private settings(): Settings {
+    return {
+      tiles: this.fitting(this.tiles.value),
+      contrast: this.contrast.value,
+      strength: this.strength.value,
+      domains: Number(this.domains.value),
+      isometries: this.isometries.value,
+      adaptive: this.adaptive.value,
+    };
+  }
+
+  /** The next number of copies that the parts of the picture allow. */
+  private fitting(tiles: number): number {
+    const parts = { "1": 1, "9": 2, "49": 4 }[this.domains.value] ?? 1;
+    const ratio = parts * (this.adaptive.value ? 2 : 1);
+    return Math.max(2 * ratio, Math.ceil(tiles / ratio) * ratio);
+  }
+
+  private apply(settings: Settings): void {
+    this.tiles.value = Number(settings.tiles);
+    this.contrast.value = Number(settings.contrast);
+    this.strength.value = Number(settings.strength);
+    this.domains.value = String(settings.domains);
+    this.isometries.value = Boolean(settings.isometries);
+    this.adaptive.value = Boolean(settings.adaptive);
+  }
+
+  private remember(): void {
+    const chosen = this.presets.chosen;
+    const values = Object.values(this.settings()).map(Number).join(",");
+    amend({ p: this.picture?.id ?? null, preset: chosen?.id ?? null, set: chosen ? null : values });
+  }
+
+  private async make(look: ReturnType<typeof parseLook> = null): Promise<void> {
+    this.remember();
+    this.presets.pause();
+    const { picture } = this;
+    await this.art.make("fractalize", this.settings(), look);
+    if (picture && picture === this.picture && !this.art.bar.running) void this.presets.draw(picture);
+  }
+
+  leave(): void {
+    this.presets.pause();
+    this.art.leave();
+  }
+}

@@ -1,0 +1,1 @@
+"""What the studio's worker processes compute, each from files to files; no sessions, no HTTP."""

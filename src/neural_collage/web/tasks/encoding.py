@@ -1,0 +1,232 @@
+"""Compress: a picture as a .clg file or in another format, at a quality or a size, and measured."""
+
+import math
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from neural_collage.codec import api
+from neural_collage.codec.encoding.targets import SIZE, search
+from neural_collage.codec.image import CollageImage
+from neural_collage.errors import TargetError
+from neural_collage.web.problems import StudioError
+from neural_collage.web.tasks.files import (
+    SOURCE,
+    Levels,
+    decode_strips,
+    image_of,
+    load_meta,
+    load_pixels,
+    on_white,
+    picture_of,
+    rgb,
+    save_meta,
+    save_pixels,
+    strips,
+)
+from neural_collage.web.tasks.scenes import described
+from neural_collage.web.tasks.worker import Context
+
+SUFFIXES = {"clg": ".clg", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif", "jxl": ".jxl"}
+_PILLOW = {"jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF", "jxl": "JXL"}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "jpeg": {"optimize": True},
+    "webp": {"method": 4},
+    "avif": {"speed": 8},
+    "jxl": {"effort": 4},
+}
+_MOST_SCORED = 512
+"""Pixels across the window of a large picture that SSIMULACRA2 is measured on."""
+_SECONDS_A_PIXEL = 0.5e-6
+Region = tuple[int, int, int, int]
+
+
+def encode(
+    context: Context,
+    folder: Path,
+    form: str,
+    quality: int | None,
+    size: int | None,
+    psnr: float | None,
+    codec: str,
+    region: Region | None,
+) -> dict[str, Any]:
+    """A file of the picture of an item, or of a window of it, with its decoded pixels."""
+    started = time.perf_counter()
+    levels = load_pixels(folder)
+    if region is not None:
+        region = _inside(region, levels)
+        x, y, width, height = region
+        levels = levels[y : y + height, x : x + width]
+    context.report(0, 1, "compressing")
+    if form == "clg":
+        data, used = _collage(context, folder, region, quality, size, psnr, codec)
+        decoded = load_pixels(context.out)
+    else:
+        data, used = _peer(context, levels, form, quality, size, load_meta(folder).get("icc"))
+        with Image.open(BytesIO(data)) as image:
+            shown = np.asarray(image)
+        save_pixels(context.out, shown)
+        decoded = load_pixels(context.out)
+    seconds = time.perf_counter() - started
+    (context.out / SOURCE).write_bytes(data)
+    context.report(0.9, 1, "measuring")
+    pixels = levels.shape[0] * levels.shape[1]
+    return {
+        "bytes": len(data),
+        "width": levels.shape[1],
+        "height": levels.shape[0],
+        "alpha": decoded.shape[2] in (2, 4),
+        "bpp": 8 * len(data) / pixels,
+        "psnr": _psnr(levels, decoded),
+        "ssimulacra2": None,
+        "quality": used,
+        "seconds": seconds,
+        "format": form,
+        "region": region,
+        "pyramid": described(CollageImage.from_bytes(data)) if form == "clg" else None,
+    }
+
+
+def score(context: Context, folder: Path, original: Path, region: Region | None) -> dict[str, Any]:
+    """SSIMULACRA2 of a result, for a large picture of a window in its middle.
+
+    None if the package is not installed, or the picture is too small.
+    """
+    context.report(0, 1, "measuring")
+    try:
+        from neural_collage.evaluation.ssimulacra2 import Ssimulacra2
+    except ImportError:
+        return {"ssimulacra2": None, "window": False}
+    levels = load_pixels(original)
+    if region is not None:
+        x, y, width, height = region
+        levels = levels[y : y + height, x : x + width]
+    result = load_pixels(folder)
+    if levels.shape[:2] != result.shape[:2]:
+        raise StudioError("only a result of the same size can be measured")
+    rows, columns = (_middle(side) for side in levels.shape[:2])
+    one, other = (rgb(part[rows, columns]) for part in (levels, result))
+    is_window = one.shape[0] * one.shape[1] < levels.shape[0] * levels.shape[1]
+    return {"ssimulacra2": Ssimulacra2(one).score(other), "window": is_window}
+
+
+def _collage(
+    context: Context,
+    folder: Path,
+    region: Region | None,
+    quality: int | None,
+    size: int | None,
+    psnr: float | None,
+    codec: str,
+) -> tuple[bytes, int]:
+    picture = picture_of(folder, region)
+    tries = 1 if size is None and psnr is None else 4
+    seconds = picture.width * picture.height * tries * _SECONDS_A_PIXEL
+    context.expect(seconds * (12 if codec == "fractal" else 1), 0, 0.6, "compressing")
+    collage = api.encode(picture, codec=codec, quality=quality, size=size, psnr=psnr)
+    data = collage.to_bytes()
+    if region is None:  # known long before all of it is decoded and measured
+        context.part({"bytes": len(data), "quality": collage.quality})
+    context.report(0.6, 1, "decoding")
+    shape = collage.height, collage.width, collage.channels
+    decode_strips(
+        lambda part: collage.decode(1, part),
+        context.out,
+        shape,
+        lambda done, rows: context.report(0.6 + 0.3 * done / rows, 1, "decoding"),
+    )
+    save_meta(context.out, icc=collage.header.icc_profile, metadata=collage.header.metadata)
+    return data, collage.quality
+
+
+def _peer(
+    context: Context,
+    levels: Levels,
+    form: str,
+    quality: int | None,
+    size: int | None,
+    icc: bytes | None,
+) -> tuple[bytes, int]:
+    _register_jxl()
+    kind = _PILLOW[form]
+    if kind not in Image.SAVE:
+        raise StudioError(f"{kind} cannot be written on this machine: choose another format")
+    image = image_of(on_white(levels) if form == "jpeg" else levels)
+    if form != "jpeg" and image.mode in ("L", "LA"):
+        image = image.convert("RGBA" if image.mode == "LA" else "RGB")
+    tried = 0
+    exact: tuple[dict[str, Any], ...] = {}, {"lossless": True} if form == "jxl" else {}
+
+    def attempt(at: int) -> tuple[bytes, float]:
+        nonlocal tried
+        context.report(min(0.1 * tried, 0.8), 1, "compressing")
+        tried += 1
+        file = BytesIO()
+        try:
+            image.save(
+                file, kind, quality=at, icc_profile=icc, **_OPTIONS[form], **exact[at == 100]
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StudioError(f"{kind} cannot hold this picture: {error}", 422) from error
+        return file.getvalue(), file.tell()
+
+    if size is None:
+        assert quality is not None
+        return attempt(quality)[0], quality
+    try:
+        found, _ = search(
+            SIZE, size, attempt, _first(8 * size / (levels.shape[0] * levels.shape[1]))
+        )
+    except TargetError as error:
+        raise StudioError(f"no {kind} is as small as {size:,} bytes: {error}", 422) from error
+    return found.made, found.quality
+
+
+def _first(rate: float) -> int:
+    """The quality to try first for a file of so many bits per pixel."""
+    rates = [math.log(typical) for typical in SIZE.typical.values()]
+    return round(float(np.interp(math.log(rate), rates, list(SIZE.typical))))
+
+
+def _psnr(one: Levels, other: Levels) -> float | None:
+    """Over the colours on white, in dB; None if the pictures are equal."""
+    total, is_equal = 0.0, True
+    for rows in strips(len(one)):
+        left, right = rgb(one[rows]), rgb(other[rows])
+        total += float(np.square(left.astype(np.int32) - right).sum(dtype=np.int64))
+        if one.shape[2] == other.shape[2]:
+            is_equal &= bool((one[rows] == other[rows]).all())
+    if total == 0:
+        return None if is_equal else 100.0
+    mean = total / (one.shape[0] * one.shape[1] * 3)
+    return float(10 * np.log10(255**2 / mean))
+
+
+def _inside(region: Region, levels: Levels) -> Region:
+    x, y, width, height = region
+    if width < 1 or height < 1 or x >= levels.shape[1] or y >= levels.shape[0]:
+        raise StudioError("the region lies outside of the picture")
+    return x, y, min(width, levels.shape[1] - x), min(height, levels.shape[0] - y)
+
+
+def _middle(side: int) -> slice:
+    start = max(0, (side - _MOST_SCORED) // 2)
+    return slice(start, start + _MOST_SCORED)
+
+
+def _register_jxl() -> None:
+    try:
+        import pillow_jxl  # noqa: F401
+    except ImportError:
+        return
+
+
+def warm_up() -> None:
+    """Load the weights, so that the first picture does not wait for them."""
+    collage = api.encode(np.zeros((64, 64, 3), np.uint8), codec="neural", graphics=False)
+    CollageImage.from_bytes(collage.to_bytes()).decode()
