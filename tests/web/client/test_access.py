@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.web.client.browser import (
     AXE,
@@ -21,7 +21,7 @@ from tests.web.client.browser import (
 )
 from tests.web.client.conftest import open_studio
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 SMALL_TARGETS = """() => [...document.querySelectorAll(
     'button, a[href], select, summary, label.toggle, input:not(.file-input, [type=checkbox])')]
     .filter(e => e.offsetParent && !e.closest('[hidden], .skip, zoom-view .surface'))

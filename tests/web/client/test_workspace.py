@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
 from tests.web.client.browser import (
     TIMEOUT,
@@ -146,7 +146,12 @@ def test_a_name_is_text(page: Page, photo: Path, tmp_path: Path) -> None:
     odd = tmp_path / name
     odd.write_bytes(photo.read_bytes())
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     open_picture(page, odd)
     wait_compared(page)
     assert dialogs == []
@@ -199,10 +204,11 @@ def test_an_empty_file_and_one_that_went_away_are_said(page: Page, tmp_path: Pat
     moving = tmp_path / "moving.png"
     Image.effect_noise((800, 800), 90).save(moving)
 
-    def change() -> None:
+    def change(route: Route) -> None:
         moving.write_bytes(b"another file")
+        route.abort()
 
-    page.route("**/api/pictures?*", lambda route: (change(), route.abort()))
+    page.route("**/api/pictures?*", change)
     page.locator("header input[type=file]").set_input_files(moving)
     assert wait_until(lambda: page.locator(".notice p").inner_text().startswith("moving.png"))
     expect(page.get_by_text("changed or went away while it was read")).to_be_visible()

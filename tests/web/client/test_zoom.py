@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.web.client.browser import (
     COLLAGE,
@@ -128,7 +128,7 @@ def test_it_says_where_nothing_new_comes(page: Page, tmp_path: Path) -> None:
 def test_tiles_that_are_late_are_asked_for_again(page: Page, photo: Path) -> None:
     refused: list[str] = []
 
-    def refuse(route) -> None:  # type: ignore[no-untyped-def]
+    def refuse(route: Route) -> None:
         url = route.request.url
         if url in refused:
             route.fallback()
