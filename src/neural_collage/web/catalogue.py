@@ -70,6 +70,11 @@ MODELS: dict[str, dict[str, str]] = {
         "title": "Digits",
         "text": "handwritten digits that nobody wrote, with edges sharp at any size",
     },
+    "letters": {
+        "weights": "letters",
+        "title": "Letters",
+        "text": "letters and signs of fonts that never were, with outlines sharp at any size",
+    },
 }
 """The generative models: their weights, and what they draw, in words."""
 PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
