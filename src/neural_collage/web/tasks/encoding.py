@@ -1,6 +1,5 @@
 """Compress: a picture as a .clg file or in another format, at a quality or a size, and measured."""
 
-import math
 import time
 from io import BytesIO
 from pathlib import Path
@@ -10,9 +9,7 @@ import numpy as np
 from PIL import Image
 
 from neural_collage.codec import api
-from neural_collage.codec.encoding.targets import SIZE, search
 from neural_collage.codec.image import CollageImage
-from neural_collage.errors import TargetError
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
     SOURCE,
@@ -178,19 +175,17 @@ def _peer(
     if size is None:
         assert quality is not None
         return attempt(quality)[0], quality
-    try:
-        found, _ = search(
-            SIZE, size, attempt, _first(8 * size / (levels.shape[0] * levels.shape[1]))
-        )
-    except TargetError as error:
-        raise StudioError(f"no {kind} is as small as {size:,} bytes: {error}", 422) from error
-    return found.made, found.quality
-
-
-def _first(rate: float) -> int:
-    """The quality to try first for a file of so many bits per pixel."""
-    rates = [math.log(typical) for typical in SIZE.typical.values()]
-    return round(float(np.interp(math.log(rate), rates, list(SIZE.typical))))
+    best, low, high = None, 1, 100
+    while low <= high:  # the best of whole qualities, by bisection
+        middle = (low + high) // 2
+        data, length = attempt(middle)
+        if length <= size:
+            best, low = (data, middle), middle + 1
+        else:
+            high = middle - 1
+    if best is None:
+        raise StudioError(f"no {kind} is as small as {size:,} bytes: allow more", 422)
+    return best
 
 
 def _psnr(one: Levels, other: Levels) -> float | None:
