@@ -1,5 +1,6 @@
 """The server goes away under an open page, and comes back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,18 @@ from tests.web.client.browser import TIMEOUT, Studio, open_picture, wait_compare
 from tests.web.client.conftest import open_studio
 
 
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Studio]:
+    """A studio of one test."""
+    studio = Studio(tmp_path)
+    yield studio
+    studio.stop()
+
+
 def test_a_restart_is_said_and_the_picture_opened_again(
-    context: BrowserContext, photo: Path, tmp_path_factory: pytest.TempPathFactory
+    context: BrowserContext, photo: Path, mortal: Studio
 ) -> None:
-    studio = Studio(tmp_path_factory.mktemp("restarted"))
+    studio = mortal
     page = context.new_page()
     page.set_default_timeout(TIMEOUT)
     open_studio(page, studio)
@@ -28,4 +37,3 @@ def test_a_restart_is_said_and_the_picture_opened_again(
     wait_compared(page)
     expect(page.get_by_label("Quality", exact=True).last).to_have_value("1")
     expect(page.locator(".notice")).to_be_hidden()
-    studio.stop()
