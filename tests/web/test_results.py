@@ -137,7 +137,7 @@ def test_views_are_saved_at_a_size(visitor: Visitor) -> None:
     view = visitor.made("view", scene=scene, scale=40, width=200, height=150, centre=[0.2, 0.9])
     file = visitor.get(f"/api/results/{view['id']}/file")
     assert Image.open(io.BytesIO(file.content)).size == (200, 150)
-    assert "photo-scene-view.png" in file.headers["content-disposition"]
+    assert "photo-view.png" in file.headers["content-disposition"]
     whole = visitor.made("view", scene=scene, scale=2)
     assert (whole["width"], whole["height"]) == (256, 256)
     wide = visitor.made("view", scene=scene, scale=1, width=400, height=100)

@@ -205,7 +205,7 @@ class Studio:
         if kind in ("movie", "view"):
             scene = settings.pop("scene")
             item, number = self.scene(session, scene)
-            stem = PurePath(str(item.facts.get("name", "picture"))).stem
+            stem = PurePath(str(item.facts.get("name", "picture"))).stem.removesuffix("-scene")
             arguments = {"folder": item.folder, "number": number, **settings}
             if kind == "movie":
                 return "scenes.movie", arguments, float("inf"), f"{stem}-zoom"
