@@ -78,7 +78,7 @@ REFUSED = {
     "CompressorConfig(groups=(1.5,))": r"ValueError groups must be whole numbers .* not \(1.5,\)",
     "CompressorConfig(widths=(8,))": "ValueError widths must be 2 whole numbers",
     "CompressorConfig(lapped=1)": "ValueError lapped must be True or False, not 1",
-    "LikelihoodConfig('normal')": "ValueError kind must be one of bernoulli, logistic_mixture, not",
+    "LikelihoodConfig('normal')": "ValueError kind must be one of bernoulli, coverage,",
     "make_quantiser('floor', bias)": "ValueError quantisation must be one of noise, round, rdoq,",
     "Tiling(tiles=8.5)": "CollageError tiles across must be a whole number, 2 to 512, not 8.5",
     "Checkpoints(mode='mn')": "ValueError mode must be one of min, max, not 'mn'",

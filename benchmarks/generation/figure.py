@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.generation.report import Curve
+from benchmarks.support.sheets import titled
 from neural_collage.art.samples import draw, grid, pictures
 from neural_collage.evaluation.plots import INK, style_axes
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 
 COLOURS = ("#D55E00", "#0072B2")
-GAP, CAPTION = 4, 18
 TEMPERATURES = (0.5, 0.8, 1.0)
 SHOWN = (3, 9, 12)
 """Samples of seed 0 that are enlarged, chosen arbitrarily."""
@@ -37,20 +37,6 @@ def curves_figure(curves: Mapping[str, Curve]) -> Figure:
     axes.set_ylim(top=105)
     axes.legend(frameon=False, labelcolor=INK)
     return figure
-
-
-def titled(panels: Mapping[str, Image.Image], columns: int) -> Image.Image:
-    """Panels of one size in rows, each below its title."""
-    width, height = next(iter(panels.values())).size
-    across, down = width + GAP, height + GAP + CAPTION
-    rows = -(-len(panels) // columns)
-    sheet = Image.new("L", (columns * across + GAP, rows * down + GAP), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    for number, (title, panel) in enumerate(panels.items()):
-        row, column = divmod(number, columns)
-        pen.text((column * across + GAP, row * down + GAP), title, fill=51, font=font)
-        sheet.paste(panel, (column * across + GAP, row * down + GAP + CAPTION))
-    return sheet
 
 
 def temperatures(models: Mapping[str, HierarchicalVae]) -> Image.Image:

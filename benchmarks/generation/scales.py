@@ -22,10 +22,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.generation.figure import titled
 from benchmarks.support.commands import run, shown_path
 from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
+from benchmarks.support.sheets import titled
 from benchmarks.support.timing import medians
 from neural_collage.art.samples import draw, grid, load_generator, pictures
 from neural_collage.core.resample import area_resample

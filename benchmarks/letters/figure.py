@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.generation.figure import titled
+from benchmarks.support.sheets import titled
 from neural_collage.art.lettering import write
 from neural_collage.art.sample_zoom import Sample, edge
 from neural_collage.art.samples import draw, pictures

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
 from neural_collage.extras import needs_extra
 from neural_collage.web.problems import StoppedError, StudioError
@@ -131,9 +132,17 @@ async def _end_idle_sessions(studio: Studio) -> None:
 
 
 def serve(host: str, port: int) -> None:
-    """Serve requests until interrupted."""
+    """Serve requests until interrupted; streams of events to open pages end first."""
     import uvicorn
 
-    uvicorn.run(
-        create_app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=2
+    app = create_app()
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.stopping = True
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3
     )
+    Server(config).run()

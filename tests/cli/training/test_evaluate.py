@@ -149,6 +149,7 @@ CONFIGS = {
     "natural": "compression/natural",
     "natural-psnr": "compression/natural-psnr",
     "poli2022": "compression/paper",
+    "letters": "generation/letters_collage",
 }
 
 
