@@ -117,13 +117,13 @@ def test_larger_pictures_are_averaged_for_the_bound_and_compared_at_each_octave(
     torch.manual_seed(0)
     with torch.no_grad():
         features = task.vae.infer(pool(large, 4), batch.classes).features
-    expected = [
-        -task.vae.likelihood.log_prob(
-            task.vae.likelihood.steepened(task.vae.render(features, s), s), pool(large, 4 // s)
-        ).mean()
-        / s**2
-        for s in (2, 4)
-    ]
+        expected = [
+            -task.vae.likelihood.log_prob(
+                task.vae.likelihood.steepened(task.vae.render(features, s), s), pool(large, 4 // s)
+            ).mean()
+            / s**2
+            for s in (2, 4)
+        ]
     assert float(losses["fine"]) == pytest.approx(float(sum(expected) / 2), rel=1e-4)
     assert float(losses["loss"]) * SIZE**2 == pytest.approx(
         float(losses["nats"] + 2 * losses["fine"]), rel=1e-4

@@ -64,8 +64,7 @@ def test_a_fractal_is_made_saved_and_zoomed_in_a_movie(
     panel.get_by_role(
         "radio", name="Bold"
     ).check()  # another fractal: the movie of the old one goes
-    wait_zoomed(page)
-    expect(panel.locator("video")).to_have_count(0)
+    expect(panel.locator("video")).to_have_count(0, timeout=TIMEOUT)
 
 
 def test_every_control_of_fractalize_changes_the_picture(

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 
 class StepMonitor(Callback):
@@ -25,7 +24,7 @@ class StepMonitor(Callback):
         self._images, self._since = 0, time.perf_counter()
 
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Tensor, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
@@ -36,7 +35,7 @@ class StepMonitor(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Tensor,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         self._images += len(batch) * trainer.world_size

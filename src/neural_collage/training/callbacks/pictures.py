@@ -37,7 +37,7 @@ class PictureGrids(Callback):
             )
         self.every_n_steps = every_n_steps
         self.count = count
-        self._inputs: Tensor | None = None
+        self._inputs: Any = None
         self._step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -48,7 +48,7 @@ class PictureGrids(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Tensor,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         if self.every_n_steps is None or not trainer.is_global_zero:
@@ -121,6 +121,6 @@ def _as_in_validation(module: nn.Module) -> Iterator[None]:
                 each.training = mode
 
 
-def _validation_batches(trainer: Trainer) -> Iterable[Tensor]:
+def _validation_batches(trainer: Trainer) -> Iterable[Any]:
     loaders = trainer.val_dataloaders or []
     return chain(*loaders) if isinstance(loaders, list) else loaders
