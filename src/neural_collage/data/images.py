@@ -66,7 +66,7 @@ class Images:
         """The column `label`, or None if there is none."""
         if _LABEL not in self._rows.column_names:
             return None
-        return np.asarray(self._rows[:][_LABEL].to_numpy(), np.int64)
+        return np.asarray(self._rows.select_columns([_LABEL])[:][_LABEL].to_numpy(), np.int64)
 
     def name(self, index: int) -> str:
         """The path of one image, or its set and row."""

@@ -49,7 +49,7 @@ class DetailLinksConfig:
 
     Attributes:
         reach: largest shift of a domain, in pixels of scale 1 and in either direction; a range has
-            (2 reach + 1)**2 links. Ranges of 2 pixels need 1 for straight edges.
+            (2 reach + 1)**2 links. 1 is enough for straight edges that cross a range of 2 pixels.
         bound: greatest sum of magnitudes of the weights of a range, above 0 and at most 1: the
             factor by which detail may fade from one octave to the next.
     """
