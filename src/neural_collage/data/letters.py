@@ -2,10 +2,10 @@
 
     python -m neural_collage.data.letters FONTS -o data/letters
 
-Every font below FONTS is rendered at 512 pixels, where hinting moves outlines by little, and averaged:
-a pixel is the share of its area inside of the outline. Folders directly below FONTS are families: all fonts of a family belong to one of the
-splits train, val and test, which are parquet files with the columns `image` (PNG, grey), `label`
-(position in `CHARACTERS`) and `font`.
+Every font below FONTS is rendered at 512 pixels, where hinting moves outlines by little, and
+averaged: a pixel is the share of its area inside of the outline. Folders directly below FONTS are
+families: all fonts of a family belong to one of the splits train, val and test, which are parquet
+files with the columns `image` (PNG, grey), `label` (position in `CHARACTERS`) and `font`.
 """
 
 import argparse
