@@ -30,8 +30,7 @@ def enlargements(model: HierarchicalVae, batch: Labelled) -> Image.Image:
     small = pool(images, images.shape[-1] // 32)
     with torch.no_grad():
         torch.manual_seed(0)
-        steps = model.infer(small, classes).steps
-        means = [step.posterior.mean for step in steps if step.posterior is not None]
+        means = model.posterior_means(small, classes)
         features = model.sample(len(small), latents=means, classes=classes).features
         own = model.likelihood.mean(model.render(features))
         linked = torch.stack(list(pictures(model, features, 16)))

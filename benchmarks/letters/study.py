@@ -117,8 +117,7 @@ def reconstructed(
 ) -> Features:
     """Features of the means of the posteriors."""
     torch.manual_seed(0)
-    steps = model.infer(small, classes).steps
-    means = [step.posterior.mean for step in steps if step.posterior is not None]
+    means = model.posterior_means(small, classes)
     features: Features = model.sample(len(small), latents=means, classes=classes).features
     return features
 

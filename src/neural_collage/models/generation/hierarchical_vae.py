@@ -159,6 +159,16 @@ class HierarchicalVae(Pretrained, ABC):
         encoded = self.encoder(image)
         return _joined([path.infer(encoded, classes) for path in self.paths])
 
+    def posterior_means(
+        self, image: Float[Tensor, "b c h w"], classes: Classes = None
+    ) -> list[Float[Tensor, "b _ _ _"]]:
+        """The means of the posteriors of each layer, for `sample(latents=...)`.
+
+        Those of lower layers are given samples of the layers above. Raises as `infer` does.
+        """
+        steps = self.infer(image, classes).steps
+        return [step.posterior.mean for step in steps if step.posterior is not None]
+
     def bound(self, image: Float[Tensor, "b c h w"], inference: Inference) -> Bound:
         """The terms of the bound for latents from `infer`."""
         distortion = -self.likelihood.log_prob(self.render(inference.features), image)
@@ -252,10 +262,7 @@ class HierarchicalVae(Pretrained, ABC):
         The means of the posteriors are interpolated linearly, layer by layer. classes: of the first
         images, and of all between.
         """
-        ends = [
-            [step.posterior.mean for step in self.infer(image, classes).steps if step.posterior]
-            for image in (first, last)
-        ]
+        ends = [self.posterior_means(image, classes) for image in (first, last)]
         mixed = [
             torch.cat([torch.lerp(a, b, float(t)) for t in torch.linspace(0, 1, count)])
             for a, b in zip(*ends, strict=True)
