@@ -31,6 +31,7 @@ from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
 from neural_collage.art.samples import draw, load_generator, pictures
 from neural_collage.core.blocks import pool
+from neural_collage.core.interpolation import enlarged
 from neural_collage.data.loader import Labelled
 from neural_collage.errors import CollageError
 from neural_collage.evaluation.environment import Environment
@@ -42,7 +43,6 @@ from neural_collage.models.generation.hierarchical_vae import Features, Hierarch
 from neural_collage.models.operator.detail_links import DetailLinks
 from neural_collage.runtime import use_threads
 from neural_collage.training.data_modules import ImageData
-from neural_collage.training.tasks.generation import smoothly_enlarged
 
 FINE, SMALL = 512, 32
 SCALES = (1, 4, 16)
@@ -104,7 +104,7 @@ def near_outlines(small: Float[Tensor, "b 1 h w"]) -> Bool[Tensor, "b 1 h w"]:
 
 def interpolated(small: Float[Tensor, "b 1 h w"]) -> Enlarge:
     """Average interpolation."""
-    return lambda scale: smoothly_enlarged(small, scale.bit_length() - 1)
+    return lambda scale: enlarged(small, scale.bit_length() - 1)
 
 
 def bicubic(small: Float[Tensor, "b 1 h w"]) -> Enlarge:

@@ -28,6 +28,32 @@ def enlarged_window(
     return fine[:, top : top + window.height, left : left + window.width]
 
 
+def enlarged(
+    image: Float[Tensor, "*b h w"], octaves: int, window: Window | None = None
+) -> Float[Tensor, "*b H W"]:
+    """Average interpolation to 2**octaves times the resolution, or a window of it.
+
+    The averages of 2**octaves pixels a side are those of the image, beyond which its edge is
+    repeated.
+    """
+    height, width = (n << octaves for n in image.shape[-2:])
+    part = window or Window(0, 0, height, width)
+    flat = _enlarged(image.reshape(-1, *image.shape[-2:]), octaves, part)
+    return flat.reshape(*image.shape[:-2], *flat.shape[-2:])
+
+
+def _enlarged(
+    image: Float[Tensor, "n h w"], octaves: int, window: Window
+) -> Float[Tensor, "n H W"]:
+    if not octaves:
+        bottom, right = window.top + window.height, window.left + window.width
+        return image[:, window.top : bottom, window.left : right]
+    height, width = (n << octaves - 1 for n in image.shape[-2:])
+    return enlarged_window(
+        lambda inside: _enlarged(image, octaves - 1, inside), (height, width), window
+    )
+
+
 def enlarge(image: Float[Tensor, "c h w"]) -> Float[Tensor, "c H W"]:
     """Average interpolation to twice the resolution, without a margin of two pixels each side.
 

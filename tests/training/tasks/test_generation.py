@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from neural_collage.core.blocks import pool
+from neural_collage.core.interpolation import enlarged
 from neural_collage.data.loader import Labelled
 from neural_collage.errors import ConfigError
 from neural_collage.models.generation.collage_vae import CollageVae
@@ -20,7 +21,6 @@ from neural_collage.training.tasks.generation import (
     GenerationTask,
     rate_weights,
     roughness,
-    smoothly_enlarged,
 )
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from tests.models.generation.generators import (
@@ -78,11 +78,11 @@ def test_rate_weights_apply_to_training_and_not_to_validation() -> None:
 
 def test_smooth_enlargement_keeps_block_averages_and_slopes() -> None:
     rough = torch.randn(2, 3, 6, 7)
-    torch.testing.assert_close(pool(smoothly_enlarged(rough, 2), 4), rough, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(pool(enlarged(rough, 2), 4), rough, atol=1e-5, rtol=1e-4)
     slope = torch.arange(16.0).expand(1, 1, 16, 16)
-    enlarged = smoothly_enlarged(slope, 1)[..., 8:-8]
+    larger = enlarged(slope, 1)[..., 8:-8]
     expected = torch.arange(8, 24) / 2 - 0.25
-    torch.testing.assert_close(enlarged[0, 0, 5], expected)
+    torch.testing.assert_close(larger[0, 0, 5], expected)
 
 
 def test_roughness_is_zero_without_domains_and_positive_with_them() -> None:

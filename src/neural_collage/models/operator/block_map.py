@@ -16,7 +16,7 @@ from torch import Tensor
 
 from neural_collage.core import isometry
 from neural_collage.core.blocks import cut, pool, stitch
-from neural_collage.core.interpolation import enlarged_window
+from neural_collage.core.interpolation import enlarged
 from neural_collage.core.resample import resize_patches
 from neural_collage.core.scales import Window
 from neural_collage.models.operator.config import OperatorConfig
@@ -110,8 +110,7 @@ class BlockMap:
             )
         canvas, top, left = self.surroundings or (self._offset_canvas(), 0, 0)
         window = Window(top * size, left * size, self.grid[0] * size, self.grid[1] * size)
-        image = _enlarged(canvas.flatten(0, 1), octaves, window)
-        blocks: Tensor = cut(image.unflatten(0, canvas.shape[:2]), size)
+        blocks: Tensor = cut(enlarged(canvas, octaves, window), size)
         return blocks
 
     def linear(self, image: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c r s s"]:
@@ -182,17 +181,6 @@ class BlockMap:
         links = self.links[:, None].expand_as(self.weights)
         weights = self.weights.new_zeros(*self.weights.shape[:3], self.config.n_sources)
         return weights.scatter_add(3, links, self.weights)
-
-
-def _enlarged(image: Float[Tensor, "n h w"], octaves: int, window: Window) -> Tensor:
-    """A window of images enlarged 2**octaves times by average interpolation."""
-    if not octaves:
-        bottom, right = window.top + window.height, window.left + window.width
-        return image[:, window.top : bottom, window.left : right]
-    height, width = (n << octaves - 1 for n in image.shape[-2:])
-    return enlarged_window(
-        lambda inside: _enlarged(image, octaves - 1, inside), (height, width), window
-    )
 
 
 def source_spans(config: OperatorConfig) -> dict[int, tuple[int, int]]:

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from neural_collage.arguments import check, is_number, whole_problems
 from neural_collage.core.blocks import pool
-from neural_collage.core.interpolation import enlarge, enlarged_window
+from neural_collage.core.interpolation import enlarged
 from neural_collage.core.resample import area_resample
 from neural_collage.core.scales import (
     Region,
@@ -37,7 +37,6 @@ from neural_collage.core.scales import (
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.models.operator.config import OperatorConfig
 
-_SUPPORT = 2  # pixels to either side that average interpolation depends on
 _MAX_SIDE = 4096  # pixels of the largest scale with links; above it, pictures are interpolated
 
 
@@ -162,40 +161,22 @@ class DetailLinks(nn.Module):
             total = part if total is None else total + part
         assert total is not None
         detail = total.transpose(-3, -2).flatten(-4, -3).flatten(-2)
-        return _enlarged(image) + detail
+        return enlarged(image, 1) + detail
 
     def _window(self, octaves: list[Tensor], weights: Tensor, scale: int, window: Window) -> Tensor:
         """A window at a power of two; `octaves` are the pictures made so far."""
         while 1 << len(octaves) <= scale and (max(self.size) << len(octaves)) <= _MAX_SIDE:
             octaves.append(self.octave(octaves[-1], weights))
-        reached = 1 << min(len(octaves) - 1, scale.bit_length() - 1)
-        return _zoomed(octaves[reached.bit_length() - 1], scale // reached, window)
+        octave = scale.bit_length() - 1
+        reached = min(len(octaves) - 1, octave)
+        return enlarged(octaves[reached], octave - reached, window)
 
 
 def _detail(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
     """What average interpolation does not predict from 2x2 averages; an odd last line is cut."""
     height, width = (n - n % 2 for n in image.shape[-2:])
     even = image[..., :height, :width]
-    return even - _enlarged(pool(even, 2))
-
-
-def _enlarged(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-    padded = functional.pad(image, (_SUPPORT,) * 4, mode="replicate")
-    larger: Tensor = enlarge(padded.flatten(0, 1)).unflatten(0, image.shape[:2])
-    return larger
-
-
-def _zoomed(image: Tensor, factor: int, window: Window) -> Tensor:
-    """A window of an image enlarged by a power of two."""
-    if factor == 1:
-        bottom, right = window.top + window.height, window.left + window.width
-        return image[..., window.top : bottom, window.left : right]
-    height, width = (n * (factor // 2) for n in image.shape[-2:])
-    flat = enlarged_window(
-        lambda inside: _zoomed(image, factor // 2, inside).flatten(0, 1), (height, width), window
-    )
-    zoomed: Tensor = flat.unflatten(0, image.shape[:2])
-    return zoomed
+    return even - enlarged(pool(even, 2), 1)
 
 
 def _is_octave(scale: Fraction) -> bool:

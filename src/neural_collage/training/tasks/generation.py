@@ -9,10 +9,9 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from neural_collage.core.blocks import pool
-from neural_collage.core.interpolation import enlarge
+from neural_collage.core.interpolation import enlarged
 from neural_collage.data.loader import Labelled
 from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.generation.likelihoods import bits_per_dimension
@@ -22,7 +21,6 @@ from neural_collage.training.tasks.task import Task
 SHOWN_SCALE = 10
 """Scale of the largest samples shown."""
 _OCTAVES = 2  # above scale 1, at which enlargements are compared with smooth ones
-_SUPPORT = 2  # pixels to either side that a smooth enlargement depends on
 
 
 @final
@@ -107,9 +105,9 @@ class GenerationTask(Task):
         return self._losses(batch, 1.0, 1.0 if self.fine_weight else self.smoothed)
 
     def _losses(
-        self, batch: Tensor | Labelled, warmed_up: float, enlarged: float
+        self, batch: Tensor | Labelled, warmed_up: float, share: float
     ) -> dict[str, Tensor]:
-        """warmed_up: progress of the warm-up of rates, 0 to 1. enlarged: as `smoothed`."""
+        """warmed_up: progress of the warm-up of rates, 0 to 1. share: as `smoothed`."""
         images, classes = _parts(batch)
         octaves = self._octaves(images)
         inference = self.vae.infer(octaves[0], classes)
@@ -126,7 +124,7 @@ class GenerationTask(Task):
             "rate": rate,
         }
         metrics |= {f"rate_{name}": r for name, r in zip(self.vae.stages, rates, strict=True)}
-        count = max(1, round(enlarged * len(images)))
+        count = max(1, round(share * len(images)))
         some = tuple(f[:count] for f in inference.features)
         if self.smoothness:
             metrics["roughness"] = roughness(self.vae, some).mean()
@@ -167,9 +165,9 @@ class GenerationTask(Task):
             shown[f"samples-{temperature}"] = likelihood.mean(self.vae.render(features))
             if self.vae.scalable:
                 few = tuple(f[:16] for f in features)
-                enlarged = self.vae.render(few, SHOWN_SCALE)
+                larger = self.vae.render(few, SHOWN_SCALE)
                 name = f"samples-{temperature}-{SHOWN_SCALE}x"
-                shown[name] = likelihood.picture(enlarged, SHOWN_SCALE)
+                shown[name] = likelihood.picture(larger, SHOWN_SCALE)
         return {name: picture.float().clamp(0, 1) for name, picture in shown.items()}
 
     def _octaves(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b c _ _"]]:
@@ -220,19 +218,9 @@ def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]
     """
     scale = 2**_OCTAVES
     with torch.no_grad():
-        smooth = smoothly_enlarged(model.render(features), _OCTAVES)
+        smooth = enlarged(model.render(features), _OCTAVES)
         expected = model.likelihood.mean(smooth)
         largest = model.likelihood.log_prob(smooth, expected)
     actual = model.likelihood.log_prob(model.render(features, scale), expected)
     excess: Tensor = (largest - actual) / scale**2
     return excess
-
-
-def smoothly_enlarged(
-    parameters: Float[Tensor, "b p h w"], octaves: int
-) -> Float[Tensor, "b p H W"]:
-    """Average interpolation to 2**octaves times the size; its block averages are the input."""
-    for _ in range(octaves):
-        padded = functional.pad(parameters, (_SUPPORT,) * 4, mode="replicate")
-        parameters = enlarge(padded.flatten(0, 1)).unflatten(0, parameters.shape[:2])
-    return parameters
