@@ -30,7 +30,7 @@ def test_command_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^    collage (sample .*?)(?:\s+#.*)?$", PAGE, flags=re.MULTILINE)
     commands = [command for command in commands if "mine.safetensors" not in command]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         frames = ["--frames", "3"] if "zoom" in command else []
         result = CliRunner().invoke(app, [*shlex.split(command), *frames])
