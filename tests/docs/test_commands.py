@@ -3,7 +3,9 @@
 import importlib
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import skimage.data
@@ -12,6 +14,7 @@ from PIL import Image
 from typer.core import TyperGroup
 
 from neural_collage.cli.main import app
+from neural_collage.codec import ids, registry
 from tests.docs.pages import Step, run_command, run_python, steps
 from tests.root import ROOT
 
@@ -58,15 +61,16 @@ USAGE_ERROR = typer.BadParameter.__mro__[1]
 
 
 @pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a photo and a folder of photos."""
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder with a photo and a folder of photos; codecs that a page adds go with it."""
     (tmp_path / "holiday").mkdir()
     for name, pixels in (("coffee", skimage.data.coffee()), ("chelsea", skimage.data.chelsea())):
         Image.fromarray(pixels).resize((160, 128)).save(tmp_path / f"holiday/{name}.jpg")
     Image.fromarray(skimage.data.astronaut()[:256, 100:356]).save(tmp_path / "photo.jpg")
     (tmp_path / "photos").symlink_to(tmp_path / "holiday")
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    with patch.dict(registry._codecs), patch.dict(ids._NAMES):
+        yield tmp_path
 
 
 @pytest.mark.parametrize("page", RUN)

@@ -58,7 +58,7 @@ def test_a_stopped_task_ends_within_its_grace(tmp_path: Path) -> None:
 
 
 def test_a_task_that_reports_stops_without_losing_its_process(tmp_path: Path) -> None:
-    worker = Worker(Bounds(grace=1000))
+    worker = Worker(Bounds(growth=1 << 40, grace=1000))
     arguments = {"folder": picture(tmp_path / "a", 300), "what": "denoise"}
     arguments |= {"mask": None, "noise": 10.0, "scale": 1.0}
     worker.start()
