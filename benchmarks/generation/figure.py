@@ -21,20 +21,16 @@ SHOWN = (3, 9, 12)
 """Samples of seed 0 that are enlarged, chosen arbitrarily."""
 
 
-def curves_figure(curves: Mapping[str, Curve]) -> Figure:
-    """Validation bounds over steps."""
+def curves_figure(curves: Mapping[str, Curve], data: str) -> Figure:
+    """Validation bounds over steps of trainings on `data`."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     for (title, curve), colour in zip(curves.items(), COLOURS, strict=True):
         steps, nats = zip(*curve, strict=True)
         axes.plot(steps, nats, color=colour, marker="o", markersize=3, label=title)
-    style_axes(
-        axes,
-        "MNIST, dynamically binarised",
-        "steps of 64 digits",
-        "-ELBO of held-out digits (nats)",
-    )
-    axes.set_ylim(top=105)
+    style_axes(axes, data, "training steps", "-ELBO of held-out pictures (nats)")
+    least = min(nats for curve in curves.values() for _, nats in curve)
+    axes.set_ylim(top=1.25 * least)
     axes.legend(frameon=False, labelcolor=INK)
     return figure
 
@@ -56,10 +52,14 @@ def enlargements(model: HierarchicalVae, scale: int = 10) -> Image.Image:
     plain = torch.stack(list(pictures(model, features, 1)))
     bicubic = functional.interpolate(plain, (side, side), mode="bicubic")
     window = (2 * side - side // 2, 2 * side - side // 2, side, side)  # the middle quarter
+    soft = {}
+    if model.picture_shape[0] == 1:  # of black and white, which have edges to be made steep
+        shown = _stacked(model, features, scale, soft=True)
+        soft[f"{scale}x, collage, probabilities"] = shown
     rows = {
         "1x": functional.interpolate(plain, (side, side)),
         f"{scale}x, bicubic": bicubic,
-        f"{scale}x, collage, probabilities": _stacked(model, features, scale, soft=True),
+        **soft,
         f"{scale}x, collage": _stacked(model, features, scale),
         f"the middle at {4 * scale}x, collage": torch.stack(
             list(pictures(model, features, 4 * scale, region=window))
@@ -69,20 +69,20 @@ def enlargements(model: HierarchicalVae, scale: int = 10) -> Image.Image:
     return titled(panels, 1)
 
 
-def reconstructions(model: HierarchicalVae, digits: Float[Tensor, "n 1 h w"]) -> Image.Image:
-    """Test digits, their reconstructions, and these at 4x, in rows."""
+def reconstructions(model: HierarchicalVae, originals: Float[Tensor, "n c h w"]) -> Image.Image:
+    """Test pictures, their reconstructions, and these at 4x, in rows."""
     with torch.no_grad():
-        features = model.infer(digits).features
-    rows = [digits, torch.stack(list(pictures(model, features, 1)))]
+        features = model.infer(originals).features
+    rows = [originals, torch.stack(list(pictures(model, features, 1)))]
     large = [functional.interpolate(row, scale_factor=4) for row in rows]
     large.append(_stacked(model, features, 4))
-    return _grid([picture for row in large for picture in row], len(digits))
+    return _grid([picture for row in large for picture in row], len(originals))
 
 
 def interpolations(
-    model: HierarchicalVae, first: Float[Tensor, "n 1 h w"], last: Float[Tensor, "n 1 h w"]
+    model: HierarchicalVae, first: Float[Tensor, "n c h w"], last: Float[Tensor, "n c h w"]
 ) -> Image.Image:
-    """Interpolations in latent space between pairs of test digits, a row each, at 3x."""
+    """Interpolations in latent space between pairs of test pictures, a row each, at 3x."""
     count = 9
     with torch.no_grad():
         features = model.interpolate(first, last, count).features

@@ -36,10 +36,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Result:
-    """All results; samples: the K of the importance-weighted bound."""
+    """All results.
+
+    data: name of the data. pictures: what the test pictures are. samples: the K of the
+    importance-weighted bound; 0: there is none.
+    """
 
     command: str
     environment: Environment
+    data: str
+    pictures: str
     samples: int
     outcomes: Mapping[str, Outcome]
 
@@ -72,7 +78,7 @@ def to_markdown(result: Result) -> str:
 
     models = list(outcomes.values())
     metrics = [o.metrics for o in models]
-    bounds = [m["importance_nats"] for m in metrics]
+    bounds = [m.get("importance_nats") for m in metrics]
     rows = [
         row("parameters", ",", [o.parameters for o in models]),
         row("of the decoder", ",", [o.decoder_parameters for o in models]),
@@ -80,7 +86,7 @@ def to_markdown(result: Result) -> str:
         row("training images per second", ".0f", [o.images_per_second for o in models]),
         row("-ELBO (nats)", ".2f", [m["nats"] for m in metrics]),
         row("bits per dimension", ".4f", [m["bits_per_dim"] for m in metrics]),
-        row(f"importance bound, K = {result.samples}", ".2f", bounds),
+        *([row(f"importance bound, K = {result.samples}", ".2f", bounds)] * bool(result.samples)),
         row("distortion", ".2f", [m["distortion"] for m in metrics]),
         row("rate", ".2f", [m["rate"] for m in metrics]),
         *(
@@ -95,9 +101,9 @@ def to_markdown(result: Result) -> str:
     shares = [row(kind, ".0%", [o.shares[kind] for o in models]) for kind in kinds]
     return "\n".join(
         (
-            "# Generative models of MNIST\n",
+            f"# Generative models of {result.data}\n",
             f"    {result.command}\n",
-            fill(f"{result.environment}. Test digits: 10,000, binarised once at random.", 100),
+            fill(f"{result.environment}. Test pictures: {result.pictures}.", 100),
             "",
             markdown_table(columns, rows),
             "\nShares of a training step:\n",

@@ -1,10 +1,13 @@
 """The collage VAE beside a VDVAE of equal size: bounds, speed, learning curves and samples.
 
     python -m benchmarks.generation runs/mnist_collage runs/mnist_vdvae
+    python -m benchmarks.generation runs/cifar10_collage runs/cifar10_vdvae --data CIFAR-10 \
+      --name cifar10
 
-Evaluates the averaged weights of finished trainings of configs/generation on the test digits;
+Evaluates the averaged weights of finished trainings of configs/generation on their test pictures;
 --samples is the K of the importance-weighted bound. Speeds are those of one thread, measured
-alternately. Writes generation.json, generation.md, generation_curves.csv and figures.
+alternately. Writes generation.json, generation.md, generation_curves.csv and figures, or those of
+another name.
 """
 
 import statistics
@@ -167,35 +170,45 @@ def main(
     collage: Annotated[Path, typer.Argument(help="Run folder of a collage VAE.")],
     vdvae: Annotated[Path, typer.Argument(help="Run folder of a VDVAE.")],
     test: Annotated[
-        str | None, typer.Option(help="Test digits; by default those of the run.")
+        str | None, typer.Option(help="Test pictures; by default those of the run.")
     ] = None,
-    samples: Annotated[int, typer.Option(help="K of the importance-weighted bound.")] = 64,
+    samples: Annotated[int, typer.Option(help="K of the importance-weighted bound; 0: none.")] = 64,
+    data: Annotated[str, typer.Option(help="What the data are called.")] = "MNIST",
+    name: Annotated[str, typer.Option(help="What the files are called.")] = "generation",
     output: OutputFolder = RESULTS,
 ) -> None:
-    """Measure two trained models; writes generation.json, generation.md, curves and figures."""
+    """Measure two trained models; writes NAME.json, NAME.md, curves and figures."""
     use_threads(1)
     runs = {
         "collage VAE": open_run(collage, samples, test),
         "VDVAE": open_run(vdvae, samples, test),
     }
     model = runs["collage VAE"].model
-    data = runs["collage VAE"].experiment.data
-    assert isinstance(data, ImageData)
-    data.setup("test")
-    digits = next(iter(data.test_dataloader()))
+    module = runs["collage VAE"].experiment.data
+    assert isinstance(module, ImageData)
+    module.setup("test")
+    batches = list(module.test_dataloader())
+    originals = batches[0]
     output.mkdir(parents=True, exist_ok=True)
     sheets = {
-        "samples": temperatures({name: run.model for name, run in runs.items()}),
+        "samples": temperatures({title: run.model for title, run in runs.items()}),
         "enlargements": enlargements(model),
-        "reconstructions": reconstructions(model, digits[:10]),
-        "interpolations": interpolations(model, digits[10:15], digits[15:20]),
+        "reconstructions": reconstructions(model, originals[:10]),
+        "interpolations": interpolations(model, originals[10:15], originals[15:20]),
     }
-    for name, sheet in sheets.items():
-        sheet.save(output / f"generation_{name}.png", optimize=True)
-    curves = {name: run.curve for name, run in runs.items()}
-    (output / "generation_curves.csv").write_text(curves_csv(curves))
-    (output / "generation_curves.png").write_bytes(rendered(curves_figure(curves), "png"))
-    folders = f"{shown_path(collage)} {shown_path(vdvae)}"
-    command = f"python -m benchmarks.generation {folders} --samples {samples}"
-    result = Result(command, Environment.current(), samples, measure(runs))
-    write_results(output, "generation", asdict(result), to_markdown(result))
+    for title, sheet in sheets.items():
+        sheet.save(output / f"{name}_{title}.png", optimize=True)
+    curves = {title: run.curve for title, run in runs.items()}
+    (output / f"{name}_curves.csv").write_text(curves_csv(curves))
+    (output / f"{name}_curves.png").write_bytes(rendered(curves_figure(curves, data), "png"))
+    command = f"python -m benchmarks.generation {shown_path(collage)} {shown_path(vdvae)}"
+    command += f" --samples {samples}"
+    command += "".join(
+        f" --{option} {given}"
+        for option, given, usual in (("data", data, "MNIST"), ("name", name, "generation"))
+        if given != usual
+    )
+    binarised = ", binarised once at random" if len(originals.unique()) == 2 else ""
+    tests = f"{sum(map(len, batches)):,}{binarised}"
+    result = Result(command, Environment.current(), data, tests, samples, measure(runs))
+    write_results(output, name, asdict(result), to_markdown(result))
