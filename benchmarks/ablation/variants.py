@@ -54,12 +54,20 @@ PATCHES = Study(
 )
 
 
+_UNADAPTED = (
+    f"{TASK}optimiser.multipliers",
+    '{"patches": 0.2, "step_shape": 2.0, "analysis.linear": 0.2, "entropy": 1.5}',
+)
+"""Rates of the config without that of the network of steps, which is not there."""
+
+
 def _mixture(visual: float, structural: float, *, adaptive: bool) -> tuple[str, ...]:
-    return (
+    options = (
         f"{COMPRESSOR}visual", str(visual),
         f"{COMPRESSOR}structural", str(structural),
         f"{COMPRESSOR}adaptive", str(adaptive).lower(),
     )  # fmt: skip
+    return options if adaptive else (*options, *_UNADAPTED)
 
 
 DISTORTION = Study(

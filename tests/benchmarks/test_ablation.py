@@ -9,7 +9,7 @@ from benchmarks.ablation.variants import DISTORTION, PATCHES, Study
 from neural_collage.evaluation.bd_rate import Curve
 from neural_collage.training.run.experiment import training_experiment
 from neural_collage.training.tasks.compression import CompressionTask
-from neural_collage.training.tasks.optimiser import OptimiserConfig
+from neural_collage.training.tasks.optimiser import OptimiserConfig, make_optimiser
 from tests.training.toy_runs import lightning_noise
 
 pytestmark = lightning_noise
@@ -35,7 +35,9 @@ def test_patches_have_the_properties_in_their_name(name: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", DISTORTION.variants)
 def test_distortions_have_the_properties_in_their_name(name: str, tmp_path: Path) -> None:
-    config = task_of(DISTORTION, name, tmp_path).model.config
+    task = task_of(DISTORTION, name, tmp_path)
+    assert make_optimiser(task.model, task.optimiser).param_groups  # all multipliers apply
+    config = task.model.config
     assert config.adaptive == ("adaptive" in name)
     assert (config.visual > 0) == ("visual" in name)
     assert (config.structural > 0) == ("structural" in name)
