@@ -5,14 +5,12 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from neural_collage import runtime
 from neural_collage.errors import CollageError
 from neural_collage.runtime import (
     available_cores,
@@ -20,7 +18,6 @@ from neural_collage.runtime import (
     in_threads,
     thread_count,
     use_threads,
-    use_wide_products,
 )
 from tests.threads import threads
 
@@ -183,41 +180,3 @@ def test_cached_properties_of_two_objects_are_computed_side_by_side() -> None:
     assert sorted(first) == [0, 1]
     assert [each.value for each in objects] == first
     assert isinstance(Slow.value, cached_property)
-
-
-def cpu_info(vendor: str, flags: str) -> str:
-    """The file of a machine with two such processors."""
-    one = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: fpu {flags}\n\n"
-    return one + one
-
-
-WIDE = "avx2 avx512f avx512dq avx512cd avx512bw avx512vl"
-
-
-@pytest.mark.parametrize(
-    ("text", "before", "after"),
-    [
-        (cpu_info("AuthenticAMD", WIDE), None, "SkylakeX"),
-        (cpu_info("AuthenticAMD", WIDE), "Haswell", "Haswell"),
-        (cpu_info("AuthenticAMD", "avx2 avx512f"), None, None),
-        (cpu_info("GenuineIntel", WIDE), None, None),
-        ("processor\t: 0\nBogoMIPS\t: 50.00\n", None, None),
-        ("\xff no colon\n", None, None),
-        (None, None, None),
-    ],
-)
-def test_wide_products_are_chosen_where_openblas_does_not(
-    text: str | None,
-    before: str | None,
-    after: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if text is not None:
-        (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(runtime, "_CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.setenv("OPENBLAS_CORETYPE", before or "")
-    if before is None:
-        monkeypatch.delenv("OPENBLAS_CORETYPE")
-    use_wide_products()
-    assert os.environ.get("OPENBLAS_CORETYPE") == after

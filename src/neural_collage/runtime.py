@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neural_collage.errors import CollageError
@@ -81,28 +80,6 @@ def wait_passively() -> None:
     Takes effect if nothing has imported torch yet, and unless the environment says otherwise.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-_CPU_INFO = Path("/proc/cpuinfo")
-_WIDE = {"avx512f", "avx512cd", "avx512dq", "avx512bw", "avx512vl"}
-
-
-def use_wide_products() -> None:
-    """Let matrix products of numpy use AVX-512 on processors of AMD that have it.
-
-    OpenBLAS does not know all of them, and takes code for half as wide vectors then. Takes effect
-    if nothing has imported numpy yet, and unless the environment says otherwise; processes that are
-    started inherit it. Whole numbers are exact either way.
-    """
-    try:
-        with _CPU_INFO.open("rb") as file:
-            lines = file.read(8192).decode("ascii", "replace").splitlines()
-    except OSError:
-        return
-    fields = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
-    known = {name.strip(): value.split() for name, value in fields.items()}
-    if known.get("vendor_id") == ["AuthenticAMD"] and _WIDE.issubset(known.get("flags", ())):
-        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
 def use_threads(count: int | None) -> None:

@@ -24,7 +24,7 @@ from neural_collage.cli.train import PASS_ON, evaluate, train
 from neural_collage.cli.view import view
 from neural_collage.cli.zoom import converge, zoom
 from neural_collage.extras import needs_extra
-from neural_collage.runtime import use_wide_products, wait_passively
+from neural_collage.runtime import wait_passively
 
 
 class _Commands(TyperGroup):
@@ -95,7 +95,6 @@ def main(
 def run() -> None:
     """Entry point of the console script."""
     wait_passively()
-    use_wide_products()
     app(prog_name="collage")
 
 

@@ -32,10 +32,15 @@ def progress_bar(*columns: "str | ProgressColumn", quiet: bool = False) -> "Prog
     )
 
 
+def on_terminal() -> bool:
+    """Whether stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 @contextmanager
 def progress_of_jobs(jobs: Sequence[T], *, quiet: bool = False) -> Iterator[Iterable[T]]:
     """The jobs, whose number a bar shows as they are taken; without a bar rich is not imported."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    if quiet or not on_terminal():
         yield jobs
         return
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElapsedColumn
