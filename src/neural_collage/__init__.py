@@ -10,7 +10,6 @@ the first name that needs it, and decoding does not. The public names, and where
 `__init__.pyi`.
 """
 
-from importlib.metadata import version
 from typing import Any
 
 import lazy_loader
@@ -19,11 +18,14 @@ from neural_collage import moved
 from neural_collage.codec import pillow_plugin
 from neural_collage.extras import needs_extra
 
-__version__ = version("neural-collage")
 _find, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # a fifth of what importing this package takes
+
+        return version("neural-collage")
     with needs_extra("encode"):
         return _find(name)
 

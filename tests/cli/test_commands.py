@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import Result
 
 import neural_collage as nc
+from neural_collage.cli.support import progress
 from neural_collage.codec import api, registry
 from tests.cli.conftest import Photo, Run
 
@@ -248,6 +249,7 @@ def test_progress_is_shown_only_on_a_terminal(
 ) -> None:
     photo("x.png")
     assert collage("compress", "x.png", "--effort", 0).stderr == ""
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
     monkeypatch.setattr(Console, "is_terminal", True)
     result = collage("compress", "x.png", "--effort", 0, "--overwrite", "--json")
     assert "1/1" in result.stderr

@@ -153,40 +153,65 @@ def test_beyond_the_bound_single_precision_would_not_do(
     assert not np.array_equal(canvas(texture, Fraction(1)), expected)
 
 
-def shares_of_precision(texture: Texture) -> dict[int, int]:
-    """How many cells have so many terms in double precision, at scale 1."""
-    found: dict[int, int] = {}
+def parts_of(texture: Texture) -> list[tuple[int, int, int]]:
+    """Blocks of terms in double precision, blocks of terms at all, and how many cells have them."""
     _, rows, columns = texture.coefficients.shape
-    near = texture._neighbourhood((0, rows + 1), (0, columns + 1))
-    count = near.shape[2]
-    corners = [
-        near[1 - v : 2 - v + rows, 1 - h : 2 - h + columns].reshape(-1, count)
-        for v in (0, 1)
-        for h in (0, 1)
-    ]
-    around = np.stack(corners, -1).astype(np.float32)
+    values = texture._neighbourhood((0, rows + 1), (0, columns + 1))
+    values = values.reshape(-1, values.shape[2])
+    corners = np.arange((rows + 2) * (columns + 2)).reshape(rows + 2, columns + 2)
+    around = np.stack(
+        [corners[v : rows + 1 + v, h : columns + 1 + h].ravel() for v in (0, 1) for h in (0, 1)], 1
+    )
+    padding = -values.shape[1] % lapped._STEP
     is_whole = np.issubdtype(texture.coefficients.dtype, np.integer)
-    for terms, cells in _by_precision(around, texture.bank.quarters(1)[2], is_whole):
-        found[terms] = found.get(terms, 0) + len(cells)
-    return found
+    found = _by_precision(
+        np.pad(values, ((0, 0), (0, padding))).astype(np.float32),
+        around,
+        np.pad(texture.bank.quarters(1)[2], (0, padding)),
+        is_whole,
+    )
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([cells for *_, cells in found])), np.arange(len(around))
+    )
+    return [(exact, used, len(cells)) for exact, used, cells in found]
 
 
 def test_small_sums_are_in_single_precision_and_large_ones_in_double(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quiet = near_the_bound(SURE - 4000, 1000, rng)
-    assert shares_of_precision(quiet) == {0: 4}
+    assert parts_of(quiet) == [(0, 32, 4)]
     loud = near_the_bound(SURE + 4000, 1000, rng)
-    assert all(0 < terms <= 1000 for terms in shares_of_precision(loud))
+    assert all(0 < exact <= 32 for exact, _, _ in parts_of(loud))
     mixed = random_texture(rng, 6, 6, amplitude=1 << 12)
-    together = shares_of_precision(mixed)
-    monkeypatch.setattr(lapped, "_FEW_CELLS", 0)
-    shares = shares_of_precision(mixed)
-    assert sum(shares.values()) == 7 * 7
-    assert len(shares) > 2
-    assert together == {max(shares): 7 * 7}
+    [(exact, used, count)] = parts_of(mixed)
+    assert (used, count) == (4, 7 * 7)
+    monkeypatch.setattr(lapped, "_FEW_CELLS", 1)
+    shares = {exact for exact, _, _ in parts_of(mixed)}
+    assert len(shares) > 1
+    assert max(shares) == exact
     floats = Texture(mixed.coefficients.astype(np.float32), mixed.bank, UNIT)
-    assert shares_of_precision(floats) == {100: 7 * 7}
+    assert parts_of(floats) == [(4, 4, 7 * 7)]
+
+
+def test_cells_without_the_last_terms_are_summed_without_them(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lapped, "_FEW_CELLS", 1)
+    texture = random_texture(rng, 6, 6, count=90)
+    texture.coefficients[40:, :3] = 0
+    texture.coefficients[:, 5:] = 0
+    assert {used for _, used, _ in parts_of(texture)} >= {0, 2, 3}
+    for scale in (Fraction(1), Fraction(1, 2)):
+        found = canvas(texture, scale)
+        np.testing.assert_array_equal(found, expected_canvas(texture, scale), strict=True)
+
+
+def test_terms_that_are_rare_anywhere_do_not_change_pixels(rng: np.random.Generator) -> None:
+    texture = random_texture(rng, 20, 12, count=90, amplitude=1 << 12)
+    texture.coefficients[rng.permutation(90)[:70]] *= rng.random((70, 20, 12)) < 0.02
+    found = canvas(texture, Fraction(1))
+    np.testing.assert_array_equal(found, expected_canvas(texture, Fraction(1)), strict=True)
 
 
 @cache
@@ -236,8 +261,8 @@ def test_more_terms_than_a_bound_is_proven_for_are_summed_in_double_precision(
     rng: np.random.Generator,
 ) -> None:
     few, many = (near_the_bound(1 << 22, count, rng) for count in (2048, 2049))
-    assert shares_of_precision(few) == {0: 4}
-    assert shares_of_precision(many) == {2049: 4}
+    assert parts_of(few) == [(0, 64, 4)]
+    assert parts_of(many) == [(65, 65, 4)]
 
 
 def test_quarters_of_patches_are_their_sums() -> None:

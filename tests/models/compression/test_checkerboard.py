@@ -35,9 +35,13 @@ def test_neighbours_of_both_colours_are_those_of_a_window(
     for here in (BLACK, WHITE):
         expected = windows[..., board.sites[here]]
         for there, taps in ((here, SAME_COLOUR), (1 - here, OTHER_COLOUR)):
-            found = board.neighbours(parts[there], there, here)
+            framed_part = np.pad(parts[there].T, ((0, 1), (0, 0)))
+            found = board.neighbours(framed_part, there, here)
+            wanted = expected[:, list(taps)].transpose(2, 1, 0).reshape(len(found), 3 * len(taps))
+            np.testing.assert_array_equal(found, wanted, strict=True)
+            some = slice(1, 4)
             np.testing.assert_array_equal(
-                found.reshape(3, len(taps), -1), expected[:, list(taps)], strict=True
+                board.neighbours(framed_part, there, here, some), wanted[some], strict=True
             )
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElapsedColumn
 
 from neural_collage.cli.support.plan import Failure, Job, Plan, name_of
-from neural_collage.cli.support.progress import progress_bar
+from neural_collage.cli.support.progress import progress_of_jobs
 from neural_collage.cli.support.reports import Reports, picture_warnings_as_lines
 from neural_collage.cli.support.streams import (
     STANDARD,
@@ -90,10 +89,9 @@ def run_jobs(
     failures = list(plan.failures)
     for failure in plan.failures:
         _report_failure(reports, failure)
-    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with progress_bar(*columns, quiet=reports.quiet) as progress:
+    with progress_of_jobs(plan.jobs, quiet=reports.quiet) as jobs:
         broken: set[Path | None] = set()
-        for job in progress.track(plan.jobs, description=""):
+        for job in jobs:
             if job.frame is not None and job.source in broken:
                 continue  # frames lie on those before them
             try:

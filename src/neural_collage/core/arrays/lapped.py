@@ -8,6 +8,7 @@ Sums of integers are exact: in double precision always, and in single precision,
 for all terms whose absolute sum is below 2^24. So pixels are the same on every machine.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import frexp
@@ -27,9 +28,9 @@ _MOST_ESTIMATED = 1 << 13
 _SURELY_EXACT = _EXACT_IN_SINGLE * (1 - 2.0**-10)
 """A bound of a sum of so many terms, computed in single precision, is off by less than 2^-10 of it:
 each of its factors, products and sums is rounded by at most 2^-24 of what it is."""
-_FEW_CELLS = 256
+_FEW_CELLS = 96
 """So few cells are summed together: they cost less than passing over the patches once more."""
-_STEP = 24  # numbers of terms in double precision are multiples of this
+_STEP = 32  # numbers of terms in double precision, and of those left out, are multiples of this
 _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Vertical and horizontal halves of patches."""
 
@@ -181,22 +182,35 @@ class Texture:
         double, single, peaks = self.bank.quarters(factor)
         near = self._neighbourhood(rows, columns)
         height, width = rows[1] - rows[0], columns[1] - columns[0]
+        by_range = near.reshape(-1, len(peaks))
         is_whole = self.bank.is_whole and np.issubdtype(near.dtype, np.integer)
+        order = np.arange(len(peaks))
+        if is_whole:  # the order of terms does not matter: many cells lack the rarest, put last
+            order = np.argsort(-np.count_nonzero(by_range, axis=0), kind="stable")
+        blocks = -(-len(peaks) // _STEP)
+        padded = np.pad(order, (0, blocks * _STEP - len(peaks)))
         # whole coefficients that count, and estimates of the others, fit into single precision
         kind = np.float32 if is_whole and near.dtype.itemsize <= 2 else np.float64
-        around = np.empty((height, width, len(peaks), 4), kind)
-        for number, (v, h) in enumerate(_CORNERS):
-            around[..., number] = near[1 - v : 1 - v + height, 1 - h : 1 - h + width]
-        by_cell = around.reshape(height * width, len(peaks), 4)
+        values = by_range.take(padded, axis=1).astype(kind)
+        values[:, len(peaks) :] = 0
+        # the ranges around a cell, as rows of `values`
+        first = np.add.outer(np.arange(height) * (width + 1), np.arange(width)).reshape(-1, 1)
+        around = first + [(1 - v) * (width + 1) + 1 - h for v, h in _CORNERS]
+        pieces = values.reshape(-1, _STEP)
         sums = np.empty((height * width, double.shape[-1]))
-        for exact, cells in _by_precision(by_cell, peaks, is_whole):
-            chosen = by_cell[cells]
-            first, rest = (part.reshape(len(cells), -1) for part in np.split(chosen, [exact], 1))
-            of_first = first.astype(np.float64, copy=False) @ double[: 4 * exact]
-            if exact < len(peaks):
-                rest = rest.astype(np.float32, copy=False)
-                of_first += rest @ single[4 * exact :]
-            sums[cells] = of_first
+        parts = _by_precision(values, around, peaks[padded], is_whole)
+        most_exact, most_used = (max(part[n] for part in parts) * _STEP for n in (0, 1))
+        factors = _in_blocks(double, padded[:most_exact])
+        rounded = _in_blocks(single, padded[:most_used])
+        for n_exact, n_used, cells in parts:
+            index = around[cells][:, None] * blocks + np.arange(n_used)[:, None]
+            terms = pieces.take(index.ravel(), axis=0).reshape(len(cells), -1)
+            exact = n_exact * len(_CORNERS) * _STEP
+            of_cells = terms[:, :exact].astype(np.float64) @ factors[:exact]
+            if n_exact < n_used:
+                rest = terms[:, exact:].astype(np.float32, copy=False)
+                of_cells += rest @ rounded[exact : terms.shape[1]]
+            sums[cells] = of_cells
         return sums
 
     def _neighbourhood(self, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[Any]:
@@ -219,22 +233,54 @@ def _cells(start: int, length: int, side: int, reach: int) -> tuple[int, int]:
     return (start + reach) // side, -(-(start + length + reach) // side)
 
 
-def _by_precision(
-    around: npt.NDArray[Any], peaks: FloatArray, is_whole: bool
-) -> list[tuple[int, npt.NDArray[np.int64]]]:
-    """How many first terms need double precision, and the cells for which that is so.
+def _in_blocks(factors: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """The rows of factors, of four corners for each term, by block of `_STEP` terms, by corner, by
+    term.
 
-    around: (cells, a, 4) coefficients. peaks: (a,) the largest magnitude of their factors.
-    is_whole: whether all of these are whole; if not, all terms do.
+    order: of the terms, whole blocks.
     """
-    n_cells, count, n_corners = around.shape
-    if not is_whole or count * n_corners > _MOST_ESTIMATED:
-        return [(count, np.arange(n_cells))]
-    starts = np.array([*range(0, count, _STEP), count])
-    factors = np.where(np.arange(count)[:, None] >= starts, peaks[:, None], 0)
-    factors = factors.repeat(n_corners, 0).astype(np.float32)
-    sums = np.abs(around).reshape(n_cells, -1) @ factors  # of the terms from each start on
-    needed = (sums > _SURELY_EXACT).sum(1)
-    if n_cells < _FEW_CELLS:
-        return [(int(starts[needed.max()]), np.arange(n_cells))]
-    return [(int(starts[n]), np.flatnonzero(needed == n)) for n in np.unique(needed)]
+    blocks = order.reshape(-1, 1, _STEP) * len(_CORNERS) + np.arange(len(_CORNERS))[:, None]
+    return factors.take(blocks.ravel(), axis=0)
+
+
+def _by_precision(
+    values: npt.NDArray[Any],
+    around: npt.NDArray[np.int64],
+    peaks: FloatArray,
+    is_whole: bool,
+) -> list[tuple[int, int, npt.NDArray[np.int64]]]:
+    """Cells whose sums are computed together: how many first blocks of `_STEP` terms need double
+    precision, how many are needed at all, and the cells.
+
+    values: (ranges, a) coefficients. around: (cells, 4) the ranges of each cell. peaks: (a,) the
+    largest magnitude of the factors of coefficients. is_whole: whether all of these are whole; if
+    not, all terms are computed in double precision.
+    """
+    n_cells, n_corners = around.shape
+    blocks = len(peaks) // _STEP
+    if not is_whole or len(peaks) * n_corners > _MOST_ESTIMATED:
+        return [(blocks, blocks, np.arange(n_cells))]
+    terms = np.arange(len(peaks))[:, None] // _STEP
+    factors = np.where(terms >= np.arange(blocks), peaks[:, None], 0).astype(np.float32)
+    of_ranges = np.abs(values).astype(np.float32, copy=False) @ factors
+    sums = of_ranges[around].sum(1)  # of the terms from each block on
+    exact, used = (sums > _SURELY_EXACT).sum(1), (sums > 0).sum(1)
+    parts = []
+    for cells in _grouped(exact, _FEW_CELLS):
+        for similar in _grouped(used[cells], _FEW_CELLS):
+            own = cells[similar]
+            parts.append((int(exact[own].max()), int(used[own].max()), own))
+    return parts
+
+
+def _grouped(levels: npt.NDArray[np.int64], least: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Indices in groups of similar levels, each of at least so many unless there are fewer."""
+    order = np.argsort(levels, kind="stable")
+    ends = np.cumsum(np.bincount(levels)).tolist()
+    first = 0
+    for end in ends:
+        if end - first >= least and (len(order) - end >= least or end == len(order)):
+            yield order[first:end]
+            first = end
+    if first < len(order):
+        yield order[first:]

@@ -42,7 +42,7 @@ class Board:
             windows = windows.reshape(rows * columns, 9)
             for target in (BLACK, WHITE):
                 taps = list(SAME_COLOUR if source == target else OTHER_COLOUR)
-                self._neighbours[source, target] = windows[self.sites[target]][:, taps].T.ravel()
+                self._neighbours[source, target] = windows[self.sites[target]][:, taps]
 
     def split(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         """Values (w, n) of all ranges, split into those of the black and of the white ones."""
@@ -60,14 +60,14 @@ class Board:
         for first in (0, 1):
             all_rows[:, first::2, (first + colour) % 2 :: 2] = own_rows[:, first::2]
 
-    def neighbours(self, values: npt.NDArray[Any], source: int, target: int) -> npt.NDArray[Any]:
-        """The values (f, n) on the ranges of one colour around each range of a colour.
+    def neighbours(
+        self, values: npt.NDArray[Any], source: int, target: int, among: slice = slice(None)
+    ) -> npt.NDArray[Any]:
+        """The values on the ranges of one colour around each range of a colour.
 
-        They are 0 outside the grid. Returns (f x taps, m), feature by feature, and for each in the
-        order of `SAME_COLOUR` or `OTHER_COLOUR`.
+        values: (n + 1, f) of all ranges of the first colour, and of what lies outside the grid.
+        among: which ranges of the second colour. Returns (m, taps x f), in the order of
+        `SAME_COLOUR` or `OTHER_COLOUR`.
         """
-        framed = np.zeros((len(values), values.shape[1] + 1), values.dtype)
-        framed[:, :-1] = values
-        taps = len(SAME_COLOUR if source == target else OTHER_COLOUR)
-        taken = framed.take(self._neighbours[source, target], axis=1)
-        return taken.reshape(len(values) * taps, -1)
+        where = self._neighbours[source, target][among]
+        return values.take(where, axis=0).reshape(len(where), where.shape[1] * values.shape[1])

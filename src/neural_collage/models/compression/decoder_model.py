@@ -75,9 +75,14 @@ class DecoderModel:
         quantised: (a, rows, columns) the first latents, in 1 / UNIT steps.
         """
         shift = VALUE_BITS + STEP_BITS - AMPLITUDE_BITS
-        scaled = quantised * self._steps[quality - 1, : len(quantised), None, None]
-        scaled += 1 << (shift - 1)
-        scaled >>= shift
         limits = -_LARGEST_AMPLITUDE - 1, _LARGEST_AMPLITUDE
-        limited: npt.NDArray[np.int16] = np.clip(scaled, *limits).astype(np.int16)
+        limited = np.empty(quantised.shape, np.int16)
+        # patch by patch, so that what is between stays in the cache
+        for step, of_patch, result in zip(
+            self._steps[quality - 1, : len(quantised)], quantised, limited, strict=True
+        ):
+            scaled = of_patch * step
+            scaled += 1 << (shift - 1)
+            scaled >>= shift
+            np.clip(scaled, *limits, out=result, casting="unsafe")
         return limited

@@ -5,7 +5,7 @@ once, and evaluated in whole numbers, see `integer_layers`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -149,37 +149,50 @@ class IntegerEntropy:
                 for mask, own in zip(board.masks, of_colours, strict=True)
             ]
             black = self._pass(source, parts[BLACK], BLACK, states[BLACK], quality)
-            near_white = board.neighbours(self._features(group, black), BLACK, WHITE)
-            to_white = product(context.other_colour, near_white)
-            state = states[WHITE] + shifted(to_white.copy(), WEIGHT_BITS)
-            white = self._pass(source, parts[WHITE], WHITE, state, quality)
+            of_black = self._features(group, black)
+            to_white = _convolved(context.other_colour, board, of_black, BLACK, WHITE)
+            white = self._pass(source, parts[WHITE], WHITE, states[WHITE], quality, to_white)
             for colour, coded in enumerate((black, white)):
                 board.place(coded, colour, result[channels])
             if group + 1 < len(groups):
-                near_black = board.neighbours(self._features(group, white), WHITE, BLACK)
-                to_black = product(context.other_colour, near_black)
-                for colour, coded, other in ((BLACK, black, to_black), (WHITE, white, to_white)):
-                    same = board.neighbours(self._features(group, coded), colour, colour)
-                    other += product(context.same_colour, same)
-                    states[colour] += shifted(other, WEIGHT_BITS)
+                of_white = self._features(group, white)
+                to_black = _convolved(context.other_colour, board, of_white, WHITE, BLACK)
+                known = (BLACK, of_black, to_black), (WHITE, of_white, to_white)
+                for colour, own, other in known:
+                    for sites, near in _near(board, own, colour, colour):
+                        total = product(context.same_colour, near)
+                        total += other[:, sites]
+                        states[colour][:, sites] += shifted(total, WEIGHT_BITS)
         if gains is not None:
-            result *= gains
-            result += 1 << (GAIN_BITS - 1)
-            result >>= GAIN_BITS
+            for of_patch in result:  # one by one, they stay in the cache
+                of_patch *= gains
+                of_patch += 1 << (GAIN_BITS - 1)
+                of_patch >>= GAIN_BITS
         return result.reshape(-1, rows, columns)
 
     def _pass(
-        self, source: SymbolSource, part: Pass, colour: int, state: FloatArray, quality: int
+        self,
+        source: SymbolSource,
+        part: Pass,
+        colour: int,
+        state: FloatArray,
+        quality: int,
+        context: FloatArray | None = None,
     ) -> IntArray:
-        """The latents (a, n) of one group and colour, in 1 / UNIT steps."""
+        """The latents (a, n) of one group and colour, in 1 / UNIT steps.
+
+        context: (w, n) what adds to the state, not yet divided.
+        """
         predict = self._predictions[PASSES * part.group + colour]
-        base = rung_values(self._log_scale, quality)[part.channels, None]
+        base = rung_values(self._log_scale, quality)[part.channels, None].astype(np.float64)
         means, scales = np.empty((2, len(base), state.shape[1]), np.int64)
-        for first in range(0, state.shape[1], _SITES_AT_ONCE):
-            sites = slice(first, first + _SITES_AT_ONCE)
-            means[:, sites], log_scale = predict(state[:, sites], quality)
-            log_scale += base
-            scales[:, sites] = _scale_index(log_scale)
+        for sites in _blocks(state.shape[1]):
+            own = state[:, sites]
+            if context is not None:
+                own = shifted(context[:, sites].copy(), WEIGHT_BITS)
+                own += state[:, sites]
+            means[:, sites], log_scale = predict(own, quality)
+            scales[:, sites] = _scale_index(log_scale, base)
         coded = source.coefficients(part, means, scales) * UNIT
         coded += means
         return coded
@@ -189,6 +202,7 @@ class IntegerEntropy:
     ) -> FloatArray:
         """The state (w, n) that the side information starts."""
         scale = _scale_index(rung_values(self._side_scale, quality).astype(np.float64))
+        scale = scale.astype(np.int64)
         half = (-(-rows // 2), -(-columns // 2))
         side = source.side(np.broadcast_to(scale[:, None, None], (len(scale), *half)))
         # forged streams must not overflow
@@ -207,9 +221,40 @@ class IntegerEntropy:
         return full.reshape(len(full), -1) + start
 
     def _features(self, group: int, coded: IntArray) -> FloatArray:
-        """Coded latents of a group as context for others, see `EntropyModel.features`."""
+        """Coded latents (a, n) of a group as context for others, see `EntropyModel.features`.
+
+        Returns (n + 1, f), of which the last ones, for what lies outside the grid, are zero.
+        """
         size = self._logarithms[np.minimum(np.abs(coded), LARGEST_LOGARITHM)]
-        return np.concatenate([size * np.sign(coded), size]) if group < SIGNED_GROUPS else size
+        kinds = [size * np.sign(coded), size] if group < SIGNED_GROUPS else [size]
+        features = np.zeros((coded.shape[1] + 1, len(kinds) * len(coded)))
+        for number, kind in enumerate(kinds):
+            features[:-1, number * len(coded) : (number + 1) * len(coded)] = kind.T
+        return features
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """The ranges of a colour, in blocks that are computed one after the other."""
+    for first in range(0, count, _SITES_AT_ONCE):
+        yield slice(first, min(first + _SITES_AT_ONCE, count))
+
+
+def _near(
+    board: Board, features: FloatArray, source: int, target: int
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Blocks of the ranges of a colour, and the features (taps x f, n) around them."""
+    for sites in _blocks(len(board.sites[target])):
+        yield sites, board.neighbours(features, source, target, sites).T
+
+
+def _convolved(
+    weights: FloatArray, board: Board, features: FloatArray, source: int, target: int
+) -> FloatArray:
+    """The sums (w, n) that the features of one colour add to the ranges of a colour."""
+    sums = np.empty((len(weights), len(board.sites[target])))
+    for sites, near in _near(board, features, source, target):
+        sums[:, sites] = product(weights, near)
+    return sums
 
 
 def check_shapes(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
@@ -254,9 +299,12 @@ def _shapes(tensors: Tensors, groups: tuple[int, ...]) -> dict[str, tuple[int, .
     return shapes
 
 
-def _scale_index(log_scale: FloatArray) -> IntArray:
+def _scale_index(log_scale: FloatArray, base: FloatArray | float = 0) -> FloatArray:
+    """Logarithms of scales, to which a base is added, as indices of the grid and a fraction.
+
+    In place of the logarithms. Fractions are dropped where they become integers.
+    """
     # exact: quotients of such integers are never rounded up to the next one
-    index = log_scale - (LOWEST_LOG_SCALE - SCALE_PITCH // 2)
-    index /= SCALE_PITCH
-    np.clip(index, 0, N_SCALES - 1, out=index)
-    return index.astype(np.int64)  # rounds down, as nothing is below zero
+    log_scale += base - (LOWEST_LOG_SCALE - SCALE_PITCH // 2)
+    log_scale /= SCALE_PITCH
+    return np.clip(log_scale, 0, N_SCALES - 1, out=log_scale)

@@ -23,6 +23,7 @@ LEVELS = 99
 """Steps from the lowest quality to the highest."""
 SLOPE = 1 / 8  # of the rectifier below zero
 ACTIVATION_BITS, WEIGHT_BITS, VALUE_BITS = 10, 12, 6
+_TO_VALUE = ACTIVATION_BITS + WEIGHT_BITS - VALUE_BITS
 LARGEST_ACTIVATION, LARGEST_WEIGHT = 1 << 24, 64
 LARGEST_GAIN = 2
 """The largest binary logarithm of a range's step, relative to the common one, of either sign."""
@@ -40,13 +41,13 @@ def rung_values(rungs: IntArray, quality: int) -> IntArray:
 
 
 class IntegerContext:
-    """The weights (w, features x taps) of a 3x3 convolution, by the colour of the neighbours."""
+    """The weights (w, taps x features) of a 3x3 convolution, by the colour of the neighbours."""
 
     def __init__(self, tensors: Tensors, name: str) -> None:
         weights = weights_of(tensors, name)
-        taps = weights.reshape(len(weights), -1, 9)
+        taps = weights.reshape(len(weights), -1, 9).transpose(0, 2, 1)
         self.same_colour, self.other_colour = (
-            np.ascontiguousarray(taps[..., list(positions)]).reshape(len(weights), -1)
+            np.ascontiguousarray(taps[:, list(positions)]).reshape(len(weights), -1)
             for positions in (SAME_COLOUR, OTHER_COLOUR)
         )
 
@@ -61,18 +62,22 @@ class IntegerPrediction:
         self._hidden_bias, self._out_bias = (
             bias_of(tensors, f"{name}.{n}", both) for n in ("hidden", "out")
         )
+        # halves that round are in the bias
+        self._hidden_bias += half(WEIGHT_BITS)
+        count = len(self._out_bias) // 2
+        self._out_bias[:count] += half(_TO_VALUE)
+        self._out_bias[count:] += half(WEIGHT_BITS)
 
     def __call__(self, state: FloatArray, quality: int) -> tuple[FloatArray, FloatArray]:
         """Means (a, n) in 1 / UNIT, logarithms of scales in 2^-10."""
         moved = rectified(state + rung_values(self._shift, quality).astype(np.float64)[:, None])
         hidden = product(self._hidden, moved)
         hidden += self._hidden_bias
-        hidden = rectified(shifted(hidden, WEIGHT_BITS))
+        hidden = rectified(divided(hidden, WEIGHT_BITS))
         out = product(self._out, hidden)
         out += self._out_bias
         mean, log_scale = out[: len(out) // 2], out[len(out) // 2 :]
-        to_value = ACTIVATION_BITS + WEIGHT_BITS - VALUE_BITS
-        return shifted(mean, to_value), shifted(log_scale, WEIGHT_BITS)
+        return divided(mean, _TO_VALUE), divided(log_scale, WEIGHT_BITS)
 
 
 class IntegerGain:
@@ -128,8 +133,18 @@ def rectified(values: FloatArray) -> FloatArray:
 
 def shifted(values: FloatArray, bits: int) -> FloatArray:
     """Divide by a power of two and round, halves up, in place of the values."""
+    values += half(bits)
+    return divided(values, bits)
+
+
+def half(bits: int) -> float:
+    """Half of a power of two, which is added to what is to be rounded when it is divided."""
+    return 2.0 ** (bits - 1)
+
+
+def divided(values: FloatArray, bits: int) -> FloatArray:
+    """Divide by a power of two and round down, in place of the values."""
     values *= 2.0**-bits
-    values += 0.5
     return np.floor(values, out=values)
 
 
