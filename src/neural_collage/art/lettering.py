@@ -24,7 +24,7 @@ from neural_collage.models.generation.hierarchical_vae import Features, Hierarch
 from neural_collage.runtime import cached_property
 
 _INK = 0.1  # coverage from which a column belongs to a letter
-_GAP, _SPACE = 0.08, 0.3  # between letters, and of a space, in sides of a picture
+_GAP, _SPACE = 0.06, 0.25  # between letters, and of a space, in sides of a picture
 
 
 @dataclass(frozen=True, eq=False)

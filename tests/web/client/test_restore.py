@@ -129,7 +129,7 @@ def test_a_text_is_written_saved_and_zoomed_into(page: Page, tmp_path: Path) -> 
     first = pixels_of(written)
     assert first.shape[0] == 4 * 32
     address = image.get_attribute("src")
-    panel.get_by_role("button", name="Draw others").click()
+    panel.get_by_role("button", name="Another font").click()
     assert wait_until(lambda: image.get_attribute("src") != address)
     field.fill("π")
     expect(page.locator(".notice p")).to_have_text(re.compile("has no π"), timeout=TIMEOUT)

@@ -13,6 +13,7 @@ import type { View } from "./view";
 
 const CALM = 0.4;
 const WILD = 1.1;
+const OTHERS = "Draw others";
 const LONGEST = 200; // characters of a text
 const SHOWN = 1600; // pixels across the picture of a text
 
@@ -42,6 +43,7 @@ export class DrawPage implements View {
   private readonly seed = numberField({
     label: "Number of the draw", min: 0, max: 2 ** 31 - 1, value: 0, onChange: this.changed,
   });
+  private readonly again = h("span", {}, OTHERS);
   private readonly sheet = h("div", { class: "sheet", role: "list", "aria-label": "Drawings" });
   private readonly saved = h("div", { class: "saved", role: "status" });
   private readonly stage: HTMLElement;
@@ -62,7 +64,7 @@ export class DrawPage implements View {
       "button",
       { class: "primary wide", onclick: () => void this.another() },
       icon(ICONS.dice),
-      "Draw others",
+      this.again,
     );
     this.stage = h("div", { class: "stage scrolls" }, this.sheet, this.bar);
     this.element = h(
@@ -116,6 +118,7 @@ export class DrawPage implements View {
   private arrange(): void {
     toggle(this.text.element, workspace.about?.models.find((m) => m.id === this.model.value)?.writes ?? false);
     toggle(this.count.element, !this.written);
+    this.again.textContent = this.written ? "Another font" : OTHERS;
   }
 
   private remember(): void {
