@@ -19,7 +19,13 @@ from neural_collage.web.tasks.worker import Context
 from tests.pictures import photo_crop
 from tests.web.visitor import Server, Visitor, error_of, wait_until
 
-QUALITY = {"quality": 50, "size": None, "psnr": None, "codec": "auto", "region": None}
+QUALITY: dict[str, Any] = {
+    "quality": 50,
+    "size": None,
+    "psnr": None,
+    "codec": "auto",
+    "region": None,
+}
 
 
 class Listening(Context):

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -285,7 +286,7 @@ def test_drawings_depend_on_their_seed_and_can_be_zoomed_into(visitor: Visitor) 
 
 
 def test_a_text_is_written_in_a_font_of_its_number(visitor: Visitor) -> None:
-    text = {"model": "letters", "text": "Fix 7", "temperature": 0.6}
+    text: dict[str, Any] = {"model": "letters", "text": "Fix 7", "temperature": 0.6}
     result = visitor.made("draw", **text, seed=2, scale=2, count=9)
     assert (result["name"], len(result["scenes"])) == ("Fix-7.png", 1)
     page = visitor.pixels(f"/api/results/{result['id']}/image")
@@ -309,7 +310,7 @@ def test_a_text_is_written_in_a_font_of_its_number(visitor: Visitor) -> None:
     ],
 )
 def test_texts_that_cannot_be_written_are_refused_in_a_line(
-    visitor: Visitor, settings: dict[str, object], problem: str
+    visitor: Visitor, settings: dict[str, Any], problem: str
 ) -> None:
     kind, content = visitor.end_of(visitor.start("draw", **settings))
     assert kind == "failed"

@@ -18,7 +18,7 @@ from tests.web.client.browser import (
     wait_until,
     wait_zoomed,
 )
-from tests.web.client.conftest import open_studio
+from tests.web.client.conftest import PHONE, open_studio
 
 SMALL_TARGETS = """() => [...document.querySelectorAll(
     'button, a[href], select, summary, label.toggle, input:not(.file-input, [type=checkbox])')]

@@ -23,6 +23,7 @@ export class MorphPage implements View {
   private readonly pair = h("div", { class: "pair" });
   private readonly hint = h("p", { class: "hint" });
   private readonly stage = h("div", { class: "stage" }, this.shown.compare, this.bar);
+  private readonly outcome = h("section", { class: "card", "aria-label": "Result", hidden: true }, this.shown.saved, this.shown.sendOn.element);
   private readonly offers: HTMLElement;
   private picture: Picture | null = null;
   private other: Picture | null = null;
@@ -55,7 +56,7 @@ export class MorphPage implements View {
           this.offers,
           this.share.element,
         ),
-        h("section", { class: "outcome", "aria-label": "Result" }, this.shown.saved, this.shown.sendOn.element),
+        this.outcome,
       ),
     );
   }
@@ -68,6 +69,7 @@ export class MorphPage implements View {
     if (picture.id !== this.picture?.id) {
       this.picture = picture;
       this.shown.open(picture);
+      this.outcome.hidden = true;
       if (this.other) void this.make();
     }
     this.arrange();
@@ -106,12 +108,14 @@ export class MorphPage implements View {
     amend({ share: this.share.value });
     this.stage.setAttribute("data-stale", "");
     this.shown.withdraw();
+    this.outcome.hidden = true;
     const share = this.share.value;
     const made = await this.bar.run("morph", picture.id, { other: other.id, share });
     if (this.bar.running) return;
     this.stage.removeAttribute("data-stale");
     if (!made || picture !== this.picture) return;
     this.shown.show(made, `${percent(share)} of the second`);
+    this.outcome.hidden = false;
     reveal(this.stage);
   }
 
