@@ -124,6 +124,9 @@ def pinch(page: Page, centre: tuple[float, float], first: float, last: float) ->
     for step in range(1, steps + 1):
         send("touchMove", first + (last - first) * step / steps)
         page.wait_for_timeout(30)
+    for step in range(1, 5):  # at rest: fingers that are lifted in motion push the picture
+        send("touchMove", last + step % 2)
+        page.wait_for_timeout(80)
     send("touchEnd", None)
 
 
