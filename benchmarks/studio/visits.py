@@ -45,16 +45,20 @@ class Visit(httpx.Client):
         found: str = self.ask("POST", "/api/jobs", json=request).json()["id"]
         return found
 
-    def result(self, job: str) -> dict[str, Any]:
-        """What a job makes; raises CollageError if it fails."""
+    def result(self, job: str, first: bool = False) -> dict[str, Any]:
+        """What a job makes; raises CollageError if it fails.
+
+        first: what can be shown of it, before it is decoded and measured.
+        """
+        ends = ("part", "done", "failed", "stopped") if first else ("done", "failed", "stopped")
         with self.stream("GET", f"/api/jobs/{job}/events") as answer:
             kind = ""
             for line in answer.iter_lines():
                 if line.startswith("event: "):
                     kind = line.removeprefix("event: ")
-                elif line.startswith("data: ") and kind in ("done", "failed", "stopped"):
+                elif line.startswith("data: ") and kind in ends:
                     content = json.loads(line.removeprefix("data: "))
-                    if kind != "done":
+                    if kind in ("failed", "stopped"):
                         raise CollageError(f"{kind}: {content}")
                     found: dict[str, Any] = content["result"]
                     return found

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neural_collage.art.lettering import write
+from neural_collage.art.lettering import letter, write
 from neural_collage.errors import CollageError
 from tests.models.generation.generators import SIZE, collage_vae, letters_vae
 
@@ -42,3 +42,23 @@ def test_models_without_characters_and_sizes_beyond_the_limit_are_refused() -> N
         write(collage_vae(), "A")
     with pytest.raises(CollageError, match="above the limit"):
         write(letters_vae(), 100 * "A", 200)
+
+
+def test_a_text_is_a_scene_whose_windows_are_those_of_its_picture() -> None:
+    model = letters_vae()
+    scene = letter(model, "AB\nC A", seed=3)
+    whole = scene.decode(4)
+    assert whole.shape == (1, 4 * scene.height, 4 * scene.width)
+    torch.testing.assert_close(whole, write(model, "AB\nC A", 4, seed=3))
+    for x, y, width, height in ((0, 0, 9, 7), (5, 4 * SIZE - 3, 17, 8)):
+        part = scene.decode(4, (x, y, width, height))
+        torch.testing.assert_close(part, whole[:, y : y + height, x : x + width])
+
+
+def test_a_text_has_one_layout_at_every_scale() -> None:
+    scene = letter(letters_vae(), "A B")
+    for scale in (0.25, 1, 2, 3):
+        height, width = (round(side * scale) for side in (scene.height, scene.width))
+        seen = scene.decode(scale)
+        assert abs(seen.shape[1] - height) <= 1
+        assert abs(seen.shape[2] - width) <= 1

@@ -42,7 +42,7 @@ def test_a_task_runs_in_its_process_and_reports(tmp_path: Path) -> None:
     facts = worker.run("encoding.encode", arguments, out, lambda kind, _: heard.append(kind))
     assert facts["width"] == 64
     assert (out / "source").stat().st_size == facts["bytes"]
-    assert set(heard) == {"part", "progress"}
+    assert set(heard) == {"progress"}
     assert worker.pid not in (None, os.getpid())
     worker.end()
 

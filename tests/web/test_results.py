@@ -265,25 +265,6 @@ def test_a_morph_lies_between_its_pictures(visitor: Visitor) -> None:
     assert abs(shown - np.asarray(one)).mean() < abs(shown - np.asarray(other)).mean()
 
 
-def test_drawings_depend_on_their_seed_and_can_be_zoomed_into(visitor: Visitor) -> None:
-    result = visitor.made("draw", count=4, seed=2**53 - 1, scale=2)
-    first = visitor.pixels(f"/api/results/{result['id']}/image")
-    again = visitor.pixels(
-        f"/api/results/{visitor.made('draw', count=4, seed=1, scale=2)['id']}/image"
-    )
-    assert not np.array_equal(first, again)
-    assert len(set(result["scenes"])) == 4
-    cell = result["cell"]
-    assert first.shape[1] == cell["gap"] + result["columns"] * (cell["width"] + cell["gap"])
-    level = result["pyramid"]["base_level"] + 4
-    tile = visitor.pixels(f"/tiles/{result['scenes'][3]}/{level}/0_0.jpg")
-    assert tile.std() > 10
-    assert visitor.get(f"/tiles/{result['id']}~9/{level}/0_0.jpg").status_code == 404
-    kind, content = visitor.end_of(visitor.start("draw", model="letters of nobody"))
-    assert kind == "failed"
-    assert "digits" in content["error"]
-
-
 def test_results_are_sent_on(visitor: Visitor) -> None:
     result = visitor.made("fractalize", visitor.picture(name="sea.png"), tiles=8)
     answer = visitor.post(f"/api/results/{result['id']}/picture")

@@ -64,19 +64,21 @@ STYLES: tuple[dict[str, str], ...] = (
     {"id": "retina", "title": "Embers"},
 )
 """The styles in the order of their display."""
-MODELS: dict[str, dict[str, str]] = {
+MODELS: dict[str, dict[str, Any]] = {
     "digits": {
         "weights": "mnist",
         "title": "Digits",
         "text": "handwritten digits that nobody wrote, with edges sharp at any size",
+        "writes": False,
     },
     "letters": {
         "weights": "letters",
         "title": "Letters",
         "text": "letters and signs of fonts that never were, with outlines sharp at any size",
+        "writes": True,
     },
 }
-"""The generative models: their weights, and what they draw, in words."""
+"""The generative models: their weights, what they draw, in words, and whether they write texts."""
 PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "fractalize": (
         {"id": "portraits", "title": "Portraits", "settings": {"tiles": 64, "contrast": 0.5}},

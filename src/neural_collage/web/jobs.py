@@ -22,16 +22,17 @@ _ENDS = ("done", "failed", "stopped")
 _LOOK = 0.5  # seconds between looks at the place in the queue
 _KEPT = 200  # jobs that have ended, whose events can be read again
 Event = tuple[str, dict[str, Any]]
-Finish = Callable[["Job", Any], dict[str, Any]]
+Finish = Callable[[Any, bool], dict[str, Any]]
+"""Makes known what a task returned, or a part of it (False), and returns what the page is told."""
 
 
 @dataclass(eq=False)
 class Job:
     """A job and what has been said of it.
 
-    key: of the jobs of a session, one of each key runs. finish: makes the result known, given what
-    the task returned, and returns what the page is told. progress: a number that grows, and the
-    latest; the other events are all kept. over: set when the last event has come.
+    key: of the jobs of a session, one of each key runs. undo: forgets a part that was made known,
+    if the job does not come to its end. progress: a number that grows, and the latest; the other
+    events are all kept. over: set when the last event has come.
     """
 
     session: Session
@@ -39,6 +40,7 @@ class Job:
     lane: Lane
     work: Work
     finish: Finish
+    undo: Callable[[], None] = lambda: None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     events: list[Event] = field(default_factory=list)
     progress: tuple[int, dict[str, Any]] = (0, {})
@@ -66,6 +68,7 @@ class Jobs:
         task: tuple[str, Mapping[str, Any]],
         out: Path | None,
         finish: Finish,
+        undo: Callable[[], None] = lambda: None,
     ) -> Job:
         """Start a job; one of the same key of the session that still runs is stopped."""
         with self._lock:
@@ -73,7 +76,7 @@ class Jobs:
         for job in earlier:
             self.stop(job)
         work = Work(session.token, task[0], task[1], out)
-        job = Job(session, key, lane, work, finish)
+        job = Job(session, key, lane, work, finish, undo)
         work.listen = lambda kind, content: self._hear(job, kind, content)
         work.started = lambda: self._begin(job)
         with self._lock:
@@ -92,7 +95,7 @@ class Jobs:
 
     def finished(self, session: Session, key: str, lane: Lane, result: dict[str, Any]) -> Job:
         """A job whose result is there already."""
-        job = Job(session, key, lane, Work(session.token, "", {}), lambda job, found: found)
+        job = Job(session, key, lane, Work(session.token, "", {}), lambda found, _: found)
         job.events.append(("done", {"result": result}))
         with self._lock:
             self._jobs[job.id] = job
@@ -159,6 +162,11 @@ class Jobs:
         self._tell(job, "progress", {"share": 0.0, "seconds_left": None, "text": "starting"})
 
     def _hear(self, job: Job, kind: str, content: dict[str, Any]) -> None:
+        if kind == "part":
+            try:
+                content = {"result": job.finish(content, False)}
+            except StudioError:  # its session has ended, which stops it
+                return
         if kind == "progress":
             share, seconds_left = content["share"], None
             if share > 0.05 and job.started is not None:
@@ -171,7 +179,7 @@ class Jobs:
             found = future.result()
             if job.ended:
                 raise StoppedError("stopped")
-            result = job.finish(job, found)
+            result = job.finish(found, True)
         except StoppedError:
             self._tell(job, "stopped", {})
         except StudioError as error:
@@ -183,6 +191,7 @@ class Jobs:
         else:
             self._tell(job, "done", {"result": result})
             return
+        job.undo()
         if job.work.out is not None:
             shutil.rmtree(job.work.out, ignore_errors=True)
 

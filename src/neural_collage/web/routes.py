@@ -79,7 +79,7 @@ async def about(request: Request) -> Response:
             ],
             "presets": catalogue.PRESETS,
             "models": [
-                {"id": name, "title": model["title"], "text": model["text"]}
+                {"id": name, **{key: model[key] for key in ("title", "text", "writes")}}
                 for name, model in catalogue.MODELS.items()
             ],
             "prepared": studio.gallery.is_prepared,
@@ -189,7 +189,8 @@ async def image(
     }
     work = Work(session.token, "images.show", arguments)
     data, media = await run(studio.views, work, request)
-    return Response(data, media_type=media, headers=_FOR_GOOD)
+    headers = _FOR_GOOD if item.complete else {"Cache-Control": "no-store"}
+    return Response(data, media_type=media, headers=headers)
 
 
 @router.get("/api/{role}/{item_id}/file")

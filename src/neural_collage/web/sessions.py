@@ -38,7 +38,8 @@ class Item:
 
     role: "picture" or "result". facts: what the page is told of it. folder: of its files.
     file: the name of the one to download, in the folder. download: its name for visitors.
-    content: equal for items of equal pixels; the id if nothing is known.
+    content: equal for items of equal pixels; the id if nothing is known. complete: whether its job
+    has ended.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Item:
     download: str = "picture.png"
     bytes: int = 0
     content: str = ""
+    complete: bool = True
 
     @property
     def pixels(self) -> int:

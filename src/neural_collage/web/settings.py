@@ -14,6 +14,8 @@ MOST_OUTPUT = 40_000_000
 """Pixels of the largest result."""
 LARGEST_SEED = 2**53 - 1
 """The largest whole number that JSON carries safely."""
+LONGEST_TEXT = 200
+"""Characters of a text that is written."""
 FORMATS = {"clg": ".clg", "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL"}
 """Names of the formats of Compress, as they are shown."""
 
@@ -185,7 +187,7 @@ KINDS: Mapping[str, Mapping[str, Setting]] = {
         "scale": Number(1, 20, 4),
         "temperature": Number(0.1, 1.2, 0.9),
         "seed": Number(0, LARGEST_SEED, 0, whole=True),
-        "text": Text(200),
+        "text": Text(LONGEST_TEXT),
     },
     "view": {
         "scene": Text(100, needed=True),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -112,7 +113,7 @@ class Studio:
 
     def send_on(self, session: Session, result_id: str) -> Item:
         """A result as a picture of its session."""
-        item = self.sessions.item(session, result_id, "result")
+        item = self._input(session, result_id, "result")
         facts = item.facts
         kind = "clg" if item.download.endswith(".clg") else "picture"
         if item.download.endswith(".mp4"):
@@ -141,7 +142,7 @@ class Studio:
             raise StudioError("slot must be a text of at most 100 characters")
         item = None
         if kind not in ("draw", "movie", "view"):
-            item = self.sessions.item(session, request.get("picture"))
+            item = self._input(session, request.get("picture"))
         key = f"{kind} {slot} {'window' if settings.get('region') else ''}"
         recipe = recipe_of(kind, item, settings)
         if (known := self._known(session, recipe, item)) is not None:
@@ -152,17 +153,29 @@ class Studio:
             return self.jobs.start(session, key, lane, (task, arguments), None, _as_it_is)
         item_id, folder = self.sessions.new_folder(session)
 
-        def finish(job: Job, facts: dict[str, Any]) -> dict[str, Any]:
+        def finish(facts: dict[str, Any], complete: bool) -> dict[str, Any]:
             made = _result(item_id, folder, kind, stem, settings, facts)
+            made.complete = complete
             if item is not None:
                 made.facts["picture"] = item.id
                 if kind == "encode" and not settings["region"] and item.facts.get("bytes"):
                     made.facts["saved"] = 1 - facts["bytes"] / item.facts["bytes"]
             self.sessions.add(session, made)
-            session.made[recipe] = made.id
+            if complete:
+                session.made[recipe] = made.id
             return made.facts
 
-        return self.jobs.start(session, key, lane, (task, arguments), folder, finish)
+        def undo() -> None:
+            self.sessions.drop(session, item_id)
+
+        return self.jobs.start(session, key, lane, (task, arguments), folder, finish, undo)
+
+    def _input(self, session: Session, item_id: Any, role: str | None = None) -> Item:
+        """An item to make another one of; raises StudioError (409) while its job still runs."""
+        item = self.sessions.item(session, item_id, role)
+        if not item.complete:
+            raise StudioError("this result is not decoded yet: try again in a moment", 409)
+        return item
 
     def _known(self, session: Session, recipe: str, item: Item | None) -> Item | None:
         """The result of a recipe that was made before, for the session or for all."""
@@ -212,8 +225,9 @@ class Studio:
             side = [settings[n] or item.facts[n] * settings["scale"] for n in ("width", "height")]
             return "scenes.view", arguments, side[0] * side[1], f"{stem}-view"
         if kind == "draw":
-            cost = settings["count"] * (28 * settings["scale"]) ** 2
-            return "drawing.draw", settings, cost * 2, settings["model"] or "drawings"
+            letters = len((settings["text"] or "").strip())
+            cost = (letters or settings["count"]) * (28 * settings["scale"]) ** 2
+            return "drawing.draw", settings, cost * 2, _stem_of_drawings(settings)
         assert item is not None
         stem = PurePath(str(item.facts.get("name", "picture"))).stem
         arguments = {"folder": item.folder, **settings}
@@ -241,7 +255,7 @@ class Studio:
             arguments["style"] = style.folder
             return "art.make_painting", arguments, cost, f"{stem}-painted"
         if kind == "morph":
-            other = self.sessions.item(session, settings["other"])
+            other = self._input(session, settings["other"])
             arguments["other"] = other.folder
             return "art.make_morph", arguments, cost, f"{stem}-morph"
         name = {"fill": "filled", "denoise": "clean", "enlarge": "enlarged"}[settings["what"]]
@@ -255,7 +269,7 @@ class Studio:
         """A style of the catalogue, or a picture of the session."""
         if any(style["id"] == name for style in catalogue.STYLES):
             return self.gallery.picture(name)
-        return self.sessions.item(session, name)
+        return self._input(session, name)
 
     def scene(self, session: Session, scene: Any) -> tuple[Item, int | None]:
         """The item of a scene, and the number of the scene in it."""
@@ -285,8 +299,14 @@ def _encoding_cost(item: Item, settings: dict[str, Any]) -> float:
     return pixels * searched * (7 if settings["codec"] == "fractal" else 1)
 
 
-def _as_it_is(job: Job, facts: dict[str, Any]) -> dict[str, Any]:
-    del job
+def _stem_of_drawings(settings: dict[str, Any]) -> str:
+    """The first words of a text, as far as names of files may have them, or the model."""
+    words = re.findall(r"[A-Za-z0-9]+", settings["text"] or "")
+    return "-".join(words)[:40] or settings["model"] or "drawings"
+
+
+def _as_it_is(facts: dict[str, Any], complete: bool) -> dict[str, Any]:
+    del complete
     return facts
 
 

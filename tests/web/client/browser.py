@@ -110,6 +110,26 @@ def factor(viewer: Locator) -> float:
     return now
 
 
+def pinch(page: Page, centre: tuple[float, float], first: float, last: float) -> None:
+    """Move two fingers beside a point from one distance between them to another, as touches."""
+    (x, y), steps = centre, 10
+    touches = page.context.new_cdp_session(page)
+
+    def send(kind: str, distance: float | None) -> None:
+        points = [] if distance is None else [(0, -distance / 2), (1, distance / 2)]
+        fingers = [{"x": x + beside, "y": y, "id": number} for number, beside in points]
+        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    send("touchStart", first)
+    for step in range(1, steps + 1):
+        send("touchMove", first + (last - first) * step / steps)
+        page.wait_for_timeout(30)
+    for step in range(1, 5):  # at rest: fingers that are lifted in motion push the picture
+        send("touchMove", last + step % 2)
+        page.wait_for_timeout(80)
+    send("touchEnd", None)
+
+
 def saved(page: Page, link: Locator, folder: Path) -> Path:
     """The file that a link or a button saves, with the name that the browser gives it."""
     with page.expect_download(timeout=TIMEOUT) as download:

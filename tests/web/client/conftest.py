@@ -11,7 +11,14 @@ from PIL import Image
 pytest.importorskip("fastapi", reason="the studio needs the extra: studio")
 pytest.importorskip("playwright", reason="the browser needs the extra: dev")
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from neural_collage.io.writing import to_pil
 from tests.pictures import photo_crop
@@ -20,6 +27,7 @@ from tests.web.client.browser import TIMEOUT, WEB, Studio
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
+PHONE: ViewportSize = {"width": 390, "height": 844}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -77,6 +85,17 @@ def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
     yield page
     assert external == []
     assert errors == []
+
+
+@pytest.fixture
+def phone(browser: Browser, studio: Studio) -> Iterator[Page]:
+    """The first screen on a phone."""
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT)
+    open_studio(page, studio)
+    yield page
+    context.close()
 
 
 def open_studio(page: Page, studio: Studio) -> None:

@@ -1,12 +1,11 @@
 """Access: names and contrasts (axe-core), keyboard alone, phones, less motion."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.web.client.browser import (
     AXE,
@@ -19,9 +18,8 @@ from tests.web.client.browser import (
     wait_until,
     wait_zoomed,
 )
-from tests.web.client.conftest import open_studio
+from tests.web.client.conftest import PHONE, open_studio
 
-PHONE: ViewportSize = {"width": 390, "height": 844}
 SMALL_TARGETS = """() => [...document.querySelectorAll(
     'button, a[href], select, summary, label.toggle, input:not(.file-input, [type=checkbox])')]
     .filter(e => e.offsetParent && !e.closest('[hidden], .skip, zoom-view .surface'))
@@ -29,16 +27,6 @@ SMALL_TARGETS = """() => [...document.querySelectorAll(
     .map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
     .filter(([, b]) => b.height < 43.5 || b.width < 43.5)
     .map(([html, b]) => `${html} ${b.width}x${b.height}`)"""
-
-
-@pytest.fixture
-def phone(browser: Browser, studio: Studio) -> Iterator[Page]:
-    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.set_default_timeout(TIMEOUT)
-    open_studio(page, studio)
-    yield page
-    context.close()
 
 
 def faults(page: Page) -> list[str]:

@@ -1,6 +1,7 @@
 """Fractalize and Stylize: looks, movies, and what stays when the settings change."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -77,23 +78,19 @@ def test_every_control_of_fractalize_changes_the_picture(
     link = panel.get_by_role("link", name=re.compile("Save holiday-fractal.png"))
     seen = [saved(page, link, tmp_path).read_bytes()]
 
-    def changed() -> None:
+    def changed(act: Callable[[], None]) -> None:
         address = link.get_attribute("href")
+        act()
         assert wait_until(lambda: link.is_hidden() or link.get_attribute("href") != address)
         expect(link).to_be_visible(timeout=TIMEOUT)
         seen.append(saved(page, link, tmp_path).read_bytes())
         assert seen[-1] not in seen[:-1]
 
-    panel.get_by_label("Copies across").press("PageDown")
-    changed()
-    panel.get_by_label("How clearly each copy shows").press("PageUp")
-    changed()
-    panel.get_by_label("From photo to fractal").press("PageDown")
-    changed()
-    panel.get_by_role("radio", name="Halves").check()
-    changed()
-    panel.get_by_label("Copies may be turned and mirrored").check()
-    changed()
+    changed(lambda: panel.get_by_label("Copies across").press("PageDown"))
+    changed(lambda: panel.get_by_label("How clearly each copy shows").press("PageUp"))
+    changed(lambda: panel.get_by_label("From photo to fractal").press("PageDown"))
+    changed(panel.get_by_role("radio", name="Halves").check)
+    changed(panel.get_by_label("Copies may be turned and mirrored").check)
 
 
 def test_a_picture_is_stylized_by_a_style_of_ones_own(

@@ -116,6 +116,35 @@ def test_digits_are_drawn_and_zoomed_into(page: Page, tmp_path: Path) -> None:
     expect(panel.locator(".drawing")).to_have_count(24)
 
 
+def test_a_text_is_written_saved_and_zoomed_into(page: Page, tmp_path: Path) -> None:
+    panel = visit(page, "Draw")
+    panel.get_by_role("radio", name="Letters").check()
+    field = panel.get_by_label("A text in a font that never was")
+    field.fill("Hi 5")
+    text = panel.get_by_role("button", name="Zoom into the text")
+    image = text.get_by_role("img", name="Hi 5")
+    expect(image).to_be_visible(timeout=TIMEOUT)
+    expect(panel.get_by_label("How many")).to_be_hidden()
+    written = saved(page, panel.get_by_role("link", name=re.compile("Save Hi-5.png")), tmp_path)
+    first = pixels_of(written)
+    assert first.shape[0] == 4 * 32
+    address = image.get_attribute("src")
+    panel.get_by_role("button", name="Another font").click()
+    assert wait_until(lambda: image.get_attribute("src") != address)
+    field.fill("π")
+    expect(page.locator(".notice p")).to_have_text(re.compile("has no π"), timeout=TIMEOUT)
+    field.fill("Hi")
+    expect(text.get_by_role("img", name="Hi", exact=True)).to_be_visible(timeout=TIMEOUT)
+    expect(page.locator(".notice")).to_be_hidden()
+    text.click()
+    expect(page).to_have_url(re.compile("#/zoom"))
+    wait_zoomed(page)
+    page.go_back()
+    expect(field).to_have_value("Hi")
+    field.fill("")
+    expect(panel.locator(".drawing")).to_have_count(24, timeout=TIMEOUT)
+
+
 def test_numbers_out_of_range_are_moved_to_their_limits(page: Page) -> None:
     panel = visit(page, "Draw")
     expect(panel.locator(".drawing")).to_have_count(24, timeout=TIMEOUT)

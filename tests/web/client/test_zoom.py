@@ -13,6 +13,7 @@ from tests.web.client.browser import (
     TIMEOUT,
     factor,
     open_picture,
+    pinch,
     query,
     saved,
     screenshot,
@@ -42,6 +43,25 @@ def test_a_press_zooms_by_half_and_zero_shows_the_whole(page: Page, photo: Path)
     assert factor(viewer) == pytest.approx(start, rel=0.02)
     page.get_by_role("button", name="Zoom in", exact=True).click()
     assert factor(viewer) == pytest.approx(1.5 * start, rel=0.02)
+
+
+def test_two_fingers_zoom_about_the_point_between_them(phone: Page, photo: Path) -> None:
+    open_picture(phone, photo)
+    visit(phone, "Zoom")
+    viewer = wait_zoomed(phone)
+    start = factor(viewer)
+    box = viewer.bounding_box()
+    assert box is not None
+    centre = box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"]
+    pinch(phone, centre, 60, 150)
+    after = factor(viewer)
+    assert after == pytest.approx(2.5 * start, rel=0.15)
+    beside = -0.25 * box["width"] / 256  # of the fingers to the middle, in pictures at scale 1
+    middle = float(query(phone)["c"].split(",")[0])
+    assert middle + beside / after == pytest.approx(0.5 + beside / start, abs=0.1)
+    pinch(phone, centre, 150, 60)
+    assert factor(viewer) == pytest.approx(start, rel=0.15)
+    assert phone.evaluate("visualViewport.scale") == 1  # the page stays as it is
 
 
 def test_copies_of_itself_go_on_a_thousand_times_deeper(page: Page, photo: Path) -> None:

@@ -1,5 +1,6 @@
 """Compress: a picture as a .clg file or in another format, at a quality or a size, and measured."""
 
+import math
 import time
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from neural_collage.codec import api
 from neural_collage.codec.image import CollageImage
 from neural_collage.web.problems import StudioError
 from neural_collage.web.tasks.files import (
+    OVERVIEW,
     SOURCE,
     Levels,
     decode_strips,
@@ -24,6 +26,7 @@ from neural_collage.web.tasks.files import (
     save_meta,
     save_pixels,
     strips,
+    to_levels,
 )
 from neural_collage.web.tasks.scenes import described
 from neural_collage.web.tasks.worker import Context
@@ -39,6 +42,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _MOST_SCORED = 512
 """Pixels across the window of a large picture that SSIMULACRA2 is measured on."""
 _SECONDS_A_PIXEL = 0.5e-6
+_SHOWN_FIRST = 6_000_000
+"""Pixels of pictures of which a reduced one is shown before all of it is decoded."""
+_OVERVIEW_SIDE = 2048
 Region = tuple[int, int, int, int]
 
 
@@ -52,7 +58,11 @@ def encode(
     codec: str,
     region: Region | None,
 ) -> dict[str, Any]:
-    """A file of the picture of an item, or of a window of it, with its decoded pixels."""
+    """A file of the picture of an item, or of a window of it, with its decoded pixels.
+
+    The file of a large picture is a part of the result, with a reduced picture, before all of it
+    is decoded and measured.
+    """
     started = time.perf_counter()
     levels = load_pixels(folder)
     if region is not None:
@@ -60,33 +70,35 @@ def encode(
         x, y, width, height = region
         levels = levels[y : y + height, x : x + width]
     context.report(0, 1, "compressing")
+    height, width = levels.shape[:2]
+    collage = None
     if form == "clg":
-        data, used = _collage(context, folder, region, quality, size, psnr, codec)
-        decoded = load_pixels(context.out)
+        collage = _collage(context, folder, region, quality, size, psnr, codec)
+        data, used, has_alpha = collage.to_bytes(), collage.quality, collage.channels in (2, 4)
     else:
         data, used = _peer(context, levels, form, quality, size, load_meta(folder).get("icc"))
         with Image.open(BytesIO(data)) as image:
             shown = np.asarray(image)
         save_pixels(context.out, shown)
-        decoded = load_pixels(context.out)
-    seconds = time.perf_counter() - started
+        has_alpha = load_pixels(context.out).shape[2] in (2, 4)
     (context.out / SOURCE).write_bytes(data)
-    context.report(0.9, 1, "measuring")
-    pixels = levels.shape[0] * levels.shape[1]
-    return {
+    facts = {
         "bytes": len(data),
-        "width": levels.shape[1],
-        "height": levels.shape[0],
-        "alpha": decoded.shape[2] in (2, 4),
-        "bpp": 8 * len(data) / pixels,
-        "psnr": _psnr(levels, decoded),
+        "width": width,
+        "height": height,
+        "alpha": has_alpha,
+        "bpp": 8 * len(data) / (height * width),
         "ssimulacra2": None,
         "quality": used,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - started,
         "format": form,
         "region": region,
         "pyramid": described(CollageImage.from_bytes(data)) if form == "clg" else None,
     }
+    if collage is not None:
+        _decode(context, collage, facts)
+    context.report(0.9, 1, "measuring")
+    return {**facts, "psnr": _psnr(levels, load_pixels(context.out))}
 
 
 def score(context: Context, folder: Path, original: Path, region: Region | None) -> dict[str, Any]:
@@ -120,25 +132,30 @@ def _collage(
     size: int | None,
     psnr: float | None,
     codec: str,
-) -> tuple[bytes, int]:
+) -> CollageImage:
     picture = picture_of(folder, region)
     tries = 1 if size is None and psnr is None else 4
     seconds = picture.width * picture.height * tries * _SECONDS_A_PIXEL
     context.expect(seconds * (12 if codec == "fractal" else 1), 0, 0.6, "compressing")
-    collage = api.encode(picture, codec=codec, quality=quality, size=size, psnr=psnr)
-    data = collage.to_bytes()
-    if region is None:  # known long before all of it is decoded and measured
-        context.part({"bytes": len(data), "quality": collage.quality})
+    return api.encode(picture, codec=codec, quality=quality, size=size, psnr=psnr)
+
+
+def _decode(context: Context, collage: CollageImage, facts: dict[str, Any]) -> None:
+    """Write the pixels of a collage; those of a large one reduced before, with its facts."""
     context.report(0.6, 1, "decoding")
+    save_meta(context.out, icc=collage.header.icc_profile, metadata=collage.header.metadata)
     shape = collage.height, collage.width, collage.channels
+    # a graphics layer is composed at scale 1 alone
+    if shape[0] * shape[1] > _SHOWN_FIRST and collage.graphics is None:
+        octaves = max(1, math.ceil(math.log2(max(shape[:2]) / _OVERVIEW_SIDE)))
+        save_pixels(context.out, to_levels(np.asarray(collage.decode(0.5**octaves))), OVERVIEW)
+        context.part(facts)
     decode_strips(
         lambda part: collage.decode(1, part),
         context.out,
         shape,
         lambda done, rows: context.report(0.6 + 0.3 * done / rows, 1, "decoding"),
     )
-    save_meta(context.out, icc=collage.header.icc_profile, metadata=collage.header.metadata)
-    return data, collage.quality
 
 
 def _peer(

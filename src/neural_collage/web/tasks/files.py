@@ -1,8 +1,9 @@
 """The files of an item: its pixels, what they mean, the file itself, and its scenes.
 
-pixels.npy   (h, w, c) bytes, which any part is read from without the rest
-source       the file as it was uploaded, or as it is to be downloaded
-meta.pickle  ICC profile, EXIF, XMP; written and read by this server alone
+pixels.npy    (h, w, c) bytes, which any part is read from without the rest
+overview.npy  the same reduced, of a large result until its pixels are there
+source        the file as it was uploaded, or as it is to be downloaded
+meta.pickle   ICC profile, EXIF, XMP; written and read by this server alone
 scene*.pickle
 """
 
@@ -31,19 +32,21 @@ from neural_collage.web.problems import StudioError
 Levels = npt.NDArray[np.uint8]
 """(h, w, c) bytes."""
 PIXELS, SOURCE, META = "pixels.npy", "source", "meta.pickle"
+OVERVIEW = "overview.npy"
+_UNFINISHED = "pixels.part"
 _ROWS = 256
 _WHITE = 255
 
 
-def new_pixels(folder: Path, height: int, width: int, channels: int) -> Levels:
+def new_pixels(folder: Path, height: int, width: int, channels: int, name: str = PIXELS) -> Levels:
     """The pixels of an item, to be written part by part."""
-    pixels: Levels = open_memmap(folder / PIXELS, "w+", np.uint8, (height, width, channels))
+    pixels: Levels = open_memmap(folder / name, "w+", np.uint8, (height, width, channels))
     return pixels
 
 
-def save_pixels(folder: Path, levels: Levels) -> None:
+def save_pixels(folder: Path, levels: Levels, name: str = PIXELS) -> None:
     """Write the pixels of an item."""
-    np.save(folder / PIXELS, levels if levels.ndim == 3 else levels[..., None])
+    np.save(folder / name, levels if levels.ndim == 3 else levels[..., None])
 
 
 def load_pixels(folder: Path) -> Levels:
@@ -55,6 +58,17 @@ def load_pixels(folder: Path) -> Levels:
     return pixels
 
 
+def load_overview(folder: Path) -> Levels | None:
+    """The reduced picture of a result whose pixels are not there yet; None if they are."""
+    if (folder / PIXELS).exists():
+        return None
+    try:
+        overview: Levels = np.load(folder / OVERVIEW)
+    except FileNotFoundError:
+        return None
+    return overview
+
+
 def decode_strips(
     decode: Callable[[tuple[int, int, int, int]], Any],
     folder: Path,
@@ -63,15 +77,18 @@ def decode_strips(
 ) -> Levels:
     """Write what `decode` gives for regions (x, y, width, height) as the pixels of an item.
 
+    They are there when all of them are written.
+
     size: height, width and channels. step: called with the rows done, and all rows.
     """
     height, width, channels = size
-    levels = new_pixels(folder, height, width, channels)
+    levels = new_pixels(folder, height, width, channels, _UNFINISHED)
     rows = max(_ROWS, (1 << 21) // width)
     for top in range(0, height, rows):
         strip = np.asarray(decode((0, top, width, min(rows, height - top))))
         levels[top : top + rows] = to_levels(strip)
         step(min(top + rows, height), height)
+    (folder / _UNFINISHED).replace(folder / PIXELS)
     return levels
 
 

@@ -13,6 +13,7 @@ from neural_collage.web.tasks.files import (
     collage_of,
     image_of,
     load_meta,
+    load_overview,
     load_pixels,
     reduced,
     to_levels,
@@ -39,15 +40,25 @@ def show(
     form: "png", "webp" (lossless) or "jpeg"; None chooses JPEG for what is reduced without alpha.
     """
     del context
-    levels = load_pixels(folder)
-    height, width = levels.shape[:2]
+    overview = load_overview(folder)
+    collage = collage_of(folder) if overview is not None else None
+    if collage is None:
+        height, width = load_pixels(folder).shape[:2]
+    else:  # all of it is being decoded
+        height, width = collage.height, collage.width
     x, y, across, down = region or (0, 0, width, height)
     if x >= width or y >= height or across < 1 or down < 1:
         raise StudioError(f"the region lies outside of {width} x {height} pixels")
     across, down = min(across, width - x), min(down, height - y)
     if scale > 1 and output_length(across, scale) * output_length(down, scale) > MOST_AT_ONCE:
         raise StudioError("this is too much for one picture: take a smaller region or scale")
-    cut = levels[y : y + down, x : x + across]
+    if collage is None:
+        cut = load_pixels(folder)[y : y + down, x : x + across]
+    elif region is not None:
+        cut = to_levels(np.asarray(collage.decode(1, (x, y, across, down))))
+    else:
+        assert overview is not None
+        cut = overview
     if scale > 1:
         part = _enlarged(folder, (width, height), (x, y, across, down), scale)
     elif scale < 1:

@@ -3,6 +3,12 @@
 import { ApiError, request, sentence } from "./api";
 import type { JobKind, Progress, Result, Settings } from "./types";
 
+/** What a job makes, and first what can be shown of it, which is the same if it has no parts. */
+export interface Made {
+  first: Promise<Result>;
+  whole: Promise<Result>;
+}
+
 /** The job was stopped, by the visitor or by a newer one in its place. */
 export class Stopped extends Error {}
 
@@ -11,7 +17,7 @@ export interface JobOptions {
   slot?: string;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
-  /** Called with a preview, if the job makes one. */
+  /** Called with what can be shown before the job has ended, if there is something. */
   onPart?: (part: Result) => void;
 }
 
@@ -37,6 +43,16 @@ export async function runJob<R = Result>(
     throw new Stopped();
   }
   return follow<R>(id, options);
+}
+
+/** Run a job whose result can be shown before it has ended. */
+export function runInParts(kind: JobKind, picture: string | null, settings: Settings, options: JobOptions): Made {
+  let show: (part: Result) => void = () => undefined;
+  const part = new Promise<Result>((resolve) => (show = resolve));
+  const whole = runJob(kind, picture, settings, { ...options, onPart: show });
+  const first = Promise.race([part, whole]);
+  first.catch(() => undefined); // who waits for the whole hears of it
+  return { first, whole };
 }
 
 function stopJob(id: string): void {

@@ -22,7 +22,7 @@ export interface Pyramid {
   deepest: number | null;
 }
 
-/** What a job made. `psnr` is null for exact pixels, absent where nothing was compared. */
+/** What a job made. `psnr` is null for exact pixels, absent where nothing was compared (yet). */
 export interface Result {
   id: string;
   name: string;
@@ -78,6 +78,8 @@ export interface Model {
   id: string;
   title: string;
   text: string;
+  /** Whether it writes texts, as well as drawing at random. */
+  writes: boolean;
 }
 
 export interface About {

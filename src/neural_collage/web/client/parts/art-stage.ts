@@ -2,15 +2,11 @@
 
 import { amend } from "../core/address";
 import { h, reveal, toggle } from "../core/dom";
-import { dimensions } from "../core/format";
 import type { JobKind, Picture, Result, Settings } from "../core/types";
-import { CompareView } from "./compare-view";
-import { ExportPanel, downloadLink } from "./export-panel";
+import { BeforeAfter } from "./before-after";
+import { ExportPanel } from "./export-panel";
 import { choice } from "./fields";
 import { JobBar } from "./job-bar";
-import { report } from "./notices";
-import { Pixels } from "./pixels";
-import { SendOn } from "./send-on";
 import { type Look, ZoomView } from "./zoom-view";
 
 export class ArtStage {
@@ -19,7 +15,7 @@ export class ArtStage {
   readonly outcome: HTMLElement;
   readonly bar = new JobBar();
   private readonly zoom = new ZoomView();
-  private readonly compare = new CompareView();
+  private readonly pair = new BeforeAfter("Before", "compress", "stylize", "fractalize");
   private readonly shown = choice(
     "Show",
     [
@@ -30,8 +26,6 @@ export class ArtStage {
     () => this.arrange(),
   );
   private readonly exports = new ExportPanel(this.zoom, true);
-  private readonly save = h("div", { class: "saved", role: "status" });
-  private readonly sendOn = new SendOn("compress", "stylize", "fractalize");
   private picture: Picture | null = null;
   private result: Result | null = null;
   private version = 0;
@@ -39,11 +33,11 @@ export class ArtStage {
   /** after: the label of the result in the compare view. */
   constructor(private readonly after: string) {
     const start = h("div", { class: "stage-start" });
-    this.stage = h("div", { class: "stage" }, this.zoom, this.compare, start, this.bar);
+    this.stage = h("div", { class: "stage" }, this.zoom, this.pair.compare, start, this.bar);
     this.outcome = h(
       "section",
       { class: "outcome", "aria-label": "Result", hidden: true },
-      h("div", { class: "card" }, this.shown.element, this.save, this.sendOn.element),
+      h("div", { class: "card" }, this.shown.element, this.pair.saved, this.pair.sendOn.element),
       this.exports.element,
     );
     this.bar.addEventListener("stop", () => this.stage.removeAttribute("data-stale"));
@@ -57,15 +51,8 @@ export class ArtStage {
     this.result = null;
     this.zoom.open(null);
     this.exports.reset();
-    this.save.replaceChildren();
-    this.sendOn.set(null);
     this.outcome.hidden = true;
-    this.compare.toggleAttribute("alpha", picture.alpha);
-    this.compare.size(picture.width, picture.height);
-    this.compare.show("right", null);
-    this.compare.label("right", "");
-    this.fill("left", new Pixels("pictures", picture.id, picture.width, picture.height, () => this.compare.draw()));
-    this.compare.label("left", "Before");
+    this.pair.open(picture);
     this.arrange();
   }
 
@@ -91,26 +78,13 @@ export class ArtStage {
 
   private show(made: Result, look: Look | null): void {
     this.result = made;
-    const { scene, width, height, pyramid } = made;
+    const { scene, pyramid } = made;
     this.arrange(); // the viewer measures itself when it opens
     if (scene && pyramid) this.zoom.open({ scene, ...pyramid }, look);
     this.exports.reset();
-    // the before has the pixels of the upload; the after may be larger
-    const { picture } = this;
-    const [wide, high] = picture ? [picture.width, picture.height] : [width, height];
-    this.fill("right", new Pixels("results", made.id, wide, high, () => this.compare.draw()));
-    this.compare.label("right", this.after);
-    this.save.replaceChildren(downloadLink(made), h("p", { class: "hint" }, dimensions(width, height)));
-    this.sendOn.set(made.id);
+    this.pair.show(made, this.after);
     this.outcome.hidden = false;
     reveal(this.stage);
-  }
-
-  private fill(side: "left" | "right", pixels: Pixels): void {
-    this.compare.show(side, pixels);
-    pixels.open().catch((error: unknown) => {
-      if (!(error instanceof DOMException)) report(error);
-    });
   }
 
   /** Call back when the view of the zoom has changed. */
@@ -125,7 +99,7 @@ export class ArtStage {
   private arrange(): void {
     const compare = this.shown.value === "compare" || !this.result?.scene;
     toggle(this.zoom, !compare);
-    toggle(this.compare, compare);
+    toggle(this.pair.compare, compare);
     amend({ show: compare && this.result ? "compare" : null });
   }
 

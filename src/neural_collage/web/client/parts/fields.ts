@@ -141,6 +141,27 @@ export function toggleField(
   };
 }
 
+/** A text of a few lines. */
+export function textField(
+  label: string,
+  options: { most: number; hint: string; placeholder: string },
+  onInput: (value: string) => void,
+): Field<string> {
+  const { most, hint, placeholder } = options;
+  const id = newId();
+  const input = h("textarea", { id, rows: 2, maxlength: most, placeholder, spellcheck: "false" });
+  input.addEventListener("input", () => onInput(input.value));
+  return {
+    element: h("div", { class: "field" }, h("label", { for: id }, label), input, described(input, hint)),
+    get value() {
+      return input.value;
+    },
+    set value(wanted: string) {
+      input.value = wanted;
+    },
+  };
+}
+
 export interface NumberOptions {
   label: string;
   min: number;

@@ -41,11 +41,12 @@ export class Pixels {
     this.reduced = width * height > WHOLE;
   }
 
-  /** Load the whole; raises ApiError. */
+  /** Load the whole, again if there is more of it than before; raises ApiError. */
   async open(): Promise<void> {
     const options = this.reduced ? { max: OVERVIEW } : {};
     const image = await load(imageUrl(this.of, this.id, options), this.controller.signal);
-    this.layers = [{ image, region: [0, 0, this.width, this.height] }];
+    const [old] = this.layers.splice(0, 1, { image, region: [0, 0, this.width, this.height] });
+    old?.image.close();
     this.onChange();
   }
 

@@ -139,9 +139,9 @@ export class CompressSide {
   }
 
   /** What was measured of the result meanwhile. */
-  setScore(result: Result, score: number | null): void {
+  measured(result: Result, facts: Partial<Result>): void {
     if (this.result !== result) return;
-    result.ssimulacra2 = score;
+    Object.assign(result, facts);
     this.show();
   }
 
@@ -167,9 +167,10 @@ export class CompressSide {
     const ready = original ? picture !== null : result !== null && !this.stale;
     toggle(this.download, ready && !original);
     toggle(this.figures, !original && result !== null);
+    const complete = original || result?.psnr !== undefined;
     const decodes = original ? picture?.kind === "clg" : this.format === "clg";
-    toggle(this.asPng, ready && decodes);
-    this.sendOn.set(!original && ready && result ? result.id : null);
+    toggle(this.asPng, ready && decodes && complete);
+    this.sendOn.set(!original && ready && complete && result ? result.id : null);
     if (!picture) return;
     if (original) this.showOriginal(picture);
     else if (result) this.showResult(picture, result);

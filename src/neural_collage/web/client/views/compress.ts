@@ -3,7 +3,7 @@
 import { amend } from "../core/address";
 import { ApiError } from "../core/api";
 import { debounced, h, toggle } from "../core/dom";
-import { Stopped, runJob } from "../core/jobs";
+import { type Made, Stopped, runInParts, runJob } from "../core/jobs";
 import type { Picture, Region, Result, Score } from "../core/types";
 import { workspace } from "../core/workspace";
 import { CompareView, type SideName } from "../parts/compare-view";
@@ -25,6 +25,9 @@ export class CompressView implements View {
   private readonly notes = h("p", { class: "hint notes" });
   private picture: Picture | null = null;
   private readonly dirty = new Set<SideName>();
+  /** Of each side, what ends its job, which goes on when its file is shown. */
+  private readonly jobs: Partial<Record<SideName, AbortController>> = {};
+  private readonly measures: Partial<Record<SideName, Promise<void>>> = {};
   private version = 0; // of the settings
   private readonly start = debounced(40, () => void this.work());
 
@@ -96,6 +99,7 @@ export class CompressView implements View {
       this.dirty.add(other(name));
     }
     for (const side of this.dirty) {
+      this.jobs[side]?.abort();
       this.sides[side].setStale();
       this.label(side);
     }
@@ -124,14 +128,26 @@ export class CompressView implements View {
     for (const name of ["left", "right"] as const) await this.score(name, version);
   }
 
+  /** Show all of a result whose file and overview are shown, when it is decoded and measured. */
+  private async complete(name: SideName, shown: Result, pixels: Pixels, whole: Made["whole"]): Promise<void> {
+    try {
+      const facts = await whole;
+      if (facts !== shown) await pixels.open();
+      this.sides[name].measured(shown, facts);
+    } catch (error) {
+      if (error instanceof ApiError && this.sides[name].result === shown) this.fail(name, error.message);
+    }
+  }
+
   /** Measure what takes long, after all the rest. */
   private async score(name: SideName, version: number): Promise<void> {
     const side = this.sides[name];
+    await this.measures[name];
     const { result } = side;
     if (version !== this.version || !result || side.stale || typeof result.ssimulacra2 === "number") return;
     try {
       const score = await runJob<Score>("score", result.id, {}, { slot: "score" });
-      side.setScore(result, score.ssimulacra2);
+      side.measured(result, { ssimulacra2: score.ssimulacra2 });
     } catch {
       return; // a figure less
     }
@@ -152,37 +168,55 @@ export class CompressView implements View {
       return;
     }
     const settings = side.settings(this.bytes(other(name)));
+    const job = new AbortController();
+    const abort = (): void => job.abort();
+    signal.addEventListener("abort", abort);
+    this.jobs[name] = job;
     try {
       if ("quality" in settings && width * height > SMALL) {
         const region = this.window(name, picture);
-        const preview = await this.encode({ ...settings, region }, picture, signal);
+        const preview = await this.encode(name, { ...settings, region }, picture, job.signal).whole;
         const layer = await windowLayer(preview.id, region, signal);
         if (version !== this.version) throw new Stopped();
         this.compare.preview(name, layer);
       }
-      const result = await this.encode(settings, picture, signal);
+      const { first, whole } = this.encode(name, settings, picture, job.signal);
+      const result = await first;
       const pixels = new Pixels("results", result.id, width, height, () => this.compare.draw());
       await pixels.open();
       if (signal.aborted || version !== this.version) throw new Stopped();
       this.place(name, pixels, result);
+      this.measures[name] = this.complete(name, result, pixels, whole);
     } catch (error) {
       if (!(error instanceof ApiError) || error.gone || signal.aborted) throw error;
-      this.compare.show(name, null);
-      side.setResult(null, error.message);
-      this.label(name);
+      this.fail(name, error.message);
+    } finally {
+      signal.removeEventListener("abort", abort);
     }
   }
 
+  private fail(name: SideName, message: string): void {
+    this.compare.show(name, null);
+    this.sides[name].setResult(null, message);
+    this.label(name);
+  }
+
   private encode(
+    name: SideName,
     settings: Record<string, unknown>,
     picture: Picture,
     signal: AbortSignal,
-  ): Promise<Result> {
-    return runJob("encode", picture.id, settings, {
+  ): Made {
+    let shown = false;
+    const made = runInParts("encode", picture.id, settings, {
       signal,
-      slot: "compress",
-      onProgress: (progress) => this.bar.tell(progress),
+      slot: `compress-${name}`,
+      onProgress: (progress) => {
+        if (!shown) this.bar.tell(progress);
+      },
     });
+    void made.first.then(() => (shown = true), () => undefined);
+    return made;
   }
 
   private place(name: SideName, pixels: Pixels, result: Result | null): void {

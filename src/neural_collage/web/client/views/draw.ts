@@ -1,24 +1,36 @@
-// Draw: what the generative models draw, each drawing sharp at every scale.
+// Draw: what the generative models draw or write, each drawing sharp at every scale.
 
-import { sentence } from "../core/api";
+import { imageUrl, sentence } from "../core/api";
 import { amend, go } from "../core/address";
 import { debounced, h, icon, reveal, toggle } from "../core/dom";
 import type { Result } from "../core/types";
 import { workspace } from "../core/workspace";
 import { downloadLink } from "../parts/export-panel";
-import { choice, numberField, slider } from "../parts/fields";
+import { choice, numberField, slider, textField } from "../parts/fields";
 import { ICONS } from "../parts/icons";
 import { JobBar } from "../parts/job-bar";
 import type { View } from "./view";
 
 const CALM = 0.4;
 const WILD = 1.1;
+const OTHERS = "Draw others";
+const LONGEST = 200; // characters of a text
+const SHOWN = 1600; // pixels across the picture of a text
 
 export class DrawPage implements View {
   readonly element: HTMLElement;
   private readonly bar = new JobBar();
   private readonly changed = debounced(300, () => void this.draw());
   private readonly model;
+  private readonly text = textField(
+    "A text in a font that never was",
+    {
+      most: LONGEST,
+      placeholder: "Type a word or two",
+      hint: "Left empty, single letters are drawn. Letters A to Z, digits and a few signs; another number is another font.",
+    },
+    this.changed,
+  );
   private readonly count = slider({
     label: "How many", min: 1, max: 100, value: 24, onInput: this.changed,
   });
@@ -31,6 +43,7 @@ export class DrawPage implements View {
   private readonly seed = numberField({
     label: "Number of the draw", min: 0, max: 2 ** 31 - 1, value: 0, onChange: this.changed,
   });
+  private readonly again = h("span", {}, OTHERS);
   private readonly sheet = h("div", { class: "sheet", role: "list", "aria-label": "Drawings" });
   private readonly saved = h("div", { class: "saved", role: "status" });
   private readonly stage: HTMLElement;
@@ -42,13 +55,16 @@ export class DrawPage implements View {
       "What is drawn",
       models.map((m) => ({ value: m.id, label: m.title, hint: sentence(m.text) })),
       models[0]?.id ?? "",
-      () => void this.draw(),
+      () => {
+        this.arrange();
+        void this.draw();
+      },
     );
     const again = h(
       "button",
       { class: "primary wide", onclick: () => void this.another() },
       icon(ICONS.dice),
-      "Draw others",
+      this.again,
     );
     this.stage = h("div", { class: "stage scrolls" }, this.sheet, this.bar);
     this.element = h(
@@ -62,6 +78,7 @@ export class DrawPage implements View {
           "section",
           { class: "card", "aria-label": "What is drawn" },
           this.model.element,
+          this.text.element,
           this.count.element,
           this.temperature.element,
           again,
@@ -84,8 +101,24 @@ export class DrawPage implements View {
       const value = Number(query.get(name));
       if (query.has(name) && value >= low && value <= high) field.value = value;
     }
-    if (!this.result) void this.draw();
+    const text = query.get("text");
+    const isOther = text !== null && text !== this.text.value && text.length <= LONGEST;
+    if (isOther) this.text.value = text;
+    this.arrange();
+    if (!this.result || isOther) void this.draw();
     else this.remember();
+  }
+
+  /** The text that is written; "" where single drawings are made. */
+  private get written(): string {
+    const writes = workspace.about?.models.find((m) => m.id === this.model.value)?.writes;
+    return writes ? this.text.value.trim() : "";
+  }
+
+  private arrange(): void {
+    toggle(this.text.element, workspace.about?.models.find((m) => m.id === this.model.value)?.writes ?? false);
+    toggle(this.count.element, !this.written);
+    this.again.textContent = this.written ? "Another font" : OTHERS;
   }
 
   private remember(): void {
@@ -94,6 +127,7 @@ export class DrawPage implements View {
       n: this.count.value,
       t: this.temperature.value,
       seed: this.seed.value,
+      text: this.written || null,
     });
   }
 
@@ -103,6 +137,7 @@ export class DrawPage implements View {
   }
 
   private async draw(): Promise<void> {
+    this.arrange();
     this.remember();
     this.stage.setAttribute("data-stale", "");
     this.saved.replaceChildren();
@@ -112,6 +147,7 @@ export class DrawPage implements View {
       scale: this.scale.value,
       temperature: this.temperature.value,
       seed: this.seed.value,
+      text: this.written || null,
     });
     if (this.bar.running) return;
     this.stage.removeAttribute("data-stale");
@@ -125,20 +161,28 @@ export class DrawPage implements View {
   private show(made: Result): void {
     const title = workspace.about?.models.find((m) => m.id === this.model.value)?.title ?? "Drawing";
     const { pyramid } = made;
+    const text = this.written;
+    this.sheet.toggleAttribute("data-text", text !== "");
     if (!pyramid) return;
+    if (text) {
+      const image = h("img", { src: imageUrl("results", made.id, { max: SHOWN }), alt: text });
+      this.sheet.replaceChildren(this.drawing(made, 0, "Zoom into the text", image));
+      return;
+    }
     // the deepest level at which a drawing is a single tile
     const level = pyramid.base_level + Math.floor(Math.log2(pyramid.tile / Math.max(pyramid.width, pyramid.height)));
     const items = (made.scenes ?? []).map((scene, index) => {
       const image = h("img", { src: `/tiles/${scene}/${level}/0_0.jpg`, alt: `${title}, drawing ${index + 1}`, loading: "lazy" });
       image.addEventListener("error", () => window.setTimeout(() => (image.src = image.src), 1500), { once: true });
-      return h(
-        "div",
-        { role: "listitem" },
-        h("button", { class: "drawing", "aria-label": `Zoom into drawing ${index + 1}`, onclick: () => go("zoom", { r: made.id, i: String(index) }) }, image),
-      );
+      return this.drawing(made, index, `Zoom into drawing ${index + 1}`, image);
     });
     this.sheet.replaceChildren(...items);
     toggle(this.sheet, items.length > 0);
+  }
+
+  private drawing(made: Result, index: number, label: string, image: HTMLElement): HTMLElement {
+    const open = (): void => go("zoom", { r: made.id, i: String(index) });
+    return h("div", { role: "listitem" }, h("button", { class: "drawing", "aria-label": label, onclick: open }, image));
   }
 
   leave(): void {

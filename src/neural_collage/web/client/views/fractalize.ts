@@ -1,16 +1,13 @@
 // Fractalize: a picture made of small copies of itself.
 
-import { amend } from "../core/address";
-import { debounced, h } from "../core/dom";
+import { h } from "../core/dom";
 import { percent } from "../core/format";
-import type { Picture, Preset, Settings } from "../core/types";
+import type { Preset, Settings } from "../core/types";
 import { workspace } from "../core/workspace";
-import { ArtStage } from "../parts/art-stage";
 import { details } from "../parts/export-panel";
 import { choice, slider, toggleField } from "../parts/fields";
 import { Presets } from "../parts/presets";
-import type { View } from "./view";
-import { lookQuery, parseLook } from "./zoom";
+import { ArtPage } from "./art-page";
 
 export const PLAIN: Record<string, number | boolean> = { tiles: 64, contrast: 0.5, strength: 1, domains: 1, isometries: false, adaptive: false };
 
@@ -29,16 +26,14 @@ const DOMAINS = [
   { value: "49", label: "Quarters" },
 ];
 
-export class FractalizePage implements View {
+export class FractalizePage extends ArtPage {
   readonly element: HTMLElement;
-  private readonly art = new ArtStage("Fractal");
-  private readonly changed = debounced(250, () => void this.make());
   private readonly edit = (): void => {
     this.presets.select(null);
     this.changed();
   };
   private readonly looks = looks();
-  private readonly presets: Presets = new Presets("Looks", "fractalize", this.looks, (p) => {
+  protected readonly presets: Presets = new Presets("Looks", "fractalize", this.looks, (p) => {
     this.apply(p.settings);
     void this.make();
   });
@@ -52,48 +47,24 @@ export class FractalizePage implements View {
   private readonly domains = choice("Each copy shows", DOMAINS, "1", this.edit);
   private readonly isometries = toggleField("Copies may be turned and mirrored", false, this.edit);
   private readonly adaptive = toggleField("Smaller copies where there is detail", false, this.edit);
-  private picture: Picture | null = null;
 
   constructor() {
+    super("fractalize", "Fractal");
     this.presets.select(this.looks[0]?.id ?? null);
-    this.art.onLook((look) => amend(lookQuery(look)));
-    this.element = h(
-      "div",
-      { class: "workspace fractalize" },
-      this.art.stage,
-      h(
-        "div",
-        { class: "panel" },
-        h("section", { class: "card", "aria-label": "Looks" }, this.presets.element),
-        details("Fine controls", [
-          this.tiles.element,
-          this.contrast.element,
-          this.strength.element,
-          this.domains.element,
-          this.isometries.element,
-          this.adaptive.element,
-        ]),
-        this.art.outcome,
-      ),
+    this.element = this.layout(
+      h("section", { class: "card", "aria-label": "Looks" }, this.presets.element),
+      details("Fine controls", [
+        this.tiles.element,
+        this.contrast.element,
+        this.strength.element,
+        this.domains.element,
+        this.isometries.element,
+        this.adaptive.element,
+      ]),
     );
   }
 
-  enter(query: URLSearchParams): void {
-    const { picture } = workspace;
-    if (!picture) return;
-    const before = JSON.stringify(this.settings());
-    this.read(query);
-    const look = parseLook(query);
-    if (picture.id !== this.picture?.id) {
-      this.picture = picture;
-      this.art.reset(picture);
-      void this.make(look);
-    } else if (JSON.stringify(this.settings()) !== before || !this.art.hasResult) void this.make(look);
-    else if (look) this.art.look = look;
-    this.remember();
-  }
-
-  private read(query: URLSearchParams): void {
+  protected read(query: URLSearchParams): void {
     const named = this.looks.find((p) => p.id === query.get("preset"));
     if (named) this.apply(named.settings);
     const packed = query.get("set")?.split(",") ?? [];
@@ -106,7 +77,7 @@ export class FractalizePage implements View {
     if (named || packed.length) this.presets.select(named?.id ?? null);
   }
 
-  private settings(): Settings {
+  protected settings(): Settings {
     return {
       tiles: this.fitting(this.tiles.value),
       contrast: this.contrast.value,
@@ -133,22 +104,9 @@ export class FractalizePage implements View {
     this.adaptive.value = Boolean(settings.adaptive);
   }
 
-  private remember(): void {
+  protected query(): Record<string, string | null> {
     const chosen = this.presets.chosen;
     const values = Object.values(this.settings()).map(Number).join(",");
-    amend({ p: this.picture?.id ?? null, preset: chosen?.id ?? null, set: chosen ? null : values });
-  }
-
-  private async make(look: ReturnType<typeof parseLook> = null): Promise<void> {
-    this.remember();
-    this.presets.pause();
-    const { picture } = this;
-    await this.art.make("fractalize", this.settings(), look);
-    if (picture && picture === this.picture && !this.art.bar.running) void this.presets.draw(picture);
-  }
-
-  leave(): void {
-    this.presets.pause();
-    this.art.leave();
+    return { preset: chosen?.id ?? null, set: chosen ? null : values };
   }
 }

@@ -6,19 +6,15 @@ import { debounced, h, reveal } from "../core/dom";
 import { percent } from "../core/format";
 import type { Picture } from "../core/types";
 import { workspace } from "../core/workspace";
-import { CompareView } from "../parts/compare-view";
-import { downloadLink } from "../parts/export-panel";
+import { BeforeAfter } from "../parts/before-after";
 import { slider } from "../parts/fields";
 import { chooseButton, receive } from "../parts/intake";
 import { JobBar } from "../parts/job-bar";
-import { report } from "../parts/notices";
-import { Pixels } from "../parts/pixels";
-import { SendOn } from "../parts/send-on";
 import type { View } from "./view";
 
 export class MorphPage implements View {
   readonly element: HTMLElement;
-  private readonly compare = new CompareView();
+  private readonly shown = new BeforeAfter("First", "zoom", "fractalize", "compress");
   private readonly bar = new JobBar();
   private readonly changed = debounced(300, () => void this.make());
   private readonly share = slider({
@@ -26,9 +22,8 @@ export class MorphPage implements View {
   });
   private readonly pair = h("div", { class: "pair" });
   private readonly hint = h("p", { class: "hint" });
-  private readonly saved = h("div", { class: "saved", role: "status" });
-  private readonly sendOn = new SendOn("zoom", "fractalize", "compress");
-  private readonly stage = h("div", { class: "stage" }, this.compare, this.bar);
+  private readonly stage = h("div", { class: "stage" }, this.shown.compare, this.bar);
+  private readonly outcome = h("section", { class: "card", "aria-label": "Result", hidden: true }, this.shown.saved, this.shown.sendOn.element);
   private readonly offers: HTMLElement;
   private picture: Picture | null = null;
   private other: Picture | null = null;
@@ -61,7 +56,7 @@ export class MorphPage implements View {
           this.offers,
           this.share.element,
         ),
-        h("section", { class: "outcome", "aria-label": "Result" }, this.saved, this.sendOn.element),
+        this.outcome,
       ),
     );
   }
@@ -73,22 +68,12 @@ export class MorphPage implements View {
     if (query.has("share") && share >= 0 && share <= 1) this.share.value = share;
     if (picture.id !== this.picture?.id) {
       this.picture = picture;
-      this.compare.size(picture.width, picture.height);
-      this.compare.label("left", "First");
-      this.fill("left", new Pixels("pictures", picture.id, picture.width, picture.height, () => this.compare.draw()));
-      this.empty();
+      this.shown.open(picture);
+      this.outcome.hidden = true;
       if (this.other) void this.make();
     }
     this.arrange();
     amend({ p: picture.id, share: this.share.value });
-  }
-
-  private empty(): void {
-    const { picture } = this;
-    if (picture) this.fill("right", new Pixels("pictures", picture.id, picture.width, picture.height, () => this.compare.draw()));
-    this.compare.label("right", "");
-    this.saved.replaceChildren();
-    this.sendOn.set(null);
   }
 
   private arrange(): void {
@@ -122,25 +107,16 @@ export class MorphPage implements View {
     if (!picture || !other) return;
     amend({ share: this.share.value });
     this.stage.setAttribute("data-stale", "");
-    this.saved.replaceChildren();
-    this.sendOn.set(null);
+    this.shown.withdraw();
+    this.outcome.hidden = true;
     const share = this.share.value;
     const made = await this.bar.run("morph", picture.id, { other: other.id, share });
     if (this.bar.running) return;
     this.stage.removeAttribute("data-stale");
     if (!made || picture !== this.picture) return;
-    this.fill("right", new Pixels("results", made.id, picture.width, picture.height, () => this.compare.draw()));
-    this.compare.label("right", `${percent(share)} of the second`);
-    this.saved.replaceChildren(downloadLink(made));
-    this.sendOn.set(made.id);
+    this.shown.show(made, `${percent(share)} of the second`);
+    this.outcome.hidden = false;
     reveal(this.stage);
-  }
-
-  private fill(side: "left" | "right", pixels: Pixels): void {
-    this.compare.show(side, pixels);
-    pixels.open().catch((error: unknown) => {
-      if (!(error instanceof DOMException)) report(error);
-    });
   }
 
   leave(): void {

@@ -2,17 +2,12 @@
 
 import { amend } from "../core/address";
 import { h, reveal, toggle } from "../core/dom";
-import { dimensions } from "../core/format";
 import type { Picture, Result, Settings } from "../core/types";
 import { workspace } from "../core/workspace";
-import { CompareView } from "../parts/compare-view";
-import { downloadLink } from "../parts/export-panel";
+import { BeforeAfter } from "../parts/before-after";
 import { choice, select, slider, toggleField } from "../parts/fields";
 import { JobBar } from "../parts/job-bar";
-import { report } from "../parts/notices";
 import { PaintView } from "../parts/paint-view";
-import { Pixels } from "../parts/pixels";
-import { SendOn } from "../parts/send-on";
 import type { View } from "./view";
 
 const KINDS = [
@@ -30,15 +25,13 @@ export class RestorePage implements View {
   private readonly noise = slider({ label: "Noise", min: 1, max: 60, value: 15, say: (n) => `${n} grey levels` });
   private readonly scale = select("Times as large", SCALES.map((s) => ({ value: String(s), label: `${s}×` })), "2");
   private readonly paint = new PaintView();
-  private readonly compare = new CompareView();
+  private readonly pair = new BeforeAfter("Before", "restore", "zoom", "compress", "fractalize");
   private readonly bar = new JobBar();
   private readonly action = h("button", { class: "primary wide", onclick: () => void this.run() });
   private readonly again = h("button", { class: "wide", onclick: () => this.forget() }, "Back to painting");
   private readonly hint = h("p", { class: "hint" });
-  private readonly saved = h("div", { class: "saved", role: "status" });
-  private readonly sendOn = new SendOn("restore", "zoom", "compress", "fractalize");
-  private readonly outcome = h("section", { class: "card", "aria-label": "Result" }, this.saved, this.sendOn.element);
-  private readonly stage = h("div", { class: "stage" }, this.paint, this.compare, this.bar);
+  private readonly outcome = h("section", { class: "card", "aria-label": "Result" }, this.pair.saved, this.pair.sendOn.element);
+  private readonly stage = h("div", { class: "stage" }, this.paint, this.pair.compare, this.bar);
   private picture: Picture | null = null;
   private result: Result | null = null;
 
@@ -76,9 +69,7 @@ export class RestorePage implements View {
     if (picture.id !== this.picture?.id) {
       this.picture = picture;
       this.paint.open(picture);
-      this.compare.toggleAttribute("alpha", picture.alpha);
-      this.compare.size(picture.width, picture.height);
-      this.compare.label("left", "Before");
+      this.pair.open(picture);
       this.forget();
     } else this.arrange(changed);
     const scale = query.get("scale");
@@ -91,14 +82,7 @@ export class RestorePage implements View {
   private forget(): void {
     this.bar.replace();
     this.result = null;
-    this.saved.replaceChildren();
-    this.sendOn.set(null);
-    const { picture } = this;
-    if (picture) {
-      this.fill("left", new Pixels("pictures", picture.id, picture.width, picture.height, () => this.compare.draw()));
-      this.compare.show("right", null);
-      this.compare.label("right", "");
-    }
+    this.pair.clear();
     this.arrange(false);
   }
 
@@ -107,7 +91,7 @@ export class RestorePage implements View {
     const what = this.kind.value;
     const painting = what === "fill" && !this.result;
     toggle(this.paint, painting);
-    toggle(this.compare, !painting);
+    toggle(this.pair.compare, !painting);
     toggle(this.automatic.element, what === "denoise");
     toggle(this.noise.element, what === "denoise" && !this.automatic.value);
     toggle(this.scale.element, what === "enlarge");
@@ -130,25 +114,13 @@ export class RestorePage implements View {
     if (what === "denoise" && !this.automatic.value) settings.noise = this.noise.value;
     if (what === "enlarge") settings.scale = Number(this.scale.value);
     this.result = null;
-    this.saved.replaceChildren();
-    this.sendOn.set(null);
+    this.pair.withdraw();
     const made = await this.bar.run("restore", picture.id, settings);
     if (!made || this.picture !== picture) return;
     this.result = made;
-    // one place in both: the after is drawn at the size of the before
-    this.fill("right", new Pixels("results", made.id, picture.width, picture.height, () => this.compare.draw()));
-    this.compare.label("right", "After");
-    this.saved.replaceChildren(downloadLink(made), h("p", { class: "hint" }, dimensions(made.width, made.height)));
-    this.sendOn.set(made.id);
+    this.pair.show(made, "After");
     this.arrange(false);
     reveal(this.stage);
-  }
-
-  private fill(side: "left" | "right", pixels: Pixels): void {
-    this.compare.show(side, pixels);
-    pixels.open().catch((error: unknown) => {
-      if (!(error instanceof DOMException)) report(error);
-    });
   }
 
   leave(): void {
