@@ -19,8 +19,8 @@ _COARSE, _FINE = 15, 75
 """Qualities of the JPEG files."""
 _OVERHEAD = 600
 """Bytes of tables in a JPEG file."""
-_LEAST = 0.002
-"""Bits per pixel that count as the least of a JPEG file; one of one colour has 0.006."""
+_LEAST = 0.05
+"""Bits per pixel of a JPEG file that count as the least; one colour alone takes more."""
 _STRIP_ROWS, _MOST_PIXELS, _MOST_SIDE = 64, 2**22, 2**15
 """Larger pictures are told from strips of them."""
 _FITS = {
