@@ -30,6 +30,16 @@ def test_pictures_of_any_size_and_mode_have_expected_sizes(
     assert min(expected_sizes(picture)[0].values()) > 0
 
 
+def test_graphics_are_not_told_from_jpeg_files() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sizes = []
+    for rows in (64, 16):
+        colours = torch.randint(0, 256, (3, rows, 8), generator=generator, dtype=torch.uint8)
+        drawing = colours.repeat_interleave(64 // rows, 1).repeat_interleave(8, 2)
+        sizes.append(expected_sizes(Picture(drawing, "RGB"))[0])
+    assert sizes[0] == sizes[1]
+
+
 def test_strips_of_a_large_picture_tell_what_all_of_it_does() -> None:
     part = (photo_crop(256) * 255).round().byte()
     once = expected_sizes(Picture(part, "RGB"))[0]

@@ -41,13 +41,21 @@ _FITS = {
 and of the fine JPEG file; and how far photographs lie from that."""
 
 
+_USUAL = (1.0, -1.02, 0.13)
+"""What the constant and the shares are multiplied with for the mean of those photographs."""
+_GRAPHICS = 0.85
+"""Of pixels that equal the one to the left; few photographs have so many, screenshots more."""
+
+
 def expected_sizes(picture: Picture) -> tuple[dict[int, float], dict[int, float]]:
     """Bytes of the files of a picture at some qualities, and how far logarithms may lie from them.
 
-    Good for photographs; files of graphics are far smaller.
+    Graphics, of which JPEG files tell too much, are expected to have those of a usual photograph.
     """
     sample = _sample(picture)
-    known = np.array([1.0, _log_rate(sample, _COARSE), _log_rate(sample, _FINE)])
+    known = np.array(_USUAL)
+    if _equal_share(sample) < _GRAPHICS:
+        known = np.array([1.0, _log_rate(sample, _COARSE), _log_rate(sample, _FINE)])
     pixels = picture.width * picture.height
     sizes = {quality: float(np.exp(known @ fit[:3])) * pixels / 8 for quality, fit in _FITS.items()}
     return sizes, {quality: fit[3] for quality, fit in _FITS.items()}
@@ -63,6 +71,12 @@ def _sample(picture: Picture) -> Image.Image:
     strips = [picture.samples[:colours, top : top + _STRIP_ROWS, :width] for top in tops]
     levels = replace(picture, samples=torch.cat(strips, 1)).levels
     return Image.fromarray(levels[0] if colours == 1 else levels.transpose(1, 2, 0))
+
+
+def _equal_share(sample: Image.Image) -> float:
+    pixels = np.asarray(sample).reshape(sample.height, sample.width, -1)
+    equal = (pixels[:, 1:] == pixels[:, :-1]).all(2)
+    return float(equal.mean()) if equal.size else 0.0
 
 
 def _log_rate(sample: Image.Image, quality: int) -> float:
