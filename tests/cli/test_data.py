@@ -19,6 +19,8 @@ def test_every_set_is_listed_with_its_licence_and_source(collage: Run) -> None:
     for each in CATALOGUE:
         for text in (each.name, each.content, each.used_for, each.licence, each.address):
             assert text in result.stdout
+    listed = [line.split()[0] for line in result.stdout.splitlines() if line[0] != " "]
+    assert listed == [each.name for each in CATALOGUE]
     assert "present" not in result.stdout
 
 

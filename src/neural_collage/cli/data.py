@@ -27,6 +27,6 @@ def data(
         return
     for row in rows:
         state = "present" if row["present"] else "missing"
-        typer.echo(f"{row['name']:10}{state:10}{row['folder']}")
+        typer.echo(f"{row['name']:14}{state:10}{row['folder']}")
         for name in ("content", "used_for", "licence", "address"):
-            typer.echo(f"{'':10}{name.replace('_', ' '):10}{row[name]}")
+            typer.echo(f"{'':14}{name.replace('_', ' '):10}{row[name]}")

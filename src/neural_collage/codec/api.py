@@ -48,8 +48,8 @@ def encode(
     quality: 1 (smallest) to 100 (best), 50 if None; effort: 0 (fastest) to 9 (most thorough
         search), 5 if None. Codecs of a single rate take neither.
     size, psnr: instead of a quality, the most bytes of the file, or the least PSNR of its decode in
-        dB as `targets.psnr_of_file` measures it; the best, and the smallest, file that three or
-        four attempts find.
+        dB as `targets.psnr_of_file` measures it; the best, and the smallest, file that two to four
+        attempts find.
     graphics: put a layer of exact ranges, copies of the same size and few colours, over a neural or
         fractal base where that lowers the cost.
     model: for "neural": "natural" (photographs; if None), "natural-psnr", "aerial", a path of

@@ -1,9 +1,9 @@
 """Encoding to a target: the best file of at most so many bytes, or the smallest one so alike.
 
-Quality is searched for. Photographs follow curves of one family: the first file tells which one,
-and between two qualities that lie on either side of a target, the next one is interpolated along
-it, so that three files are made, not a hundred. Sizes are searched for in fractions of a quality,
-since a step to the next one adds about 3 %.
+Quality is searched for. Photographs follow curves of one family: of sizes, two JPEG files tell
+which one, and the first file corrects that; between two qualities that lie on either side of a
+target, the next one is interpolated along it, so that two or three files are made, not a hundred.
+Sizes are searched for in fractions of a quality, since a step to the next one adds about 3 %.
 """
 
 import math
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_collage.arguments import is_whole
+from neural_collage.codec.encoding.expected_sizes import expected_sizes
 from neural_collage.codec.encoding.layered import Settings, encode_picture
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.precision.steps import BASE_QUALITY
@@ -36,11 +37,11 @@ class Measure:
     """A figure of files that grows with quality.
 
     name, title: as programs and people read it. unit: what follows a value in a text, with the
-    space before it. typical: its value for photographs, at some qualities. slack: by how much a
-    file may surpass a target without another attempt. is_ratio: whether values compare by their
-    ratio. at_most: whether a target is the most that is allowed, not the least. spread: how far
-    positions of photographs lie apart at these qualities; a photograph is as far from the typical
-    one at all of them. parts: of a quality, which are searched.
+    space before it. typical: its expected value at some qualities. slack: by how much a file may
+    surpass a target without another attempt. is_ratio: whether values compare by their ratio.
+    at_most: whether a target is the most that is allowed, not the least. spread: how far positions
+    of pictures lie from the expected ones; one is as many spreads away at all qualities. parts: of
+    a quality, which are searched.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Measure:
         return math.log(value) if self.is_ratio else value
 
     def curve(self, apart: float) -> tuple[list[int], FloatArray]:
-        """Qualities, and positions there of a photograph so many spreads from the typical one."""
+        """Qualities, and positions there of a photograph so many spreads from what is expected."""
         qualities = list(self.typical)
         typical = np.array([self.position(value) for value in self.typical.values()])
         spread = np.array([self.spread.get(quality, 0.0) for quality in qualities])
@@ -69,24 +70,9 @@ class Measure:
         return f"{value:,.0f}{self.unit}" if self.is_ratio else f"{value:.2f}{self.unit}"
 
 
-_OF_SIZES = (1, 12, 25, 40, 55, 70, 80, 90, 91, 95, 100)
-_RATES = (0.085, 0.1215, 0.185, 0.303, 0.485, 0.753, 0.991, 1.285, 1.385, 1.852, 3.433)
-_SPREADS = (0.18, 0.22, 0.24, 0.26, 0.29, 0.32, 0.35, 0.39, 0.34, 0.37, 0.37)
 _MOST_APART = 3.0
 _TYPICAL = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 94, 96, 98, 100)
 _PSNRS = (26.5, 27.5, 28.6, 29.8, 31.0, 32.2, 33.6, 35.0, 36.5, 38.0, 39.4, 41.1, 43.3, 45.5)
-SIZE = Measure(
-    "size",
-    "size",
-    " bytes",
-    dict(zip(_OF_SIZES, _RATES, strict=True)),
-    slack=0.02,
-    is_ratio=True,
-    at_most=True,
-    spread=dict(zip(_OF_SIZES, _SPREADS, strict=True)),
-    parts=16,
-)
-"""Of files, in bytes; typical are bits per pixel, as nine photographs of CID22 have them."""
 _STRETCH, _MOST_STRETCH = 0.5, 1.5
 """Where a picture takes many bits per pixel, RDOQ changes its size less than the quality does."""
 _SAME_ANALYSIS = 0.75
@@ -99,15 +85,13 @@ PSNR = Measure("psnr", "PSNR", " dB", dict(zip(_TYPICAL, _PSNRS, strict=True)), 
 class Target:
     """What a file of one picture is to reach.
 
-    wanted: in units of the measure. value_of: what a file of the picture has. typical: by how much
-    positions of a picture of its size are higher on the typical curve. stretch: of fractions of a
-    quality, up to 90.
+    wanted: in units of the measure. value_of: what a file of the picture has. stretch: of fractions
+    of a quality, up to 90.
     """
 
     measure: Measure
     wanted: float
     value_of: Callable[[CollageImage], float] = field(repr=False)
-    typical: float = 0.0
     stretch: float = 1.0
 
 
@@ -128,9 +112,22 @@ def size_target(picture: Picture, size: int) -> Target:
     """
     if not (is_whole(size) and size >= 1):
         raise CollageError(f"size must be a whole number of bytes, at least 1, not {size!r}")
-    to_rate = 8 / (picture.width * picture.height)
-    stretch = math.exp(min(_STRETCH * size * to_rate, _MOST_STRETCH))
-    return Target(SIZE, size, lambda image: len(image.to_bytes()), math.log(to_rate), stretch)
+    rate = 8 * size / (picture.width * picture.height)
+    stretch = math.exp(min(_STRETCH * rate, _MOST_STRETCH))
+    measure = size_measure(*expected_sizes(picture))
+    return Target(measure, size, lambda image: len(image.to_bytes()), stretch)
+
+
+def size_measure(expected: Mapping[int, float], spread: Mapping[int, float]) -> Measure:
+    """The bytes of files, which are expected to be these, see `expected_sizes`."""
+    return Measure(
+        *("size", "size", " bytes", expected),
+        slack=0.02,
+        is_ratio=True,
+        at_most=True,
+        spread=spread,
+        parts=16,
+    )
 
 
 def psnr_target(picture: Picture, psnr: float) -> Target:
@@ -184,7 +181,7 @@ def encode_to(picture: Picture, settings: Settings, target: Target) -> Reached:
         image = encode_picture(picture, which, kept)
         return image, target.value_of(image)
 
-    found, attempts = search(target.measure, target.wanted, attempt, target.typical)
+    found, attempts = search(target.measure, target.wanted, attempt)
     return Reached(found.made, found.value, attempts)
 
 
@@ -192,16 +189,15 @@ def search(
     measure: Measure,
     wanted: float,
     attempt: Callable[[float], tuple[Made, float]],
-    typical: float = 0.0,
 ) -> tuple["Attempt[Made]", int]:
     """The attempt at the quality that meets a target best, and the number of attempts.
 
-    wanted: the target. attempt: what is made at a quality, and its value. typical: see `Target`.
+    wanted: the target. attempt: what is made at a quality, and its value.
 
     Raises:
         TargetError: no quality meets the target; the message says how near one comes.
     """
-    found: _Search[Made] = _Search(measure, wanted, typical)
+    found: _Search[Made] = _Search(measure, wanted)
     while (quality := found.next_quality()) is not None:
         found.add(quality, *attempt(quality))
     return found.result(), found.count
@@ -220,10 +216,10 @@ class Attempt(Generic[Made]):
 class _Search(Generic[Made]):
     """The attempts so far, of which the two next to the target are kept."""
 
-    def __init__(self, measure: Measure, wanted: float, typical: float) -> None:
+    def __init__(self, measure: Measure, wanted: float) -> None:
         self._measure = measure
         self._wanted = wanted
-        self._sought = measure.position(wanted) + typical
+        self._sought = measure.position(wanted)
         self._below: Attempt[Made] | None = None
         self._above: Attempt[Made] | None = None
         self.count = 0
@@ -231,7 +227,7 @@ class _Search(Generic[Made]):
 
     def add(self, quality: float, made: Made, value: float) -> None:
         """Take what was made at a quality into account."""
-        surplus = self._measure.position(value) - self._measure.position(self._wanted)
+        surplus = self._measure.position(value) - self._sought
         attempt = Attempt(quality, made, value, surplus)
         self._one_sided += self._below is None or self._above is None
         if surplus < 0 or (surplus == 0 and self._measure.at_most):
@@ -281,12 +277,12 @@ class _Search(Generic[Made]):
         return float(nearest.quality + (step - nearest.quality) * further)
 
     def _apart(self, one: "Attempt[Made]") -> float:
-        """How many spreads an attempt is from the typical photograph, limited to credible ones."""
+        """How many spreads an attempt is from what is expected, limited to credible ones."""
         if not self._measure.spread:
             return 0.0
         positions = (np.interp(one.quality, *self._measure.curve(apart)) for apart in (0.0, 1.0))
-        typical, next_one = positions
-        apart = (one.surplus + self._sought - typical) / (next_one - typical)
+        expected, next_one = positions
+        apart = (one.surplus + self._sought - expected) / (next_one - expected)
         return float(np.clip(apart, -_MOST_APART, _MOST_APART))
 
     def result(self) -> Attempt[Made]:
