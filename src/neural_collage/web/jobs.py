@@ -175,25 +175,27 @@ class Jobs:
         self._tell(job, kind, content)
 
     def _end(self, job: Job, future: "Future[Any]") -> None:
+        kind, content = self._outcome(job, future)
+        if kind != "done":  # nothing is left of it when it is told
+            job.undo()
+            if job.work.out is not None:
+                shutil.rmtree(job.work.out, ignore_errors=True)
+        self._tell(job, kind, content)
+
+    def _outcome(self, job: Job, future: "Future[Any]") -> Event:
         try:
             found = future.result()
             if job.ended:
                 raise StoppedError("stopped")
-            result = job.finish(found, True)
+            return "done", {"result": job.finish(found, True)}
         except StoppedError:
-            self._tell(job, "stopped", {})
+            return "stopped", {}
         except StudioError as error:
-            self._tell(job, "failed", {"error": str(error), **error.details})
+            return "failed", {"error": str(error), **error.details}
         except Exception:
             _LOG.exception("the end of a job failed")
             text = "this did not work, and the reason is in the server's log"
-            self._tell(job, "failed", {"error": text})
-        else:
-            self._tell(job, "done", {"result": result})
-            return
-        job.undo()
-        if job.work.out is not None:
-            shutil.rmtree(job.work.out, ignore_errors=True)
+            return "failed", {"error": text}
 
     def _tell(self, job: Job, kind: str, content: dict[str, Any]) -> None:
         with self._lock:
