@@ -37,7 +37,7 @@ from neural_collage.core.scales import (
 from neural_collage.io.limits import check_decoded_size
 from neural_collage.models.operator.config import OperatorConfig
 
-_MAX_SIDE = 4096  # pixels of the largest scale with links; above it, pictures are interpolated
+_MAX_SIDE = 2048  # pixels of the largest scale with links; above it, pictures are interpolated
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class DetailLinks(nn.Module):
         """Pictures of scale 1 at any scale from 1 on, or the same region of each.
 
         scale: powers of two are exact; others are area-averaged from the next octave up. Scales at
-            which a picture has more than 4096 pixels a side add no detail to those below.
+            which a picture has more than 2048 pixels a side add no detail to those below.
         region: (x, y, width, height) in pixels at that scale.
 
         Raises ScaleError for a scale or a region that does not fit.
