@@ -12,7 +12,12 @@ import numpy.typing as npt
 
 from neural_collage.core.arrays.lapped import PatchBank
 from neural_collage.models.compression.integer_entropy import N_SCALES, IntegerEntropy, check_shapes
-from neural_collage.models.compression.integer_layers import LEVELS, VALUE_BITS, IntArray
+from neural_collage.models.compression.integer_layers import (
+    LEVELS,
+    VALUE_BITS,
+    IntArray,
+    patches_at_once,
+)
 
 RANGE = 16
 """Side of a range in pixels."""
@@ -77,12 +82,10 @@ class DecoderModel:
         shift = VALUE_BITS + STEP_BITS - AMPLITUDE_BITS
         limits = -_LARGEST_AMPLITUDE - 1, _LARGEST_AMPLITUDE
         limited = np.empty(quantised.shape, np.int16)
-        # patch by patch, so that what is between stays in the cache
-        for step, of_patch, result in zip(
-            self._steps[quality - 1, : len(quantised)], quantised, limited, strict=True
-        ):
-            scaled = of_patch * step
+        steps = self._steps[quality - 1, : len(quantised), None, None]
+        for patches in patches_at_once(quantised):
+            scaled = quantised[patches] * steps[patches]
             scaled += 1 << (shift - 1)
             scaled >>= shift
-            np.clip(scaled, *limits, out=result, casting="unsafe")
+            np.clip(scaled, *limits, out=limited[patches], casting="unsafe")
         return limited

@@ -24,6 +24,7 @@ from neural_collage.models.compression.integer_layers import (
     IntegerPrediction,
     Tensors,
     bias_of,
+    patches_at_once,
     product,
     rung_values,
     rungs_of,
@@ -164,10 +165,11 @@ class IntegerEntropy:
                         total += other[:, sites]
                         states[colour][:, sites] += shifted(total, WEIGHT_BITS)
         if gains is not None:
-            for of_patch in result:  # one by one, they stay in the cache
-                of_patch *= gains
-                of_patch += 1 << (GAIN_BITS - 1)
-                of_patch >>= GAIN_BITS
+            for patches in patches_at_once(result):
+                scaled = result[patches]
+                scaled *= gains
+                scaled += 1 << (GAIN_BITS - 1)
+                scaled >>= GAIN_BITS
         return result.reshape(-1, rows, columns)
 
     def _pass(

@@ -6,7 +6,7 @@ their order, and scaling by powers of two and rounding down are exact.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,15 @@ LARGEST_GAIN = 2
 """The largest binary logarithm of a range's step, relative to the common one, of either sign."""
 GAIN_BITS, GAIN_PITCH_BITS = 12, 5
 """Relative steps are whole numbers in 2^-12, for binary logarithms in 2^-5."""
+_VALUES_AT_ONCE = 1 << 14
+"""Latents that are scaled together: they stay in the cache."""
+
+
+def patches_at_once(values: IntArray) -> Iterator[slice]:
+    """Blocks of the patches of latents (a, ...), so large that they stay in the cache."""
+    step = max(1, _VALUES_AT_ONCE * len(values) // max(values.size, 1))
+    for first in range(0, len(values), step):
+        yield slice(first, first + step)
 
 
 def rung_values(rungs: IntArray, quality: int) -> IntArray:
