@@ -83,25 +83,29 @@ def open_run(folder: Path, samples: int, test: str | None) -> Run:
 
 
 def measure(runs: Mapping[str, Run]) -> dict[str, Outcome]:
-    """Size, speed and test metrics of each run."""
-    speeds = median_rates({name: partial(training_rate, run) for name, run in runs.items()})
-    outcomes = {}
+    """Size, speed and test metrics of each run; the weights are not used afterwards."""
+    metrics, seconds = {}, {}
     for name, run in runs.items():
         with quiet_lightning():
-            metrics = run.experiment.evaluate()
-        count = sum(p.numel() for p in run.model.parameters())
-        outcomes[name] = Outcome(
+            metrics[name] = run.experiment.evaluate()
+        at_40 = seconds_for_samples(run.model, 1, 40) if run.model.scalable else None
+        seconds[name] = seconds_for_samples(run.model, 64, 1), at_40
+    # last: steps on noise may change the weights, however small they are
+    speeds = median_rates({name: partial(training_rate, run) for name, run in runs.items()})
+    return {
+        name: Outcome(
             title=type(run.model).__name__,
-            parameters=count,
+            parameters=sum(p.numel() for p in run.model.parameters()),
             decoder_parameters=run.model.decoder_parameters,
             steps=run.experiment.step,
             images_per_second=speeds[name],
-            metrics={k.removeprefix("test/"): v for k, v in metrics.items()},
+            metrics={k.removeprefix("test/"): v for k, v in metrics[name].items()},
             shares=shares_of_step(run),
-            seconds_for_64=seconds_for_samples(run.model, 64, 1),
-            seconds_at_40=seconds_for_samples(run.model, 1, 40) if run.model.scalable else None,
+            seconds_for_64=seconds[name][0],
+            seconds_at_40=seconds[name][1],
         )
-    return outcomes
+        for name, run in runs.items()
+    }
 
 
 def median_rates(measures: Mapping[str, Callable[[], float]]) -> dict[str, float]:
