@@ -106,10 +106,11 @@ def pictures(
         ScaleError: a scale or a region that the model does not support.
     """
     values = math.prod(region[2:] if region else picture_size(model, scale))
-    at_once = max(1, _VALUES_AT_ONCE // (values * model.planes))
+    planes = model.picture_shape[0]
+    at_once = max(1, _VALUES_AT_ONCE // (values * planes))
     for parts in zip(*(f.split(at_once) for f in features), strict=True):
         with torch.no_grad(), without_autocast(_device(model)):
-            parameters = model.render(parts, scale, region)
+            parameters = model.render(parts, scale, region, planes)
             batch = model.likelihood.picture(parameters, 1 if soft else scale)
         yield from batch
 

@@ -82,7 +82,7 @@ def test_domain_weights_change_the_sample() -> None:
             {"operator": OperatorConfig((SIZE, SIZE), 1, range_size=2, domain_sizes=(4,))},
             "one position for each of the 6x6",
         ),
-        ({"likelihood": MIXTURE}, "operator.channels must be 20"),
+        ({"likelihood": MIXTURE}, "operator.channels must be 23"),
         ({"operator": replace(OPERATOR, patches="given")}, 'must be "given" with latent_patches'),
         ({"latent_patches": (DecoderStage(3),)}, "and only with them"),
         ({"operator": replace(OPERATOR, patches="style")}, 'not "style"'),

@@ -175,6 +175,17 @@ def test_an_instance_needs_render() -> None:
             kind(SIZE, LikelihoodConfig(), HIERARCHY, {"": HIERARCHY.top_down}, {})
 
 
+def test_the_first_planes_are_enough_for_the_expected_image(model: HierarchicalVae) -> None:
+    planes = model.picture_shape[0]
+    with torch.no_grad():
+        features = model.sample(2).features
+        for scale in (1, 2) if model.scalable else (1,):
+            whole, first = (model.render(features, scale, planes=n) for n in (None, planes))
+            torch.testing.assert_close(first, whole[:, :planes], atol=1e-5, rtol=0)
+            expected = model.likelihood.mean(whole)
+            torch.testing.assert_close(model.likelihood.mean(first), expected, atol=1e-5, rtol=0)
+
+
 def test_a_vdvae_renders_regions_at_scale_one_only() -> None:
     model = trained(Vdvae(SIZE, hierarchy=HIERARCHY))
     with torch.no_grad():

@@ -49,16 +49,17 @@ def test_log_prob_of_a_mixture_equals_its_definition() -> None:
     """Differences of distribution functions in double precision, one component at a time."""
     config = LikelihoodConfig("logistic_mixture", 3, mixtures=2, bits=2)
     parameters = torch.randn(1, config.planes, 1, 1)
-    logits, means, log_scales, coefficients = (
-        part.flatten().double() for part in parameters.split([2, 6, 6, 6], 1)
+    mean, logits, deviations, log_scales, coefficients = (
+        part.flatten().double() for part in parameters.split([3, 2, 6, 6, 6], 1)
     )
-    means, scales = means.view(2, 3), log_scales.view(2, 3).exp()
-    coefficients = coefficients.view(2, 3).tanh()
+    deviations, scales = deviations.view(2, 3), log_scales.view(2, 3).exp()
+    coefficients, weights = coefficients.view(2, 3).tanh(), logits.softmax(0)
+    means = mean + deviations - weights @ deviations
     red, green, blue = 1 / 3, 2 / 3, 1.0  # levels 1, 2 and 3 of 3
     image = torch.tensor([red, green, blue])[None, :, None, None]
     total = torch.zeros((), dtype=torch.float64)
-    for k, weight in enumerate(logits.softmax(0)):
-        r, g = 2 * red - 1, 2 * green - 1
+    for k, weight in enumerate(weights):
+        r, g = 2 * red - 1 - means[k, 0], 2 * green - 1 - means[k, 1]
         centres = (
             means[k, 0],
             means[k, 1] + coefficients[k, 0] * r,
@@ -86,17 +87,44 @@ def test_frequencies_of_samples_equal_probabilities(channels: int) -> None:
         assert share == pytest.approx(float(probability), abs=5 * 0.5 / count**0.5)
 
 
-def test_mean_and_samples_of_a_narrow_mixture_are_its_means() -> None:
+def test_mean_and_samples_of_a_narrow_mixture_are_its_mean() -> None:
     config = LikelihoodConfig("logistic_mixture", 3, mixtures=1)
-    parameters = torch.zeros(1, config.planes, 1, 1)
-    parameters[0, 1:4, 0, 0] = torch.tensor([0.5, -0.25, 0.0])
-    parameters[0, 4:7] = -7.0
-    parameters[0, 7, 0, 0] = 0.8  # coefficient of red in the mean of green
+    parameters = torch.randn(1, config.planes, 1, 1)  # a single deviation is centred away
+    parameters[0, :3, 0, 0] = torch.tensor([0.5, -0.25, 0.0])
+    parameters[0, 7:10] = -7.0
     likelihood = LogisticMixture(config)
-    green = -0.25 + 0.5 * math.tanh(0.8)
-    expected = torch.tensor([0.75, (green + 1) / 2, 0.5])
+    expected = torch.tensor([0.75, 0.375, 0.5])
     assert torch.allclose(likelihood.mean(parameters).flatten(), expected, atol=1e-6)
     assert torch.allclose(likelihood.sample(parameters).flatten(), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples_of_a_mixture_average_to_its_mean(channels: int) -> None:
+    """Whatever the components: so the mean of an enlarged collage is the collage of the mean."""
+    config = LikelihoodConfig("logistic_mixture", channels, mixtures=4)
+    likelihood = LogisticMixture(config)
+    parameters = torch.randn(1, config.planes, 1, 1)
+    mean = parameters[:, :channels] = 0.1 * torch.randn(1, channels, 1, 1)
+    parameters[:, channels + 4 : channels + 4 * (1 + channels)] *= 0.1  # deviations
+    parameters[:, channels + 4 * (1 + channels) : channels + 4 * (1 + 2 * channels)] = -3.0
+    count = 40_000
+    samples = likelihood.sample(parameters.expand(count, -1, -1, -1))
+    error = (samples.mean(0) - likelihood.mean(parameters)[0]).abs().flatten()
+    assert bool((error < 5 * samples.std(0).flatten() / count**0.5 + 1e-4).all())
+    assert torch.allclose(likelihood.mean(parameters), mean / 2 + 0.5)
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "coverage", "logistic_mixture"])
+def test_divergence_is_zero_of_equals_positive_otherwise_and_needs_the_mean_alone(
+    kind: str,
+) -> None:
+    config = LikelihoodConfig(kind)  # type: ignore[arg-type]
+    likelihood = make_likelihood(config)
+    first, second = (torch.randn(3, config.planes, 4, 4) for _ in range(2))
+    divergence = likelihood.divergence(first, second)
+    assert bool((divergence > 0).all())
+    assert torch.equal(likelihood.divergence(first[:, :1], second[:, :1]), divergence)
+    assert torch.allclose(likelihood.divergence(first, first), torch.zeros(3), atol=1e-5)
 
 
 def test_parameters_of_coverage_are_probabilities_that_average() -> None:

@@ -79,6 +79,20 @@ def test_a_region_is_a_crop_of_the_image(name: str, scale: float) -> None:
     torch.testing.assert_close(region, whole[:, :, 2:4, 1:4], atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("name", CASES)
+def test_the_first_channels_alone_are_those_of_the_image(name: str, scale: int) -> None:
+    operator, parameters, _ = at_scale_one(name)
+    channels = operator.config.channels
+    with torch.no_grad():
+        whole = apply_operator(operator, parameters, scale=scale)
+        for count in range(1, channels + 1):
+            first = apply_operator(operator, parameters, scale=scale, channels=count)
+            torch.testing.assert_close(first, whole[:, :count], atol=1e-12, rtol=0)
+    with pytest.raises(ValueError, match=f"channels must be 1 to {channels}, not 9"):
+        apply_operator(operator, parameters, channels=9)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_contraction_bound_holds_for_the_linear_part(name: str) -> None:
     operator, parameters, _ = at_scale_one(name)

@@ -109,13 +109,17 @@ class CollageVae(HierarchicalVae):
         return code
 
     def render(
-        self, features: Features, scale: float = 1, region: Region | None = None
+        self,
+        features: Features,
+        scale: float = 1,
+        region: Region | None = None,
+        planes: int | None = None,
     ) -> Float[Tensor, "b p h w"]:
         code = self.code(features)
         if self.links is None:
-            return code.decode(self.operator, scale, region)
-        weights = self.links(features[0])
-        return self.links.continued(code.decode(self.operator), weights, scale, region)
+            return code.decode(self.operator, scale, region, planes)
+        weights, image = self.links(features[0]), code.decode(self.operator, channels=planes)
+        return self.links.continued(image, weights, scale, region)
 
 
 class _Patches(nn.Module):

@@ -108,11 +108,17 @@ class HierarchicalVae(Pretrained, ABC):
 
     @abstractmethod
     def render(
-        self, features: Features, scale: float = 1, region: Region | None = None
+        self,
+        features: Features,
+        scale: float = 1,
+        region: Region | None = None,
+        planes: int | None = None,
     ) -> Float[Tensor, "b p h w"]:
         """The parameters of the likelihood of each pixel, at any scale that the model supports.
 
         scale, region: as in `CollageOperator`.
+        planes: how many parameters of a pixel, the first ones; None for all. Expected images need
+            as many as they have channels (see `Likelihood`).
 
         Raises ScaleError for an unsupported scale or a region that does not lie inside.
         """
@@ -248,7 +254,8 @@ class HierarchicalVae(Pretrained, ABC):
         self, image: Float[Tensor, "b c h w"], scale: float = 1, classes: Classes = None
     ) -> Float[Tensor, "b c h w"]:
         """Expected images given latents sampled from the posteriors, at any supported scale."""
-        return self.likelihood.mean(self.render(self.infer(image, classes).features, scale))
+        features = self.infer(image, classes).features
+        return self.likelihood.mean(self.render(features, scale, planes=len(image[0])))
 
     def interpolate(
         self,

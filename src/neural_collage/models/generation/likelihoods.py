@@ -2,11 +2,12 @@
 
 Bernoulli for binary images; coverage for outlines; for more intensities the discretised mixture of
 logistic distributions of PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517), in which green
-depends on red, and blue on both. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
+depends on red, and blue on both; here its mean is a parameter. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
 """
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final, get_args
 
@@ -20,6 +21,9 @@ from neural_collage.arguments import choice_problems
 LikelihoodKind = Literal["bernoulli", "coverage", "logistic_mixture"]
 
 _MIN_LOG_SCALE = -7.0  # of the logistic scales, relative to intensities in [-1, 1]
+_DEVIATION = 1 / 16
+"""Standard deviation of the normal distributions by which `divergence` compares means in [-1, 1]:
+eight levels of 255, about what a mixture of photographs has."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,15 @@ class LikelihoodConfig:
         """Number of parameters per pixel."""
         if self.kind != "logistic_mixture":
             return self.channels
-        return self.mixtures * (3 * self.channels + 1 if self.channels == 3 else 3)
+        return self.channels + self.mixtures * (3 * self.channels + 1 if self.channels == 3 else 3)
 
 
 class Likelihood(ABC):
-    """A distribution of images (b, c, h, w) given parameters (b, planes, h, w)."""
+    """A distribution of images (b, c, h, w) given parameters (b, planes, h, w).
+
+    The first c planes determine the expected image: `mean`, `steepened`, `picture` and `divergence`
+    take these alone, too.
+    """
 
     @abstractmethod
     def log_prob(
@@ -72,6 +80,17 @@ class Likelihood(ABC):
     @abstractmethod
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
         """The expected image in [0, 1], at any resolution."""
+
+    def divergence(
+        self, parameters: Float[Tensor, "b p h w"], reference: Float[Tensor, "b p h w"]
+    ) -> Float[Tensor, " b"]:
+        """How much expected images differ from those of a reference, in nats; 0 or more.
+
+        The Kullback-Leibler divergence from the distributions of the reference; for mixtures that
+        between normal distributions about their means, of one small deviation.
+        """
+        expected = self.mean(reference)
+        return self.log_prob(reference, expected) - self.log_prob(parameters, expected)
 
     def steepened(
         self, parameters: Float[Tensor, "b p h w"], scale: float
@@ -165,10 +184,15 @@ def _log_share(parameters: Tensor) -> Tensor:
 class LogisticMixture(Likelihood):
     """Each pixel is a mixture of logistic distributions of its channels, rounded to levels.
 
-    Parameters of a pixel: the logits of the components; means, then logarithms of scales of each
-    channel; with three channels, the coefficients of red in the mean of green, and of red and
-    green in the mean of blue. The outermost levels include the tails, so that probabilities sum
-    to 1.
+    The parameters of a pixel, for images in [-1, 1]: its mean m; the logits of the components; the
+    deviations d of their means, then logarithms of scales, of each channel; with three channels,
+    the coefficients a of red in the mean of green, and of red and green in the mean of blue. With
+    probabilities p of the components, those have the means m + d - sum(p d), and green of a red r,
+    of a component with the means (m_r, m_g, m_b), has the mean m_g + a (r - m_r).
+
+    The mean of the mixture is thus m, linear in the parameters, whatever the others are: an
+    enlarged collage of parameters shows the enlarged collage of means. Means outside of [-1, 1]
+    and the tails, which belong to the outermost levels, are the exceptions.
     """
 
     def __init__(self, config: LikelihoodConfig) -> None:
@@ -177,9 +201,11 @@ class LogisticMixture(Likelihood):
     def log_prob(
         self, parameters: Float[Tensor, "b p h w"], image: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, " b"]:
-        logits, means, log_scales, coefficients = self._split(parameters.float())
+        logits, means, log_scales, coefficients = self._components(parameters.float())
         value = (2 * image - 1)[:, None]
-        means = _conditional_means(means, coefficients, value.expand_as(means))
+        if coefficients is not None:
+            rest = (value - means).unbind(2)
+            means = torch.stack(_conditional(means.unbind(2), coefficients, rest), 2)
         inverse, half = (-log_scales).exp(), 1 / (2**self.config.bits - 1)
         above, below = (value + half - means) * inverse, (value - half - means) * inverse
         # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), without cancellation
@@ -192,33 +218,39 @@ class LogisticMixture(Likelihood):
         return mixed.flatten(1).sum(1)
 
     def mean(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
-        logits, means, _, coefficients = self._split(parameters.float())
-        means = _conditional_means(means.clamp(-1, 1), coefficients, None).clamp(-1, 1)
-        expected = (means * logits.softmax(1)[:, :, None]).sum(1)
-        return (expected + 1) / 2
+        return (parameters[:, : self.config.channels].float() / 2 + 0.5).clamp(0, 1)
+
+    def divergence(
+        self, parameters: Float[Tensor, "b p h w"], reference: Float[Tensor, "b p h w"]
+    ) -> Float[Tensor, " b"]:
+        means, expected = (
+            each[:, : self.config.channels].float() for each in (parameters, reference)
+        )
+        return ((means - expected) / _DEVIATION).square().flatten(1).sum(1) / 2
 
     def sample(self, parameters: Float[Tensor, "b p h w"]) -> Float[Tensor, "b c h w"]:
-        logits, means, log_scales, coefficients = self._split(parameters.float())
+        logits, means, log_scales, coefficients = self._components(parameters.float())
         chosen = (logits + _gumbel(logits)).argmax(1, keepdim=True)[:, :, None]
 
         def of_chosen(values: Tensor) -> Tensor:
             return values.gather(1, chosen.expand(-1, -1, *values.shape[2:]))
 
         uniform = torch.rand_like(of_chosen(means)).clamp(1e-5, 1 - 1e-5)
-        noise = of_chosen(log_scales).exp() * uniform.logit()
+        noises = (of_chosen(log_scales).exp() * uniform.logit()).unbind(2)
+        centres = of_chosen(means).unbind(2)
         coefficient = None if coefficients is None else of_chosen(coefficients)
         max_level = 2**self.config.bits - 1
         channels: list[Tensor] = []
-        for c, mean in enumerate(of_chosen(means).unbind(2)):
+        for c, noise in enumerate(noises):
+            mean = centres[c]
             if coefficient is not None:
-                mean = mean + sum(
-                    coefficient[:, :, _CHANNEL_PAIRS.index((c, k))] * channels[k] for k in range(c)
-                )
-            level = ((mean + noise[:, :, c] + 1) / 2 * max_level).round().clamp(0, max_level)
+                rest = [channel - centre for channel, centre in zip(channels, centres, strict=False)]
+                mean = _conditional(centres[: c + 1], coefficient, rest)[c]
+            level = ((mean + noise + 1) / 2 * max_level).round().clamp(0, max_level)
             channels.append(2 * level / max_level - 1)
         return (torch.cat(channels, 1) + 1) / 2
 
-    def _split(
+    def _components(
         self, parameters: Float[Tensor, "b p h w"]
     ) -> tuple[
         Float[Tensor, "b k h w"],
@@ -228,11 +260,13 @@ class LogisticMixture(Likelihood):
     ]:
         """Logits, means, logarithms of scales, and channel coefficients of the components."""
         k, c = self.config.mixtures, self.config.channels
-        sizes = [k, k * c, k * c] + ([k * 3] if c == 3 else [])
-        logits, means, log_scales, *coefficients = parameters.split(sizes, 1)
+        sizes = [c, k, k * c, k * c] + ([k * 3] if c == 3 else [])
+        mean, logits, deviations, log_scales, *coefficients = parameters.split(sizes, 1)
+        deviations = deviations.unflatten(1, (k, c))
+        centre = (deviations * logits.softmax(1)[:, :, None]).sum(1, keepdim=True)
         return (
             logits,
-            means.unflatten(1, (k, c)),
+            mean[:, None] + deviations - centre,
             log_scales.unflatten(1, (k, c)).clamp_min(_MIN_LOG_SCALE),
             coefficients[0].unflatten(1, (k, 3)).tanh() if coefficients else None,
         )
@@ -242,15 +276,15 @@ _CHANNEL_PAIRS = [(1, 0), (2, 0), (2, 1)]
 """Channel, and earlier channel that its mean depends on, of each coefficient."""
 
 
-def _conditional_means(means: Tensor, coefficients: Tensor | None, value: Tensor | None) -> Tensor:
-    """Means given the value of earlier channels, or, if it is None, given their means."""
-    if coefficients is None:
-        return means
-    channels = list(means.unbind(2))
+def _conditional(
+    means: Sequence[Tensor], coefficients: Tensor, rest: Sequence[Tensor]
+) -> list[Tensor]:
+    """Means of the channels given `rest`: by how much earlier ones are above their means."""
+    shifted = list(means)
     for number, (c, k) in enumerate(_CHANNEL_PAIRS):
-        earlier = channels[k] if value is None else value[:, :, k]
-        channels[c] = channels[c] + coefficients[:, :, number] * earlier
-    return torch.stack(channels, 2)
+        if c < len(shifted):
+            shifted[c] = shifted[c] + coefficients[:, :, number] * rest[k]
+    return shifted
 
 
 def _gumbel(like: Tensor) -> Tensor:

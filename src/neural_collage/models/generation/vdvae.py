@@ -47,7 +47,11 @@ class Vdvae(HierarchicalVae):
         self.pixels = nn.Conv2d(hierarchy.width, likelihood.planes * self.square**2, 1)
 
     def render(
-        self, features: Features, scale: float = 1, region: Region | None = None
+        self,
+        features: Features,
+        scale: float = 1,
+        region: Region | None = None,
+        planes: int | None = None,
     ) -> Float[Tensor, "b p h w"]:
         if scale != 1:
             raise ScaleError(
@@ -57,7 +61,8 @@ class Vdvae(HierarchicalVae):
         parameters = functional.pixel_shuffle(self.pixels(features[0]), self.square).float()
         window = window_of(region, *parameters.shape[-2:])
         return parameters[
-            ...,
+            :,
+            :planes,
             window.top : window.top + window.height,
             window.left : window.left + window.width,
         ]

@@ -71,6 +71,16 @@ class BlockMap:
             surroundings=(self._offset_canvas(), top, left) if self._is_smooth else None,
         )
 
+    def first_channels(self, count: int) -> "BlockMap":
+        """The map of the first channels: no channel of a fixed point depends on another."""
+        maps = self.weights.shape[1]
+        return replace(
+            self,
+            weights=self.weights[:, :count] if maps > 1 else self.weights,
+            bias=self.bias[:, :count],
+            patches=None if self.patches is None else self.patches[:, :, :count],
+        )
+
     def image(self, ranges: Float[Tensor, "b c r #s #s"], size: int) -> Float[Tensor, "b c H W"]:
         """The ranges of size x size pixels, assembled to an image."""
         rows, columns = self.grid

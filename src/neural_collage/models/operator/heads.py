@@ -42,10 +42,17 @@ class CollageCode(NamedTuple):
         operator: CollageOperator,
         scale: float = 1,
         region: tuple[int, int, int, int] | None = None,
+        channels: int | None = None,
     ) -> Float[Tensor, "b c h w"]:
-        """The images; scale, region and errors as in `CollageOperator.forward`."""
+        """The images; the arguments and errors are those of `CollageOperator.forward`."""
         image: Tensor = operator(
-            self.weights, self.bias, self.patches, links=self.links, scale=scale, region=region
+            self.weights,
+            self.bias,
+            self.patches,
+            links=self.links,
+            scale=scale,
+            region=region,
+            channels=channels,
         )
         return image
 

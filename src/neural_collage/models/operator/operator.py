@@ -119,7 +119,8 @@ class CollageOperator(nn.Module):
         links: Int64[Tensor, "*bl r k"] | None = None,
         scale: float = 1,
         region: Region | None = None,
-    ) -> Float[Tensor, "b c h w"]:
+        channels: int | None = None,
+    ) -> Float[Tensor, "b d h w"]:
         """The images at any scale, or the same region of each of them.
 
         weights: raw, `(b, *config.weights_shape)`; with links, (b, c or 1, r, k).
@@ -133,14 +134,17 @@ class CollageOperator(nn.Module):
         region: (x, y, width, height) in pixels of the image at that scale. In the last octave only
             the ranges that it overlaps are computed; for small windows at large scales use
             `collages`.
+        channels: d, how many to decode, the first ones; None for all c.
 
-        Raises TypeError if an argument is no tensor, ValueError for shapes, values or links that do
-        not fit, ScaleError for a scale or a region that does not, also to `limits.pixel_limit`,
-        NotContractiveError if validation fails, and NotConvergedError.
+        Raises TypeError if an argument is no tensor, ValueError for shapes, values, links or a number
+        of channels that do not fit, ScaleError for a scale or a region that does not, also to
+        `limits.pixel_limit`, NotContractiveError if validation fails, and NotConvergedError.
         """
         self._check_types(bias=bias)
         with torch.autocast(bias.device.type, enabled=False):
             mapping = self.mapping(weights, bias, patches, links)
+            if channels is not None:
+                mapping = mapping.first_channels(self._checked_channels(channels))
             height, width = self.config.image_size
             if scale == 1 and region is None:
                 return self.method.image(mapping, self.config.range_size)[..., :height, :width]
@@ -269,6 +273,11 @@ class CollageOperator(nn.Module):
         ranges = self.method.window(mapping, size, top, left, rows, columns)
         y, x = window.top - top * size, window.left - left * size
         return ranges[..., y : y + window.height, x : x + window.width]
+
+    def _checked_channels(self, count: int) -> int:
+        if not 1 <= count <= self.config.channels:
+            raise ValueError(f"channels must be 1 to {self.config.channels}, not {count}")
+        return count
 
     def _range_pixels(self, scale: Fraction) -> int:
         size = scale * self.config.range_size

@@ -212,15 +212,11 @@ def rate_weights(stages: Sequence[int], progress: float) -> Float[Tensor, " s"]:
 def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]:
     """Divergence of enlarged pictures from the smooth ones of the same averages, in nats.
 
-    The excess code length of the mean picture of the smooth parameters under the model's parameters
-    at that scale, weighted by the area of the samples in pixels. For Bernoulli pixels this is the
-    Kullback-Leibler divergence, 0 or more. The smooth parameters are detached.
+    As `Likelihood.divergence`, weighted by the area of the samples in pixels. The smooth parameters
+    are detached.
     """
-    scale = 2**_OCTAVES
+    scale, planes = 2**_OCTAVES, model.picture_shape[0]
     with torch.no_grad():
-        smooth = enlarged(model.render(features), _OCTAVES)
-        expected = model.likelihood.mean(smooth)
-        largest = model.likelihood.log_prob(smooth, expected)
-    actual = model.likelihood.log_prob(model.render(features, scale), expected)
-    excess: Tensor = (largest - actual) / scale**2
-    return excess
+        smooth = enlarged(model.render(features, planes=planes), _OCTAVES)
+    actual = model.render(features, scale, planes=planes)
+    return model.likelihood.divergence(actual, smooth) / scale**2
