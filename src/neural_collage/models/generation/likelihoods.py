@@ -2,7 +2,8 @@
 
 Bernoulli for binary images; coverage for outlines; for more intensities the discretised mixture of
 logistic distributions of PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517), in which green
-depends on red, and blue on both; here its mean is a parameter. Images in [0, 1] have 2**bits intensity levels, n / (2**bits - 1).
+depends on red, and blue on both; here its mean is a parameter. Images in [0, 1] have 2**bits
+intensity levels, n / (2**bits - 1).
 """
 
 import math
@@ -244,7 +245,7 @@ class LogisticMixture(Likelihood):
         for c, noise in enumerate(noises):
             mean = centres[c]
             if coefficient is not None:
-                rest = [channel - centre for channel, centre in zip(channels, centres, strict=False)]
+                rest = [channels[k] - centres[k] for k in range(c)]
                 mean = _conditional(centres[: c + 1], coefficient, rest)[c]
             level = ((mean + noise + 1) / 2 * max_level).round().clamp(0, max_level)
             channels.append(2 * level / max_level - 1)

@@ -136,9 +136,9 @@ class CollageOperator(nn.Module):
             `collages`.
         channels: d, how many to decode, the first ones; None for all c.
 
-        Raises TypeError if an argument is no tensor, ValueError for shapes, values, links or a number
-        of channels that do not fit, ScaleError for a scale or a region that does not, also to
-        `limits.pixel_limit`, NotContractiveError if validation fails, and NotConvergedError.
+        Raises TypeError if an argument is no tensor, ValueError for shapes, values, links or a
+        number of channels that do not fit, ScaleError for a scale or a region that does not, also
+        to `limits.pixel_limit`, NotContractiveError if validation fails, and NotConvergedError.
         """
         self._check_types(bias=bias)
         with torch.autocast(bias.device.type, enabled=False):

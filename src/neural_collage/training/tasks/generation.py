@@ -219,4 +219,5 @@ def roughness(model: HierarchicalVae, features: Features) -> Float[Tensor, " b"]
     with torch.no_grad():
         smooth = enlarged(model.render(features, planes=planes), _OCTAVES)
     actual = model.render(features, scale, planes=planes)
-    return model.likelihood.divergence(actual, smooth) / scale**2
+    excess: Tensor = model.likelihood.divergence(actual, smooth) / scale**2
+    return excess
