@@ -104,6 +104,6 @@ class PlaneGeometry:
         ]
 
 
-def quantiser_step(quality: int) -> float:
-    """The quantiser step, in units of 1/255 of the pixel range, of a quality 1..100."""
+def quantiser_step(quality: float) -> float:
+    """The quantiser step, in units of 1/255 of the pixel range, of a quality from 1 to 100."""
     return 160.0 * math.pow(8.0 / 160.0, (quality - 1) / 99)

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
 import neural_collage as nc
 from neural_collage.codec.encoding.layered import Settings, encode_picture
@@ -60,6 +62,45 @@ def test_fractions_lie_between_qualities(codec: str, quality: int) -> None:
     assert file(quality, 0.5, kept) == file(quality, 0.5)
     assert sizes == sorted(sizes)
     assert len(low) < sizes[2] < 1.02 * len(high)
+
+
+def smooth_text() -> Image.Image:
+    """Letters with grey edges in three colours, which a layer of few or many colours owns."""
+    image = Image.new("RGB", (192, 96), (250, 250, 250))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    lines = {"Fractal images": (20, 30, 90), "range and domain": (120, 20, 10), "123": (0, 80, 40)}
+    for number, (words, colour) in enumerate(lines.items()):
+        draw.text((6, 6 + 28 * number), words, font=font, fill=colour)
+    return image
+
+
+def test_graphics_become_exact_step_by_step() -> None:
+    picture = read_picture(smooth_text())
+    files = [
+        encode_picture(picture, Settings("auto", 89, 5, fraction=fraction), {})
+        for fraction in (0.0, 0.25, 0.5, 0.75, 1.0)
+    ]
+    sizes, psnrs = (
+        [len(file.to_bytes()) for file in files],
+        [psnr_of_file(picture, f) for f in files],
+    )
+    assert sizes == sorted(sizes)
+    assert psnrs == sorted(psnrs)
+    assert psnrs[-1] == 100
+    assert max(b / a for a, b in pairwise(sizes)) < 1.5 < sizes[-1] / sizes[0]
+
+
+def test_a_size_between_those_of_merged_and_exact_graphics_is_reached() -> None:
+    picture = read_picture(smooth_text())
+    merged, exact = (
+        len(encode_picture(picture, Settings("auto", q, 5)).to_bytes()) for q in (89, 90)
+    )
+    size = (merged + exact) // 2
+    reached = encode_to(picture, Settings("auto", 50, 5), size_target(picture, size))
+    assert 0.97 * size <= reached.value <= size
+    largest = encode_to(picture, Settings("auto", 50, 5), size_target(picture, exact))
+    assert psnr_of_file(picture, largest.image) == 100
+    assert max(reached.attempts, largest.attempts) <= 10
 
 
 def test_steps_of_precision_layers_lie_between_those_of_qualities() -> None:
@@ -147,6 +188,17 @@ def test_the_best_quality_is_found_on_any_rising_curve(wanted: int, power: float
     if found.value < 0.98 * wanted and found.quality < 100:
         assert size_of(found.quality + 1) > wanted
     assert attempts <= 12
+
+
+@pytest.mark.parametrize("wanted", range(3000, 60_000, 6500))
+def test_a_jump_where_graphics_become_exact_is_crossed_in_few_files(wanted: int) -> None:
+    def size_of(quality: float) -> float:
+        between = min(max(quality - 89, 0), 1)
+        return 1000 + 40 * min(quality, 89) + 60_000 * (1 - (1 - between) ** 2)
+
+    found, attempts = search(SIZE, wanted, lambda q: (q, size_of(q)), lambda _: True)
+    assert 0.96 * wanted <= found.value <= wanted
+    assert attempts <= 9
 
 
 def test_sizes_that_do_not_rise_evenly_are_never_above_the_target() -> None:

@@ -129,16 +129,20 @@ class _Job:
             self._picture = replace(picture, samples=picture.samples * ~self._invisible)
 
     @property
+    def _quality(self) -> float:
+        """The quality with its fraction."""
+        return self._settings.quality + self._settings.fraction
+
+    @property
     def _slope(self) -> float:
         """Bits that a squared error of 1 in one sample is worth."""
-        quality = self._settings.quality + self._settings.fraction
         if self._settings.codec in (PREFERRED, AUTO):
-            return precise_bits_per_squared_error(quality)
-        return bits_per_squared_error(quality)
+            return precise_bits_per_squared_error(self._quality)
+        return bits_per_squared_error(self._quality)
 
     def find_layer(self) -> GraphicsLayer | None:
         """The layer that lowers the cost, if there is one."""
-        return find_layer(self._picture.levels, self._settings.quality, self._slope / 255**2)
+        return find_layer(self._picture.levels, self._quality, self._slope / 255**2)
 
     def encode(
         self,
@@ -208,7 +212,7 @@ class _Job:
         Most photographs do, even where they have most detail, or clearly in a part of their strips;
         then the rest is not looked at.
         """
-        limit = 10 ** (-promised_psnr(self._settings.quality) / 10)
+        limit = 10 ** (-promised_psnr(self._quality) / 10)
         if image.graphics is None:
             region = self._most_detailed_region()
             samples = region[2] * region[3] * image.channels
@@ -230,18 +234,18 @@ class _Job:
         kept, error = image, self._error_of(image)
         full_chroma = self._has_fine_chroma(layer)
         tried: list[tuple[float, float]] = []
-        depth = 0.0
+        depth = self._kept.get("depth", 0.0)
         for _ in range(_MOST_ATTEMPTS):
-            quality, halvings = finer(self._settings.quality, depth)
+            quality, halvings = finer(self._quality, depth)
             encoder = FractalEncoder(halvings, full_chroma)
             attempt = self.encode(FALLBACK, encoder, layer, quality, effort=0)
             error_of_attempt = self._mean_error(attempt)
-            surplus = surplus_of(error_of_attempt, self._settings.quality)
+            surplus = surplus_of(error_of_attempt, self._quality)
             is_better = error_of_attempt < error
-            if surplus_of(error, self._settings.quality) >= 0 <= surplus:
+            if surplus_of(error, self._quality) >= 0 <= surplus:
                 is_better = len(attempt.to_bytes()) < len(kept.to_bytes())
             if is_better:
-                kept, error = attempt, error_of_attempt
+                kept, error, self._kept["depth"] = attempt, error_of_attempt, depth
             tried.append((depth, surplus))
             if surplus >= 0 and (depth == 0 or surplus < TOLERANCE):
                 break
@@ -258,7 +262,7 @@ class _Job:
         chroma = pad_to_multiple(colours - luma, 2)
         coarse = pool(chroma, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
         lost = (chroma - coarse).square().sum().item() / self._picture.samples.numel()
-        return lost > _FINE_CHROMA * 10 ** (-promised_psnr(self._settings.quality) / 10)
+        return lost > _FINE_CHROMA * 10 ** (-promised_psnr(self._quality) / 10)
 
     def _stream(self, layer: GraphicsLayer, base_quality: int) -> bytes:
         """The stream of a layer, which is written once for all bases."""

@@ -15,12 +15,12 @@ _DB_PER_HALVING = 6.0
 """PSNR gained by halving a quantiser step at high rates."""
 
 
-def promised_psnr(quality: int) -> float:
+def promised_psnr(quality: float) -> float:
     """The PSNR in dB that "auto" reaches at least at a quality 1..100."""
     return float(np.interp(quality, list(_PROMISES), list(_PROMISES.values())))
 
 
-def surplus_of(error: float, quality: int) -> float:
+def surplus_of(error: float, quality: float) -> float:
     """By how many dB a mean squared error is better than the promise."""
     return -10 * math.log10(max(error, 1e-9)) - promised_psnr(quality)
 
@@ -37,11 +37,14 @@ def next_depth(tried: Sequence[tuple[float, float]]) -> float:
         share = (wanted - short[1]) / (long[1] - short[1])
         return short[0] + share * (long[0] - short[0])
     depth, surplus = tried[-1]
+    more = (wanted - surplus) / _DB_PER_HALVING
+    if surplus >= 0:
+        return max(depth + more, 0.0)
     # where little is left to be coded, steps have to become finer by more than it seems
-    return depth + max((wanted - surplus) / _DB_PER_HALVING, 0.5 * (len(tried) - 1))
+    return depth + max(more, 0.5 * (len(tried) - 1))
 
 
-def finer(quality: int, depth: float) -> tuple[int, int]:
+def finer(quality: float, depth: float) -> tuple[int, int]:
     """The quality and halvings of a fractal stream with a finer step than that of a quality.
 
     depth: binary logarithm of the ratio of the steps.

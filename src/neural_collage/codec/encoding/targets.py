@@ -3,7 +3,8 @@
 Quality is searched for. Photographs follow curves of one family: of sizes, two JPEG files tell
 which one, and the first file corrects that; between two qualities that lie on either side of a
 target, the next one is interpolated along it, so that two or three files are made, not a hundred.
-Sizes are searched for in fractions of a quality, since a step to the next one adds about 3 %.
+Sizes are searched for in fractions of a quality, since a step to the next one adds about 3 %; where
+graphics become exact it may add more than all others together.
 """
 
 import math
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from neural_collage.arguments import is_whole
 from neural_collage.codec.encoding.expected_sizes import expected_sizes
 from neural_collage.codec.encoding.layered import Settings, encode_picture
+from neural_collage.codec.graphics.encoder import EXACT_QUALITY
 from neural_collage.codec.image import CollageImage
 from neural_collage.codec.precision.steps import BASE_QUALITY
 from neural_collage.errors import CollageError, TargetError
@@ -30,6 +32,11 @@ LEAST_ERROR = 1e-10
 _LOWEST, _HIGHEST = 1, 100
 _MOST_GUESSES = 6
 """Files after which the interval is halved, where sizes follow no curve."""
+_JUMP = EXACT_QUALITY - 1, EXACT_QUALITY
+_MORE_GUESSES, _PARTS_OF_JUMP = 4, 256
+"""Between these qualities: that many more files, and parts of a quality."""
+_LEAST_GROWTH, _MOST_GROWTH = 1 / 8, 8.0
+"""Of a file with quality, relative to what is expected."""
 
 
 @dataclass(frozen=True)
@@ -168,38 +175,51 @@ def encode_to(picture: Picture, settings: Settings, target: Target) -> Reached:
         TargetError: no quality meets the target; the message says how near one comes.
     """
     kept: dict[Hashable, Any] = {}
-    whole = 0
+    whole, count = 0, 0
+    exact: tuple[float, CollageImage] | None = None
 
     def attempt(quality: float) -> tuple[CollageImage, float]:
-        nonlocal whole
-        if abs(quality - whole) > _SAME_ANALYSIS:
+        nonlocal whole, count, exact
+        if exact is not None and quality >= exact[0]:
+            return exact[1], target.value_of(exact[1])
+        count += 1
+        if math.floor(quality) == _JUMP[0]:
+            whole = _JUMP[0]
+        elif abs(quality - whole) > _SAME_ANALYSIS:
             whole = math.floor(quality + 0.5)
         fraction = quality - whole
         if quality <= BASE_QUALITY:
             fraction = min(fraction * target.stretch, BASE_QUALITY - whole)
         which = replace(settings, quality=whole, fraction=fraction)
         image = encode_picture(picture, which, kept)
+        if quality >= EXACT_QUALITY and image.graphics and image.graphics.owned_share() == 1:
+            exact = quality, image
         return image, target.value_of(image)
 
-    found, attempts = search(target.measure, target.wanted, attempt)
-    return Reached(found.made, found.value, attempts)
+    found, _ = search(
+        target.measure, target.wanted, attempt, lambda image: image.graphics is not None
+    )
+    return Reached(found.made, found.value, count)
 
 
 def search(
     measure: Measure,
     wanted: float,
     attempt: Callable[[float], tuple[Made, float]],
+    may_jump: Callable[[Made], bool] = lambda _: False,
 ) -> tuple["Attempt[Made]", int]:
     """The attempt at the quality that meets a target best, and the number of attempts.
 
-    wanted: the target. attempt: what is made at a quality, and its value.
+    wanted: the target. attempt: what is made at a quality, and its value. may_jump: whether values
+    of something like it may jump where graphics become exact.
 
     Raises:
         TargetError: no quality meets the target; the message says how near one comes.
     """
     found: _Search[Made] = _Search(measure, wanted)
     while (quality := found.next_quality()) is not None:
-        found.add(quality, *attempt(quality))
+        made, value = attempt(quality)
+        found.add(quality, made, value, may_jump(made))
     return found.result(), found.count
 
 
@@ -223,13 +243,20 @@ class _Search(Generic[Made]):
         self._below: Attempt[Made] | None = None
         self._above: Attempt[Made] | None = None
         self.count = 0
-        self._one_sided = 0
+        self._before: Attempt[Made] | None = None
+        self._jumps = False
+        self._side: bool | None = None
+        self._repeats = 0
 
-    def add(self, quality: float, made: Made, value: float) -> None:
+    def add(self, quality: float, made: Made, value: float, may_jump: bool) -> None:
         """Take what was made at a quality into account."""
         surplus = self._measure.position(value) - self._sought
         attempt = Attempt(quality, made, value, surplus)
-        self._one_sided += self._below is None or self._above is None
+        self._jumps |= may_jump
+        self._before = self._below or self._above
+        side = surplus < 0
+        self._repeats = self._repeats + 1 if side == self._side else 0
+        self._side = side
         if surplus < 0 or (surplus == 0 and self._measure.at_most):
             self._below = attempt
         else:
@@ -244,20 +271,36 @@ class _Search(Generic[Made]):
     def next_quality(self) -> float | None:
         """What to try next; None if nothing better can be found."""
         measure, good = self._measure, self._good
-        parts = measure.parts if self.count < _MOST_GUESSES else 1
-        low = _LOWEST - 1 / parts if self._below is None else self._below.quality
-        high = _HIGHEST + 1 / parts if self._above is None else self._above.quality
+        low, high = self._interval(0)
+        in_jump = self._jumps and _JUMP[0] <= low and high <= _JUMP[1] and measure.is_ratio
+        is_guessed = self.count < _MOST_GUESSES + (_MORE_GUESSES if in_jump else 0)
+        parts = _PARTS_OF_JUMP if in_jump else measure.parts
+        parts = parts if is_guessed else 1
+        low, high = self._interval(1 / parts)
         if (high - low) * parts <= 1 or (good is not None and abs(good.surplus) <= measure.slack):
             return None
-        if self.count >= _MOST_GUESSES:
+        if not is_guessed:
             middle = math.floor((low + high) / 2 * measure.parts) / measure.parts
             return min(max(middle, _LOWEST), _HIGHEST)
-        near = self._guess() * parts
-        near = math.floor(near) if measure.at_most else math.ceil(near)
+        guess = self._guess(in_jump)
+        if self._jumps and guess > _JUMP[0]:
+            for edge in _JUMP:
+                if low < edge < high:
+                    return edge
+        near = math.floor(guess * parts) if measure.at_most else math.ceil(guess * parts)
         return min(max(near, low * parts + 1), high * parts - 1) / parts
 
-    def _guess(self) -> float:
-        """Where a curve of photographs, shifted to what is known, meets the target."""
+    def _interval(self, margin: float) -> tuple[float, float]:
+        """The qualities of the two attempts, or those so far beyond what qualities there are."""
+        low = _LOWEST - margin if self._below is None else self._below.quality
+        high = _HIGHEST + margin if self._above is None else self._above.quality
+        return low, high
+
+    def _guess(self, in_jump: bool) -> float:
+        """Where a curve of photographs, shifted to what is known, meets the target.
+
+        in_jump: where graphics become exact, bytes follow the quality, not their logarithm.
+        """
         measure = self._measure
         aim = -measure.slack / 2 if measure.at_most else measure.slack / 2
         known = [one for one in (self._below, self._above) if one is not None]
@@ -265,16 +308,23 @@ class _Search(Generic[Made]):
         qualities, positions = measure.curve(apart)
         at_known = np.interp([one.quality for one in known], qualities, positions)
         if len(known) == 2:
-            below, above = (one.surplus for one in known)
+            below, above = (math.expm1(one.surplus) if in_jump else one.surplus for one in known)
+            # an end that stays counts less each time, or the other would only creep nearer
+            below *= 1.0 if self._side else 0.5**self._repeats
+            above *= 0.5**self._repeats if self._side else 1.0
             share = (aim - below) / (above - below)
             sought = at_known[0] + share * (at_known[1] - at_known[0])
             return float(np.interp(sought, positions, qualities))
         if not known:
             return float(np.interp(self._sought, positions, qualities))
         (nearest,) = known
-        step = np.interp(at_known[0] + aim - nearest.surplus, positions, qualities)
-        further = 2.0 ** max(self._one_sided - 2, 0)  # where sizes follow no such curve
-        return float(nearest.quality + (step - nearest.quality) * further)
+        growth = 1.0
+        if self._before is not None:  # on the same side: how this picture follows the curve
+            expected = at_known[0] - np.interp(self._before.quality, qualities, positions)
+            growth = (nearest.surplus - self._before.surplus) / expected if expected else 0.0
+            growth = float(np.clip(growth, _LEAST_GROWTH, _MOST_GROWTH))
+        sought = at_known[0] + (aim - nearest.surplus) / growth
+        return float(np.interp(sought, positions, qualities))
 
     def _apart(self, one: "Attempt[Made]") -> float:
         """How many spreads an attempt is from what is expected, limited to credible ones."""

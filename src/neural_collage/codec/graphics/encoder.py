@@ -42,6 +42,8 @@ EXACT_QUALITY = 90
 """From this quality on, what the layer owns is exact."""
 EXACT_COLOURS = 256
 """At quality 100, the layer owns all of a picture of so many colours or fewer."""
+_MERGES_NONE = 64.0
+"""Bits that a squared error of one level is worth, from which on no colours are merged."""
 BLOCK = 8
 _ROWS_AT_ONCE = 64
 _SAMPLE, _FEW_SAMPLED, _MOST_DISTINCT, _LEAST_EQUAL = 4096, 32, 0.25, 0.3
@@ -65,12 +67,13 @@ _SQUARE, _SQUARE_BITS, _BASE_BITS = 32, 300.0, 6000.0
 
 
 def find_layer(
-    pixels: npt.NDArray[np.uint8], quality: int, bits_per_error: float
+    pixels: npt.NDArray[np.uint8], quality: float, bits_per_error: float
 ) -> GraphicsLayer | None:
     """The layer of exact ranges that lowers the cost of a picture, or None.
 
-    pixels: (c, h, w), those of alpha 0 all equal. bits_per_error: bits that a squared error of one
-    level in one channel is worth.
+    pixels: (c, h, w), those of alpha 0 all equal. quality: from `EXACT_QUALITY` on, colours are
+    kept; below it near ones are merged, ever fewer in fractions of the last quality before it.
+    bits_per_error: bits that a squared error of one level in one channel is worth.
     """
     if is_one_colour(pixels):
         return one_colour_layer(pixels)
@@ -87,7 +90,9 @@ def find_layer(
     simple |= has_few_colours(numbers, _FEW_COLOURS)
     if quality < EXACT_QUALITY:
         where = spread(simple, BLOCK, *numbers.shape)
-        numbers = merged(numbers, where, len(pixels), bits_per_error)
+        share = max(quality - (EXACT_QUALITY - 1), 0.0)
+        worth = bits_per_error ** (1 - share) * _MERGES_NONE**share
+        numbers = merged(numbers, where, len(pixels), worth)
     search = _Search(numbers, simple, counts, len(pixels), BLOCK)
     errors = squared_differences(numbers, pixels)
     changed = by_range(errors, BLOCK).sum((1, 3)) * bits_per_error
