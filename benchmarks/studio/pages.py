@@ -1,23 +1,19 @@
 """The page itself in Chromium: from a click to what is seen."""
 
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from benchmarks.studio.server import Studio
+from benchmarks.support.browser import find_browser, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _TIMEOUT = 300_000  # milliseconds
 _READY = "() => document.querySelector('compare-view')?.dataset.ready === 'true'"
 _WHOLE = f"() => ({_READY})() && !document.querySelector('.side[data-stale]')"
@@ -30,12 +26,12 @@ def page_times(studio: Studio, jpeg: Callable[[int, int], bytes]) -> list[Figure
 
     jpeg: makes the file of a photo of a width and a height.
     """
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    is_built = httpx.get(studio.address).status_code == 200
-    if browser is None or find_spec("playwright") is None or not is_built:
+    browser = find_browser()
+    if browser is None or httpx.get(studio.address).status_code != 200:
         print("the page is not measured: Playwright, Chromium or `make studio` is missing")
         return []
     with tempfile.TemporaryDirectory() as folder, opened(browser, studio.address) as page:
+        page.locator(".example").first.wait_for()
         found = [_example(page)]
         for name, size, bars in (
             ("2 megapixels", (1728, 1152), (0.4, 2.0)),
@@ -45,21 +41,6 @@ def page_times(studio: Studio, jpeg: Callable[[int, int], bytes]) -> list[Figure
             file.write_bytes(jpeg(*size))
             found += _slider(page, file, name, bars)
         return found
-
-
-@contextmanager
-def opened(browser: str, address: str) -> "Iterator[Page]":
-    """The first screen of the studio."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=_QUIET)
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(_TIMEOUT)
-        page.goto(address)
-        page.locator(".example").first.wait_for()
-        yield page
-        chromium.close()
 
 
 def _example(page: "Page") -> Figure:
