@@ -71,9 +71,16 @@ class BlockMap:
             surroundings=(self._offset_canvas(), top, left) if self._is_smooth else None,
         )
 
-    def first_channels(self, count: int) -> "BlockMap":
-        """The map of the first channels: no channel of a fixed point depends on another."""
-        maps = self.weights.shape[1]
+    def first_channels(self, count: int | None) -> "BlockMap":
+        """The map of the first channels: no channel of a fixed point depends on another.
+
+        count: how many; None for all. Raises ValueError if there are fewer.
+        """
+        maps, channels = self.weights.shape[1], self.bias.shape[1]
+        if count is None:
+            return self
+        if not 1 <= count <= channels:
+            raise ValueError(f"channels must be 1 to {channels}, not {count}")
         return replace(
             self,
             weights=self.weights[:, :count] if maps > 1 else self.weights,

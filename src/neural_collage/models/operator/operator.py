@@ -142,9 +142,7 @@ class CollageOperator(nn.Module):
         """
         self._check_types(bias=bias)
         with torch.autocast(bias.device.type, enabled=False):
-            mapping = self.mapping(weights, bias, patches, links)
-            if channels is not None:
-                mapping = mapping.first_channels(self._checked_channels(channels))
+            mapping = self.mapping(weights, bias, patches, links).first_channels(channels)
             height, width = self.config.image_size
             if scale == 1 and region is None:
                 return self.method.image(mapping, self.config.range_size)[..., :height, :width]
@@ -273,11 +271,6 @@ class CollageOperator(nn.Module):
         ranges = self.method.window(mapping, size, top, left, rows, columns)
         y, x = window.top - top * size, window.left - left * size
         return ranges[..., y : y + window.height, x : x + window.width]
-
-    def _checked_channels(self, count: int) -> int:
-        if not 1 <= count <= self.config.channels:
-            raise ValueError(f"channels must be 1 to {self.config.channels}, not {count}")
-        return count
 
     def _range_pixels(self, scale: Fraction) -> int:
         size = scale * self.config.range_size
