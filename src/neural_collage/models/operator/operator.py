@@ -127,8 +127,7 @@ class CollageOperator(nn.Module):
         bias: `(b, *config.bias_shape)`, in units of pixel values.
         patches: `(b, *config.patches_shape)` for `patches="given"`, else None.
         links: (r, k) or (b, r, k) numbers of the k sources of each range, in the order of
-            `OperatorConfig`; weights of a repeated source add up. None links every range to all
-            sources.
+            `OperatorConfig`; weights of a repeated source add up. None links all sources.
         scale: output pixels per pixel. Scales that keep ranges on whole pixels are exact (with
             enlarge="smooth", powers of 2 are); others are area-averaged from the next octave up.
         region: (x, y, width, height) in pixels of the image at that scale. In the last octave only
@@ -143,10 +142,9 @@ class CollageOperator(nn.Module):
         self._check_types(bias=bias)
         with torch.autocast(bias.device.type, enabled=False):
             mapping = self.mapping(weights, bias, patches, links).first_channels(channels)
-            height, width = self.config.image_size
+            size = height, width = self.config.image_size
             if scale == 1 and region is None:
                 return self.method.image(mapping, self.config.range_size)[..., :height, :width]
-            size = height, width
             window = output_window(size, scale, region)
             check_decoded_size((window.width, window.height), (width, height))
             return render_at_scale(
