@@ -1,10 +1,13 @@
 """What links to own domains add to a collage VAE: its bound with them and without.
 
     python -m benchmarks.generation.links
+    python -m benchmarks.generation.links --weights runs/cifar10_collage/checkpoints/last.ckpt \
+      --config configs/generation/cifar10_collage.yaml --test cifar10 --data CIFAR-10 \
+      --name generation_cifar10_links
 
 The weights of domains are set to zero in the heads, which then choose the biases for the same
 averages of ranges; posteriors, latents and random numbers stay the same. Writes
-generation_links.json and generation_links.md.
+generation_links.json and generation_links.md, or files of another name.
 """
 
 from collections.abc import Mapping
@@ -46,11 +49,12 @@ class Sums:
 
 @dataclass(frozen=True)
 class Result:
-    """Bounds in nats on the test digits; changes of pixels of samples, in 0..1, by scale."""
+    """Bounds in nats on the test pictures; changes of pixels of samples, in 0..1, by scale."""
 
     command: str
     environment: Environment
-    digits: int
+    data: str
+    pictures: int
     samples: int
     sums: Sums
     with_links: Mapping[str, float]
@@ -78,8 +82,8 @@ def remove_links(model: CollageVae) -> None:
             parameter.zero_()
 
 
-def measure(config: list[str], weights: str, samples: int) -> Result:
-    """Bounds on the test digits of a config, and samples, with links and without."""
+def measure(config: list[str], weights: str, samples: int, data: str) -> Result:
+    """Bounds on the test pictures of a config, and samples, with links and without."""
     with quiet_lightning():
         experiment = evaluation_experiment(config, weights)
         model = experiment.task.model.eval()
@@ -98,7 +102,7 @@ def measure(config: list[str], weights: str, samples: int) -> Result:
         }
         unlinked = experiment.evaluate()
         experiment.data.setup("test")
-        digits = sum(len(batch) for batch in experiment.data.test_dataloader())
+        count = sum(len(batch) for batch in experiment.data.test_dataloader())
     command = f"python -m benchmarks.generation.links --weights {shown_path(Path(weights))}"
 
     def bounds(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -107,7 +111,8 @@ def measure(config: list[str], weights: str, samples: int) -> Result:
     return Result(
         command,
         Environment.current(),
-        digits,
+        data,
+        count,
         samples,
         sums,
         bounds(linked),
@@ -131,13 +136,13 @@ def to_markdown(result: Result) -> str:
         f"sum to {sums.mean:.4f} in the mean and to {sums.largest:.4f} at most, those of patches "
         f"to {sums.of_patches:.2f}. Without domains no pixel of a sample changes by more than "
         + " and ".join(f"{c:.4f} at {s}x" for s, c in result.largest_change.items())
-        + " (probabilities)."
+        + " (of 0 to 1)."
     )
     return "\n".join(
         (
-            "# Links of the digits to their own domains\n",
+            f"# Links of pictures to their own domains: {result.data}\n",
             f"    {result.command}\n",
-            fill(f"{result.environment}. {result.digits:,} test digits, binarised at random.", 100),
+            fill(f"{result.environment}. {result.pictures:,} test pictures.", 100),
             "",
             markdown_table(("nats", "-ELBO", "distortion", "rate"), rows),
             "",
@@ -152,18 +157,20 @@ def main(
         str, typer.Option(help="Of a collage VAE: a name, a .safetensors file or a checkpoint.")
     ] = "mnist",
     config: Annotated[Path, typer.Option(help="The config of its training.")] = CONFIG,
-    digits: Annotated[int, typer.Option(help="Test digits, the first ones.", min=1)] = 1000,
+    count: Annotated[int, typer.Option(help="Test pictures, the first ones.", min=1)] = 1000,
     samples: Annotated[int, typer.Option(help="Samples whose weights are added up.", min=1)] = 64,
-    test: Annotated[str, typer.Option(help="The set of test digits.")] = "data/mnist",
+    test: Annotated[str, typer.Option(help="The set of test pictures.")] = "data/mnist",
+    data: Annotated[str, typer.Option(help="What the data are called.")] = "MNIST",
+    name: Annotated[str, typer.Option(help="What the files are called.")] = "generation_links",
     output: OutputFolder = RESULTS,
 ) -> None:
     """Measure a collage VAE with links and without."""
     use_threads(1)
-    part = f"{{path: {test}, split: test, stop: {digits}}}"
+    part = f"{{path: {test}, split: test, stop: {count}}}"
     arguments = ["--config", str(config), "--data.init_args.val", "null"]
     arguments += ["--data.init_args.test", part, "--trainer.accelerator", "cpu"]
-    result = measure(arguments, weights, samples)
-    write_results(output, "generation_links", asdict(result), to_markdown(result))
+    result = measure(arguments, weights, samples, data)
+    write_results(output, name, asdict(result), to_markdown(result))
 
 
 if __name__ == "__main__":

@@ -73,13 +73,15 @@ def test_a_small_run_compares_bounds_with_links_and_without(weights: Path) -> No
         Image.new("L", (12, 12), 40 * number).save(f"digits/{number}.png")
     model = collage_vae()
     Path("toy.yaml").write_text(TOY.format(json.dumps(model.settings)))
-    result = links.measure(["--config", "toy.yaml"], str(weights), 4)
-    assert result.digits == 6
+    result = links.measure(["--config", "toy.yaml"], str(weights), 4, "greys")
+    assert result.pictures == 6
     for bounds in (result.with_links, result.without_links):
         assert bounds["nats"] == pytest.approx(bounds["distortion"] + bounds["rate"], rel=1e-5)
     assert result.with_links["rate"] == result.without_links["rate"]
     assert result.with_links["distortion"] != result.without_links["distortion"]
-    assert "6 test digits" in links.to_markdown(result)
+    text = links.to_markdown(result)
+    assert "own domains: greys" in text
+    assert "6 test pictures" in text
 
 
 def test_scales_and_temperatures_are_measured(weights: Path, tmp_path: Path) -> None:
