@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import httpx
 
 from benchmarks.studio.server import Studio
-from benchmarks.support.browser import find_browser, opened
+from benchmarks.support.browser import TIMEOUT, find_browser, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-_TIMEOUT = 300_000  # milliseconds
 _READY = "() => document.querySelector('compare-view')?.dataset.ready === 'true'"
 _WHOLE = f"() => ({_READY})() && !document.querySelector('.side[data-stale]')"
 _SEEN = "**/api/results/*/image*"
@@ -58,7 +57,7 @@ def _slider(page: "Page", file: Path, name: str, bars: tuple[float, float]) -> l
     quality = page.get_by_label("Quality", exact=True).last
     quality.focus()
     started = time.perf_counter()
-    with page.expect_response(_SEEN, timeout=_TIMEOUT) as seen:
+    with page.expect_response(_SEEN, timeout=TIMEOUT) as seen:
         page.keyboard.press("ArrowRight")
     seen.value.finished()
     preview = time.perf_counter() - started

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-_TIMEOUT = 300_000  # milliseconds
+TIMEOUT = 300_000
+"""Milliseconds that `opened` waits for anything."""
 
 
 def find_browser() -> str | None:
@@ -29,7 +30,7 @@ def opened(browser: str, address: str) -> "Iterator[Page]":
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=_QUIET)
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(_TIMEOUT)
+        page.set_default_timeout(TIMEOUT)
         page.goto(address)
         yield page
         chromium.close()

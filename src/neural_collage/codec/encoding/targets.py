@@ -309,7 +309,7 @@ class _Search(Generic[Made]):
         at_known = np.interp([one.quality for one in known], qualities, positions)
         if len(known) == 2:
             below, above = (math.expm1(one.surplus) if in_jump else one.surplus for one in known)
-            # an end that stays counts less each time, or the other would only creep nearer
+            # the Illinois rule of false position: an end that stays counts less each time
             below *= 1.0 if self._side else 0.5**self._repeats
             above *= 0.5**self._repeats if self._side else 1.0
             share = (aim - below) / (above - below)
