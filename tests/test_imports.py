@@ -49,7 +49,16 @@ PARTS = {
         "streams",
         "*",
     ),
-    "training": ("checkpoint_io", "processes", "data_modules", "tasks", "callbacks", "run", "*"),
+    "training": (
+        "checkpoint_io",
+        "processes",
+        "data_modules",
+        "finished",
+        "tasks",
+        "callbacks",
+        "run",
+        "*",
+    ),
     "cli": ("support", "*", "main"),
 }
 """Of packages with packages in them, from the bottom up; the star stands for all others."""

@@ -15,8 +15,8 @@ from neural_collage.models.compression.codec_model import CodecModel
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.training.checkpoint_io import trained_model
 from neural_collage.training.export.generator_weights import generator_to_bytes
+from neural_collage.training.finished import load_finished, names_weights, packaged_weights
 from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
-from neural_collage.training.run.finished import load_finished, names_weights, packaged_weights
 from tests.cli.conftest import Run
 from tests.models.generation.generators import collage_vae
 from tests.root import ROOT

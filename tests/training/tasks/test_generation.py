@@ -12,10 +12,11 @@ from torch import Tensor
 from neural_collage.core.blocks import pool
 from neural_collage.core.interpolation import enlarged
 from neural_collage.data.loader import Labelled
-from neural_collage.errors import ConfigError
+from neural_collage.errors import CheckpointError, ConfigError
 from neural_collage.models.generation.collage_vae import CollageVae
 from neural_collage.models.generation.hierarchical_vae import HierarchicalVae
 from neural_collage.models.generation.vdvae import Vdvae
+from neural_collage.training.export.generator_weights import generator_to_bytes
 from neural_collage.training.run.experiment import evaluation_experiment, training_experiment
 from neural_collage.training.tasks.generation import (
     GenerationTask,
@@ -31,6 +32,7 @@ from tests.models.generation.generators import (
     trained,
 )
 from tests.root import ROOT
+from tests.training.finished import save_checkpoint
 from tests.training.toy import Loader
 from tests.training.toy_runs import lightning_noise
 
@@ -297,3 +299,30 @@ def test_the_importance_weighted_bound_is_below_the_evidence_bound(
 def test_stages_that_do_not_fit_the_picture_size_are_refused(toy: list[str]) -> None:
     with pytest.raises(ConfigError, match="take images of 8x8, not 10x10"):
         training_experiment([*toy, "--model.init_args.model.init_args.image_size", "10"])
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "weights"])
+def test_a_training_goes_on_from_weights(kind: str, tmp_path: Path) -> None:
+    earlier = trained(collage_vae())
+    if kind == "checkpoint":
+        path = save_checkpoint(tmp_path / "last.ckpt", earlier)
+    else:
+        path = tmp_path / "digits.safetensors"
+        path.write_bytes(generator_to_bytes(earlier))
+    task = _task(start=str(path))
+    first = next(iter(earlier.state_dict()))
+    assert not torch.equal(task.model.state_dict()[first], earlier.state_dict()[first])
+    task.begin(LightningDataModule())
+    for name, value in earlier.state_dict().items():
+        found = task.model.state_dict()[name]
+        torch.testing.assert_close(found, value, atol=1e-3, rtol=1e-3)
+
+
+def test_a_training_does_not_go_on_from_weights_of_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "pixels.safetensors"
+    path.write_bytes(generator_to_bytes(trained(Vdvae(SIZE, hierarchy=HIERARCHY))))
+    with pytest.raises(CheckpointError, match="give weights of a CollageVae"):
+        _task(start=str(path)).begin(LightningDataModule())
+    checkpoint = save_checkpoint(tmp_path / "last.ckpt", Vdvae(SIZE, hierarchy=HIERARCHY))
+    with pytest.raises(CheckpointError, match="weights of another network than this CollageVae"):
+        _task(start=str(checkpoint)).begin(LightningDataModule())

@@ -27,13 +27,13 @@ from neural_collage.training.callbacks.pictures import PictureGrids
 from neural_collage.training.callbacks.progress import TrainingProgress
 from neural_collage.training.callbacks.seeds import StepSeeds
 from neural_collage.training.checkpoint_io import read_checkpoint, require_same_model
+from neural_collage.training.finished import load_finished, names_weights
 from neural_collage.training.processes import (
     ProcessConsistencyCheck,
     is_first_process,
     is_lost_connection,
 )
 from neural_collage.training.run.config_errors import explain
-from neural_collage.training.run.finished import load_finished, names_weights
 from neural_collage.training.run.folder import ConfigKeeper, clear, find_checkpoint, require_no_run
 from neural_collage.training.run.launch import launch, make_trainer
 from neural_collage.training.run.loggers import LoggingConfig, make_loggers
@@ -184,7 +184,7 @@ def training_experiment(
 def evaluation_experiment(arguments: Sequence[str], checkpoint: str) -> Experiment:
     """An experiment with the averaged weights of a checkpoint, or finished ones, on one device.
 
-    checkpoint: "last", "best", a path, or weights as `run.finished.load_finished` takes them.
+    checkpoint: "last", "best", a path, or weights as `finished.load_finished` takes them.
 
     Other arguments and errors are those of `training_experiment`; CheckpointError also for weights
     that are not of the model of the config.

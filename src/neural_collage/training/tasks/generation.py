@@ -4,10 +4,12 @@ VDVAE: Child 2021, arXiv 2011.10650; collages: Poli et al. 2022, arXiv 2204.0767
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import final
 
 import torch
 from jaxtyping import Float
+from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from neural_collage.core.blocks import pool
@@ -15,6 +17,8 @@ from neural_collage.core.interpolation import enlarged
 from neural_collage.data.loader import Labelled
 from neural_collage.models.generation.hierarchical_vae import Features, HierarchicalVae
 from neural_collage.models.generation.likelihoods import bits_per_dimension
+from neural_collage.training.checkpoint_io import load_weights
+from neural_collage.training.finished import load_finished, names_weights
 from neural_collage.training.tasks.optimiser import OptimiserConfig
 from neural_collage.training.tasks.task import Task
 
@@ -51,6 +55,8 @@ class GenerationTask(Task):
         smoothed: Fraction of the pictures of a batch that are enlarged in training.
         fine_weight: Weight of the code length of larger pictures, relative to nats.
         importance_samples: Samples of the importance-weighted bound in tests; 0: none.
+        start: Weights that the training goes on from: a checkpoint, or weights of a model with the
+            same settings as `training.finished.load_finished` takes them; null: none.
 
     Raises:
         ValueError: settings out of range, or smoothness or fine_weight for a model of one scale.
@@ -65,6 +71,7 @@ class GenerationTask(Task):
         smoothed: float = 0.125,
         importance_samples: int = 0,
         fine_weight: float = 0.0,
+        start: str | None = None,
     ) -> None:
         super().__init__(model, optimiser)
         problems = []
@@ -87,6 +94,16 @@ class GenerationTask(Task):
         self.smoothed = smoothed
         self.importance_samples = importance_samples
         self.fine_weight = fine_weight
+        self.start = start
+
+    def begin(self, data: LightningDataModule) -> None:
+        """Load the weights that the training goes on from."""
+        if self.start is None:
+            return
+        if names_weights(self.start):
+            load_finished(self.vae, self.start)
+        else:
+            load_weights(Path(self.start), self.vae)
 
     @property
     def vae(self) -> HierarchicalVae:
