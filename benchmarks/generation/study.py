@@ -6,8 +6,8 @@
 
 Evaluates the averaged weights of finished trainings of configs/generation on their test pictures;
 --samples is the K of the importance-weighted bound. Speeds are those of one thread, measured
-alternately. Writes generation.json, generation.md, generation_curves.csv and figures, or those of
-another name.
+alternately. Writes generation.json, generation.md, generation_curves.csv and .png, and samples of
+both, generation_both.png, or files of another name.
 """
 
 import statistics
@@ -22,13 +22,7 @@ import torch
 import typer
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.generation.figure import (
-    curves_figure,
-    enlargements,
-    interpolations,
-    reconstructions,
-    temperatures,
-)
+from benchmarks.generation.figure import curves_figure, temperatures
 from benchmarks.generation.report import Curve, Outcome, Result, curves_csv, read_curve, to_markdown
 from benchmarks.support.commands import shown_path
 from benchmarks.support.options import OutputFolder
@@ -181,27 +175,19 @@ def main(
     name: Annotated[str, typer.Option(help="What the files are called.")] = "generation",
     output: OutputFolder = RESULTS,
 ) -> None:
-    """Measure two trained models; writes NAME.json, NAME.md, curves and figures."""
+    """Measure two trained models; writes NAME.json, NAME.md, curves and samples."""
     use_threads(1)
     runs = {
         "collage VAE": open_run(collage, samples, test),
         "VDVAE": open_run(vdvae, samples, test),
     }
-    model = runs["collage VAE"].model
     module = runs["collage VAE"].experiment.data
     assert isinstance(module, ImageData)
     module.setup("test")
     batches = list(module.test_dataloader())
-    originals = batches[0]
     output.mkdir(parents=True, exist_ok=True)
-    sheets = {
-        "samples": temperatures({title: run.model for title, run in runs.items()}),
-        "enlargements": enlargements(model),
-        "reconstructions": reconstructions(model, originals[:10]),
-        "interpolations": interpolations(model, originals[10:15], originals[15:20]),
-    }
-    for title, sheet in sheets.items():
-        sheet.save(output / f"{name}_{title}.png", optimize=True)
+    sheet = temperatures({title: run.model for title, run in runs.items()})
+    sheet.save(output / f"{name}_both.png", optimize=True)
     curves = {title: run.curve for title, run in runs.items()}
     (output / f"{name}_curves.csv").write_text(curves_csv(curves))
     (output / f"{name}_curves.png").write_bytes(rendered(curves_figure(curves, data), "png"))
@@ -212,7 +198,7 @@ def main(
         for option, given, usual in (("data", data, "MNIST"), ("name", name, "generation"))
         if given != usual
     )
-    binarised = ", binarised once at random" if len(originals.unique()) == 2 else ""
+    binarised = ", binarised once at random" if len(batches[0].unique()) == 2 else ""
     tests = f"{sum(map(len, batches)):,}{binarised}"
     result = Result(command, Environment.current(), data, tests, samples, measure(runs))
     write_results(output, name, asdict(result), to_markdown(result))

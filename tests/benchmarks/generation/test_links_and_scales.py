@@ -112,11 +112,15 @@ def test_what_cannot_be_measured_is_refused(
 
 
 def test_curves_and_configs_tell_of_the_same_training() -> None:
-    last = (RESULTS / "generation_mnist_training.csv").read_text().split()[-1].split(",")[0]
+    rows = (RESULTS / "generation_mnist_training.csv").read_text().split()[1:]
+    steps = [int(row.split(",")[0]) for row in rows]
     config = yaml.safe_load((ROOT / "configs/generation/mnist_collage.yaml").read_text())
-    assert int(last) == config["trainer"]["max_steps"]
+    first = config["trainer"]["max_steps"]
+    assert first in steps
     for page in (ROOT / "docs/generation.md", ROOT / "src/neural_collage/weights/mnist.md"):
-        assert f"{int(last):,}" in page.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        assert f"{first:,}" in text
+        assert f"{steps[-1] - first:,} more" in text  # which the training went on for
 
 
 def test_the_table_beside_a_vdvae_is_of_equal_trainings() -> None:

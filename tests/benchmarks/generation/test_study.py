@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.generation import study
+from benchmarks.generation import sheets, study
+from neural_collage.errors import CollageError
 from neural_collage.models.generation.collage_vae import CollageVae
 from neural_collage.models.generation.vdvae import Vdvae
 from neural_collage.training.run.experiment import training_experiment
@@ -70,6 +71,17 @@ def test_models_of_colour_pictures_are_compared(tmp_path: Path) -> None:
     assert page.startswith("# Generative models of noise\n")
     assert "--samples 0 --data noise --name colours" in page
     assert "importance" not in page
-    for sheet in ("samples", "enlargements", "reconstructions", "interpolations", "curves"):
-        with Image.open(out / f"colours_{sheet}.png") as picture:
-            assert picture.mode.startswith("RGB"), sheet
+    _check_sheets(out, "both", "curves")
+    checkpoint = Path("collage/checkpoints/last.ckpt")
+    sheets.main(str(checkpoint), Path("collage.yaml"), "colours", "colours", out)
+    _check_sheets(out, "samples", "enlargements", "reconstructions", "interpolations")
+    pixels = Path("vdvae/checkpoints/last.ckpt")
+    with pytest.raises(CollageError, match="a Vdvae has one scale"):
+        sheets.main(str(pixels), Path("vdvae.yaml"), "colours", "colours", out)
+
+
+def _check_sheets(folder: Path, *titles: str) -> None:
+    for title in titles:
+        with Image.open(folder / f"colours_{title}.png") as picture:
+            assert picture.mode.startswith("RGB"), title
+            assert len(np.unique(np.asarray(picture))) > 2, title

@@ -46,7 +46,13 @@ CALLBACKS: dict[str, type[Callback]] = {
     "pictures": PictureGrids,
 }
 """The parts of every training config, beside task, data and trainer."""
-_IRRELEVANT_TO_EVALUATION = ("optimiser", "importance_samples")
+_IRRELEVANT_TO_EVALUATION = (
+    "optimiser",
+    "importance_samples",
+    "start",
+    "rate_warmup_steps",
+    "rdoq_from",
+)
 """Keys of tasks that may differ from those of a checkpoint when it is evaluated."""
 
 
