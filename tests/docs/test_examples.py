@@ -40,7 +40,8 @@ def test_a_solver_of_ones_own_finds_fixed_points_and_gradients() -> None:
     for operator in (nc.CollageOperator(config, solver=solver()), nc.CollageOperator(config)):
         (gradient,) = torch.autograd.grad(operator(links, bias).square().mean(), links)
         gradients.append(gradient)
-    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-3)
+    # both stop within a tolerance of the fixed point, at different points for each kind of CPU
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-3)
 
 
 def test_a_codec_of_ones_own_writes_and_reads_files(tmp_path: Path) -> None:
