@@ -19,6 +19,7 @@ from typing import Annotated
 import torch
 import typer
 
+from benchmarks.generation.arguments import CONFIG, of_first_pictures
 from benchmarks.support.commands import run, shown_path
 from benchmarks.support.options import OutputFolder
 from benchmarks.support.results import RESULTS, write_results
@@ -33,7 +34,6 @@ from neural_collage.runtime import use_threads
 from neural_collage.training.run.experiment import evaluation_experiment
 from neural_collage.training.run.quiet import quiet_lightning
 
-CONFIG = Path("configs/generation/mnist_collage.yaml")
 MEASURED = ("nats", "distortion", "rate")
 SCALES = (1, 10)
 
@@ -166,9 +166,7 @@ def main(
 ) -> None:
     """Measure a collage VAE with links and without."""
     use_threads(1)
-    part = f"{{path: {test}, split: test, stop: {count}}}"
-    arguments = ["--config", str(config), "--data.init_args.val", "null"]
-    arguments += ["--data.init_args.test", part, "--trainer.accelerator", "cpu"]
+    arguments = of_first_pictures(config, test, count)
     result = measure(arguments, weights, samples, data)
     write_results(output, name, asdict(result), to_markdown(result))
 

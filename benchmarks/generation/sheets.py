@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.generation.arguments import CONFIG, of_first_pictures
 from benchmarks.generation.figure import (
     enlargements,
     interpolations,
@@ -28,7 +29,6 @@ from neural_collage.runtime import use_threads
 from neural_collage.training.run.experiment import evaluation_experiment
 from neural_collage.training.run.quiet import quiet_lightning
 
-CONFIG = Path("configs/generation/mnist_collage.yaml")
 COUNT = 20
 """Test pictures: the first half are reconstructed, the others are ends of interpolations."""
 
@@ -44,9 +44,7 @@ def main(
 ) -> None:
     """Draw the sheets of a collage VAE."""
     use_threads(1)
-    part = f"{{path: {test}, stop: {COUNT}}}"
-    arguments = ["--config", str(config), "--data.init_args.val", "null"]
-    arguments += ["--data.init_args.test", part, "--trainer.accelerator", "cpu"]
+    arguments = of_first_pictures(config, test, COUNT)
     with quiet_lightning():
         experiment = evaluation_experiment(arguments, weights)
     model = experiment.task.model.eval()
